@@ -1,0 +1,44 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-slow lint format lock clean
+
+help: ## Show what there is to do
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): deploy/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trueup needs Python 3.11 or newer: set PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+setup: $(READY) ## Make .venv with everything in it (.venv/bin/trueup is the command)
+
+run: setup ## Start the whole stack, run the sample through it, stay up until Ctrl-C
+	@exec $(BIN)/trueup up --demo
+
+test: setup ## Run the tests (real Postgres, real Valkey, real workers)
+	$(BIN)/pytest -m "not slow"
+
+test-slow: setup ## Run the tests that take minutes
+	$(BIN)/pytest -m slow
+
+lint: setup ## Style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## Resolve deploy/requirements.lock anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --upgrade --extra embedded --extra dev pyproject.toml -o deploy/requirements.lock
+
+clean: ## Remove what make setup made (not the data in .trueup)
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache

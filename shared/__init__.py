@@ -1,0 +1,1 @@
+"""What is imported: by producers, and by every process of Trueup."""

@@ -1,0 +1,47 @@
+"""Identifiers: made at the door, never by the database.
+
+A request's id is the id of the commit it makes, so whoever makes the id decides what "the same request" means.
+"""
+
+import hashlib
+from uuid import UUID, uuid5
+
+import uuid_utils
+
+_BATCH_NAMESPACE = UUID("6f0c1f7a-5d0e-5b42-9c58-3a5a2f4b7e11")
+_ROW_BITS = 30
+
+
+def new_id() -> UUID:
+    """A fresh time-ordered id (UUID version 7)."""
+    return UUID(int=uuid_utils.uuid7().int)
+
+
+def batch_id_from_content(account: str, sha256_hex: str, kind: str) -> UUID:
+    """The id of the batch that this account makes of this (uncompressed) content."""
+    return uuid5(_BATCH_NAMESPACE, f"content\n{account}\n{kind}\n{sha256_hex}")
+
+
+def batch_id_from_name(account: str, name: str) -> UUID:
+    """The id of the batch that this account calls by this name."""
+    return uuid5(_BATCH_NAMESPACE, f"name\n{account}\n{name}")
+
+
+def row_id(batch_id: UUID, row: int) -> UUID:
+    """The id of a batch's row: a UUID version 8 that ascends with the row, so that index pages fill in order.
+
+    Layout: 60 bits of the batch's hash, 30 bits of row number, 32 bits of hash.
+
+    Raises:
+        ValueError: the row is not in 0 … 2^30-1.
+    """
+    if not 0 <= row < 1 << _ROW_BITS:
+        raise ValueError(f"row {row} is out of range: a batch has at most {1 << _ROW_BITS} rows")
+    digest = int.from_bytes(hashlib.sha256(batch_id.bytes).digest()[:16])
+    high, middle, low = digest >> 80, (digest >> 68) & 0xFFF, digest & 0xFFFFFFFF
+    return UUID(int=high << 80 | 8 << 76 | middle << 64 | 2 << 62 | row << 32 | low)
+
+
+def row_of(request_id: UUID) -> int:
+    """The row number inside an id made by `row_id`."""
+    return request_id.int >> 32 & (1 << _ROW_BITS) - 1

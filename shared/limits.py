@@ -1,0 +1,36 @@
+"""Every bound of the system, named, with its reason. Units come last in the names."""
+
+# The request (what one body may hold).
+BODY_BYTES_MAX = 256 * 1024
+SCHEDULE_ITEMS_MAX = 1_200  # a hundred years of months
+LIST_ENTRIES_MAX = 500
+NAME_CHARS_MAX = 1_000
+DESCRIPTION_CHARS_MAX = 10_000
+TEXT_CHARS_MAX = 1_000  # tags, group keys and values, custom-field keys and values
+EXTERNAL_ID_CHARS_MAX = 255
+KEY_CHARS_MAX = 128
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+PROBLEMS_MAX = 100  # reported one by one; the rest is counted
+
+# Numbers.
+DIGITS_BEFORE_POINT_MAX = 18
+DECIMALS_MAX = 12
+
+# The envelope (one message on the queue).
+ENVELOPE_REQUESTS_MAX = 500  # the knee of the insert's cost curve
+ENVELOPE_BYTES_MAX = 1024 * 1024
+RAW_EXCERPT_BYTES = 4 * 1024  # what travels of a row that is too large
+
+# Parked messages that nobody can be asked about.
+UNAUTHENTICATED_BYTES_MAX = 64 * 1024
+UNAUTHENTICATED_ROWS_MAX = 10_000
+
+# Patience.
+IDEMPOTENCY_DAYS = 7
+TRANSIENT_TRIES_MAX = 5
+TRANSIENT_SECONDS_MAX = 30
+DELIVERIES_MAX = 5
+
+# Invoicing.
+CLAIM_ROWS_MAX = 500  # due rows that one invoicing transaction takes
+ISSUE_ATTEMPTS_MAX = 3  # of one obligation, before it is parked

@@ -1,0 +1,84 @@
+"""Settings: environment variables with the prefix TRUEUP_, all checked at once."""
+
+from functools import cache
+from typing import Annotated, Literal
+
+from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, UrlConstraints, ValidationError
+from pydantic.networks import AnyUrl
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TRUEUP_"
+
+BrokerUrl = Annotated[
+    AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "sentinel", "amqp", "amqps"], host_required=True)
+]
+
+
+class SettingsError(Exception):
+    """Some settings are missing or wrong; the message lists all of them, one a line."""
+
+
+class Settings(BaseSettings):
+    """What every process reads from its environment. Units stand last in the names."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    database_url: Annotated[PostgresDsn, Field(description="Postgres: the truth")]
+    broker_url: Annotated[BrokerUrl, Field(description="the queue; must never evict (maxmemory-policy noeviction)")]
+    redis_url: Annotated[
+        RedisDsn | None, Field(description="uniqueness cache and reply hints; may be lost at any time; default: none")
+    ] = None
+    secret_key: Annotated[
+        SecretStr,
+        Field(min_length=32, description="encrypts the tokens' signing keys and signs the system's own messages"),
+    ]
+    require_signature: Annotated[
+        bool, Field(description="refuse queue messages without a valid signature; off only for a closed broker")
+    ] = True
+    signature_age_days: Annotated[int, Field(ge=1, le=3650, description="the age at which a signature expires")] = 30
+    open_references: Annotated[
+        bool, Field(description="register unknown customers, products, contracts and units instead of refusing them")
+    ] = False
+    queue_limit: Annotated[
+        int, Field(ge=1, description="envelopes on the queue above which a producer waits or raises QueueFull")
+    ] = 2_000
+    visibility_timeout_s: Annotated[
+        int, Field(ge=1, le=3600, description="after this long a dead worker's messages are delivered again")
+    ] = 300
+    statement_timeout_s: Annotated[
+        int, Field(ge=1, le=600, description="Postgres ends a statement after this long")
+    ] = 40
+    scheduler_interval_s: Annotated[float, Field(gt=0, le=60, description="how often the scheduler looks")] = 1.0
+    issue_rows: Annotated[int, Field(ge=1, le=5000, description="due rows that one invoicing transaction claims")] = 500
+    uniqueness_cache_s: Annotated[int, Field(ge=1, description="how long Redis remembers a used key")] = 3600
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
+    log_format: Annotated[Literal["console", "json"], Field(description="how it is logged")] = "console"
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Reads the environment.
+
+    Args:
+        overrides: values that win over the environment, by field name.
+
+    Raises:
+        SettingsError: names every missing or wrong setting and what it expects.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(problem) for problem in error.errors())) from None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return read_settings()
+
+
+def _line(problem: object) -> str:
+    assert isinstance(problem, dict)
+    name = str(problem["loc"][0])
+    field = Settings.model_fields[name]
+    said = "is not set" if problem["type"] == "missing" else str(problem["msg"]).lower()
+    return f"{PREFIX}{name.upper()}: {said} ({field.description})"

@@ -1,0 +1,1 @@
+"""What runs: one Procfile line per process."""
