@@ -1,0 +1,195 @@
+"""The envelope: one message with 1 to 500 requests (spec 2.1).
+
+Both arguments are JSON text. A body keeps its own text from the producer's hands to the worker's judgement: it is cut
+out of the array, never parsed and dumped again, so no decimal is touched and each body is judged alone.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NoReturn
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, ValidationError
+
+from shared.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from shared.wire.json_split import split_array, split_object
+
+VERSION = 1
+TASK_CREATE = "commits.create"
+QUEUE_SINGLE = "commits"
+QUEUE_BULK = "commits.bulk"
+SIGNATURE_HEADER = "trueup-signature"
+
+Kind = Literal["commit", "credit"]
+RequestId = Annotated[
+    str, msgspec.Meta(pattern=r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\Z")
+]
+IdempotencyKey = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_CHARS_MAX, pattern=r"\A[^\x00]*\Z")
+]
+
+
+class BadEnvelope(Exception):
+    """The message has another form than an envelope's; which of its requests is to blame cannot matter."""
+
+
+class UnknownVersion(Exception):
+    """The message is an envelope of a version that this worker does not know."""
+
+
+class Meta(BaseModel):
+    """What is said once for all requests of an envelope: the first argument."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = 1
+    account: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
+    batch_id: UUID | None = None
+    sent_at: AwareDatetime
+    reply: bool = False
+
+
+class _Version(BaseModel):
+    v: StrictInt
+
+
+class RequestEntry(msgspec.Struct, forbid_unknown_fields=True):
+    """An element of the second argument, as it travels."""
+
+    id: RequestId
+    kind: Kind | None = None
+    idempotency_key: IdempotencyKey | None = None
+    body: Raw | UnsetType = UNSET
+    raw: str | None = None
+    raw_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class QueuedRequest(msgspec.Struct, frozen=True):  # a frozen dataclass takes thrice as long to make
+    """One request of an envelope.
+
+    Attributes:
+        id: a UUID in lower case; becomes the id of the commit.
+        kind: commit or credit.
+        idempotency_key: the caller's, or None.
+        text: the body's own text, untouched; of a raw row, what travelled of it.
+        raw: the row was no JSON, or too large to travel whole.
+        raw_bytes: the size of a row that did not travel whole.
+    """
+
+    id: str
+    kind: Kind
+    idempotency_key: str | None
+    text: str | bytes
+    raw: bool = False
+    raw_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a message says."""
+
+    meta: Meta
+    requests: list[QueuedRequest]
+
+
+_entries = msgspec.json.Decoder(
+    Annotated[list[RequestEntry], msgspec.Meta(min_length=1, max_length=ENVELOPE_REQUESTS_MAX)]
+)
+_entry = msgspec.json.Decoder(RequestEntry)
+
+
+def read_envelope(meta: str, requests: str) -> Envelope:
+    """Takes a message apart; judges no body.
+
+    Args:
+        meta: the first argument of `commits.create`.
+        requests: the second.
+
+    Raises:
+        UnknownVersion: `v` is a number other than 1.
+        BadEnvelope: anything else is wrong; the message says what.
+    """
+    return Envelope(meta=read_meta(meta), requests=read_requests(requests))
+
+
+def read_meta(meta: str) -> Meta:
+    """Reads the first argument.
+
+    Raises:
+        UnknownVersion, BadEnvelope: as for `read_envelope`.
+    """
+    text = _utf8("meta", meta)
+    try:
+        version = _Version.model_validate_json(text).v
+        if version == VERSION:
+            return Meta.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = "".join(f".{part}" for part in problem["loc"])
+        raise BadEnvelope(f"meta{where}: {problem['msg']}") from None
+    raise UnknownVersion(f"envelope version {version}; this worker knows version {VERSION}")
+
+
+def read_requests(requests: str) -> list[QueuedRequest]:
+    """Reads the second argument.
+
+    Raises:
+        BadEnvelope: as for `read_envelope`.
+    """
+    text = _utf8("requests", requests)
+    if len(text) > ENVELOPE_BYTES_MAX:
+        raise BadEnvelope(f"requests: {len(text)} bytes of text, where {ENVELOPE_BYTES_MAX} are allowed")
+    try:
+        entries = _entries.decode(text)
+    except msgspec.ValidationError as error:
+        raise BadEnvelope(f"requests: {error}") from None
+    except (msgspec.DecodeError, RecursionError):
+        entries = _read_one_by_one(text)
+    return [_queued(entry) for entry in entries]
+
+
+def _queued(entry: RequestEntry) -> QueuedRequest:
+    body, raw, raw_bytes = entry.body, entry.raw, entry.raw_bytes
+    kind = entry.kind or "commit"
+    if body is not UNSET and raw is None and raw_bytes is None:
+        return QueuedRequest(entry.id.lower(), kind, entry.idempotency_key, bytes(body))
+    if body is UNSET and raw is not None:
+        return QueuedRequest(entry.id.lower(), kind, entry.idempotency_key, raw, raw=True, raw_bytes=raw_bytes)
+    raise BadEnvelope(f"requests: {entry.id} needs either body or raw (raw_bytes goes with raw)")
+
+
+def _read_one_by_one(text: bytes) -> list[RequestEntry]:
+    """Isolates the entry that no parser reads; its body travels on as it is, for the worker to judge."""
+    try:
+        parts = split_array(text)
+        if not 1 <= len(parts) <= ENVELOPE_REQUESTS_MAX:
+            _refuse(f"{len(parts)} entries, where 1 to {ENVELOPE_REQUESTS_MAX} are allowed")
+        return [_read_entry(part) for part in parts]
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
+        _refuse(str(error))
+
+
+def _read_entry(text: bytes) -> RequestEntry:
+    try:
+        return _entry.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        members = split_object(text)
+        bodies = [value for key, value in members if key == b'"body"']
+        others = b",".join(key + b":" + value for key, value in members if key != b'"body"')
+        entry = _entry.decode(b"{" + others + b"}")
+        entry.body = Raw(bodies[-1]) if bodies else UNSET
+        return entry
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise BadEnvelope(f"requests: {detail}") from None
+
+
+def _utf8(name: str, text: Any) -> bytes:
+    if not isinstance(text, str):
+        raise BadEnvelope(f"{name}: not a text")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise BadEnvelope(f"{name}: holds a lone surrogate") from None

@@ -1,0 +1,33 @@
+"""What became of a request (spec 2.5)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+Verdict = Literal["created", "duplicate", "invalid", "not_found", "parked"]
+VERDICTS: tuple[Verdict, ...] = ("created", "duplicate", "invalid", "not_found", "parked")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A request's outcome, as stored.
+
+    Attributes:
+        errors: problems in the form of spec 1.7; empty unless `invalid`, `not_found` or a refused key.
+        more: how many problems there are beyond the hundred that are listed.
+        existing: `{"id", "type", "same_content"}` of the commit that is there already; with `created`, the commit of a replayed
+            idempotency key.
+        reason: why it is parked.
+        attempt: the delivery that decided it, from 1.
+    """
+
+    request_id: UUID
+    outcome: Verdict
+    attempt: int
+    decided_at: datetime
+    errors: tuple[dict[str, Any], ...] = ()
+    more: int = 0
+    existing: dict[str, Any] | None = None
+    reason: str | None = None
+    batch_id: UUID | None = None

@@ -1,0 +1,114 @@
+"""Putting requests into envelopes: the writing half of `shared.wire.envelope`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from shared.limits import BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, RAW_EXCERPT_BYTES
+from shared.wire.envelope import Meta, QueuedRequest
+
+_NEVER_JSON = "\N{REPLACEMENT CHARACTER}"  # as the last character it makes any text invalid, inside a string or outside
+_RAW_TEXT_BYTES_MAX = ENVELOPE_BYTES_MAX // 2  # a row of control characters grows sixfold when it is quoted
+_syntax = msgspec.json.Decoder(msgspec.Raw)
+_encode = msgspec.json.encode
+
+
+class Content(NamedTuple):
+    """What travels of one row or body: the last three fields of `QueuedRequest`."""
+
+    text: str
+    raw: bool = False
+    raw_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Requests that fit into one envelope, and the envelope's second argument."""
+
+    requests: list[QueuedRequest]
+    text: str
+
+
+def content_of(text: bytes | str, *, size_bytes: int | None = None) -> Content:
+    """Decides how a row or body travels: as itself when it is JSON, else as raw.
+
+    Args:
+        text: the row, or the beginning of one that is too large to be held.
+        size_bytes: the size of the whole row; left out when `text` is all of it.
+    """
+    octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    size = len(octets) if size_bytes is None else size_bytes
+    if size <= BODY_BYTES_MAX and is_json(octets):
+        return Content(octets.decode())
+    return raw_content(octets, size_bytes=size)
+
+
+def raw_content(octets: bytes, *, size_bytes: int) -> Content:
+    """What travels of a row that is no request: certain to be judged `json_invalid`, or `body_too_large`.
+
+    What is not UTF-8 is written with backslashes. As that may turn it into JSON by accident (an escaped backslash), and
+    a beginning may be JSON where the whole was not, such texts are closed with a character that ends no JSON.
+    """
+    text = octets.decode("utf-8", "backslashreplace")
+    if size_bytes > BODY_BYTES_MAX or len(_encode(text)) > _RAW_TEXT_BYTES_MAX:
+        beginning = octets[:RAW_EXCERPT_BYTES].decode("utf-8", "backslashreplace")
+        return Content(beginning + _NEVER_JSON, raw=True, raw_bytes=size_bytes)
+    return Content(text + _NEVER_JSON if is_json(text) else text, raw=True)
+
+
+def is_json(text: bytes | str) -> bool:
+    """Whether a text is syntactically one JSON value, so that it can be pasted into another."""
+    try:
+        _syntax.decode(text if isinstance(text, str) else text.decode())
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def write_envelope(meta: Meta, requests: Iterable[QueuedRequest]) -> tuple[str, str]:
+    """Both arguments of `commits.create`; body texts are pasted, never parsed.
+
+    Raises:
+        ValueError: the requests do not fit into one envelope (`pack` cuts them).
+    """
+    packs = list(pack(requests))
+    if len(packs) != 1:
+        raise ValueError(f"the requests fill {len(packs)} envelopes, not one")
+    return write_meta(meta), packs[0].text
+
+
+def write_meta(meta: Meta) -> str:
+    """The first argument of `commits.create`."""
+    return meta.model_dump_json(exclude_none=True)
+
+
+def pack(requests: Iterable[QueuedRequest]) -> Iterator[Pack]:
+    """Cuts requests, in their order, into envelopes of at most 500 requests and 1 MiB of text."""
+    packed: list[QueuedRequest] = []
+    entries: list[str] = []
+    size = 1
+    for request in requests:
+        entry = _entry(request)
+        entry_bytes = len(entry.encode()) + 1  # the comma or the closing bracket
+        if packed and (len(packed) == ENVELOPE_REQUESTS_MAX or size + entry_bytes > ENVELOPE_BYTES_MAX):
+            yield Pack(packed, f"[{','.join(entries)}]")
+            packed, entries, size = [], [], 1
+        packed.append(request)
+        entries.append(entry)
+        size += entry_bytes
+    if packed:
+        yield Pack(packed, f"[{','.join(entries)}]")
+
+
+def _entry(request: QueuedRequest) -> str:
+    head: dict[str, str] = {"id": request.id, "kind": request.kind}
+    if request.idempotency_key is not None:
+        head["idempotency_key"] = request.idempotency_key
+    members = _encode(head)[:-1].decode()
+    text = request.text if isinstance(request.text, str) else request.text.decode()
+    if not request.raw:
+        return f'{members},"body":{text}}}'
+    size = "" if request.raw_bytes is None else f',"raw_bytes":{request.raw_bytes}'
+    return f'{members},"raw":{_encode(text).decode()}{size}}}'
