@@ -1,0 +1,62 @@
+"""Batches: files that were ingested, counted at the door (spec 2.5, 2.6)."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.store.tables import batch
+from shared.wire.envelope import Kind
+
+
+class BatchDiffers(Exception):
+    """The batch exists, with other content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A file as it was counted at the door.
+
+    Attributes:
+        rows: how many requests it holds; each gets an outcome.
+        content_sha256: of the uncompressed file.
+    """
+
+    id: UUID
+    name: str | None
+    source: str
+    content_sha256: bytes
+    kind: Kind
+    rows: int
+
+
+def open_batch(connection: Connection, account_id: int, opened: Batch) -> None:
+    """Counts a batch in, once.
+
+    Raises:
+        BatchDiffers: the id is another file's.
+    """
+    connection.execute(
+        insert(batch)
+        .values(
+            account_id=account_id,
+            id=opened.id,
+            name=opened.name,
+            source=opened.source,
+            content_sha256=opened.content_sha256,
+            kind=opened.kind,
+            rows=opened.rows,
+        )
+        .on_conflict_do_nothing()
+    )
+    there = connection.execute(
+        select(batch.c.content_sha256, batch.c.kind, batch.c.source).where(
+            batch.c.account_id == account_id, batch.c.id == opened.id
+        )
+    ).one()
+    if (there.content_sha256, there.kind) != (opened.content_sha256, opened.kind):
+        raise BatchDiffers(
+            f"batch {opened.name or opened.id} was made of other content ({there.source}): "
+            "give this file another name, or leave --batch-id out"
+        )

@@ -1,0 +1,23 @@
+"""Which database errors are worth another try (the SQLSTATE lists follow PostgreSQL's appendix A)."""
+
+from psycopg import Error
+from sqlalchemy.exc import DBAPIError
+
+_PERMANENT_CLASSES = ("22", "23")  # data exceptions and constraint violations: the same rows fail again
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether the database refused the rows themselves; everything else, the unknown included, may pass next time."""
+    state = sqlstate(error)
+    return state is not None and state[:2] in _PERMANENT_CLASSES
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same unit of work, run again on a new connection, may succeed."""
+    return isinstance(error, Exception) and not is_permanent(error)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE behind an error, if the server gave one."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.sqlstate if isinstance(cause, Error) else None

@@ -1,0 +1,130 @@
+"""Invoices as people read them: finalized ones by number, then the drafts in the order in which they fall due."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from shared.store.drafts import drafts_of
+
+Record = dict[str, Any]
+Status = Literal["DRAFT", "FINALIZED", "VOID"]
+
+_HEAD = """
+    SELECT i.id, i.number, i.type, i.status, i.customer_id, customer.name AS customer, i.contract_id, i.unit_id,
+           unit.name AS unit, i.commit_id, i.total, i.issued_at, i.finalized_at, i.voided_at, i.regenerated_from_id
+"""
+_NAMES = """
+      LEFT JOIN customer ON customer.account_id = i.account_id AND customer.id = i.customer_id
+      LEFT JOIN unit ON unit.account_id = i.account_id AND unit.id = i.unit_id
+"""
+# A draft under the column names of an invoice.
+_DRAFT_HEAD = """
+    SELECT d.account_id, d.turn, d.id, NULL::bigint AS number, 'SCHEDULED' AS type, 'DRAFT' AS status, d.customer_id,
+           d.contract_id, d.unit_id, d.commit_id, d.amount AS total, d.scheduled_at AS issued_at,
+           NULL::timestamptz AS finalized_at, NULL::timestamptz AS voided_at, d.regenerated_from_id,
+           d.due_at, d.state, d.reason, 0 AS position, d.name, d.product_id, d.quantity, d.unit_price, d.amount,
+           d.arithmetic
+"""
+
+_LIST = text(f"""
+    {_HEAD}, NULL::timestamptz AS due_at
+      FROM invoice AS i {_NAMES}
+     WHERE i.account_id = :account_id
+       AND (CAST(:status AS text) IS NULL OR i.status = :status)
+       AND (CAST(:customer_id AS uuid) IS NULL OR i.customer_id = :customer_id)
+       AND (CAST(:commit_id AS uuid) IS NULL OR i.commit_id = :commit_id)
+       AND (CAST(:after AS uuid) IS NULL
+            OR i.number > (SELECT number FROM invoice WHERE account_id = :account_id AND id = :after))
+     ORDER BY i.number LIMIT :limit
+""")
+
+_PENDING = """
+    SELECT o.*, row_number() OVER (ORDER BY due_at, commit_id, position) AS turn
+      FROM obligation AS o
+     WHERE o.account_id = :account_id AND o.state = 'pending' AND o.suppressed_by IS NULL
+       AND (CAST(:customer_id AS uuid) IS NULL OR o.commit_id IN
+            (SELECT id FROM commit WHERE account_id = :account_id AND customer_id = :customer_id))
+       AND (CAST(:commit_id AS uuid) IS NULL OR o.commit_id = :commit_id)
+       AND (CAST(:after AS uuid) IS NULL OR (o.due_at, o.commit_id, o.position) >
+            (SELECT due_at, commit_id, position FROM obligation WHERE account_id = :account_id AND id = :after))
+     ORDER BY due_at, commit_id, position LIMIT :limit
+"""
+_LIST_DRAFTS = text(f"""
+    {_HEAD}, i.due_at FROM ({_DRAFT_HEAD} FROM ({drafts_of(_PENDING)}) AS d) AS i {_NAMES} ORDER BY i.turn
+""")
+
+_IS_DRAFT = text("SELECT true FROM obligation WHERE account_id = :account_id AND id = :id AND state = 'pending'")
+
+_SHOW = text(f"{_HEAD} FROM invoice AS i {_NAMES} WHERE i.account_id = :account_id AND i.id = :id")
+
+_LINES = text("""
+    SELECT position, name, product_id, quantity, unit_price, amount, commit_id, arithmetic
+      FROM invoice_line WHERE account_id = :account_id AND invoice_id = :id ORDER BY position
+""")
+
+_OPEN = """
+    SELECT *, 1 AS turn FROM obligation
+     WHERE account_id = :account_id AND id = :id AND state IN ('pending', 'held', 'parked') AND suppressed_by IS NULL
+"""
+_SHOW_DRAFT = text(f"""
+    {_HEAD}, i.due_at, i.state, i.reason, i.position, i.name, i.product_id, i.quantity, i.unit_price, i.amount,
+           i.arithmetic
+      FROM ({_DRAFT_HEAD} FROM ({drafts_of(_OPEN)}) AS d) AS i {_NAMES}
+""")
+_LINE_COLUMNS = ("position", "name", "product_id", "quantity", "unit_price", "amount", "commit_id", "arithmetic")
+
+
+def list_invoices(
+    connection: Connection,
+    account_id: int,
+    *,
+    limit: int,
+    status: Status | None = None,
+    customer_id: UUID | None = None,
+    commit_id: UUID | None = None,
+    after: UUID | None = None,
+) -> list[Record]:
+    """Invoices in the order of their numbers, then drafts in due order: `after` is the last id of the page before.
+
+    A draft has no number, and its `total` is what it would bill now: for a true-up, what is still unspent (spec 3.6).
+    """
+    chosen = {"account_id": account_id, "customer_id": customer_id, "commit_id": commit_id}
+    after_draft = after is not None and _is_draft(connection, account_id, after)
+    page: list[Record] = []
+    if status != "DRAFT" and not after_draft:
+        page = _records(connection, _LIST, chosen | {"status": status, "after": after, "limit": limit})
+    if status in (None, "DRAFT") and len(page) < limit:
+        rest = {"after": after if after_draft else None, "limit": limit - len(page)}
+        page += _records(connection, _LIST_DRAFTS, chosen | rest)
+    return page
+
+
+def show_invoice(connection: Connection, account_id: int, invoice_id: UUID) -> Record | None:
+    """One invoice with its lines; a draft also says when it falls due and, if it is held or parked, why.
+
+    The line of a true-up has `postpaid_commit` and `arithmetic`: committed - drawn + adjustments = due, and nothing is
+    due where that is below 0.
+    """
+    which = {"account_id": account_id, "id": invoice_id}
+    found = _records(connection, _SHOW, which)
+    if found:
+        return found[0] | {"lines": [_line(row) for row in _records(connection, _LINES, which)]}
+    drafts = _records(connection, _SHOW_DRAFT, which)
+    if not drafts:
+        return None
+    head = {name: value for name, value in drafts[0].items() if name not in _LINE_COLUMNS or name == "commit_id"}
+    return head | {"lines": [_line({name: drafts[0][name] for name in _LINE_COLUMNS})]}
+
+
+def _is_draft(connection: Connection, account_id: int, obligation_id: UUID) -> bool:
+    return bool(connection.scalar(_IS_DRAFT, {"account_id": account_id, "id": obligation_id}))
+
+
+def _line(row: Record) -> Record:
+    return row if row["arithmetic"] is None else row | {"postpaid_commit": {"id": row["commit_id"]}}
+
+
+def _records(connection: Connection, statement: Any, parameters: Mapping[str, Any]) -> list[Record]:
+    return [dict(row) for row in connection.execute(statement, parameters).mappings()]

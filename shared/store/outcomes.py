@@ -1,0 +1,88 @@
+"""Outcomes: a commit is its request's outcome `created`; an outcome row speaks only where there is no commit."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, TextClause, text
+
+from shared.wire.outcome import VERDICTS, Outcome, Verdict
+
+_OF_REQUESTS = text("""
+    SELECT id AS request_id, 'created' AS outcome, attempt, booked_at AS decided_at, '[]'::jsonb AS errors, 0 AS more,
+           NULL::jsonb AS existing, NULL AS reason, batch_id
+      FROM commit WHERE account_id = :account_id AND id = ANY(:ids)
+    UNION ALL
+    SELECT request_id, outcome, attempt, decided_at, errors, more, existing, reason, batch_id
+      FROM outcome AS o WHERE account_id = :account_id AND request_id = ANY(:ids)
+       AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)
+""")
+
+_COUNTS_OF_BATCH = text("""
+    SELECT 'created' AS outcome, count(*) AS n
+      FROM commit WHERE account_id = :account_id AND batch_id = :batch_id
+    UNION ALL
+    SELECT outcome, count(*)
+      FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id AND decided_at >= :since
+       AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)
+     GROUP BY outcome
+""")
+
+_CREATED_OF_BATCH = text("SELECT id FROM commit WHERE account_id = :account_id AND batch_id = :batch_id")
+
+_REFUSED_OF_BATCH = text("""
+    SELECT request_id FROM outcome WHERE account_id = :account_id AND batch_id = :batch_id AND decided_at >= :since
+""")
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_outcomes(connection: Connection, account_id: int, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
+    """The outcomes of those of `ids` that have one."""
+    rows = connection.execute(_OF_REQUESTS, {"account_id": account_id, "ids": list(ids)})
+    return {row.request_id: _outcome(row) for row in rows}
+
+
+def count_outcomes(
+    connection: Connection, account_id: int, batch_id: UUID, *, since: datetime = _EVER
+) -> dict[Verdict, int]:
+    """How many requests of a batch have which outcome; every verdict is a key.
+
+    Args:
+        since: leaves out what was refused before (by the database's clock); commits always count.
+    """
+    counts = dict.fromkeys(VERDICTS, 0)
+    which = {"account_id": account_id, "batch_id": batch_id, "since": since}
+    for verdict, n in connection.execute(_COUNTS_OF_BATCH, which):
+        counts[verdict] += n
+    return counts
+
+
+def created_ids(connection: Connection, account_id: int, batch_id: UUID) -> Iterator[UUID]:
+    """The ids of a batch's commits, streamed."""
+    return _streamed(connection, _CREATED_OF_BATCH, {"account_id": account_id, "batch_id": batch_id})
+
+
+def refused_ids(connection: Connection, account_id: int, batch_id: UUID, *, since: datetime) -> Iterator[UUID]:
+    """The ids of a batch's requests that were given another outcome since then, streamed."""
+    which = {"account_id": account_id, "batch_id": batch_id, "since": since}
+    return _streamed(connection, _REFUSED_OF_BATCH, which)
+
+
+def _streamed(connection: Connection, statement: TextClause, parameters: dict[str, Any]) -> Iterator[UUID]:
+    return iter(connection.scalars(statement.execution_options(stream_results=True, yield_per=10_000), parameters))
+
+
+def _outcome(row: Row[tuple[object, ...]]) -> Outcome:
+    return Outcome(
+        request_id=row.request_id,
+        outcome=row.outcome,
+        attempt=row.attempt,
+        decided_at=row.decided_at,
+        errors=tuple(row.errors),
+        more=row.more,
+        existing=row.existing,
+        reason=row.reason,
+        batch_id=row.batch_id,
+    )

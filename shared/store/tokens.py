@@ -1,0 +1,160 @@
+"""API tokens: the two halves of spec 2.2, a verifier for bearers and a signing key for queue messages."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import Connection, insert, select, update
+
+from shared.store.tables import account, token
+from shared.wire.signature import new_token, signing_key, split_token
+
+Scope = Literal["commits:write", "usage:write", "read", "operate", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+SYSTEM_KEY_ID = "system"
+
+
+class NotAuthenticated(Exception):
+    """The token is malformed, unknown, expired or revoked."""
+
+
+class NotAuthorised(Exception):
+    """The token is good, but lacks the scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking: the account, the token's public half, and what it may do."""
+
+    account_id: int
+    account: str
+    key_id: str
+    scopes: frozenset[str]
+
+    def require(self, scope: Scope) -> None:
+        """Raises `NotAuthorised` unless the token has `scope`; `admin` has every scope."""
+        if not self.scopes & {scope, "admin"}:
+            raise NotAuthorised(f"token {self.key_id} lacks the scope {scope!r}: create one that has it")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueKey:
+    """What a queue message's signature is checked against."""
+
+    caller: Caller
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A token without its secret."""
+
+    key_id: str
+    name: str | None
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+def system_key(secret_key: str) -> bytes:
+    """The signing key under which Trueup itself publishes (spec 2.2)."""
+    return hmac.digest(secret_key.encode(), b"trueup-system-v1", "sha256")
+
+
+def create_token(
+    connection: Connection,
+    *,
+    account_id: int,
+    scopes: tuple[Scope, ...],
+    secret_key: str,
+    name: str | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """Makes a token and returns its text, which is not stored anywhere."""
+    text, key_id, secret = new_token()
+    connection.execute(
+        insert(token).values(
+            account_id=account_id,
+            key_id=key_id,
+            secret_sha256=hashlib.sha256(secret).digest(),
+            signing_key=_vault(secret_key).encrypt(signing_key(secret)),
+            scopes=list(scopes),
+            name=name,
+            expires_at=expires_at,
+        )
+    )
+    return text
+
+
+def authenticate(connection: Connection, text: str, *, now: datetime) -> Caller:
+    """Who this bearer token speaks for.
+
+    Raises:
+        NotAuthenticated: it is malformed, or (which of these is not told) unknown, expired or revoked.
+    """
+    try:
+        key_id, secret = split_token(text)
+    except ValueError:
+        raise NotAuthenticated("this is not a Trueup token: it looks like tu_<key id>_<secret>") from None
+    row = connection.execute(_valid_token(key_id, now=now)).one_or_none()
+    expected = row.secret_sha256 if row else bytes(32)
+    if not hmac.compare_digest(hashlib.sha256(secret).digest(), expected) or row is None:
+        raise NotAuthenticated("this token is unknown, expired or revoked: create another with `trueup tokens create`")
+    return Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes))
+
+
+def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: datetime) -> QueueKey | None:
+    """The signing key behind `key_id`; None when it is unknown, expired, revoked or sealed under another secret."""
+    row = connection.execute(_valid_token(key_id, now=now)).one_or_none()
+    if row is None:
+        return None
+    try:
+        key = _vault(secret_key).decrypt(row.signing_key)
+    except InvalidToken:
+        return None
+    return QueueKey(Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes)), key)
+
+
+def list_tokens(connection: Connection, account_id: int) -> list[TokenInfo]:
+    """The account's tokens, oldest first."""
+    rows = connection.execute(select(token).where(token.c.account_id == account_id).order_by(token.c.created_at))
+    return [
+        TokenInfo(
+            row.key_id, row.name, tuple(row.scopes), row.created_at, row.expires_at, row.last_used_at, row.revoked_at
+        )
+        for row in rows
+    ]
+
+
+def revoke_token(connection: Connection, *, account_id: int, key_id: str, now: datetime) -> bool:
+    """Revokes a token of this account; False when the account has no such token."""
+    return bool(
+        connection.execute(
+            update(token)
+            .where(token.c.account_id == account_id, token.c.key_id == key_id)
+            .values(revoked_at=now)
+            .returning(token.c.key_id)
+        ).all()
+    )
+
+
+def _valid_token(key_id: str, *, now: datetime):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return (
+        select(token, account.c.name.label("account_name"))
+        .join(account, account.c.id == token.c.account_id)
+        .where(
+            token.c.key_id == key_id,
+            (token.c.expires_at.is_(None)) | (token.c.expires_at > now),
+            (token.c.revoked_at.is_(None)) | (token.c.revoked_at > now),
+        )
+    )
+
+
+def _vault(secret_key: str) -> Fernet:
+    return Fernet(urlsafe_b64encode(hashlib.sha256(b"trueup-token-vault-v1" + secret_key.encode()).digest()))
