@@ -1,0 +1,105 @@
+"""The Redis side of uniqueness (spec 2.3): a hint that spares Postgres the known duplicates.
+
+Invariants:
+    * an entry is written only after the transaction that stored its commit;
+    * a hit is a claim to be checked against Postgres, never an answer;
+    * with Redis full, empty, stale, lying or down every answer is the same, only slower.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+from uuid import UUID
+
+import redis
+import structlog
+
+_PREFIX = b"trueup:key:"
+_TIMEOUT_S = 0.25
+_PAUSE_S = 5.0  # after a failure, Redis is left alone for this long
+_MEMORY_CHECK_S = 10.0
+
+log = structlog.get_logger()
+
+
+class UniquenessCache:
+    """Remembers which uniqueness keys are used, by which commit. Safe to lose at any time."""
+
+    def __init__(self, url: str | None, *, ttl_s: int) -> None:
+        self._redis = (
+            redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S) if url else None
+        )
+        self._ttl_s = ttl_s
+        self._paused_until_s = 0.0
+        self._memory_checked_s = float("-inf")
+        self._has_room = True
+        self.failures = 0
+
+    def look_up(self, account_id: int, keys: Sequence[str]) -> dict[str, UUID]:
+        """The commits that are said to hold these keys; one round trip."""
+        if not keys or not self._usable():
+            return {}
+        try:
+            found = cast("list[bytes | None]", self._client.mget([_entry(account_id, key) for key in keys]))
+        except redis.RedisError as error:
+            return self._failed(error)
+        return {key: UUID(bytes=value) for key, value in zip(keys, found, strict=True) if value and len(value) == 16}
+
+    def remember(self, account_id: int, used: Mapping[str, UUID]) -> None:
+        """Notes that these commits hold these keys. Call it after the commit, never before."""
+        if not used or not self._usable():
+            return
+        try:
+            if self._room():
+                self._write({_entry(account_id, key): holder.bytes for key, holder in used.items()})
+        except redis.RedisError as error:
+            self._failed(error)
+
+    def announce(self, account: str, ids: Iterable[str]) -> None:
+        """Tells whoever waits that these requests have outcomes: a hint, with ids only (spec 2.1)."""
+        if not self._usable():
+            return
+        try:
+            self._client.publish(f"trueup:done:{account}", ",".join(ids))
+        except redis.RedisError as error:
+            self._failed(error)
+
+    @property
+    def _client(self) -> "redis.Redis":
+        assert self._redis is not None
+        return self._redis
+
+    def _usable(self) -> bool:
+        return self._redis is not None and time.monotonic() >= self._paused_until_s
+
+    def _failed(self, error: redis.RedisError) -> dict[str, UUID]:
+        self.failures += 1
+        self._paused_until_s = time.monotonic() + _PAUSE_S
+        log.warning("uniqueness cache is unavailable", action="dedupe_failed", failures=self.failures, error=str(error))
+        return {}
+
+    def _room(self) -> bool:
+        """Whether memory use is below half: on a Redis that is also the broker, messages come first."""
+        if time.monotonic() - self._memory_checked_s > _MEMORY_CHECK_S:
+            memory = self._client.info("memory")
+            limit = int(memory.get("maxmemory", 0))
+            self._has_room = limit == 0 or int(memory["used_memory"]) < limit / 2
+            self._memory_checked_s = time.monotonic()
+        return self._has_room
+
+    def _write(self, entries: Mapping[bytes, bytes]) -> None:
+        flat = [part for entry in entries.items() for part in entry]
+        try:
+            self._client.execute_command(  # type: ignore[no-untyped-call]
+                "MSETEX", len(entries), *flat, "EX", self._ttl_s
+            )
+        except redis.ResponseError:  # Redis before 8.4, Valkey before 9.1
+            with self._client.pipeline(transaction=False) as pipe:
+                for key, value in entries.items():
+                    pipe.set(key, value, ex=self._ttl_s)
+                pipe.execute()
+
+
+def _entry(account_id: int, key: str) -> bytes:
+    return _PREFIX + hashlib.blake2b(f"{account_id}\n{key}".encode(), digest_size=16).digest()

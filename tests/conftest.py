@@ -1,0 +1,96 @@
+"""Real services for every test that asks: one Postgres and one Valkey a session, one database a test."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from sqlalchemy import Engine, make_url
+
+from shared.clock import utc_now
+from shared.store.accounts import create_account
+from shared.store.engine import make_engine
+from shared.store.migrate import upgrade
+from worker.local.postgres import start_postgres
+from worker.local.valkey import start_valkey
+
+SECRET_KEY = "a secret key of the tests, 32 characters or more"
+DATA = Path(__file__).parent / "data"
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class RunningServices:
+    """Where this session's servers answer."""
+
+    database_url: str
+    redis_url: str
+
+    def database(self, name: str) -> str:
+        """The URL of another database on the same server."""
+        return make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServices]:
+    """A Postgres and a Valkey of our own, from nothing."""
+    folder = tmp_path_factory.mktemp("services")
+    postgres = start_postgres(folder / "postgres")
+    try:
+        valkey = start_valkey(folder / "valkey")
+        try:
+            yield RunningServices(postgres.url, valkey.url)
+        finally:
+            valkey.stop()
+    finally:
+        postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def template(services: RunningServices) -> str:
+    """The name of a migrated, empty database to clone."""
+    name = "template_of_tests"
+    with psycopg.connect(services.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    engine = make_engine(services.database(name))
+    with engine.begin() as connection:
+        upgrade(connection)
+    engine.dispose()
+    return name
+
+
+@pytest.fixture
+def database_url(services: RunningServices, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(services.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield services.database(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Engine]:
+    """A fresh, migrated database."""
+    engine = make_engine(database_url, pool_size=10)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def account(database: Engine) -> int:
+    """An account that lives in real time."""
+    with database.begin() as connection:
+        return create_account(connection, "acme", now=utc_now()).id
+
+
+@pytest.fixture
+def redis_url(services: RunningServices) -> str:
+    """An empty Redis database."""
+    with redis.Redis.from_url(services.redis_url) as client:
+        client.flushall()
+    return services.redis_url

@@ -1,0 +1,89 @@
+"""What the intake tests share: envelopes made by hand, received without a broker."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from shared.clock import utc_now
+from shared.dedupe import UniquenessCache
+from shared.ids import new_id
+from shared.producer.publish import Signer
+from shared.settings import Settings, read_settings
+from shared.store.accounts import create_account
+from shared.store.catalog import load_catalog
+from shared.store.outcomes import read_outcomes
+from shared.store.tokens import SCOPES, create_token
+from shared.wire.catalog import read_catalog
+from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
+from shared.wire.outcome import Outcome
+from tests.conftest import DATA, SECRET_KEY
+from worker.intake.message import Message
+from worker.intake.receive import Services, receive
+
+Entry = dict[str, Any]
+
+
+def settings_of(**given: object) -> Settings:
+    """Settings for a use case that is called directly: no broker is there to be reached."""
+    return read_settings(
+        **{
+            "database_url": "postgresql://unused/unused",
+            "broker_url": "redis://unused:1",
+            "secret_key": SECRET_KEY,
+            **given,
+        }
+    )
+
+
+def entry(body: Any, *, request_id: UUID | str | None = None, **more: Any) -> Entry:
+    """One request of an envelope."""
+    return {"id": str(request_id or new_id()), "body": body, **more}
+
+
+@dataclass
+class Intake:
+    """An account with the catalog of the cases, and its own way to receive envelopes."""
+
+    engine: Engine
+    account: str = "acme"
+    redis_url: str | None = None
+    settings: Settings = field(default_factory=settings_of)
+
+    def __post_init__(self) -> None:
+        with self.engine.begin() as connection:
+            self.account_id = create_account(connection, self.account, now=utc_now()).id
+            load_catalog(connection, self.account_id, read_catalog((DATA / "cases" / "catalog.json").read_bytes()))
+            self.token = create_token(connection, account_id=self.account_id, scopes=SCOPES, secret_key=SECRET_KEY)
+        self.services = Services(self.engine, UniquenessCache(self.redis_url, ttl_s=60), self.settings)
+
+    def message(self, entries: list[Entry], *, token: str | None = None, attempt: int = 1, **meta: Any) -> Message:
+        """A signed message."""
+        said = json.dumps({"v": 1, "account": self.account, "sent_at": "2026-01-01T00:00:00Z", **meta})
+        requests = json.dumps(entries)
+        headers = Signer.of_token(token or self.token).headers(said, requests, at=utc_now())
+        return Message(TASK_CREATE, said, requests, headers[SIGNATURE_HEADER], attempt)
+
+    def receive(self, *entries: Entry, **more: Any) -> list[Outcome]:
+        """Receives one envelope; returns the outcomes of its requests, in order."""
+        receive(self.message(list(entries), **more), self.services, now=utc_now())
+        found = self.outcomes(*entries)
+        return [found[UUID(each["id"])] for each in entries]
+
+    def outcomes(self, *entries: Entry) -> dict[UUID, Outcome]:
+        """The stored outcomes of these requests."""
+        with self.engine.connect() as connection:
+            return read_outcomes(connection, self.account_id, [UUID(each["id"]) for each in entries])
+
+    def count(self, table: str) -> int:
+        """How many rows of the account a table has."""
+        with self.engine.connect() as connection:
+            query = text(f"SELECT count(*) FROM {table} WHERE account_id = :account_id")
+            return int(connection.execute(query, {"account_id": self.account_id}).scalar_one())
+
+    def rows(self, query: str) -> list[Any]:
+        """Rows of the account (`:a`), in the order the query gives."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(text(query), {"a": self.account_id}))

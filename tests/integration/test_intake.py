@@ -1,0 +1,404 @@
+"""Intake against a real database: one outcome each, one commit each (spec 2.3 to 2.5)."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from shared.clock import utc_now
+from shared.ids import new_id
+from tests.conftest import DATA
+from tests.integration.intake import Intake, entry
+from worker.intake.receive import receive
+
+CASES = [json.loads(line) for line in (DATA / "cases" / "commit-requests.jsonl").read_text().splitlines()]
+ACME = "13117714-3f05-48e5-a6e9-a66093f13b4d"
+PLATFORM = "f14d6729-6a44-4b13-9908-9387f1918790"
+CONTRACT = "3d5b0d2e-7e55-4f3a-9a63-000000000001"
+
+
+def prepaid(**more: Any) -> dict[str, Any]:
+    """A valid PREPAID body."""
+    item = {"amount": 1000, "starting_at": "2025-01-01T00:00:00Z", "ending_before": "2026-01-01T00:00:00Z"}
+    return {
+        "customer_id": ACME,
+        "type": "PREPAID",
+        "priority": 100,
+        "product_id": PLATFORM,
+        "access_schedule": {"schedule_items": [item]},
+        **more,
+    }
+
+
+def credit(**more: Any) -> dict[str, Any]:
+    """A valid body of a credit."""
+    body = prepaid(**more)
+    del body["type"]
+    return body
+
+
+@pytest.fixture
+def intake(database: Engine) -> Intake:
+    """An account that receives."""
+    return Intake(database)
+
+
+def test_cases(intake: Intake) -> None:
+    """Every known request has its outcome, all of them in one envelope."""
+    entries = [{"id": str(new_id()), "raw": case["raw"]} if "raw" in case else entry(case["body"]) for case in CASES]
+    outcomes = intake.receive(*entries)
+    found = [
+        (case["id"], o.outcome, sorted({e["code"] for e in o.errors})) for case, o in zip(CASES, outcomes, strict=True)
+    ]
+    assert found == [(case["id"], case["outcome"], sorted(case["codes"])) for case in CASES]
+
+
+def test_amounts_are_exact(intake: Intake) -> None:
+    """An amount of 30 digits is stored to the last one."""
+    amount = "123456789012345678.123456789012"
+    body = json.dumps(prepaid()).replace("1000", amount)
+    intake.receive({"id": str(new_id()), "raw": body})
+    assert intake.rows("SELECT amount FROM segment WHERE account_id = :a") == [(Decimal(amount),)]
+
+
+def test_what_a_commit_consists_of(intake: Intake) -> None:
+    """A commit comes with its segments, its opening entries, its obligations and one event."""
+    items = [
+        {"amount": 10, "starting_at": "2025-01-01T00:00:00Z", "ending_before": "2025-07-01T00:00:00Z"},
+        {"amount": 20, "starting_at": "2025-07-01T00:00:00Z", "ending_before": "2026-01-01T00:00:00Z"},
+    ]
+    invoices = {
+        "schedule_items": [
+            {"timestamp": "2025-01-01T00:00:00Z", "amount": 12},
+            {"timestamp": "2025-07-01T00:00:00Z", "unit_price": "0.5", "quantity": 36},
+        ]
+    }
+    body = json.dumps(
+        prepaid(access_schedule={"schedule_items": items}, invoice_schedule=invoices, invoice_contract_id=CONTRACT)
+    )
+    intake.receive({"id": str(new_id()), "raw": body.replace('"0.5"', "0.5")})
+    entries = intake.rows(
+        "SELECT type, amount, effective_at::date::text FROM ledger_entry WHERE account_id = :a ORDER BY seq"
+    )
+    assert entries == [
+        ("PREPAID_COMMIT_SEGMENT_START", 10, "2025-01-01"),
+        ("PREPAID_COMMIT_SEGMENT_START", 20, "2025-07-01"),
+    ]
+    due = intake.rows(
+        "SELECT kind, state, unit_price, quantity, amount FROM obligation WHERE account_id = :a ORDER BY position"
+    )
+    assert due == [
+        ("SCHEDULED", "pending", 12, 1, 12),
+        ("SCHEDULED", "pending", Decimal("0.5"), 36, 18),
+    ]
+    assert intake.rows("SELECT event, cardinality(subject_ids) FROM outbox WHERE account_id = :a") == [
+        ("commit.created", 1)
+    ]
+
+
+def test_a_true_up_is_not_due_before_access_ends(intake: Intake) -> None:
+    """A POSTPAID commit's obligation waits for its timestamp and for the end of its access."""
+    item = {"amount": 10, "starting_at": "2025-01-01T00:00:00Z", "ending_before": "2030-01-01T00:00:00Z"}
+    body = prepaid(
+        type="POSTPAID",
+        access_schedule={"schedule_items": [item]},
+        invoice_schedule={"schedule_items": [{"timestamp": "2026-01-01T00:00:00Z", "amount": 10}]},
+        invoice_contract_id=CONTRACT,
+    )
+    intake.receive(entry(body))
+    assert intake.rows(
+        "SELECT kind, scheduled_at::date::text, due_at::date::text FROM obligation WHERE account_id = :a"
+    ) == [("TRUE_UP", "2026-01-01", "2030-01-01")]
+
+
+def test_redelivery(intake: Intake) -> None:
+    """An envelope that is delivered again changes nothing: no second entry, obligation, event or count."""
+    entries = [entry(prepaid(uniqueness_key="k")), entry(prepaid()), entry(prepaid(customer_id=str(new_id())))]
+    first = intake.receive(*entries)
+    before = [intake.count(table) for table in ("commit", "segment", "ledger_entry", "outcome", "outbox")]
+    again = intake.receive(*entries, attempt=2)
+    assert [o.outcome for o in again] == [o.outcome for o in first] == ["created", "created", "not_found"]
+    assert [intake.count(table) for table in ("commit", "segment", "ledger_entry", "outcome", "outbox")] == before
+
+
+def test_an_id_twice_in_one_envelope(intake: Intake) -> None:
+    """The second request with an id is a redelivery of the first."""
+    twice = entry(prepaid(uniqueness_key="k"))
+    assert [o.outcome for o in intake.receive(twice, twice)] == ["created", "created"]
+    assert (intake.count("commit"), intake.count("parked")) == (1, 0)
+
+
+def test_an_id_with_other_content(intake: Intake) -> None:
+    """The newcomer is parked as id_conflict; the commit stays as it is, and its outcome stays created."""
+    first = entry(prepaid(name="first"))
+    intake.receive(first)
+    [outcome] = intake.receive(entry(prepaid(name="second"), request_id=first["id"]))
+    assert outcome.outcome == "created"
+    assert intake.rows("SELECT name FROM commit WHERE account_id = :a") == [("first",)]
+    assert intake.rows("SELECT reason, request_id::text FROM parked WHERE account_id = :a") == [
+        ("id_conflict", first["id"])
+    ]
+
+
+def test_a_uniqueness_key_is_used_once(intake: Intake) -> None:
+    """The second request with a key is a duplicate that names the first, of commits and credits alike."""
+    first = entry(prepaid(uniqueness_key="k"))
+    intake.receive(first)
+    same, other, of_credit = intake.receive(
+        entry(prepaid(uniqueness_key="k")),
+        entry(prepaid(uniqueness_key="k", name="other")),
+        entry(credit(uniqueness_key="k"), kind="credit"),
+    )
+    holder = {"id": first["id"], "type": "PREPAID"}
+    assert same.outcome == other.outcome == of_credit.outcome == "duplicate"
+    assert same.existing == holder | {"same_content": True}
+    assert other.existing == of_credit.existing == holder | {"same_content": False}
+
+
+@pytest.mark.parametrize("other", ["K", "k ", " k", "\u212a", "k\u0301"])
+def test_keys_are_compared_exactly(intake: Intake, other: str) -> None:
+    """Keys that differ in case, spaces or Unicode form are different keys."""
+    assert [
+        o.outcome for o in intake.receive(entry(prepaid(uniqueness_key="k")), entry(prepaid(uniqueness_key=other)))
+    ] == [
+        "created",
+        "created",
+    ]
+
+
+def test_the_first_in_the_envelope_wins(intake: Intake) -> None:
+    """Of two requests with one key in one envelope the first makes the commit."""
+    first, second = entry(prepaid(uniqueness_key="k", name="z")), entry(prepaid(uniqueness_key="k", name="a"))
+    assert [o.outcome for o in intake.receive(first, second)] == ["created", "duplicate"]
+
+
+def test_failed_requests_do_not_use_up_their_key(intake: Intake) -> None:
+    """A key that came with a mistake is free for the corrected request."""
+    wrong = prepaid(uniqueness_key="k", customer_id=str(new_id()))
+    assert [o.outcome for o in intake.receive(entry(wrong), entry(prepaid(uniqueness_key="k")))] == [
+        "not_found",
+        "created",
+    ]
+
+
+def test_an_outcome_other_than_created_is_judged_anew(intake: Intake) -> None:
+    """When the missing customer exists by now, the same id becomes a commit, and counts once."""
+    customer = str(new_id())
+    late = entry(prepaid(customer_id=customer))
+    assert [o.outcome for o in intake.receive(late)] == ["not_found"]
+    with intake.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO customer (account_id, id, name) VALUES (:a, :id, 'late')"),
+            {"a": intake.account_id, "id": customer},
+        )
+    assert [o.outcome for o in intake.receive(late)] == ["created"]
+    assert len(intake.outcomes(late)) == 1
+
+
+def test_accounts_do_not_meet(database: Engine) -> None:
+    """The same id and the same key in another account are another commit."""
+    request = entry(prepaid(uniqueness_key="k"))
+    assert [Intake(database, name).receive(request)[0].outcome for name in ("one", "two")] == ["created", "created"]
+
+
+def test_fifty_at_once_with_one_key(intake: Intake) -> None:
+    """Fifty concurrent envelopes with one key make one commit and forty-nine duplicates of it."""
+    entries = [entry(prepaid(uniqueness_key="k")) for _ in range(50)]
+    with ThreadPoolExecutor(12) as pool:
+        outcomes = [outcome for [outcome] in pool.map(intake.receive, entries)]
+    assert sorted(o.outcome for o in outcomes) == ["created"] + ["duplicate"] * 49
+    winner = next(str(o.request_id) for o in outcomes if o.outcome == "created")
+    assert {o.existing["id"] for o in outcomes if o.existing} == {winner}
+    assert intake.count("commit") == 1
+
+
+def test_envelopes_that_share_keys_do_not_deadlock(intake: Intake) -> None:
+    """Envelopes with the same keys in opposite orders all get through, with one commit for each key."""
+    keys = [f"key {number}" for number in range(100)]
+    orders = [keys, keys[::-1]] * 4
+    envelopes = [[entry(prepaid(uniqueness_key=key)) for key in order] for order in orders]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = [o for outcome in pool.map(lambda entries: intake.receive(*entries), envelopes) for o in outcome]
+    assert sum(o.outcome == "created" for o in outcomes) == intake.count("commit") == len(keys)
+    assert {o.outcome for o in outcomes} == {"created", "duplicate"}
+
+
+class TestIdempotencyKeys:
+    """Idempotency keys (spec 2.3)."""
+
+    def test_first_answer_again(self, intake: Intake) -> None:
+        """The same key with the same content gives the first commit, under another request id."""
+        first = entry(prepaid(), idempotency_key="i")
+        intake.receive(first)
+        [again] = intake.receive(entry(prepaid(), idempotency_key="i"))
+        assert (again.outcome, again.existing) == (
+            "created",
+            {"id": first["id"], "type": "PREPAID", "same_content": True},
+        )
+        assert intake.count("commit") == 1
+
+    def test_other_content(self, intake: Intake) -> None:
+        """The same key with other content is refused."""
+        intake.receive(entry(prepaid(), idempotency_key="i"))
+        [again] = intake.receive(entry(prepaid(name="other"), idempotency_key="i"))
+        assert [e["code"] for e in again.errors] == ["idempotency_key_reused"]
+
+    def test_twice_in_one_envelope(self, intake: Intake) -> None:
+        """Within an envelope the second request gets the answer of the first."""
+        first, second = intake.receive(entry(prepaid(), idempotency_key="i"), entry(prepaid(), idempotency_key="i"))
+        assert second.existing is not None
+        assert (first.outcome, second.outcome, second.existing["id"]) == ("created", "created", str(first.request_id))
+
+    def test_redelivery(self, intake: Intake) -> None:
+        """A redelivered request finds its own key and its own commit."""
+        request = entry(prepaid(), idempotency_key="i")
+        assert intake.receive(request) == intake.receive(request)
+
+    def test_refusals_are_not_remembered(self, intake: Intake) -> None:
+        """A key that came with a mistake can be used with the corrected body."""
+        intake.receive(entry(prepaid(customer_id=str(new_id())), idempotency_key="i"))
+        [outcome] = intake.receive(entry(prepaid(), idempotency_key="i"))
+        assert (outcome.outcome, outcome.existing) == ("created", None)
+
+    def test_duplicates_are_remembered(self, intake: Intake) -> None:
+        """A duplicate is answered as a duplicate again."""
+        intake.receive(entry(prepaid(uniqueness_key="k")))
+        late = prepaid(uniqueness_key="k")
+        [first] = intake.receive(entry(late, idempotency_key="i"))
+        [again] = intake.receive(entry(late, idempotency_key="i"))
+        assert (first.outcome, first.existing) == (again.outcome, again.existing)
+
+    def test_kept_for_seven_days(self, intake: Intake) -> None:
+        """After seven days a key is as good as new."""
+        intake.receive(entry(prepaid(), idempotency_key="i"))
+        with intake.engine.begin() as connection:
+            connection.execute(text("UPDATE idempotency SET created_at = now() - interval '7 days 1 second'"))
+        [outcome] = intake.receive(entry(prepaid(name="other"), idempotency_key="i"))
+        assert (outcome.outcome, outcome.existing) == ("created", None)
+
+    def test_ten_at_once(self, intake: Intake) -> None:
+        """Ten concurrent requests with one key and one content make one commit."""
+        entries = [entry(prepaid(), idempotency_key="i") for _ in range(10)]
+        with ThreadPoolExecutor(10) as pool:
+            outcomes = [outcome for [outcome] in pool.map(intake.receive, entries)]
+        assert {o.outcome for o in outcomes} == {"created"}
+        assert intake.count("commit") == 1
+
+
+class TestParking:
+    """What cannot be decided is parked (spec 2.1, 2.2, 2.4, 2.5)."""
+
+    def parked(self, intake: Intake) -> list[Any]:
+        """Reasons of all parked rows, with the account they are booked on."""
+        return intake.rows("SELECT reason, account_id = :a FROM parked ORDER BY parked_at")
+
+    def send(self, intake: Intake, entries: Any, **meta: Any) -> None:
+        """Receives an envelope that may be odd."""
+        receive(intake.message(entries, **meta), intake.services, now=utc_now())
+
+    @pytest.mark.parametrize(
+        "entries", [[], [{"body": {}}], [{"id": "x", "body": {}}], {"id": 1}, [{"id": str(new_id())}], [1]]
+    )
+    def test_bad_envelope(self, intake: Intake, entries: Any) -> None:
+        """An envelope of another form is parked whole, under the signer's account."""
+        self.send(intake, entries)
+        assert self.parked(intake) == [("bad_envelope", True)]
+
+    def test_too_many_requests(self, intake: Intake) -> None:
+        """An envelope with 501 requests is parked whole."""
+        self.send(intake, [entry(prepaid()) for _ in range(501)])
+        assert self.parked(intake) == [("bad_envelope", True)]
+        assert intake.count("commit") == 0
+
+    def test_unknown_version(self, intake: Intake) -> None:
+        """A version from the future is parked, never dropped."""
+        self.send(intake, [entry(prepaid())], v=2)
+        assert self.parked(intake) == [("unknown_version", True)]
+
+    def test_parked_once(self, intake: Intake) -> None:
+        """However often a bad envelope is delivered, it is parked once."""
+        message = intake.message([])
+        for _ in range(3):
+            receive(message, intake.services, now=utc_now())
+        assert len(self.parked(intake)) == 1
+
+    def test_a_request_that_the_database_refuses(self, intake: Intake) -> None:
+        """It is found by halving and parked; its neighbours become commits."""
+        with intake.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE commit ADD CONSTRAINT poison CHECK (name <> 'poison')"))
+        entries = [entry(prepaid(name="poison" if number == 77 else "good")) for number in range(100)]
+        outcomes = intake.receive(*entries)
+        assert [o.outcome for o in outcomes].count("created") == 99
+        assert (outcomes[77].outcome, outcomes[77].reason) == ("parked", "database_refused")
+        stored = intake.rows("SELECT convert_from(requests, 'UTF8') FROM parked WHERE account_id = :a")
+        assert [json.loads(row[0]) for row in stored] == [entries[77]["body"]]
+
+    def test_transient_failures_park_at_the_fifth_delivery(
+        self, intake: Intake, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Four deliveries are sent back, the fifth is parked."""
+        monkeypatch.setattr("shared.store.patience.TRANSIENT_TRIES_MAX", 1)
+        with intake.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE commit RENAME TO commit_gone"))
+        request = entry(prepaid())
+        with pytest.raises(Exception, match="UndefinedTable"):
+            receive(intake.message([request], attempt=4), intake.services, now=utc_now())
+        receive(intake.message([request], attempt=5), intake.services, now=utc_now())
+        assert self.parked(intake) == [("transient", True)]
+
+
+class TestSignature:
+    """Who may enqueue (spec 2.2)."""
+
+    def refuse(self, intake: Intake, **changed: Any) -> None:
+        """Receives a message that must not be admitted."""
+        good = intake.message([entry(prepaid())])
+        fields = {name: getattr(good, name) for name in ("task", "meta", "requests", "signature", "attempt")}
+        receive(type(good)(**{**fields, **changed}), intake.services, now=utc_now())
+        assert intake.rows("SELECT reason, account_id FROM parked ORDER BY parked_at") == [("unauthenticated", None)]
+        assert [intake.count(table) for table in ("commit", "outcome")] == [0, 0]
+
+    def test_unsigned(self, intake: Intake) -> None:
+        """Without a signature nothing is created and nobody is answered."""
+        self.refuse(intake, signature=None)
+
+    def test_forged(self, intake: Intake) -> None:
+        """A signature of other requests is refused."""
+        self.refuse(intake, requests=json.dumps([entry(prepaid())]))
+
+    def test_another_account(self, intake: Intake, database: Engine) -> None:
+        """A token signs for its own account only."""
+        stranger = Intake(database, "stranger")
+        good = intake.message([entry(prepaid())], token=stranger.token)
+        self.refuse(intake, meta=good.meta, requests=good.requests, signature=good.signature)
+        assert stranger.count("commit") == 0
+
+    @pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()", "scopes = '{read}'"])
+    def test_a_token_that_may_not(self, intake: Intake, change: str) -> None:
+        """A revoked or expired token, or one without the scope, enqueues nothing."""
+        with intake.engine.begin() as connection:
+            connection.execute(text(f"UPDATE token SET {change}"))
+        self.refuse(intake)
+
+    def test_signing_switched_off(self, database: Engine) -> None:
+        """For closed brokers the account that the envelope names is believed."""
+        from tests.integration.intake import settings_of
+
+        intake = Intake(database, settings=settings_of(require_signature=False))
+        request = entry(prepaid())
+        good = intake.message([request])
+        receive(type(good)(good.task, good.meta, good.requests, None), intake.services, now=utc_now())
+        assert intake.outcomes(request)[UUID(request["id"])].outcome == "created"
+
+
+def test_the_ledger_is_append_only(intake: Intake) -> None:
+    """The database itself refuses to change or delete an entry."""
+    intake.receive(entry(prepaid()))
+    for statement in ("UPDATE ledger_entry SET amount = 1", "DELETE FROM ledger_entry", "TRUNCATE ledger_entry"):
+        with pytest.raises(DBAPIError, match="append-only"), intake.engine.begin() as connection:
+            connection.execute(text(statement))

@@ -1,0 +1,88 @@
+"""Judges an envelope's bodies, then what they refer to; touches nothing (spec 1.7)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from shared.limits import BODY_BYTES_MAX
+from shared.store.catalog import look_up
+from shared.wire.envelope import QueuedRequest
+from shared.wire.normal import fingerprint, normalise
+from shared.wire.problems import Problem
+from shared.wire.read import read_body
+from shared.wire.references import judge_references, references_of, union
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A request with a valid body: it becomes a commit unless its references or its keys say otherwise."""
+
+    request: QueuedRequest
+    normal: dict[str, Any]
+    fingerprint: bytes
+
+    @property
+    def id(self) -> str:
+        """The id of the request, and of its commit."""
+        return self.request.id
+
+    @property
+    def key(self) -> str | None:
+        """The uniqueness key."""
+        key: str | None = self.normal.get("uniqueness_key")
+        return key
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request whose body or references are wrong, with every problem."""
+
+    request: QueuedRequest
+    problems: list[Problem]
+
+
+@dataclass(slots=True)
+class Judged:
+    """An envelope's requests, sorted by what is to become of them; each list in the envelope's order."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def judge_bodies(requests: Iterable[QueuedRequest]) -> Judged:
+    """Reads and judges every body by itself; pure."""
+    judged = Judged()
+    for request in requests:
+        verdict = _judge_body(request)
+        if isinstance(verdict, Candidate):
+            judged.candidates.append(verdict)
+        else:
+            judged.refusals.append(verdict)
+    return judged
+
+
+def judge_catalog(connection: Connection, account_id: int, judged: Judged) -> Judged:
+    """Judges the references of the candidates, all against one look-up."""
+    if not judged.candidates:
+        return judged
+    known = look_up(connection, account_id, union(references_of(candidate.normal) for candidate in judged.candidates))
+    refused = Judged(refusals=list(judged.refusals))
+    for candidate in judged.candidates:
+        problems = judge_references(candidate.normal, known)
+        if problems:
+            refused.refusals.append(Refusal(candidate.request, problems))
+        else:
+            refused.candidates.append(candidate)
+    return refused
+
+
+def _judge_body(request: QueuedRequest) -> Candidate | Refusal:
+    if request.raw_bytes is not None and request.raw_bytes > BODY_BYTES_MAX:
+        return Refusal(request, [Problem.of("body_too_large", path="")])
+    body = read_body(request.text, request.kind)
+    if isinstance(body, list):
+        return Refusal(request, body)
+    normal = normalise(body, request.kind)
+    return Candidate(request, normal, fingerprint(normal))

@@ -1,0 +1,186 @@
+"""Stores an envelope's requests in one transaction and says what became of each (spec 2.3, 2.4)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.dedupe import UniquenessCache
+from shared.store.intake import find_commits, insert_new, store_outcomes
+from shared.store.parking import Parking, Reason, park
+from shared.wire.envelope import QueuedRequest
+from shared.wire.normal import FINGERPRINT_VERSION
+from worker.intake.decision import Decision, against_stored, created, refused
+from worker.intake.idempotency import claim_or_replay, release_refused
+from worker.intake.judge import Candidate, Judged, Refusal, judge_catalog
+from worker.intake.message import Message
+from worker.intake.rows import commit_row, obligation_rows, segment_rows
+
+_CONFLICT = "a commit with this id exists, with other content"
+
+
+class LostWinner(Exception):
+    """A row conflicted with one that is no longer there: run the unit again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Whose requests these are, and how they came."""
+
+    account_id: int
+    batch_id: UUID | None
+    message: Message
+
+
+def persist(connection: Connection, delivery: Delivery, judged: Judged, cache: UniquenessCache) -> list[Decision]:
+    """Decides and stores every request, in the caller's transaction.
+
+    An id or an idempotency key that stands twice in the envelope is decided in a later round, like a redelivery.
+    """
+    decisions: list[Decision] = []
+    while judged.candidates or judged.refusals:
+        judged, later = _first_of_each(judged)
+        decisions += _persist_round(connection, delivery, judge_catalog(connection, delivery.account_id, judged), cache)
+        judged = later
+    return decisions
+
+
+def _persist_round(
+    connection: Connection, delivery: Delivery, judged: Judged, cache: UniquenessCache
+) -> list[Decision]:
+    account_id = delivery.account_id
+    decided = claim_or_replay(connection, account_id, judged.candidates)
+    decided |= _by_what_is_known(connection, account_id, _undecided(judged.candidates, decided), judged.refusals, cache)
+    fresh = _undecided(judged.candidates, decided)
+    inserted = _insert(connection, delivery, fresh)
+    decided |= {
+        candidate.id: created(candidate.request, key=candidate.key) for candidate in fresh if candidate.id in inserted
+    }
+    decided |= _by_conflict(connection, account_id, _undecided(fresh, decided))
+    decisions = list(decided.values())
+    _store(connection, delivery, decisions)
+    release_refused(connection, account_id, decisions)
+    return decisions
+
+
+def _by_what_is_known(
+    connection: Connection,
+    account_id: int,
+    candidates: list[Candidate],
+    refusals: list[Refusal],
+    cache: UniquenessCache,
+) -> dict[str, Decision]:
+    """Decides refused requests, and those whose key Redis claims to know; Postgres is asked once for all of them."""
+    claimed = cache.look_up(account_id, [candidate.key for candidate in candidates if candidate.key is not None])
+    holders = {candidate.id: str(claimed[candidate.key]) for candidate in candidates if candidate.key in claimed}
+    ids = {refusal.request.id for refusal in refusals} | holders.keys() | set(holders.values())
+    stored = {commit.id: commit for commit in find_commits(connection, account_id, ids=ids)}
+    decided = {
+        refusal.request.id: created(refusal.request) if refusal.request.id in stored else refused(refusal)
+        for refusal in refusals
+    }
+    for candidate in candidates:
+        rivals = (candidate.id, holders.get(candidate.id, ""))
+        decision = against_stored(candidate, [stored[rival] for rival in rivals if rival in stored])
+        if decision is not None:
+            decided[candidate.id] = decision
+    return decided
+
+
+def _insert(connection: Connection, delivery: Delivery, candidates: list[Candidate]) -> set[str]:
+    if not candidates:
+        return set()
+    ordered = sorted(candidates, key=lambda candidate: candidate.key or "")
+    return insert_new(
+        connection,
+        delivery.account_id,
+        commits=[commit_row(candidate) for candidate in ordered],
+        segments=[row for candidate in ordered for row in segment_rows(candidate)],
+        obligations=[row for candidate in ordered for row in obligation_rows(candidate)],
+        fingerprint_version=FINGERPRINT_VERSION,
+        batch_id=delivery.batch_id,
+        attempt=delivery.message.attempt,
+    )
+
+
+def _by_conflict(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
+    """Decides what was not inserted, in a new snapshot: `ON CONFLICT` does not show a concurrent winner."""
+    keys = [candidate.key for candidate in candidates if candidate.key is not None]
+    stored = find_commits(connection, account_id, ids=[candidate.id for candidate in candidates], keys=keys)
+    by_id = {commit.id: commit for commit in stored}
+    by_key = {commit.uniqueness_key: commit for commit in stored if commit.uniqueness_key is not None}
+    decided = {}
+    for candidate in candidates:
+        rivals = [rival for rival in (by_id.get(candidate.id), by_key.get(candidate.key or "")) if rival is not None]
+        decision = against_stored(candidate, rivals)
+        if decision is None:
+            raise LostWinner(candidate.id)
+        decided[candidate.id] = decision
+    return decided
+
+
+def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> None:
+    rows = [decision.row() for decision in decisions if not decision.is_stored_by_its_commit]
+    conflicts = [decision for decision in decisions if decision.reason == "id_conflict"]
+    for decision in conflicts:
+        park_request(
+            connection,
+            delivery,
+            decision.request,
+            reason="id_conflict",
+            detail=_CONFLICT,
+        )
+    taken = {decision.request.id for decision in conflicts}  # its commit stays its outcome
+    store_outcomes(
+        connection,
+        delivery.account_id,
+        [row for row in rows if row["request_id"] not in taken],
+        batch_id=delivery.batch_id,
+        attempt=delivery.message.attempt,
+    )
+
+
+def park_request(
+    connection: Connection, delivery: Delivery, request: QueuedRequest, *, reason: Reason, detail: str
+) -> None:
+    """Parks one request with its own text."""
+    message = delivery.message
+    text = request.text if isinstance(request.text, str) else request.text.decode()
+    park(
+        connection,
+        Parking(
+            account_id=delivery.account_id,
+            reason=reason,
+            detail=detail,
+            task=message.task,
+            meta=message.meta,
+            requests=text,
+            signature=message.signature,
+            attempt=message.attempt,
+            request_id=UUID(request.id),
+            batch_id=delivery.batch_id,
+        ),
+    )
+
+
+def _undecided(candidates: Iterable[Candidate], decided: dict[str, Decision]) -> list[Candidate]:
+    return [candidate for candidate in candidates if candidate.id not in decided]
+
+
+def _first_of_each(judged: Judged) -> tuple[Judged, Judged]:
+    """Splits off what must wait for a later round: repeated ids and repeated idempotency keys."""
+    now, later = Judged(), Judged()
+    ids: set[str] = set()
+    keys: set[str] = set()
+    for candidate in judged.candidates:
+        key = candidate.request.idempotency_key
+        waits = candidate.id in ids or (key is not None and key in keys)
+        (later if waits else now).candidates.append(candidate)
+        ids.add(candidate.id)
+        if key is not None:
+            keys.add(key)
+    for refusal in judged.refusals:
+        (later if refusal.request.id in ids else now).refusals.append(refusal)
+        ids.add(refusal.request.id)
+    return now, later

@@ -1,0 +1,72 @@
+"""From the normal form of a request to the rows it becomes: the only place where wire names meet column names."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from shared.wire.normal import charges
+from worker.intake.judge import Candidate
+
+Row = dict[str, Any]
+
+_SAME_NAME = (
+    "type",
+    "customer_id",
+    "product_id",
+    "name",
+    "description",
+    "priority",
+    "rate_type",
+    "invoice_contract_id",
+    "applicable_product_ids",
+    "applicable_product_tags",
+    "applicable_contract_ids",
+    "specifiers",
+    "custom_fields",
+    "netsuite_sales_order_id",
+    "salesforce_opportunity_id",
+    "uniqueness_key",
+)
+
+
+def commit_row(candidate: Candidate) -> Row:
+    """The commit's own row."""
+    normal = candidate.normal
+    access, invoicing = normal["access_schedule"], normal.get("invoice_schedule", {})
+    row = {name: normal[name] for name in _SAME_NAME if name in normal}
+    row |= {
+        "id": candidate.id,
+        "access_type": access["access_type"],
+        "access_unit_id": access["credit_type_id"],
+        "invoice_unit_id": invoicing.get("credit_type_id"),
+        "do_not_invoice": invoicing.get("do_not_invoice", False),
+        "recurring_schedule": invoicing.get("recurring_schedule"),
+        "fingerprint": "\\x" + candidate.fingerprint.hex(),
+    }
+    return row
+
+
+def segment_rows(candidate: Candidate) -> Iterable[Row]:
+    """One row for each access item, in the request's order."""
+    for position, item in enumerate(candidate.normal["access_schedule"]["schedule_items"]):
+        yield {"commit_id": candidate.id, "position": position, **item}
+
+
+def obligation_rows(candidate: Candidate) -> Iterable[Row]:
+    """One row for each invoice that the schedule asks for; recurring schedules are expanded (spec 1.3, 3.6)."""
+    normal = candidate.normal
+    if "invoice_schedule" not in normal:
+        return
+    shared: Row = {"commit_id": candidate.id, "kind": "SCHEDULED"}
+    if normal["type"] == "POSTPAID":  # due only once access has ended
+        shared |= {"kind": "TRUE_UP", "access_end": normal["access_schedule"]["schedule_items"][0]["ending_before"]}
+    if normal["invoice_schedule"].get("do_not_invoice"):
+        shared["suppressed_by"] = "do_not_invoice"
+    for position, charge in enumerate(charges(normal)):
+        yield {
+            **shared,
+            "position": position,
+            "scheduled_at": charge["timestamp"],
+            "unit_price": charge["unit_price"],
+            "quantity": charge["quantity"],
+            "amount": charge["amount"],
+        }

@@ -1,0 +1,61 @@
+"""The tasks: one line each, from message to use case."""
+
+from functools import cache
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Reject
+
+from shared.clock import utc_now
+from shared.dedupe import UniquenessCache
+from shared.settings import settings
+from shared.store.engine import engine
+from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
+from worker.app import app
+from worker.intake.message import Message
+from worker.intake.receive import Services, TryAgainLater, receive
+from worker.invoicing.issue import issue_all_due
+
+ATTEMPT_HEADER = "trueup-attempt"
+TASK_ISSUE = "invoices.issue"
+
+log = structlog.get_logger()
+
+
+@cache
+def services() -> Services:
+    """What this process holds open; made on first use, after any fork."""
+    config = settings()
+    url = None if config.redis_url is None else str(config.redis_url)
+    return Services(engine(), UniquenessCache(url, ttl_s=config.uniqueness_cache_s), config)
+
+
+@app.task(name=TASK_CREATE, bind=True)
+def create_commits(self: "Task[Any, Any]", meta: str, requests: str) -> None:
+    """Turns an envelope of commit requests into commits and outcomes."""
+    headers = self.request.get("headers") or {}
+    attempt = int(headers.get(ATTEMPT_HEADER, 1))
+    message = Message(TASK_CREATE, meta, requests, headers.get(SIGNATURE_HEADER), attempt)
+    try:
+        counts = receive(message, services(), now=utc_now())
+    except TryAgainLater as error:
+        _send_back(self, message, error)
+    else:
+        log.info("envelope decided", action="envelope_decided", attempt=attempt, **counts)
+
+
+def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -> None:
+    """Gives the message back: under the next attempt's number, or as it is while the database is away."""
+    log.warning("envelope sent back", action="envelope_sent_back", attempt=message.attempt, error=str(error)[:500])
+    if not error.counts:
+        raise Reject(str(error), requeue=True)
+    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: message.attempt + 1}
+    queue = task.request.delivery_info["routing_key"]
+    task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
+
+
+@app.task(name=TASK_ISSUE)
+def issue_invoices(account_id: int) -> None:
+    """Issues the account's invoices that are due."""
+    issue_all_due(engine(), account_id, rows_max=settings().issue_rows)
