@@ -1,6 +1,8 @@
 """The catalog: loaded idempotently, looked up once per envelope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,7 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.store.tables import contract, customer, product, unit
 from shared.wire.catalog import Catalog
-from shared.wire.references import Known, References
+from shared.wire.normal import Normal
+from shared.wire.references import Known, References, references_of
+
+Record = dict[str, Any]
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 _KNOWN = text("""
     SELECT 'customer' AS what, id::text, NULL AS detail
@@ -65,6 +72,50 @@ def look_up(connection: Connection, account_id: int, wanted: References) -> Know
         contracts=found["contract"],
         units=set(found["unit"]),
     )
+
+
+def register_unknown(connection: Connection, account_id: int, normals: Iterable[Normal], known: Known) -> bool:
+    """Registers, as bare records, what these requests name and the catalog lacks (spec 3.1, open references).
+
+    A product takes the type of its first use, a contract the customer of its first use. What another transaction registers
+    meanwhile stays as it is.
+
+    Returns:
+        Whether there was anything to register.
+    """
+    customers: dict[str, Record] = {}
+    products: dict[str, Record] = {}
+    contracts: dict[str, Record] = {}
+    units: dict[str, Record] = {}
+    for normal in normals:
+        named = references_of(normal)
+        customer_id = normal["customer_id"]
+        customers |= {each: {} for each in named.customers}
+        products = {
+            each: {"type": "FIXED" if each == normal["product_id"] else "USAGE"} for each in named.products
+        } | products
+        contracts = {each: {"customer_id": customer_id, "starting_at": _EVER} for each in named.contracts} | contracts
+        units |= {each: {} for each in named.units}
+    added = [
+        _insert_bare(connection, customer, account_id, customers, known.customers),
+        _insert_bare(connection, product, account_id, products, known.products.keys()),
+        _insert_bare(connection, contract, account_id, contracts, known.contracts.keys()),
+        _insert_bare(connection, unit, account_id, units, known.units),
+    ]
+    return any(added)
+
+
+def _insert_bare(
+    connection: Connection, table: Table, account_id: int, records: Mapping[str, Record], known: AbstractSet[str]
+) -> bool:
+    rows = [
+        {"account_id": account_id, "id": each, **record}
+        for each, record in sorted(records.items())
+        if each not in known
+    ]
+    if rows:
+        connection.execute(insert(table).on_conflict_do_nothing(), rows)
+    return bool(rows)
 
 
 def _refuse_unknown_customers(connection: Connection, account_id: int, catalog: Catalog) -> None:

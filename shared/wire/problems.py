@@ -24,7 +24,7 @@ CODES: dict[str, str] = {
     "not_hour_aligned": "must lie on a whole hour in UTC",
     "amount_not_positive": "must be greater than 0",
     "amount_precision": f"must need at most {DIGITS_BEFORE_POINT_MAX} digits before the point and {DECIMALS_MAX} after",
-    "too_short": "must have at least {min_length} character",
+    "too_short": "must not be empty",
     "too_long": "must have at most {max_length} characters",
     "text_not_storable": "must not contain the character NUL",
     "too_many_items": "must have at most {max_length} entries",
@@ -54,7 +54,7 @@ NOT_FOUND_CODES = frozenset({"customer_not_found", "product_not_found", "contrac
 
 _TOLD_MAX = 3  # problems that the message spells out; the list has them all
 _NAME_CHARS_MAX = 120
-_DEFAULTS = {"expected": "of another JSON type", "max_length": SCHEDULE_ITEMS_MAX, "min_length": 1}
+_DEFAULTS = {"detail": "it cannot be read", "expected": "of another JSON type", "max_length": SCHEDULE_ITEMS_MAX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,9 @@ def pointer(parts: Iterable[str | int]) -> str:
     )
 
 
-def outcome_of(problems: Iterable[Problem]) -> Literal["invalid", "not_found"]:
+def outcome_of(problems: Sequence[Problem]) -> Literal["invalid", "not_found"]:
     """The outcome of a request with these problems: `not_found` when each of them is a 404 code (spec 1.7)."""
+    assert problems, "without problems there is no such outcome"
     return "not_found" if all(each.code in NOT_FOUND_CODES for each in problems) else "invalid"
 
 

@@ -36,11 +36,11 @@ _KEY_MARK = "[key]"  # pydantic's last part of the place of a map's key
 
 # A text, closed or not (so that the search never turns back), or a number.
 _TEXT_OR_NUMBER = re.compile(
-    rb'"(?:[^"\\]|\\.)*+"?|(?P<digits>(?P<integer>-?[0-9]++)(?:\.[0-9]++)?)(?P<exponent>[eE][+-]?[0-9]++)?', re.DOTALL
+    rb'"(?:[^"\\]|\\.)*+"?|(?P<sign>-?)(?P<integer>0|[1-9][0-9]*+)(?:\.(?P<fraction>[0-9]++))?'
+    rb"(?:[eE](?P<exponent_sign>[+-]?)0*+(?P<exponent>[0-9]*+))?",
+    re.DOTALL,
 )
-_INTEGER_CHARS_MAX = 4000  # the decoder, like Python itself, refuses integers above 4,300 digits
-_EXPONENT_CHARS_MAX = 12  # decimal's own limit has 18 digits
-_EXPONENT_OUT_OF_RANGE = b"e999999"  # larger than the digits of any body
+_EXPONENT_CHARS_MAX = 6  # more than the digits of a body can make up for
 
 
 def read_body(text: bytes | str, kind: Kind) -> Body | list[Problem]:
@@ -89,20 +89,27 @@ def _parse(raw: bytes) -> Any:
         ValueError: this is no JSON, or it is nested too deep for the decoder.
     """
     try:
-        return jiter.from_json(raw, float_mode="decimal", allow_inf_nan=False)
-    except ValueError:
-        readable = _TEXT_OR_NUMBER.sub(_readable, raw)
-        if readable == raw:
-            raise
-        return jiter.from_json(readable, float_mode="decimal", allow_inf_nan=False)
+        return _parse_json(raw)
+    except ValueError as error:
+        try:
+            return _parse_json(_TEXT_OR_NUMBER.sub(_behind_the_point, raw))
+        except ValueError:
+            raise error from None
 
 
-def _readable(match: re.Match[bytes]) -> bytes:
-    """Gives a number that the decoder cannot hold an exponent that it can, and that no valid number has."""
-    integer, digits, exponent = match["integer"], match["digits"], match["exponent"]
-    if digits and (len(exponent or b"") > _EXPONENT_CHARS_MAX or (not exponent and len(integer) > _INTEGER_CHARS_MAX)):
-        return digits + _EXPONENT_OUT_OF_RANGE
-    return match[0]
+def _parse_json(raw: bytes) -> Any:
+    return jiter.from_json(raw, float_mode="decimal", allow_inf_nan=False)
+
+
+def _behind_the_point(match: re.Match[bytes]) -> bytes:
+    """Spells a number so that the decoder can hold it: it refuses 4,300 digits before the point, and huge exponents."""
+    sign, integer, fraction, exponent_sign, exponent = match.groups(default=b"")
+    if not integer:
+        return match[0]
+    if len(exponent) > _EXPONENT_CHARS_MAX:
+        exponent = b"9" * _EXPONENT_CHARS_MAX
+    shifted = int(exponent_sign + (exponent or b"0")) + len(integer)
+    return b"%b0.%b%be%d" % (sign, integer, fraction, shifted)
 
 
 def _depth(value: object) -> int:
@@ -122,21 +129,21 @@ def _problems(document: dict[str, Any], kind: Kind, error: ValidationError) -> l
 
 
 def _field_problem(error: ErrorDetails) -> Problem:
-    kind, place, context = error["type"], error["loc"], error.get("ctx", {})
-    if kind == "string_pattern_mismatch":
-        code = PATTERN_CODES[context["pattern"]]
-    elif kind in _STRUCTURE_CODES and error["input"] is None and _is_field(place):
-        code = "missing"
-    else:
-        code = _STRUCTURE_CODES.get(kind, kind)
+    kind, place, details = error["type"], error["loc"], error.get("ctx", {})
     if place[-1] == _KEY_MARK and place[-3:-2] and place[-3] in MAP_FIELDS:
         place = place[:-1]
-    return Problem.of(code, path=pointer(place), **{"expected": _EXPECTED.get(kind), **context})
+    if error["input"] is None and kind != "extra_forbidden" and _is_field(place):
+        code = "missing"
+    elif kind == "string_pattern_mismatch":
+        code = PATTERN_CODES[details["pattern"]]
+    else:
+        code = _STRUCTURE_CODES.get(kind, kind)
+    return Problem.of(code, path=pointer(place), **{"expected": _EXPECTED.get(kind), **details})
 
 
 def _is_field(place: tuple[str | int, ...]) -> bool:
     """Whether this is the place of a declared field, and not of an entry of a list or a map."""
-    return isinstance(place[-1], str) and not (len(place) > 1 and place[-2] in MAP_FIELDS)
+    return isinstance(place[-1], str) and not (place[-2:-1] and place[-2] in MAP_FIELDS)
 
 
 def _tolerant(schema: Any) -> Any:

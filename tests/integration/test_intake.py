@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.clock import utc_now
 from shared.ids import new_id
 from tests.conftest import DATA
-from tests.integration.intake import Intake, entry
+from tests.integration.intake import Intake, entry, settings_of
 from worker.intake.receive import receive
 
 CASES = [json.loads(line) for line in (DATA / "cases" / "commit-requests.jsonl").read_text().splitlines()]
@@ -387,13 +387,29 @@ class TestSignature:
 
     def test_signing_switched_off(self, database: Engine) -> None:
         """For closed brokers the account that the envelope names is believed."""
-        from tests.integration.intake import settings_of
-
         intake = Intake(database, settings=settings_of(require_signature=False))
         request = entry(prepaid())
         good = intake.message([request])
         receive(type(good)(good.task, good.meta, good.requests, None), intake.services, now=utc_now())
         assert intake.outcomes(request)[UUID(request["id"])].outcome == "created"
+
+
+def test_open_references(database: Engine) -> None:
+    """With open references an unknown id is registered with its first use instead of refused."""
+    intake = Intake(database, settings=settings_of(open_references=True))
+    customer, product, usage, contract, unit = (str(new_id()) for _ in range(5))
+    item = {"amount": 10, "starting_at": "2025-01-01T00:00:00Z", "ending_before": "2026-01-01T00:00:00Z"}
+    unknown = prepaid(
+        customer_id=customer,
+        product_id=product,
+        applicable_product_ids=[usage],
+        applicable_contract_ids=[contract],
+        access_schedule={"credit_type_id": unit, "schedule_items": [item]},
+    )
+    contradiction = prepaid(customer_id=customer, product_id=usage)
+    outcomes = intake.receive(entry(unknown), entry(contradiction), entry(prepaid(product_id=product)))
+    assert [o.outcome for o in outcomes] == ["created", "invalid", "created"]
+    assert [each["code"] for each in outcomes[1].errors] == ["product_not_fixed"]
 
 
 def test_the_ledger_is_append_only(intake: Intake) -> None:

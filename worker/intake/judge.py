@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from shared.limits import BODY_BYTES_MAX
-from shared.store.catalog import look_up
+from shared.store.catalog import look_up, register_unknown
 from shared.wire.envelope import QueuedRequest
 from shared.wire.normal import fingerprint, normalise
 from shared.wire.problems import Problem
@@ -63,11 +63,21 @@ def judge_bodies(requests: Iterable[QueuedRequest]) -> Judged:
     return judged
 
 
-def judge_catalog(connection: Connection, account_id: int, judged: Judged) -> Judged:
-    """Judges the references of the candidates, all against one look-up."""
+def judge_catalog(connection: Connection, account_id: int, judged: Judged, *, open_references: bool = False) -> Judged:
+    """Judges the references of the candidates, all against one look-up.
+
+    Args:
+        connection: of the envelope's transaction.
+        account_id: whose catalog.
+        judged: what `judge_bodies` returned.
+        open_references: whether what the catalog lacks is registered instead of refused (spec 3.1).
+    """
     if not judged.candidates:
         return judged
-    known = look_up(connection, account_id, union(references_of(candidate.normal) for candidate in judged.candidates))
+    wanted = union(references_of(candidate.normal) for candidate in judged.candidates)
+    known = look_up(connection, account_id, wanted)
+    if open_references and register_unknown(connection, account_id, [each.normal for each in judged.candidates], known):
+        known = look_up(connection, account_id, wanted)
     refused = Judged(refusals=list(judged.refusals))
     for candidate in judged.candidates:
         problems = judge_references(candidate.normal, known)

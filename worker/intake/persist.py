@@ -31,6 +31,7 @@ class Delivery:
     account_id: int
     batch_id: UUID | None
     message: Message
+    open_references: bool = False
 
 
 def persist(connection: Connection, delivery: Delivery, judged: Judged, cache: UniquenessCache) -> list[Decision]:
@@ -41,7 +42,8 @@ def persist(connection: Connection, delivery: Delivery, judged: Judged, cache: U
     decisions: list[Decision] = []
     while judged.candidates or judged.refusals:
         judged, later = _first_of_each(judged)
-        decisions += _persist_round(connection, delivery, judge_catalog(connection, delivery.account_id, judged), cache)
+        judged = judge_catalog(connection, delivery.account_id, judged, open_references=delivery.open_references)
+        decisions += _persist_round(connection, delivery, judged, cache)
         judged = later
     return decisions
 

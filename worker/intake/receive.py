@@ -63,7 +63,12 @@ def receive(message: Message, services: Services, *, now: datetime) -> Counter[s
         if admitted is None:
             return Counter(unreadable=1)
         caller, envelope = admitted
-        delivery = Delivery(caller.account_id, envelope.meta.batch_id, message)
+        delivery = Delivery(
+            caller.account_id,
+            envelope.meta.batch_id,
+            message,
+            open_references=services.settings.open_references,
+        )
         decisions = _decide(delivery, envelope.requests, services)
     except Exception as error:
         raise TryAgainLater(error) from error

@@ -1,0 +1,221 @@
+"""The client that Python producers use (spec 2.1).
+
+    with CommitProducer(broker_url=…, token="tu_…", account="acme", database_url=…) as producer:
+        request_id = producer.submit({"customer_id": …, "type": "PREPAID", …})
+        outcomes = producer.wait([request_id], timeout_s=30)
+
+A request that was submitted is *sent*: the broker has it, best effort, as a Redis broker can lose a message when a
+worker is killed. `wait` sends again, under the same id, what has no outcome; whoever needs more keeps the request until
+it has one.
+"""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from threading import Lock
+from typing import Self
+from uuid import UUID
+
+from shared.ids import new_id
+from shared.producer.bodies import RequestBody, request_of
+from shared.producer.kept import KeptRequests
+from shared.producer.outcomes import OutcomeReader, OutcomesUnavailable, Wakeup
+from shared.producer.publish import QUEUE_LIMIT, RETRY_S, Publisher, Signer
+from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE, Kind, QueuedRequest
+from shared.wire.outcome import Outcome
+from shared.wire.packing import pack
+
+RESEND_AFTER_S = 30.0
+KEPT_BYTES_MAX = 64 * 1024 * 1024
+_POLL_S_MIN, _POLL_S_MAX = 0.02, 1.0
+
+
+class CommitProducer:
+    """Submits commit and credit requests; safe to share between threads.
+
+    Args:
+        broker_url: redis, rediss, sentinel, amqp or amqps.
+        token: signs what is sent; None for workers that do not ask for signatures.
+        account: on whose behalf; the token's own.
+        database_url: where outcomes are read; without it there are none to be had here.
+        redis_url: where workers say that something was decided, so that `wait` returns sooner.
+        validate: refuse a request that breaks the rules before it is sent.
+        queue_limit: envelopes on the queue above which `submit` waits.
+        room_wait_s: how long it waits before it raises `QueueFull`; None: for ever; 0: not at all.
+        retry_s: how long a lost connection to the broker is tried again.
+        resend_after_s: how long `wait` waits without any news before it sends again; doubled each time.
+        kept_bytes_max: how much text of undecided requests is kept for that; the oldest go first.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker_url: str,
+        token: str | None,
+        account: str,
+        database_url: str | None = None,
+        redis_url: str | None = None,
+        validate: bool = True,
+        queue_limit: int = QUEUE_LIMIT,
+        room_wait_s: float | None = None,
+        retry_s: float = RETRY_S,
+        resend_after_s: float = RESEND_AFTER_S,
+        kept_bytes_max: int = KEPT_BYTES_MAX,
+    ) -> None:
+        self._publisher = Publisher(
+            broker_url,
+            account=account,
+            signer=None if token is None else Signer.of_token(token),
+            queue_limit=queue_limit,
+            room_wait_s=room_wait_s,
+            retry_s=retry_s,
+        )
+        self._reader = OutcomeReader(database_url, account=account) if database_url else None
+        self._redis_url, self._account = redis_url, account
+        self._validate, self._resend_after_s = validate, resend_after_s
+        self._kept = KeptRequests(bytes_max=kept_bytes_max if database_url else 0)
+        self._waiting: list[tuple[QueuedRequest, Future[None]]] = []
+        self._waiting_lock, self._sending = Lock(), Lock()
+
+    def submit(
+        self,
+        body: RequestBody,
+        *,
+        kind: Kind = "commit",
+        idempotency_key: str | None = None,
+        id: UUID | None = None,  # noqa: A002
+    ) -> UUID:
+        """Sends one request, together with those that other threads submit meanwhile.
+
+        Args:
+            body: a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.
+            kind: commit or credit.
+            idempotency_key: the caller's own, 1 to 255 characters.
+            id: a UUID, to send a request again that may have been sent; left out, a new one is made.
+
+        Returns:
+            The request's id, which will be the commit's.
+
+        Raises:
+            InvalidRequest: the body breaks the rules; nothing was sent.
+            QueueFull: there is no room on the queue; nothing was sent.
+            BrokerUnavailable: the broker did not confirm.
+        """
+        request_id = id or new_id()
+        request = request_of(
+            body, request_id=request_id, kind=kind, idempotency_key=idempotency_key, validate=self._validate
+        )
+        self._coalesce(request)
+        self._kept.add([request])
+        return request_id
+
+    def submit_many(self, bodies: Iterable[RequestBody], *, kind: Kind = "commit") -> list[UUID]:
+        """Sends requests in as few messages as they fit in, on the queue for bulk.
+
+        All are judged before the first is sent, so all are held in memory: submit millions in slices.
+
+        Returns:
+            Their ids, in order.
+
+        Raises:
+            InvalidRequest: one breaks the rules (`position` says which); nothing was sent.
+            QueueFull, BrokerUnavailable: as `submit`; those before may have been sent.
+        """
+        requests = [
+            request_of(body, request_id=new_id(), kind=kind, validate=self._validate, position=position)
+            for position, body in enumerate(bodies)
+        ]
+        self._send(requests, queue=QUEUE_BULK)
+        self._kept.add(requests)
+        return [UUID(request.id) for request in requests]
+
+    def outcome(self, id: UUID) -> Outcome | None:  # noqa: A002
+        """What became of a request; None while nothing has.
+
+        Raises:
+            OutcomesUnavailable: the database did not answer, or none was named.
+        """
+        return self._read([id]).get(id)
+
+    def wait(self, ids: Iterable[UUID], *, timeout_s: float) -> dict[UUID, Outcome]:
+        """Waits until every request has an outcome, or the time is over; sends again what got lost.
+
+        Returns:
+            The outcomes by id; what is undecided is not in it.
+
+        Raises:
+            OutcomesUnavailable: the database did not answer during all that time, or none was named.
+            BrokerUnavailable: something has to be sent again, and the broker is down.
+        """
+        pending, outcomes = set(ids), dict[UUID, Outcome]()
+        news_s = time.monotonic()
+        deadline_s = news_s + timeout_s
+        patience_s, pause_s = self._resend_after_s, _POLL_S_MIN
+        with Wakeup(self._redis_url, account=self._account) as wakeup:
+            while True:
+                found = self._read_until(deadline_s, pending)
+                outcomes |= found
+                pending -= found.keys()
+                now_s = time.monotonic()
+                if not pending or now_s >= deadline_s:
+                    return outcomes
+                if found:
+                    news_s, pause_s = now_s, _POLL_S_MIN
+                elif now_s - news_s >= patience_s:
+                    self._send(self._kept.of(pending), queue=QUEUE_BULK)
+                    news_s, patience_s = now_s, patience_s * 2
+                wakeup.sleep(min(pause_s, deadline_s - now_s))
+                pause_s = min(pause_s * 2, _POLL_S_MAX)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._publisher.close()
+        if self._reader is not None:
+            self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _coalesce(self, request: QueuedRequest) -> None:
+        """Whoever holds the sending lock sends for all that came meanwhile; the others find their request sent."""
+        sent: Future[None] = Future()
+        with self._waiting_lock:
+            self._waiting.append((request, sent))
+        with self._sending:
+            if not sent.done():
+                self._send_waiting()
+        sent.result()
+
+    def _send_waiting(self) -> None:
+        with self._waiting_lock:
+            taken, self._waiting = self._waiting, []
+        try:
+            self._send([request for request, _ in taken], queue=QUEUE_SINGLE)
+        except BaseException as error:  # noqa: BLE001 - it is raised where each of them waits
+            for _, sent in taken:
+                sent.set_exception(error)
+        else:
+            for _, sent in taken:
+                sent.set_result(None)
+
+    def _send(self, requests: Iterable[QueuedRequest], *, queue: str) -> None:
+        for packed in pack(requests):
+            self._publisher.send(packed, queue=queue, reply=self._redis_url is not None)
+
+    def _read(self, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
+        if self._reader is None:
+            raise OutcomesUnavailable("outcomes are read from the database: give database_url")
+        found = self._reader.read(ids)
+        self._kept.drop(found)
+        return found
+
+    def _read_until(self, deadline_s: float, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
+        try:
+            return self._read(ids)
+        except OutcomesUnavailable:
+            if self._reader is None or time.monotonic() >= deadline_s:
+                raise
+            return {}

@@ -1,0 +1,232 @@
+"""A file becomes commits: sent in envelopes, waited for, sent again where no outcome came (spec 2.6).
+
+The file itself is the record of what was accepted: ids are derived from batch and row, so that a second run, or one
+after a crash, sends what is not yet a commit and creates nothing twice.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+from sqlalchemy import Engine, func, select
+
+from shared.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_of
+from shared.producer.content import Source
+from shared.producer.publish import Publisher
+from shared.producer.row import Row
+from shared.producer.rows import Scan, rows
+from shared.store.batches import Batch, open_batch
+from shared.store.outcomes import count_outcomes, created_ids, read_outcomes, refused_ids
+from shared.wire.envelope import QUEUE_BULK, Kind, QueuedRequest
+from shared.wire.outcome import Outcome, Verdict
+from shared.wire.packing import pack
+
+_POLL_S_MIN = 0.02
+_POLL_S_MAX = 0.5
+_PATIENCE_S = 10.0  # without any progress on an empty queue; doubled each time
+_PATIENCE_S_MAX = 120.0
+_OUTCOMES_AT_ONCE = 1_000
+
+Progress = Callable[[int, int], None]  # rows sent (or there already), rows decided
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of a batch; `new` counts the commits that this run made."""
+
+    batch_id: UUID
+    rows: int
+    new: int
+    created: int
+    duplicate: int
+    invalid: int
+    not_found: int
+    parked: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """A row, the id its request has, and what became of it (None: no outcome yet)."""
+
+    row: Row
+    id: UUID
+    outcome: Outcome | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is something to correct: a duplicate with other content is (spec 2.6)."""
+        if self.outcome is None or self.outcome.outcome == "created":
+            return self.outcome is None
+        existing = self.outcome.existing or {}
+        return not (self.outcome.outcome == "duplicate" and existing.get("same_content"))
+
+
+class RowSet:
+    """A set of row numbers, one bit each: a million rows take 125 kB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+        self._count = 0
+
+    def add(self, row: int) -> None:
+        """Puts a row in; harmless when it is there."""
+        byte, bit = divmod(row, 8)
+        if byte >= len(self._bits):
+            self._bits.extend(bytes(byte + 1 - len(self._bits)))
+        if not self._bits[byte] >> bit & 1:
+            self._bits[byte] |= 1 << bit
+            self._count += 1
+
+    def __contains__(self, row: int) -> bool:
+        byte, bit = divmod(row, 8)
+        return byte < len(self._bits) and bool(self._bits[byte] >> bit & 1)
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def name_batch(source: Source, scan: Scan, *, account: str, kind: Kind, name: str | None, new: bool) -> Batch:
+    """Which batch this content is: by default the one that the account makes of it, whatever the file is called.
+
+    Args:
+        name: a UUID, or any other name, that the user gives it.
+        new: a batch of its own, even if the content was ingested before.
+    """
+    if new:
+        batch_id = new_id()
+    elif name is not None:
+        batch_id = _uuid(name) or batch_id_from_name(account, name)
+    else:
+        batch_id = batch_id_from_content(account, scan.sha256_hex, kind)
+    return Batch(batch_id, name, source.name, bytes.fromhex(scan.sha256_hex), kind, scan.rows)
+
+
+class Ingest:
+    """One run over one file.
+
+    Args:
+        progress: is told, now and then, how far it is.
+    """
+
+    def __init__(
+        self, *, source: Source, batch: Batch, account_id: int, engine: Engine, publisher: Publisher, progress: Progress
+    ) -> None:
+        self._source, self._batch = source, batch
+        self._account_id, self._engine, self._publisher = account_id, engine, publisher
+        self._progress = progress
+        self._began_s = time.monotonic()
+        self._since: datetime
+        self._created_before = 0
+        self._decided = 0
+        self._counted_s = 0.0
+        self._counting_s = 0.0
+        self.sent = 0
+
+    def run(self) -> Summary:
+        """Sends what is not yet a commit and waits until every row has an outcome.
+
+        Raises:
+            BatchDiffers: the batch's name is another file's.
+            BrokerUnavailable: nothing more can be sent; what was sent goes on.
+        """
+        done = self._begin()
+        self._created_before = len(done)
+        self._send(done)
+        self._wait()
+        return self.summary()
+
+    def summary(self) -> Summary:
+        """The counts as they are now."""
+        counts = self._counts()
+        return Summary(
+            batch_id=self._batch.id,
+            rows=self._batch.rows,
+            new=counts["created"] - self._created_before,
+            seconds=round(time.monotonic() - self._began_s, 3),
+            **counts,
+        )
+
+    def results(self) -> Iterator[RowOutcome]:
+        """Every row with its outcome, in the file's order, with flat memory."""
+        for chunk in _chunks(rows(self._source, kind=self._batch.kind), _OUTCOMES_AT_ONCE):
+            ids = [row_id(self._batch.id, row.number) for row in chunk]
+            with self._engine.connect() as connection:
+                outcomes = read_outcomes(connection, self._account_id, ids)
+            for row, request_id in zip(chunk, ids, strict=True):
+                yield RowOutcome(row, request_id, outcomes.get(request_id))
+
+    def _begin(self) -> RowSet:
+        """Counts the batch in; returns the rows that are commits already."""
+        with self._engine.begin() as connection:
+            open_batch(connection, self._account_id, self._batch)
+            self._since = connection.execute(select(func.now())).scalar_one()
+            return _rows_of(created_ids(connection, self._account_id, self._batch.id))
+
+    def _send(self, done: RowSet) -> None:
+        for packed in pack(self._requests(done)):
+            self._publisher.send(packed, queue=QUEUE_BULK, batch_id=self._batch.id)
+            self.sent += len(packed.requests)
+            self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=_POLL_S_MAX))
+
+    def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
+        for row in rows(self._source, kind=self._batch.kind):
+            if row.number not in done:
+                yield row.request(row_id(self._batch.id, row.number))
+
+    def _wait(self) -> None:
+        """Waits until all is decided; sends again what stays without an outcome while the queue is empty."""
+        patience_s, moved_s = _PATIENCE_S, time.monotonic()
+        before = -1
+        while (decided := self._count_decided()) < self._batch.rows:
+            self._progress(self._batch.rows, decided)
+            if decided != before:
+                before, moved_s = decided, time.monotonic()
+            elif time.monotonic() - moved_s > patience_s and self._publisher.backlog(QUEUE_BULK) == 0:
+                self._send(self._rows_decided())
+                patience_s, moved_s = min(2 * patience_s, _PATIENCE_S_MAX), time.monotonic()
+            time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 10 * self._counting_s)))
+        self._progress(self._batch.rows, decided)
+
+    def _count_decided(self, *, at_most_every_s: float = 0.0) -> int:
+        began_s = time.monotonic()
+        if began_s - self._counted_s >= at_most_every_s:
+            self._decided = sum(self._counts(since=self._since).values())
+            self._counted_s = time.monotonic()
+            self._counting_s = self._counted_s - began_s
+        return self._decided
+
+    def _counts(self, *, since: datetime | None = None) -> dict[Verdict, int]:
+        with self._engine.connect() as connection:
+            if since is None:
+                return count_outcomes(connection, self._account_id, self._batch.id)
+            return count_outcomes(connection, self._account_id, self._batch.id, since=since)
+
+    def _rows_decided(self) -> RowSet:
+        with self._engine.connect() as connection:
+            decided = _rows_of(created_ids(connection, self._account_id, self._batch.id))
+            for request_id in refused_ids(connection, self._account_id, self._batch.id, since=self._since):
+                decided.add(row_of(request_id))
+        return decided
+
+
+def _rows_of(ids: Iterable[UUID]) -> RowSet:
+    numbers = RowSet()
+    for request_id in ids:
+        numbers.add(row_of(request_id))
+    return numbers
+
+
+def _chunks(items: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    while chunk := list(islice(items, size)):
+        yield chunk
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

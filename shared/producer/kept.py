@@ -1,0 +1,43 @@
+"""Requests that were sent and have no outcome yet, kept to be sent again; bounded in bytes."""
+
+from collections.abc import Iterable
+from threading import Lock
+from uuid import UUID
+
+from shared.wire.envelope import QueuedRequest
+
+
+class KeptRequests:
+    """The newest requests whose texts fit into `bytes_max`; safe to share between threads."""
+
+    def __init__(self, *, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._requests: dict[UUID, QueuedRequest] = {}
+        self._lock = Lock()
+
+    def add(self, requests: Iterable[QueuedRequest]) -> None:
+        """Keeps requests; the oldest make room."""
+        with self._lock:
+            for request in requests:
+                self._drop(UUID(request.id))
+                self._requests[UUID(request.id)] = request
+                self._bytes += len(request.text)
+            while self._bytes > self._bytes_max:
+                self._drop(next(iter(self._requests)))
+
+    def drop(self, ids: Iterable[UUID]) -> None:
+        """Forgets requests."""
+        with self._lock:
+            for request_id in ids:
+                self._drop(request_id)
+
+    def of(self, ids: Iterable[UUID]) -> list[QueuedRequest]:
+        """Those of `ids` that are kept."""
+        with self._lock:
+            return [self._requests[request_id] for request_id in ids if request_id in self._requests]
+
+    def _drop(self, request_id: UUID) -> None:
+        request = self._requests.pop(request_id, None)
+        if request is not None:
+            self._bytes -= len(request.text)

@@ -1,0 +1,226 @@
+"""Publishing envelopes: one Celery message (protocol 2, JSON) for `commits.create` each, signed and confirmed."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from threading import RLock
+from typing import Any, Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from shared.clock import utc_now
+from shared.ids import new_id
+from shared.wire.envelope import QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE, Meta
+from shared.wire.packing import Pack, write_meta
+from shared.wire.signature import sign, signing_key, split_token
+
+QUEUE_LIMIT = 2_000  # envelopes
+RETRY_S = 30.0
+_ROOM_POLL_S_MAX = 0.5
+
+
+class BrokerUnavailable(Exception):
+    """The broker did not take the message, not even after retries; whether it arrived is unknown: send it again."""
+
+
+class QueueFull(Exception):
+    """The backlog is at its limit: let the workers catch up, then send again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs messages with the key that a token (or the system) vouches with."""
+
+    key_id: str
+    key: bytes
+
+    @classmethod
+    def of_token(cls, token: str) -> Self:
+        """The signer of a token's holder.
+
+        Raises:
+            BadToken: the text is no token.
+        """
+        key_id, secret = split_token(token)
+        return cls(key_id, signing_key(secret))
+
+    def headers(self, meta: str, requests: str, *, at: datetime) -> dict[str, str]:
+        """The message headers that vouch for both arguments."""
+        at_s = int(at.timestamp())
+        return {
+            SIGNATURE_HEADER: sign(TASK_CREATE, meta, requests, key_id=self.key_id, key=self.key, at_s=at_s),
+        }
+
+    def __repr__(self) -> str:
+        return f"Signer(key_id={self.key_id!r})"
+
+
+class Publisher:
+    """One connection to the broker, kept open and shared by threads.
+
+    Args:
+        broker_url: redis, rediss, sentinel, amqp or amqps.
+        account: on whose behalf envelopes are sent.
+        signer: None leaves messages unsigned, for workers that do not ask for signatures.
+        queue_limit: envelopes on a queue above which nothing more is put on it.
+        room_wait_s: how long to wait for room then; None waits for ever, 0 does not wait.
+        retry_s: how long a lost connection is tried again.
+        clock: the present.
+    """
+
+    def __init__(
+        self,
+        broker_url: str,
+        *,
+        account: str,
+        signer: Signer | None,
+        queue_limit: int = QUEUE_LIMIT,
+        room_wait_s: float | None = None,
+        retry_s: float = RETRY_S,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._account, self._signer, self._clock = account, signer, clock
+        self._queue_limit, self._room_wait_s, self._retry_s = queue_limit, room_wait_s, retry_s
+        self._address = broker_address(broker_url)
+        self._app = _app(broker_url)
+        self._connection: Any = None
+        self._backlog_channel: Any = None
+        self._lock = RLock()
+
+    def send(self, pack: Pack, *, queue: str = QUEUE_SINGLE, batch_id: UUID | None = None, reply: bool = False) -> None:
+        """Sends one envelope of requests.
+
+        Raises:
+            QueueFull, BrokerUnavailable: as `publish`.
+        """
+        meta = Meta(account=self._account, batch_id=batch_id, sent_at=self._clock(), reply=reply)
+        self.publish(write_meta(meta), pack.text, queue=queue)
+
+    def publish(self, meta: str, requests: str, *, queue: str) -> None:
+        """Sends one envelope and returns when the broker has it; a retry sends the same bytes.
+
+        Args:
+            meta: the first argument, as text.
+            requests: the second.
+            queue: where to.
+
+        Raises:
+            QueueFull: there is no room on the queue, and there was none for `room_wait_s`.
+            BrokerUnavailable: the broker is down, or refused.
+        """
+        headers = self._signer.headers(meta, requests, at=self._clock()) if self._signer else {}
+        message = self._app.amqp.as_task_v2(
+            str(new_id()),
+            TASK_CREATE,
+            [meta, requests],
+            {},
+            argsrepr="(meta, requests)",
+            kwargsrepr="{}",
+            ignore_result=True,
+        )
+        self._wait_for_room(queue)
+        self._retrying(self._put, message, headers, queue)
+
+    def backlog(self, queue: str) -> int:
+        """How many messages wait on a queue; 0 when there is no such queue yet.
+
+        Raises:
+            BrokerUnavailable: the broker is down.
+        """
+        return int(self._retrying(self._count, queue))
+
+    def close(self) -> None:
+        """Closes the connection; the next message opens another."""
+        with self._lock:
+            connection, self._connection, self._backlog_channel = self._connection, None, None
+            if connection is not None:
+                with contextlib.suppress(Exception):
+                    connection.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _put(self, message: Any, headers: dict[str, str], queue: str) -> None:
+        with self._connected() as connection:
+            producer = self._app.amqp.Producer(connection, auto_declare=False)
+            self._app.amqp.send_task_message(
+                producer, TASK_CREATE, message, queue=queue, headers=headers, compression="zlib", retry=False
+            )
+
+    def _count(self, queue: str) -> int:
+        with self._connected() as connection:
+            if self._backlog_channel is None:
+                self._backlog_channel = connection.channel()
+            try:
+                declared = self._backlog_channel.queue_declare(queue=queue, passive=True)
+            except ChannelError as error:
+                if str(error.reply_code) != "404":
+                    raise
+                if not getattr(self._backlog_channel, "is_open", True):  # AMQP closes a channel that asked in vain
+                    self._backlog_channel = None
+                return 0
+            return int(declared.message_count)
+
+    def _wait_for_room(self, queue: str) -> None:
+        deadline = None if self._room_wait_s is None else time.monotonic() + self._room_wait_s
+        pause_s = 0.01
+        while (waiting := self.backlog(queue)) >= self._queue_limit:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise QueueFull(f"{waiting} envelopes wait on queue {queue!r}, where {self._queue_limit} are allowed")
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, _ROOM_POLL_S_MAX)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Any]:
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._app.connection_for_write()
+            with self._connection._reraise_as_library_errors():  # noqa: SLF001 - as Celery's own send_task does
+                yield self._connection
+
+    def _retrying(self, act: Callable[..., Any], *args: Any) -> Any:
+        attempts = Retrying(
+            retry=retry_if_exception_type(OperationalError),
+            wait=wait_exponential_jitter(initial=0.05, max=2),
+            stop=stop_after_delay(self._retry_s),
+            before_sleep=self._forget_connection,
+            reraise=True,
+        )
+        try:
+            return attempts(act, *args)
+        except (OperationalError, ChannelError) as error:
+            self.close()
+            raise BrokerUnavailable(f"no answer from the broker at {self._address}: {error}") from error
+
+    def _forget_connection(self, _: RetryCallState) -> None:
+        self.close()
+
+
+def broker_address(broker_url: str) -> str:
+    """host:port of a broker (or its path), for people: never the user or the password."""
+    parts = urlsplit(broker_url.split(";", 1)[0])
+    port = parts.port or {"redis": 6379, "rediss": 6379, "sentinel": 26379, "amqp": 5672, "amqps": 5671}.get(
+        parts.scheme
+    )
+    return f"{parts.hostname}:{port}" if parts.hostname else parts.path
+
+
+def _app(broker_url: str) -> Celery:
+    """Knows how to form a message, and nothing of the tasks: they live with the workers."""
+    app = Celery("trueup-producer", broker=broker_url, set_as_current=False)
+    patience: dict[str, Any] = {"max_retries": 0, "interval_start": 0}
+    if broker_url.startswith("amqp"):
+        patience |= {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10}
+    else:
+        patience |= {"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True}
+    app.conf.update(task_serializer="json", accept_content=["json"], broker_transport_options=patience)
+    return app

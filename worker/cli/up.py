@@ -1,0 +1,131 @@
+"""Start the stack: services, migrations, the first account, the Procfile's processes."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection
+
+from shared.clock import utc_now
+from shared.settings import read_settings
+from shared.store.accounts import account_named, create_account
+from shared.store.engine import make_engine, transaction
+from shared.store.migrate import upgrade
+from shared.store.tokens import SCOPES, NotAuthenticated, authenticate, create_token
+from worker.cli.context import DEFAULT_ACCOUNT, Session, session
+from worker.cli.demo import has_commits, run_demo, say_next_steps
+from worker.cli.output import say
+from worker.cli.project import project_file
+from worker.local.console import Console
+from worker.local.detached import spawn_detached
+from worker.local.folder import DataFolder, State
+from worker.local.stack import Stack
+
+app = typer.Typer()
+
+
+@app.command()
+def up(
+    ctx: typer.Context,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", help="Stay up in the background until `trueup down`.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Run the sample, if there is no commit yet.")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="Print the processes' logs too (kept in DIR/log).")] = False,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Written when everything answers: JSON with database, redis and broker URLs."
+        ),
+    ] = None,
+) -> None:
+    """Start everything in the data folder and stay up until Ctrl-C. Data stays.
+
+    Postgres and Valkey are started from wheels unless TRUEUP_DATABASE_URL, TRUEUP_BROKER_URL and TRUEUP_REDIS_URL name
+    others. The first start makes the account `default`, with a token that the data folder keeps.
+    """
+    here = session(ctx)
+    if ready_file:
+        ready_file.unlink(missing_ok=True)
+    tell = partial(_tell, here, ready_file=ready_file, demo=demo)
+    if detach:
+        tell(spawn_detached(here.folder, _foreground(here.folder), environ=os.environ))
+        say(f"stop it with: trueup down{_chosen(here.folder)}")
+    else:
+        _stay_up(here.folder, tell, logs=logs)
+
+
+def _foreground(folder: DataFolder) -> list[str]:
+    return [sys.executable, "-m", "worker.cli", "up", "--data", str(folder.path)]
+
+
+def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool) -> None:
+    def on_ready(state: State) -> None:
+        try:
+            tell(state)
+            say("Ctrl-C stops it")
+        except Exception:
+            if folder.read_state():  # otherwise we are being stopped: whatever failed was cut short by that
+                raise
+
+    with folder.lock():
+        stack = Stack(
+            folder,
+            os.environ,
+            procfile=project_file("Procfile").read_text(encoding="utf-8"),
+            prepare=partial(prepare, folder),
+            console=Console(sys.stderr, echo=logs),
+        )
+        say(f"starting in {folder.path}")
+        stack.run(on_ready)
+        say(f"stopped; data stays in {folder.path}")
+
+
+def prepare(folder: DataFolder, environ: Mapping[str, str]) -> None:
+    """Checks the settings, brings the database up to date, makes the first account and its token.
+
+    Raises:
+        SettingsError: names all that are wrong.
+    """
+    config = read_settings(
+        database_url=environ["TRUEUP_DATABASE_URL"],
+        broker_url=environ["TRUEUP_BROKER_URL"],
+        redis_url=environ["TRUEUP_REDIS_URL"],
+        secret_key=environ["TRUEUP_SECRET_KEY"],
+    )
+    engine = make_engine(str(config.database_url))
+    with transaction(engine) as connection:
+        upgrade(connection)
+        _keep_default_token(connection, folder, config.secret_key.get_secret_value())
+    engine.dispose()
+
+
+def _keep_default_token(connection: Connection, folder: DataFolder, secret_key: str) -> None:
+    """Makes sure that the data folder keeps a token of the default account that this database accepts."""
+    now = utc_now()
+    account = account_named(connection, DEFAULT_ACCOUNT) or create_account(connection, DEFAULT_ACCOUNT, now=now)
+    try:
+        authenticate(connection, folder.token(account.name) or "", now=now)
+    except NotAuthenticated:
+        token = create_token(
+            connection, account_id=account.id, scopes=SCOPES, secret_key=secret_key, name="kept in the data folder"
+        )
+        folder.keep_token(account.name, token)
+
+
+def _tell(here: Session, state: State, *, ready_file: Path | None, demo: bool) -> None:
+    if ready_file:
+        ready_file.write_text(state.to_json(), encoding="utf-8")
+    say(f"trueup runs in {here.folder.path} (process {state.pid}; logs in {here.folder.log})")
+    if demo and not has_commits(here):
+        run_demo(here)
+    say_next_steps(_chosen(here.folder))
+
+
+def _chosen(folder: DataFolder) -> str:
+    """What a command needs in order to find this folder from here."""
+    return "" if folder.path == Path(".trueup").absolute() else f" --data {shlex.quote(str(folder.path))}"

@@ -1,0 +1,14 @@
+"""What falls due becomes invoices; what operators book becomes ledger entries (spec 3.2, 3.6, 3.8).
+
+    claim ─► compute ─► number ─► invoices, lines, entries, states, events ─► commit
+
+Invariants:
+    * an obligation is settled at most once, and everything about its settlement is one transaction;
+    * at most one non-VOID invoice per obligation: they share their id;
+    * numbers are gapless and ascending per account: the counter is a row, and a rollback gives the number back;
+    * a true-up bills max(0, sum of the commit's entries), read after its obligation was locked; whoever books a manual
+      entry holds that same lock, so an entry is either in the true-up or refused;
+    * what fails alone is parked alone.
+
+Not guaranteed: the order of numbers between two claims that run at once. Within a claim it is the order of due times.
+"""

@@ -1,0 +1,116 @@
+"""The use case: an operator books an entry by hand (spec 3.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.domain.money import fits, plain_text
+from shared.limits import TEXT_CHARS_MAX
+from shared.store.audit import note
+from shared.store.ledger import SegmentBalance, book_entry, lock_true_up, segment_balances, type_of_commit
+
+_SETTLED = {"issued": "was invoiced", "nothing_due": "found nothing due", "suppressed": "was suppressed"}
+
+
+class UnknownCommit(Exception):
+    """The account has no commit or credit of this id."""
+
+
+class AdjustmentRefused(Exception):
+    """The entry may not be booked; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """An entry booked by hand, and the segment's balance around it; below 0 is possible and counts as 0."""
+
+    entry_id: UUID
+    segment_id: UUID
+    balance_before: Decimal
+    balance_after: Decimal
+
+
+def adjust_commit(
+    connection: Connection,
+    *,
+    account_id: int,
+    commit_id: UUID,
+    amount: Decimal,
+    reason: str,
+    actor: str,
+    segment: int | None = None,
+) -> Adjustment:
+    """Books a manual entry of either sign, with an audit row, in the caller's transaction.
+
+    Waits for a true-up of this commit that is being issued: the entry comes before it, or is refused.
+
+    Args:
+        connection: a transaction.
+        account_id: whose commit.
+        commit_id: of a commit or credit.
+        amount: signed, in the unit of the commit's access; at most 18 digits before the point and 12 after.
+        reason: why, in the operator's words.
+        actor: key id of the operator's token.
+        segment: position in the access schedule, from 0; needed when there is more than one.
+
+    Raises:
+        UnknownCommit: there is no such commit in this account.
+        AdjustmentRefused: the true-up is settled, or the arguments make no entry.
+    """
+    _refuse_malformed(amount, reason)
+    commit_type = type_of_commit(connection, account_id, commit_id)
+    if commit_type is None:
+        raise UnknownCommit(f"no commit or credit {commit_id} in this account")
+    true_up = lock_true_up(connection, account_id, commit_id)
+    if true_up in _SETTLED:
+        raise AdjustmentRefused(f"the true-up of {commit_id} {_SETTLED[true_up]}: its balance is closed")
+    chosen = _choose(segment_balances(connection, account_id, commit_id), segment)
+    entry_id = book_entry(
+        connection,
+        account_id,
+        commit_id,
+        segment_id=chosen.id,
+        kind="CREDIT_MANUAL" if commit_type == "CREDIT" else f"{commit_type}_COMMIT_MANUAL",
+        amount=amount,
+        reason=reason,
+    )
+    adjustment = Adjustment(entry_id, chosen.id, chosen.balance, chosen.balance + amount)
+    note(
+        connection,
+        account_id,
+        actor=actor,
+        action="adjust_commit",
+        subject=str(commit_id),
+        before={"segment": chosen.position, "balance": plain_text(adjustment.balance_before)},
+        after={
+            "segment": chosen.position,
+            "balance": plain_text(adjustment.balance_after),
+            "amount": plain_text(amount),
+            "reason": reason,
+            "entry_id": str(entry_id),
+        },
+    )
+    return adjustment
+
+
+def _refuse_malformed(amount: Decimal, reason: str) -> None:
+    if not fits(amount) or amount == 0:
+        raise AdjustmentRefused(
+            "the amount must be a number other than 0, with at most 18 digits before the point and 12 after"
+        )
+    if not reason.strip() or len(reason) > TEXT_CHARS_MAX or "\x00" in reason:
+        raise AdjustmentRefused(f"the reason must be a text of 1 to {TEXT_CHARS_MAX} characters")
+
+
+def _choose(segments: Sequence[SegmentBalance], position: int | None) -> SegmentBalance:
+    if position is None:
+        if len(segments) != 1:
+            raise AdjustmentRefused(f"the commit has {len(segments)} segments: say which, 0 to {len(segments) - 1}")
+        return segments[0]
+    for segment in segments:
+        if segment.position == position:
+            return segment
+    raise AdjustmentRefused(f"the commit has no segment {position}: it has {len(segments)}, counted from 0")

@@ -1,0 +1,132 @@
+"""The use case: what is due is settled, exactly once (spec 3.6)."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from psycopg import Error
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from shared.limits import CLAIM_ROWS_MAX, ISSUE_ATTEMPTS_MAX
+from shared.store.due import claim_due, claim_these, count_failure, settle
+from shared.store.engine import transaction
+from shared.store.errors import is_permanent
+from shared.store.patience import patiently
+
+ISSUE_SECONDS_MAX = 30.0  # of one task: below the broker's visibility timeout, so that it is not delivered twice
+
+Claim = Callable[[Connection], Sequence[UUID]]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What became of claimed obligations; `failed` counts tries after which the row is still pending."""
+
+    issued: int = 0
+    nothing_due: int = 0
+    suppressed: int = 0
+    parked: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "Issued") -> "Issued":
+        return Issued(
+            self.issued + other.issued,
+            self.nothing_due + other.nothing_due,
+            self.suppressed + other.suppressed,
+            self.parked + other.parked,
+            self.failed + other.failed,
+        )
+
+
+def issue_all_due(
+    on: Engine, account_id: int, *, rows_max: int = CLAIM_ROWS_MAX, seconds_max: float = ISSUE_SECONDS_MAX
+) -> Issued:
+    """Settles claim by claim until the account has nothing due that is free, or the time is up.
+
+    Raises:
+        DBAPIError: the database is away, and stayed away for as long as patience lasts; nothing is lost.
+    """
+    ends_at = time.monotonic() + seconds_max
+    total = Issued()
+    while (step := issue_due(on, account_id, rows_max=rows_max)) != Issued():
+        total += step
+        if time.monotonic() >= ends_at:
+            break
+    if total != Issued():
+        log.info(
+            "invoices issued",
+            action="invoices_issued",
+            account_id=account_id,
+            issued=total.issued,
+            nothing_due=total.nothing_due,
+            suppressed=total.suppressed,
+            parked=total.parked,
+        )
+    return total
+
+
+def issue_due(on: Engine, account_id: int, *, rows_max: int = CLAIM_ROWS_MAX) -> Issued:
+    """Settles up to `rows_max` due obligations in one transaction; by halves when one of them makes it fail.
+
+    Any number of callers at once is safe: each claims rows that no other holds.
+    """
+    return _settle_claim(on, account_id, lambda connection: claim_due(connection, account_id, rows_max=rows_max))
+
+
+def _settle_claim(on: Engine, account_id: int, claim: Claim) -> Issued:
+    claimed: Sequence[UUID] = ()
+
+    def unit() -> Issued:
+        nonlocal claimed
+        with transaction(on) as connection:
+            claimed = claim(connection)
+            return Issued(**settle(connection, account_id, claimed)) if claimed else Issued()
+
+    try:
+        return patiently(unit)
+    except DBAPIError as error:
+        if not is_permanent(error):
+            raise
+        return _settle_by_halves(on, account_id, claimed, error)
+
+
+def _settle_by_halves(on: Engine, account_id: int, claimed: Sequence[UUID], error: DBAPIError) -> Issued:
+    """Finds the row to blame: its neighbours are settled, it is charged with a failed try."""
+    if len(claimed) == 1:
+        return _charge(on, account_id, claimed[0], error)
+    middle = len(claimed) // 2
+    return _settle_these(on, account_id, claimed[:middle]) + _settle_these(on, account_id, claimed[middle:])
+
+
+def _settle_these(on: Engine, account_id: int, ids: Sequence[UUID]) -> Issued:
+    return _settle_claim(on, account_id, lambda connection: claim_these(connection, account_id, ids))
+
+
+def _charge(on: Engine, account_id: int, obligation_id: UUID, error: DBAPIError) -> Issued:
+    reason = _primary_message(error)
+
+    def unit() -> str:
+        with transaction(on) as connection:
+            return count_failure(connection, account_id, obligation_id, reason=reason, attempts_max=ISSUE_ATTEMPTS_MAX)
+
+    parked = patiently(unit) == "parked"
+    log.warning(
+        "obligation parked" if parked else "obligation failed",
+        action="obligation_parked" if parked else "obligation_failed",
+        account_id=account_id,
+        obligation_id=str(obligation_id),
+        reason=reason,
+    )
+    return Issued(parked=1) if parked else Issued(failed=1)
+
+
+def _primary_message(error: DBAPIError) -> str:
+    """What Postgres said, without the statement and the values of other rows."""
+    cause = error.orig
+    said = cause.diag.message_primary if isinstance(cause, Error) else None
+    return said or type(error).__name__

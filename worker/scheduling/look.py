@@ -1,0 +1,46 @@
+"""One look: who has something due, and one task for each of them."""
+
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import ChannelError
+from sqlalchemy import Engine
+
+from shared.store.due import accounts_due
+from shared.store.engine import transaction
+
+QUEUE = "invoices"
+TASK = "invoices.issue"
+BACKLOG_MAX = 200  # tasks on the queue: enough for every worker, and what is stale among them costs little
+
+
+def look(on: Engine, app: Celery, *, backlog_max: int = BACKLOG_MAX) -> int:
+    """Sends one task per account with due rows, the longest overdue first, as far as the queue has room.
+
+    Returns:
+        How many tasks were sent.
+
+    Raises:
+        DBAPIError: the database is away.
+        kombu.exceptions.OperationalError: the broker is away.
+    """
+    with transaction(on) as connection:
+        accounts = accounts_due(connection, accounts_max=backlog_max)
+    return _send(app, accounts, backlog_max=backlog_max) if accounts else 0
+
+
+def _send(app: Celery, accounts: Any, *, backlog_max: int) -> int:
+    with app.connection_for_write() as broker:
+        room = max(0, backlog_max - _backlog(broker))
+        for account_id in accounts[:room]:
+            app.send_task(TASK, args=[account_id], queue=QUEUE, connection=broker, retry=False)
+    return min(room, len(accounts))
+
+
+def _backlog(broker: Any) -> int:
+    """How many messages wait; a queue that does not exist yet is an empty one (Redis forgets empty lists)."""
+    with broker.channel() as channel:
+        try:
+            return int(channel.queue_declare(QUEUE, passive=True).message_count)
+        except ChannelError:
+            return 0

@@ -1,0 +1,70 @@
+"""The scheduler process: looks again and again, and outlives whatever it depends on."""
+
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+import structlog
+
+SECONDS_BETWEEN_FAILURES_MAX = 5.0  # how late the first look may be once the database and the broker are back
+
+log = structlog.get_logger()
+
+
+def run(
+    look: Callable[[], int],
+    *,
+    interval_s: float,
+    on_first_look: Callable[[], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> NoReturn:
+    """Looks every `interval_s` seconds, for ever.
+
+    A look that fails is repeated after a growing pause; the first failure in a row and the recovery are logged.
+
+    Args:
+        look: sends tasks for what is due and says how many.
+        interval_s: from the end of one look to the start of the next.
+        on_first_look: called once, after the first look that succeeded.
+        pause: waits that many seconds.
+    """
+    failures = 0
+    announced = False
+    while True:
+        try:
+            sent = look()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed
+            failures += 1
+            _tell_failure(failures, error)
+            pause(min(interval_s * 2**failures, SECONDS_BETWEEN_FAILURES_MAX))
+            continue
+        if failures:
+            log.info("scheduler is back", action="scheduler_back", failed_looks=failures)
+        failures = 0
+        if not announced:
+            on_first_look()
+            announced = True
+        if sent:
+            log.debug("tasks sent", action="tasks_sent", tasks=sent)
+        pause(interval_s)
+
+
+def stop_on_signals() -> None:
+    """Makes SIGTERM and SIGINT end the process at once: it holds nothing that could be left half done."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _tell_failure(failures: int, error: Exception) -> None:
+    if failures == 1:
+        log.warning(
+            "scheduler cannot look, and tries again until it can",
+            action="scheduler_away",
+            error=f"{type(error).__name__}: {error}".splitlines()[0],
+        )
