@@ -4,12 +4,23 @@ import json
 from copy import deepcopy
 from typing import Any
 
+from shared.wire.envelope import Kind
+from shared.wire.read import read_body
+
 CUSTOMER = "13117714-3f05-48e5-a6e9-a66093f13b4d"
 PRODUCT = "f14d6729-6a44-4b13-9908-9387f1918790"
 CONTRACT = "3d5b0d2e-7e55-4f3a-9a63-000000000001"
 
+EUR = "6b1f7c52-0f0e-4b5c-9a41-0000000000e0"
+USD = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
+
 Body = dict[str, Any]
 Place = tuple[str | int, ...]
+Table = dict[str, tuple[Any, list[str]]]
+"""Bodies, as values or as text, with what is wrong with each: `code path`."""
+
+AMOUNT: Place = ("access_schedule", "schedule_items", 0, "amount")
+START: Place = ("access_schedule", "schedule_items", 0, "starting_at")
 
 
 def access_item(**changes: Any) -> Body:
@@ -111,3 +122,14 @@ def without(body: Body, place: Place) -> Body:
 def text(body: Any) -> str:
     """The body as JSON text."""
     return json.dumps(body)
+
+
+def priced(literal: str, place: Place = AMOUNT) -> str:
+    """A prepaid body, as text, whose number at the place is spelled like this."""
+    return text(changed(prepaid(), place, "@")).replace('"@"', literal)
+
+
+def told(body: Any, kind: Kind = "commit") -> list[str]:
+    """What is wrong with a body, each as `code path`; the body is the text itself, or a value to be written as JSON."""
+    read = read_body(body if isinstance(body, (bytes, str)) else text(body), kind)
+    return [f"{problem.code} {problem.path}".rstrip() for problem in read] if isinstance(read, list) else []

@@ -61,7 +61,7 @@ def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[st
     Raises:
         UnreadableInput: the header cannot be understood, or a quote is never closed.
     """
-    lines = (line for line in lines if line.text.strip() or line.number > 1)
+    lines = itertools.dropwhile(lambda line: not line.text.strip(), lines)
     first = next(lines, None)
     if first is None:
         raise UnreadableInput(f"{name} has no header")

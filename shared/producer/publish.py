@@ -190,7 +190,7 @@ class Publisher:
     def _retrying(self, act: Callable[..., Any], *args: Any) -> Any:
         attempts = Retrying(
             retry=retry_if_exception_type(OperationalError),
-            wait=wait_exponential_jitter(initial=0.05, max=2),
+            wait=wait_exponential_jitter(multiplier=0.05, max=2),
             stop=stop_after_delay(self._retry_s),
             before_sleep=self._forget_connection,
             reraise=True,

@@ -37,7 +37,7 @@ _KEY_MARK = "[key]"  # pydantic's last part of the place of a map's key
 # A text, closed or not (so that the search never turns back), or a number.
 _TEXT_OR_NUMBER = re.compile(
     rb'"(?:[^"\\]|\\.)*+"?|(?P<sign>-?)(?P<integer>0|[1-9][0-9]*+)(?:\.(?P<fraction>[0-9]++))?'
-    rb"(?:[eE](?P<exponent_sign>[+-]?)0*+(?P<exponent>[0-9]*+))?",
+    rb"(?:[eE](?P<exponent>[+-]?[0-9]++))?",
     re.DOTALL,
 )
 _EXPONENT_CHARS_MAX = 6  # more than the digits of a body can make up for
@@ -103,13 +103,12 @@ def _parse_json(raw: bytes) -> Any:
 
 def _behind_the_point(match: re.Match[bytes]) -> bytes:
     """Spells a number so that the decoder can hold it: it refuses 4,300 digits before the point, and huge exponents."""
-    sign, integer, fraction, exponent_sign, exponent = match.groups(default=b"")
+    sign, integer, fraction, exponent = match.groups(default=b"")
     if not integer:
         return match[0]
-    if len(exponent) > _EXPONENT_CHARS_MAX:
-        exponent = b"9" * _EXPONENT_CHARS_MAX
-    shifted = int(exponent_sign + (exponent or b"0")) + len(integer)
-    return b"%b0.%b%be%d" % (sign, integer, fraction, shifted)
+    size = exponent.lstrip(b"+-0")
+    shift = int(size or b"0") if len(size) <= _EXPONENT_CHARS_MAX else 10**_EXPONENT_CHARS_MAX
+    return b"%b0.%b%be%d" % (sign, integer, fraction, len(integer) + (-shift if exponent.startswith(b"-") else shift))
 
 
 def _depth(value: object) -> int:

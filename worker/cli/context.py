@@ -97,9 +97,8 @@ class Session:
         Raises:
             NotAuthenticated, NotAuthorised: the token is no good, or not good for this.
         """
-        token, engine = self.token, self.engine
-        with transaction(engine) as connection:
-            caller = authenticate(connection, token, now=utc_now())
+        with transaction(self.engine) as connection:
+            caller = authenticate(connection, self.token, now=utc_now())
             if self._chosen.account not in (None, caller.account):
                 raise NotAuthenticated(f"the token is of account {caller.account!r}, not {self._chosen.account!r}")
             caller.require(scope)

@@ -2,35 +2,27 @@
 
 import time
 from collections import Counter
-from dataclasses import asdict
-from decimal import Decimal
 from functools import partial
-from itertools import islice
 
 import typer
 
-from shared.producer.content import open_source
-from shared.producer.ingest import Ingest, RowOutcome, Summary, name_batch
-from shared.producer.publish import Publisher, Signer
-from shared.producer.rows import scan
 from shared.store.catalog import load_catalog
 from shared.store.commits import list_commits
 from shared.store.due import accounts_due
 from shared.store.engine import transaction
 from shared.store.invoices import list_invoices
-from shared.wire.outcome import VERDICTS
 from worker.cli.catalog import read_catalog_file
 from worker.cli.context import Session, session
 from worker.cli.exits import CommandError, ExitCode
+from worker.cli.ingest import Plan, ingest_file
 from worker.cli.invoices import COLUMNS
 from worker.cli.listing import every_page
-from worker.cli.output import Record, emit_table, say
+from worker.cli.output import emit_table, say
 from worker.cli.project import project_file
 
 app = typer.Typer()
 
 _CATALOG, _REQUESTS = "deploy/sample/catalog.json", "deploy/sample/requests.jsonl"
-_EXPLAINED_ROWS = 8
 _INVOICE_ROWS = 15
 _SETTLE_SECONDS_MAX = 60.0
 _POLL_S = 0.1
@@ -48,29 +40,10 @@ def demo(ctx: typer.Context) -> None:
 
 def run_demo(here: Session) -> None:
     """Loads the sample, ingests it, waits for the invoices, and shows both."""
-    sample = project_file(_REQUESTS)
     with here.transaction("operate") as (connection, caller):
         load_catalog(connection, caller.account_id, read_catalog_file(project_file(_CATALOG)))
-    say(f"ingesting {sample.name} …")
-    with (
-        open_source(sample) as source,
-        Publisher(
-            str(here.settings.broker_url),
-            account=caller.account,
-            signer=Signer.of_token(here.token),
-            queue_limit=here.settings.queue_limit,
-        ) as publisher,
-    ):
-        batch = name_batch(source, scan(source), account=caller.account, kind="commit", name=None, new=False)
-        ingest = Ingest(
-            source=source,
-            batch=batch,
-            account_id=caller.account_id,
-            engine=here.engine,
-            publisher=publisher,
-            progress=lambda _sent, _decided: None,
-        )
-        _show_outcomes(ingest.run(), [result for result in ingest.results() if result.failed])
+    say(f"ingesting {_REQUESTS}")
+    ingest_file(here, str(project_file(_REQUESTS)), Plan())
     _wait_until_settled(here, caller.account_id)
     _show_invoices(here)
 
@@ -88,46 +61,15 @@ def say_next_steps(chosen: str) -> None:
         chosen: the options that lead to this stack from the working folder.
     """
     steps = {
-        f"trueup ingest {_REQUESTS}": "the same file again: nothing new",
-        "trueup invoices list": "invoices, then drafts",
-        "trueup commits list": "commits and what is left of them",
-        "trueup reconcile": "the proof that everything agrees",
-        "trueup doctor": "is everything well?",
+        f"trueup demo{chosen}": "the sample (once more: nothing new)",
+        f"trueup commits list{chosen}": "commits and what is left of them",
+        f"trueup invoices list{chosen}": "invoices, then drafts",
+        f"trueup reconcile{chosen}": "the proof that everything agrees",
+        f"trueup doctor{chosen}": "is everything well?",
         "trueup --help": "all the rest",
     }
-    width = max(map(len, steps)) + len(chosen)
-    lines = (
-        f"  {command + (chosen if '--help' not in command else ''):<{width}}   {why}" for command, why in steps.items()
-    )
-    say("\n".join(["try next:", *lines]))
-
-
-def _show_outcomes(summary: Summary, failed: list[RowOutcome]) -> None:
-    counts = asdict(summary)
-    emit_table(
-        ("outcome", "rows"),
-        [{"outcome": verdict, "rows": counts[verdict]} for verdict in VERDICTS],
-        title=f"{summary.rows} requests in {summary.seconds:.1f} s",
-    )
-    emit_table(("row", "outcome", "why"), map(_explained, _of_many_kinds(failed)), title="some of the refused rows")
-
-
-def _of_many_kinds(failed: list[RowOutcome]) -> list[RowOutcome]:
-    """The first row of each kind of failure."""
-    first = {_explained(result)["code"]: result for result in reversed(failed)}
-    return sorted(first.values(), key=lambda result: result.row.number)[:_EXPLAINED_ROWS]
-
-
-def _explained(result: RowOutcome) -> Record:
-    outcome = result.outcome
-    if outcome is None:
-        return {"row": result.row.number, "outcome": "none yet", "code": None, "why": ""}
-    error = next(iter(outcome.errors), None)
-    if error is None:
-        why = outcome.reason or "its uniqueness key was used with other content"
-        return {"row": result.row.number, "outcome": outcome.outcome, "code": why, "why": why}
-    why = f"{error['path']} {error['message']}".strip()
-    return {"row": result.row.number, "outcome": outcome.outcome, "code": error["code"], "why": why}
+    width = max(map(len, steps))
+    say("\n".join(["try next:", *(f"  {command:<{width}}   {why}" for command, why in steps.items())]))
 
 
 def _wait_until_settled(here: Session, account_id: int) -> None:
@@ -143,15 +85,15 @@ def _wait_until_settled(here: Session, account_id: int) -> None:
 def _show_invoices(here: Session) -> None:
     with here.transaction("read") as (connection, caller):
         fetch = partial(list_invoices, connection, caller.account_id, status="FINALIZED")
-        first = list(islice(every_page(fetch, limit=None), _INVOICE_ROWS))
+        first = list(every_page(fetch, limit=_INVOICE_ROWS))
+        counts: Counter[str] = Counter()
         totals: Counter[str] = Counter()
-        count: Counter[str] = Counter()
         for invoice in every_page(fetch, limit=None):
-            count[invoice["unit"]] += 1
+            counts[invoice["unit"]] += 1
             totals[invoice["unit"]] += invoice["total"]
     emit_table(COLUMNS[:6], first, title="the first invoices that fell due")
     emit_table(
         ("unit", "invoices", "total"),
-        [{"unit": unit, "invoices": count[unit], "total": Decimal(total)} for unit, total in totals.items()],
-        title=f"{count.total()} invoices",
+        [{"unit": unit, "invoices": count, "total": totals[unit]} for unit, count in counts.items()],
+        title="all of them",
     )

@@ -38,6 +38,7 @@ class LazyGroup(TyperGroup):
 
 
 def _imported(stub: Command, entry: Entry) -> Command:
-    command = with_common_options(get_command(import_module(entry.module).app))
+    command = get_command(import_module(entry.module).app)
     command.name = stub.name
-    return command
+    command.params = [param for param in command.params if not (param.name or "").endswith("_completion")]  # the root's
+    return with_common_options(command)

@@ -38,8 +38,10 @@ class _Commands(LazyGroup):
 
 _EPILOG = "\n\n".join(
     [
-        "Data goes to stdout, everything else to stderr. --json prints one JSON document, an array for a list "
-        "(validate: one line per row); amounts are exact JSON numbers, times RFC 3339 in UTC.",
+        (
+            "Data goes to stdout, everything else to stderr. --json prints one JSON document, an array for a list "
+            "(validate: one line per row); amounts are exact JSON numbers, times RFC 3339 in UTC."
+        ),
         "Exit codes:",
         *(f"{code.value:>4}  {code.meaning}" for code in ExitCode),
     ]

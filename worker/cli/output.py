@@ -94,7 +94,7 @@ def as_text(value: Any) -> str:
         case Decimal():
             return plain_text(value)
         case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         case list() | tuple() if all(isinstance(entry, str) for entry in value):
             return ", ".join(value)
         case list() | tuple() | dict():

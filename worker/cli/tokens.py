@@ -21,13 +21,15 @@ def create(
     ctx: typer.Context,
     *,
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="What it may do; give it once for each scope. Default: everything.")
+        list[str] | None,
+        typer.Option(help=f"What it may do, once for each: {', '.join(SCOPES)}. Default: all of them."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What you call it.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="WHEN", help=f"Refused from then on: {INSTANT_HELP}.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a token and print it, once: it is stored nowhere."""
+    scopes = tuple(map(_known_scope, scope or SCOPES))
     now = utc_now()
     expires_at = read_instant(expires, now=now) if expires else None
     if expires_at and expires_at <= now:
@@ -37,7 +39,7 @@ def create(
         token = create_token(
             connection,
             account_id=caller.account_id,
-            scopes=tuple(scope or SCOPES),
+            scopes=scopes,
             secret_key=here.settings.secret_key.get_secret_value(),
             name=name,
             expires_at=expires_at,
@@ -75,3 +77,10 @@ def revoke(
     say(f"token {key_id} is revoked")
     if as_json:
         emit_json({"key_id": key_id, "revoked_at": now})
+
+
+def _known_scope(name: str) -> Scope:
+    for scope in SCOPES:
+        if scope == name:
+            return scope
+    raise typer.BadParameter(f"there is no scope {name!r}, but {', '.join(SCOPES)}")

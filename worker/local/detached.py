@@ -1,19 +1,20 @@
 """A supervisor in the background: started apart from the terminal, found and stopped by way of its data folder."""
 
-import os
-import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+import psutil
+
 from worker.local.folder import AlreadyRunningError, DataFolder, State
 from worker.local.logs import LogFile
-from worker.local.server import ending, spawn, wait_until
+from worker.local.server import ending, lives, spawn, wait_until
 from worker.local.stack import StackError, stop_left_by_killed
 
 READY_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 90.0
+_LOOK_INTERVAL_S = 0.05
 
 
 def spawn_detached(folder: DataFolder, command: Sequence[str], *, environ: Mapping[str, str]) -> State:
@@ -38,7 +39,7 @@ def spawn_detached(folder: DataFolder, command: Sequence[str], *, environ: Mappi
     def ended_or_ready() -> bool:
         return child.poll() is not None or _state_of(folder, child.pid) is not None
 
-    in_time = wait_until(ended_or_ready, seconds_max=READY_SECONDS_MAX)
+    in_time = wait_until(ended_or_ready, seconds_max=READY_SECONDS_MAX, interval_s=_LOOK_INTERVAL_S)
     if state := _state_of(folder, child.pid):
         threading.Thread(target=child.wait, daemon=True).start()  # takes note, should it end before we do
         return state
@@ -61,9 +62,11 @@ def stop_running(folder: DataFolder) -> bool:
     if holder is None:
         _stop_remains(folder)
         return False
-    with suppress(ProcessLookupError):
-        os.kill(holder, signal.SIGTERM)
-    if not wait_until(lambda: folder.holder() != holder, seconds_max=STOP_SECONDS_MAX):
+    with suppress(psutil.NoSuchProcess):
+        supervisor = psutil.Process(holder)
+        supervisor.terminate()
+        wait_until(lambda: not lives(supervisor), seconds_max=STOP_SECONDS_MAX, interval_s=_LOOK_INTERVAL_S)
+    if folder.holder() == holder:
         raise StackError(
             f"process {holder} did not stop within {STOP_SECONDS_MAX:.0f} s: kill it with kill -9 {holder}"
         )

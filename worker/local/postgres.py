@@ -35,10 +35,6 @@ _PROGRAMS = Path("pginstall", "bin")
 _FILES = "cluster"
 _STAGING = "cluster.new-"
 _ENVIRON = {"PATH": os.defpath, "LC_ALL": "C"}  # PGDATA, PGPORT and the like of our caller must not leak in
-_ENVIRON = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "LC_ALL": "C",
-}  # clean: PGDATA, PGPORT and the like must not leak in
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",

@@ -19,7 +19,7 @@ from shared.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from worker.local.backoff import Backoff
 from worker.local.console import Console
 from worker.local.logs import LogFile
-from worker.local.server import ending, spawn, stop_processes
+from worker.local.server import ServiceError, ending, spawn, stop_processes
 
 GRACE_SECONDS_MAX = 20.0
 FAILURES_MAX = 5  # deaths in a row, after which a first start is given up
@@ -111,13 +111,19 @@ class Runner:
         (self._ready_folder / process.name).unlink(missing_ok=True)
         process.backoff.started(time.monotonic())
         argv = ["/bin/sh", "-c", process.command]
-        process.child = spawn(argv, log=process.log, env=process.environ, stdin=subprocess.DEVNULL)
+        try:
+            process.child = spawn(argv, log=process.log, env=process.environ, stdin=subprocess.DEVNULL)
+        except ServiceError as error:
+            self._postpone(process, str(error))
 
     def _bury(self, process: Supervised, child: subprocess.Popen[bytes]) -> None:
         stop_processes(list(_members({child.pid: child})), stop_signal=signal.SIGKILL)
         process.child = None
+        self._postpone(process, ending(child.returncode))
+
+    def _postpone(self, process: Supervised, reason: str) -> None:
         delay_s = process.backoff.failed(time.monotonic())
-        self._console.say(f"{process.name} ended ({ending(child.returncode)}); starting it again in {delay_s:.1f} s")
+        self._console.say(f"{process.name} ended ({reason}); starting it again in {delay_s:.1f} s")
 
 
 def stop_orphans(ready_folder: Path) -> None:

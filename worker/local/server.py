@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Server:
     """
 
     name: str
-    url: str
+    url: str = field(repr=False)
     port: int
     log: LogFile
     process: subprocess.Popen[bytes]
@@ -189,13 +189,13 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], *, seconds_max: float) -> bool:
+def wait_until(condition: Callable[[], bool], *, seconds_max: float, interval_s: float = PROBE_INTERVAL_S) -> bool:
     """Waits for a condition; false when it did not come true in time."""
     deadline = time.monotonic() + seconds_max
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(PROBE_INTERVAL_S)
+        time.sleep(interval_s)
     return True
 
 

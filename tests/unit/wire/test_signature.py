@@ -57,7 +57,11 @@ def test_a_changed_message_is_refused(changed: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [Signature("ab13", AT_S, signature().mac), Signature("ab12", AT_S + 1, signature().mac), Signature("ab12", AT_S, b"")],
+    [
+        Signature("ab13", AT_S, signature().mac),
+        Signature("ab12", AT_S + 1, signature().mac),
+        Signature("ab12", AT_S, b""),
+    ],
 )
 def test_a_changed_header_is_refused(given: Signature) -> None:
     """Key id and time are vouched for, and a short MAC is none."""

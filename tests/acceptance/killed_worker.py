@@ -1,0 +1,45 @@
+"""A worker that kills itself with SIGKILL, once, at the moment that TRUEUP_TEST_KILL names."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+import worker.intake.receive as receiving
+from worker.app import app
+
+__all__ = ["app"]
+
+MOMENT = os.environ["TRUEUP_TEST_KILL"]
+_insert, _tell = receiving.persist, receiving._tell
+_wrote_commits = False
+
+
+def _die() -> None:
+    Path(os.environ["TRUEUP_READY_DIR"], f"killed {MOMENT}").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _persist(*given: Any) -> Any:
+    global _wrote_commits  # noqa: PLW0603 (the hook below has no other way to know)
+    decisions = _insert(*given)
+    _wrote_commits = True
+    return decisions
+
+
+def _before_commit(_: Connection) -> None:
+    if _wrote_commits:
+        _die()
+
+
+def _after_commit(*_: Any) -> None:
+    _die()
+
+
+if MOMENT == "before the commit":
+    receiving.persist = _persist
+    event.listen(Engine, "commit", _before_commit)
+elif MOMENT == "between commit and ack":
+    receiving._tell = _after_commit

@@ -1,0 +1,91 @@
+"""Real processes: Celery workers and schedulers on a database and a broker of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from tests.conftest import SECRET_KEY
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Fleet:
+    """Processes of one test; all of them are gone when it ends."""
+
+    database_url: str
+    redis_url: str
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def worker(self, queues: str, *, app: str = "worker.app", **environ: str) -> subprocess.Popen[bytes]:
+        """A solo Celery worker on these queues, ready to take work."""
+        argv = [sys.executable, "-m", "celery", "--quiet", "-A", app, "worker", "-P", "solo", "-Q", queues]
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
+        return self._start([*argv, "-n", f"w{len(self.started)}@test", *quiet], environ)
+
+    def scheduler(self, **environ: str) -> subprocess.Popen[bytes]:
+        """A scheduler that has looked once."""
+        return self._start([sys.executable, "-m", "worker.scheduling"], environ)
+
+    def _start(self, argv: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+        name = f"process-{len(self.started)}"
+        known = {
+            "TRUEUP_DATABASE_URL": self.database_url,
+            "TRUEUP_BROKER_URL": self.redis_url,
+            "TRUEUP_REDIS_URL": self.redis_url.rsplit("/", 1)[0] + "/1",
+            "TRUEUP_SECRET_KEY": SECRET_KEY,
+            "TRUEUP_VISIBILITY_TIMEOUT_S": "2",
+            "TRUEUP_SCHEDULER_INTERVAL_S": "0.1",
+            "TRUEUP_READY_DIR": str(self.folder),
+            "TRUEUP_PROCESS_NAME": name,
+            "PYTHONPATH": str(ROOT),
+        }
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                argv, cwd=ROOT, env={**os.environ, **known, **self.settings, **environ}, stdout=log, stderr=log
+            )
+        self.started.append(process)
+        wait_for(lambda: (self.folder / name).exists() or process.poll() is not None, what=f"{name} to be ready")
+        return process
+
+    def logs(self) -> str:
+        """What all of them said."""
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+
+@contextmanager
+def fleet(database_url: str, redis_url: str, folder: Path, **settings: str) -> Iterator[Fleet]:
+    """A fleet that is stopped with SIGTERM, then killed."""
+    running = Fleet(database_url, redis_url, folder, settings)
+    try:
+        yield running
+    finally:
+        for process in running.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in running.started:
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_for(condition: Callable[[], T], *, what: str, seconds_max: float = 60.0) -> T:
+    """Waits until the condition holds; fails with what was waited for."""
+    deadline = time.monotonic() + seconds_max
+    pause = time.sleep
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds_max} s for {what}"
+        pause(0.02)
+    return found

@@ -1,0 +1,159 @@
+"""Exactly one commit and one invoice each, whatever is delivered twice or dies (spec 2.3, 2.4, 3.6)."""
+
+import json
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import redis
+from sqlalchemy import Engine
+
+from shared.producer.client import CommitProducer
+from shared.producer.publish import Publisher, Signer
+from shared.store.outcomes import read_outcomes
+from shared.wire.envelope import QUEUE_BULK, QueuedRequest
+from shared.wire.packing import Pack, pack
+from tests.acceptance.processes import Fleet, fleet, wait_for
+from tests.integration.intake import Intake, entry
+from tests.integration.test_intake import CONTRACT, prepaid
+from worker.invoicing.reconcile import reconcile
+
+
+@pytest.fixture
+def account(database: Engine) -> Intake:
+    """An account with a catalog."""
+    return Intake(database)
+
+
+@pytest.fixture
+def processes(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Fleet]:
+    """Where this test's workers run."""
+    with fleet(database_url, redis_url, tmp_path) as running:
+        yield running
+
+
+def requests_of(count: int, *, keyed: bool = True) -> list[QueuedRequest]:
+    """Valid requests, each with its own id and key."""
+    entries = [entry(prepaid(uniqueness_key=f"key {number}" if keyed else None)) for number in range(count)]
+    return [QueuedRequest(each["id"], "commit", None, json.dumps(each["body"])) for each in entries]
+
+
+def packs_of(requests: list[QueuedRequest], *, size: int) -> list[Pack]:
+    """Envelopes of `size` requests."""
+    return [next(pack(requests[start : start + size])) for start in range(0, len(requests), size)]
+
+
+def send(processes: Fleet, account: Intake, packs: list[Pack]) -> None:
+    """Publishes envelopes."""
+    signer = Signer.of_token(account.token)
+    with Publisher(processes.redis_url, account=account.account, signer=signer) as publisher:
+        for each in packs:
+            publisher.send(each, queue=QUEUE_BULK)
+
+
+def wait_until_decided(account: Intake, requests: list[QueuedRequest]) -> list[str]:
+    """The outcomes of all of them, once they are there."""
+    ids = [UUID(each.id) for each in requests]
+
+    def decided() -> list[str] | None:
+        with account.engine.connect() as connection:
+            found = read_outcomes(connection, account.account_id, ids)
+        return [found[each].outcome for each in ids] if len(found) == len(ids) else None
+
+    return wait_for(decided, what=f"{len(ids)} outcomes")
+
+
+def wait_until_acknowledged(processes: Fleet) -> None:
+    """Waits until no message is queued or held by a worker."""
+    with redis.Redis.from_url(processes.redis_url) as client:
+        wait_for(
+            lambda: not client.llen(QUEUE_BULK) and not client.llen("commits") and not client.hlen("unacked"),
+            what="every message to be acknowledged",
+        )
+
+
+def assert_reconciled(account: Intake) -> None:
+    """Nothing that reconcile looks at differs."""
+    with account.engine.connect() as connection:
+        assert reconcile(connection, account.account_id) == []
+
+
+@pytest.mark.parametrize("moment", ["before the commit", "between commit and ack"])
+def test_a_worker_killed(processes: Fleet, account: Intake, moment: str) -> None:
+    """A worker killed with -9 loses nothing and doubles nothing: its envelope comes back and finds its own commits."""
+    requests = requests_of(300)
+    send(processes, account, packs_of(requests, size=100))
+    victim = processes.worker("commits.bulk", app="tests.acceptance.killed_worker", TRUEUP_TEST_KILL=moment)
+    assert victim.wait(timeout=60) == -signal.SIGKILL
+    assert account.count("commit") == (0 if moment == "before the commit" else 100)
+    processes.worker("commits.bulk")
+    assert set(wait_until_decided(account, requests)) == {"created"}
+    wait_until_acknowledged(processes)
+    assert [account.count(table) for table in ("commit", "segment", "ledger_entry")] == [300, 300, 300]
+    assert account.rows("SELECT sum(cardinality(subject_ids)) FROM outbox WHERE account_id = :a") == [(300,)]
+    assert_reconciled(account)
+
+
+def test_every_message_of_a_batch_delivered_three_times(processes: Fleet, account: Intake) -> None:
+    """Redelivery of everything, to two workers at once and in another order, makes one commit each."""
+    requests = requests_of(400, keyed=False)
+    packs = packs_of(requests, size=50)
+    send(processes, account, packs + packs[::-1] + packs)
+    for _ in range(2):
+        processes.worker("commits.bulk")
+    assert set(wait_until_decided(account, requests)) == {"created"}
+    wait_until_acknowledged(processes)
+    assert [account.count(table) for table in ("commit", "segment", "ledger_entry", "outcome")] == [400, 400, 400, 0]
+    assert_reconciled(account)
+
+
+def test_fifty_submissions_of_one_key(processes: Fleet, account: Intake) -> None:
+    """Fifty concurrent submissions of one uniqueness key make one commit; forty-nine learn its id."""
+    for _ in range(2):
+        processes.worker("commits")
+    with (
+        CommitProducer(
+            broker_url=processes.redis_url,
+            token=account.token,
+            account=account.account,
+            database_url=processes.database_url,
+            redis_url=processes.redis_url,
+        ) as producer,
+        ThreadPoolExecutor(50) as pool,
+    ):
+        ids = list(pool.map(producer.submit, [prepaid(uniqueness_key="one")] * 50))
+        outcomes = producer.wait(ids, timeout_s=60)
+    assert sorted(each.outcome for each in outcomes.values()) == ["created"] + ["duplicate"] * 49
+    [winner] = [str(each.request_id) for each in outcomes.values() if each.outcome == "created"]
+    assert {each.existing["id"] for each in outcomes.values() if each.existing} == {winner}
+    assert account.count("commit") == 1
+
+
+def test_two_schedulers_and_three_workers(processes: Fleet, account: Intake) -> None:
+    """2,000 due obligations become 2,000 invoices, numbered 1 to 2,000 without a gap, whoever looks and works."""
+    schedule = {"schedule_items": [{"timestamp": f"2025-01-{day:02}T00:00:00Z", "amount": day} for day in range(1, 21)]}
+    body = prepaid(invoice_schedule=schedule, invoice_contract_id=CONTRACT)
+    account.receive(*(entry(body) for _ in range(100)))
+    for _ in range(3):
+        processes.worker("invoices")
+    for _ in range(2):
+        processes.scheduler()
+    wait_for(lambda: account.count("invoice") == 2_000, what="2,000 invoices")
+    [numbers] = account.rows(
+        "SELECT min(number), max(number), count(DISTINCT number) FROM invoice WHERE account_id = :a"
+    )
+    assert tuple(numbers) == (1, 2_000, 2_000)
+    assert account.rows("SELECT count(*) FROM obligation WHERE account_id = :a AND state = 'issued'") == [(2_000,)]
+    assert_reconciled(account)
+
+
+def test_workers_come_back_after_garbage(processes: Fleet, account: Intake) -> None:
+    """An unknown task or an undecodable argument is no reason to stop: what follows is decided."""
+    requests = requests_of(10)
+    processes.worker("commits.bulk")
+    send(processes, account, [Pack(requests[:1], "garbage"), *packs_of(requests, size=10)])
+    assert set(wait_until_decided(account, requests)) == {"created"}
+    assert account.rows("SELECT reason FROM parked WHERE account_id = :a") == [("bad_envelope",)]

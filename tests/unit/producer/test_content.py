@@ -1,0 +1,145 @@
+"""Inputs as bytes: what can be read, and what is told so (issue 2, bad input)."""
+
+import gzip
+import hashlib
+import io
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from shared.limits import BODY_BYTES_MAX
+from shared.producer.content import LINE_BYTES_MAX, Lines, UnreadableInput, open_source
+from shared.producer.rows import rows, scan
+
+ROW = b'{"uniqueness_key": "k"}\n'
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    """A file."""
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def refusal(path: Path | str) -> str:
+    """What the first pass says of an input that cannot be read."""
+    with pytest.raises(UnreadableInput) as refused, open_source(path) as source:
+        scan(source)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf \r\n\n", "is empty"),
+        ('{"a": 1}'.encode("utf-16"), "UTF-16"),
+        (b"\x7fELF\x02\x01\x00\x00", "binary"),
+        (gzip.compress(b""), "is empty"),
+        (gzip.compress(ROW * 1000)[:-9], "cut short or corrupt"),
+        (gzip.compress(ROW * 1000)[:5], "cut short or corrupt"),
+        (gzip.compress(ROW * 1000)[:-8] + b"12345678", "cut short or corrupt"),
+        (gzip.compress(ROW * 1000)[:30] + b"\0" * 10, "cut short or corrupt"),
+        (b"\x1f\x8bnot gzip at all", "cut short or corrupt"),
+    ],
+)
+def test_unreadable_content(tmp_path: Path, content: bytes, said: str) -> None:
+    """The first pass finds it, and the message says what it is."""
+    assert said in refusal(write(tmp_path, "requests.jsonl", content))
+
+
+def test_gzip_cut_short_far_from_its_beginning(tmp_path: Path) -> None:
+    """Not the first block but the whole file is read before anything is sent."""
+    lines = b"".join(
+        b'{"uniqueness_key": "%s"}\n' % hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(9000)
+    )
+    whole = gzip.compress(lines)
+    assert "cut short" in refusal(write(tmp_path, "requests.jsonl.gz", whole[: len(whole) // 2]))
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    """Both are named."""
+    assert "missing.jsonl does not exist" in refusal(tmp_path / "missing.jsonl")
+    assert "is a folder" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.jsonl", b"customer_id,type\n", "jsonl"),
+        ("a.NDJSON", b"x", "jsonl"),
+        ("a.csv", b"{", "csv"),
+        ("a.csv.gz", gzip.compress(b"{"), "csv"),
+        ("a.txt", b'  {"customer_id": 1}', "jsonl"),
+        ("a.txt", b"\xef\xbb\xbftype,customer_id\n", "csv"),
+        ("a", b"hello", "jsonl"),
+    ],
+)
+def test_the_format_follows_the_name_and_then_the_content(
+    tmp_path: Path, name: str, content: bytes, expected: str
+) -> None:
+    """The ending decides; without one, the first line."""
+    with open_source(write(tmp_path, name, content)) as source:
+        assert source.format == expected
+
+
+def test_the_digest_is_of_the_uncompressed_content(tmp_path: Path) -> None:
+    """A file and its gzip are the same batch; BOM and line ends count."""
+    content = b"\xef\xbb\xbf" + ROW.replace(b"\n", b"\r\n") + b"\n" + ROW.rstrip()
+    digests = set()
+    for name, stored in (("a.jsonl", content), ("b.jsonl.gz", gzip.compress(content))):
+        with open_source(write(tmp_path, name, stored)) as source:
+            result = scan(source)
+        assert result.rows == 2
+        digests.add(result.sha256_hex)
+    assert digests == {hashlib.sha256(content).hexdigest()}
+
+
+def test_standard_input_is_read_twice() -> None:
+    """It is spooled first, compressed or not."""
+    with open_source("-", stdin=io.BytesIO(gzip.compress(ROW * 3))) as source:
+        assert scan(source).rows == 3
+        assert len(list(rows(source))) == 3
+        assert source.name == "standard input"
+
+
+def test_line_ends_and_the_byte_order_mark_are_no_part_of_a_line(tmp_path: Path) -> None:
+    """Windows ends, a last line without one; only one BOM, only at the start."""
+    with open_source(write(tmp_path, "a.jsonl", b"\xef\xbb\xbfa\r\n\nb\xef\xbb\xbf\r\nc")) as source:
+        assert [(line.number, line.text) for line in Lines(source)] == [
+            (1, b"a"),
+            (2, b""),
+            (3, b"b\xef\xbb\xbf"),
+            (4, b"c"),
+        ]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n{}\n"])
+@pytest.mark.parametrize("size", [LINE_BYTES_MAX - 1, LINE_BYTES_MAX, LINE_BYTES_MAX + 1])
+def test_lines_around_the_limit(tmp_path: Path, size: int, end: bytes) -> None:
+    """None is taken for two, and none lost."""
+    with open_source(write(tmp_path, "a.jsonl", b"x" * size + end)) as source:
+        found = list(rows(source))
+    assert [row.number for row in found] == ([1, 2] if end.endswith(b"}\n") else [1])
+    assert found[0].raw_bytes is not None
+    assert found[0].raw_bytes > BODY_BYTES_MAX
+
+
+def test_a_line_of_fifty_megabytes_is_not_held(tmp_path: Path) -> None:
+    """Memory stays flat; the row travels as its beginning, and its neighbours as themselves."""
+    path = tmp_path / "a.jsonl"
+    with path.open("wb") as file:
+        file.write(ROW + b'{"name": "')
+        for _ in range(50):
+            file.write(b"x" * 1024 * 1024)
+        file.write(b'"}\n' + ROW)
+    tracemalloc.start()
+    with open_source(path) as source:
+        result = scan(source)
+        large = list(rows(source))[1]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.rows == 3
+    assert (large.raw, large.raw_bytes) == (True, 50 * 1024 * 1024 + 13)
+    assert peak < 8 * 1024 * 1024

@@ -1,0 +1,163 @@
+"""What `trueup doctor` looks at. Each check asks the real thing and says what to do when the answer is wrong."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import redis
+from sqlalchemy import text
+
+from shared.clock import utc_now
+from shared.producer.publish import Publisher, broker_address
+from shared.settings import PREFIX, Settings, SettingsError
+from shared.store.engine import transaction
+from shared.store.migrate import pending_revisions
+from worker.cli.context import Session
+from worker.cli.exits import message_of
+from worker.config import QUEUES
+
+# Variables with our prefix that are no settings of the services.
+OWN_VARIABLES = frozenset(PREFIX + name for name in ("DATA", "TOKEN", "DEBUG", "READY_DIR", "PROCESS_NAME", "COMPLETE"))
+CLOCK_SECONDS_MAX = 30.0
+_PATIENCE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at and found; `advice` says what to do, and is empty when all is well."""
+
+    check: str
+    found: str
+    advice: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.advice
+
+
+def run_checks(here: Session, environ: Mapping[str, str]) -> Iterator[Check]:
+    """All checks, one after the other; without settings nothing else can be asked."""
+    yield from _variables(environ)
+    settings = _settings(here)
+    yield settings
+    if settings.ok:
+        for check in (_database, _migrations, _clock, _token, _broker, _cache, _backlog, _workers):
+            yield from _asked(check, here)
+
+
+def _asked(check: Callable[[Session], Iterator[Check]], here: Session) -> Iterator[Check]:
+    """A check that cannot be made has failed."""
+    try:
+        yield from check(here)
+    except Exception as error:  # noqa: BLE001 (whatever a service does, the doctor tells it)
+        yield Check(check.__name__.strip("_"), message_of(error), "is it up, and does its setting name it?")
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
+    known = OWN_VARIABLES | {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]}?" if near else "see `trueup config show`"
+            yield Check("variables", f"{name} is not a setting", f"{meant} Unset it otherwise")
+
+
+def _settings(here: Session) -> Check:
+    try:
+        settings = here.settings
+    except SettingsError as error:
+        return Check("settings", str(error), "set what is missing, correct what is wrong")
+    except Exception as error:  # noqa: BLE001 (nothing runs, or the folder cannot be read: the message says it)
+        return Check("settings", str(error), "start it, or name the services")
+    if not settings.require_signature:
+        return Check(
+            "settings",
+            "unsigned messages are accepted",
+            "unset TRUEUP_REQUIRE_SIGNATURE unless nobody else reaches the broker",
+        )
+    return Check("settings", "complete")
+
+
+def _database(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        yield Check("database", f"PostgreSQL {connection.scalar(text('SHOW server_version'))} answers")
+
+
+def _migrations(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        pending = pending_revisions(connection)
+    if pending:
+        yield Check("migrations", f"not run yet: {', '.join(pending)}", "restart with `trueup up`, which runs them")
+    else:
+        yield Check("migrations", "all have run")
+
+
+def _clock(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        there = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    apart_s = abs((utc_now() - there).total_seconds())
+    advice = "" if apart_s <= CLOCK_SECONDS_MAX else "set both clocks by NTP: signatures carry the time"
+    yield Check("clock", f"{apart_s:.1f} s from the database's", advice)
+
+
+def _token(here: Session) -> Iterator[Check]:
+    caller = here.caller("read")
+    yield Check("token", f"account {caller.account}, key {caller.key_id}: {', '.join(sorted(caller.scopes))}")
+
+
+def _broker(here: Session) -> Iterator[Check]:
+    url = str(here.settings.broker_url)
+    if not url.startswith("redis"):
+        yield Check("broker", f"answers at {broker_address(url)}")
+        return
+    with _redis(url) as client:
+        info = client.info()
+    yield Check("broker", f"Redis {info['redis_version']} answers at {broker_address(url)}")
+    policy = info["maxmemory_policy"]
+    must = "set maxmemory-policy noeviction: a full broker must refuse messages, not drop them"
+    yield Check("broker policy", policy, "" if policy == "noeviction" else must)
+    durable = bool(info["aof_enabled"])
+    yield Check(
+        "broker log",
+        "AOF on" if durable else "AOF off",
+        "" if durable else "set appendonly yes: a restart loses the queue otherwise",
+    )
+
+
+def _cache(here: Session) -> Iterator[Check]:
+    if here.settings.redis_url is None:
+        yield Check("cache", "none: duplicates are found by Postgres alone, more slowly")
+        return
+    with _redis(str(here.settings.redis_url)) as client:
+        client.ping()
+    yield Check("cache", f"answers at {broker_address(str(here.settings.redis_url))}")
+
+
+def _backlog(here: Session) -> Iterator[Check]:
+    with _publisher(here) as publisher:
+        waiting = {queue: publisher.backlog(queue) for queue in QUEUES}
+    told = ", ".join(f"{queue} {count}" for queue, count in waiting.items() if count) or "empty"
+    full = any(count >= here.settings.queue_limit for count in waiting.values())
+    yield Check("queues", told, "start more workers: producers wait or are refused" if full else "")
+
+
+def _workers(here: Session) -> Iterator[Check]:
+    url = str(here.settings.broker_url)
+    if not url.startswith("redis"):
+        return
+    with _redis(url) as client:
+        listening = sum(1 for other in client.client_list() if other["cmd"].lower() == "brpop")
+    yield Check(
+        "workers", f"{listening} listen", "" if listening else "start them: `trueup up`, or the Procfile's processes"
+    )
+
+
+def _publisher(here: Session) -> Publisher:
+    return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_PATIENCE_S)
+
+
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S, decode_responses=True
+    )

@@ -1,0 +1,63 @@
+"""The effective settings and where each comes from; secrets are masked."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import typer
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from shared.settings import PREFIX, Settings
+from worker.cli.context import Session, session
+from worker.cli.listing import AsJson
+from worker.cli.output import Record, emit_json_list, emit_table
+
+app = typer.Typer(no_args_is_help=True)
+
+_MASK = "***"
+
+
+@app.callback()
+def config() -> None:
+    """The effective settings."""
+
+
+@app.command()
+def show(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """Show every setting, its value and where that comes from. Secrets are masked. Wrong values: `trueup doctor`."""
+    settings = list(effective_settings(session(ctx), os.environ))
+    emit_json_list(settings) if as_json else emit_table(("setting", "value", "source", "meaning"), settings)
+
+
+def effective_settings(here: Session, environ: Mapping[str, str]) -> Iterator[Record]:
+    """Every setting with its masked value (None: not set), where it comes from, and what it means."""
+    for name, field in Settings.model_fields.items():
+        variable = PREFIX + name.upper()
+        value, source = _found(variable, name, field.default, here.found, environ)
+        is_secret = field.annotation is SecretStr
+        yield {
+            "setting": variable,
+            "value": _MASK if is_secret and value else without_password(value),
+            "source": source,
+            "meaning": field.description,
+        }
+
+
+def without_password(value: Any) -> Any:
+    """The value; if it is a URL, without its password."""
+    if not isinstance(value, str) or not (parts := urlsplit(value)).password:
+        return value
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}:{_MASK}@{host}").geturl()
+
+
+def _found(
+    variable: str, name: str, default: Any, supplied: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Any, str]:
+    if environ.get(variable):
+        return environ[variable], "environment"
+    if name in supplied:
+        return supplied[name], "data folder"
+    return (None, "not set") if default is PydanticUndefined else (default, "default")
