@@ -30,6 +30,10 @@ IDEMPOTENCY_DAYS = 7
 TRANSIENT_TRIES_MAX = 5
 TRANSIENT_SECONDS_MAX = 30
 DELIVERIES_MAX = 5
+DELIVERIES_WHOLE_MAX = 2  # of an envelope whose worker died; from the next on it is halved
+LEASE_S = 60  # until a kept envelope without outcomes is published again; doubles each time
+LEASE_S_MAX = 3_600
+SWEEP_ENVELOPES_MAX = 50  # that one sweep takes
 
 # Invoicing.
 CLAIM_ROWS_MAX = 500  # due rows that one invoicing transaction takes

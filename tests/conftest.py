@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -36,18 +38,16 @@ class RunningServices:
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServices]:
+def services() -> Iterator[RunningServices]:
     """A Postgres and a Valkey of our own, from nothing."""
-    folder = tmp_path_factory.mktemp("services")
-    postgres = start_postgres(folder / "postgres")
-    try:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-test-")))
+        folder.chmod(0o711)  # as root, Postgres runs as somebody else, who must find the way
+        postgres = start_postgres(folder / "postgres")
+        stack.callback(postgres.stop)
         valkey = start_valkey(folder / "valkey")
-        try:
-            yield RunningServices(postgres.url, valkey.url)
-        finally:
-            valkey.stop()
-    finally:
-        postgres.stop()
+        stack.callback(valkey.stop)
+        yield RunningServices(postgres.url, valkey.url)
 
 
 @pytest.fixture(scope="session")

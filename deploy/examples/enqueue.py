@@ -4,6 +4,7 @@
 
 Prints the request's id: the id of the commit that it makes, and what `trueup requests show` takes.
 """
+# ruff: noqa: INP001
 
 import base64
 import hashlib
@@ -67,7 +68,7 @@ def main() -> None:
     signature = sign(meta, requests, os.environ["TRUEUP_TOKEN"])
     with redis.Redis.from_url(os.environ["TRUEUP_BROKER_URL"]) as broker:
         broker.lpush(QUEUE, celery_message(meta, requests, signature))
-    print(request_id)
+    sys.stdout.write(f"{request_id}\n")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def _row(number: int, record: _Record, header: _Header, kind: Kind) -> Row:
         raise ValueError(f"{record.size_bytes} bytes are too large")
     cells = _cells(record.text, header.delimiter)
     if len(cells) != len(header.names):
-        raise ValueError(f"{len(cells)} cells below a header of {len(header.names)}")
+        raise ValueError(f"its cell count is {len(cells)}, the header's {len(header.names)}")
     row = dict(zip(header.names, cells, strict=True))
     own = {name: row[name] for name in ROW_COLUMNS if row.get(name)}
     if _usable(own):  # else they stay in the body, where they are refused by name
@@ -130,8 +130,14 @@ def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
 
 
 def _named_twice(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    times = Counter(path for column in columns for path in column.paths)
-    return [name for name, column in zip(names, columns, strict=True) if any(times[path] > 1 for path in column.paths)]
+    """The columns that fill what another one fills too, or a part of it."""
+    times = Counter(path[:length] for column in columns for path in column.paths for length in range(1, len(path) + 1))
+    whole = Counter(path for column in columns for path in column.paths)
+    return [
+        name
+        for name, column in zip(names, columns, strict=True)
+        if any(times[path] > 1 or any(whole[path[:length]] for length in range(1, len(path))) for path in column.paths)
+    ]
 
 
 def _missing(names: Sequence[str], columns: Sequence[Column], kind: Kind) -> list[str]:

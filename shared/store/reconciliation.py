@@ -26,7 +26,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A query of `subject`, `expected` and `found` for every difference; `only` limits it to one account."""
+    """A query of `subject`, `expected` and `found` for every difference."""
 
     name: str
     sql: str

@@ -389,20 +389,47 @@ batch = Table(
     comment="Files that were ingested.",
 )
 
+intake = Table(
+    "intake",
+    metadata,
+    _account(),
+    _required("digest", LargeBinary, "SHA-256 of meta and requests: one row per envelope"),
+    _required("meta", LargeBinary, "first argument, as accepted"),
+    _required("requests", LargeBinary, "second argument, as accepted"),
+    _required("queue", Text, "where it is published"),
+    _required("count", SmallInteger, "received: every one of its requests gets an outcome"),
+    _required("attempt", SmallInteger, "deliveries that it has behind it already", server_default=text("1")),
+    _required("lease_s", Integer, "seconds until it is published again; doubles each time"),
+    _required("due_at", _TIME, "when it is published (again), unless it has its outcomes by then"),
+    _required("accepted_at", _TIME, "real time", server_default=_NOW),
+    PrimaryKeyConstraint("account_id", "digest"),
+    Index(None, "due_at"),
+    comment="Accepted means kept: an envelope stays here until the transaction that stores its outcomes removes it.",
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _account(),
+    _required("digest", LargeBinary, "SHA-256 of meta and requests"),
+    _required("count", SmallInteger, "how often the broker delivered it again, counted before the work"),
+    _required("last_at", _TIME, "real time", server_default=_NOW),
+    PrimaryKeyConstraint("account_id", "digest"),
+    comment="Envelopes whose worker did not acknowledge them: from the third delivery on they are halved.",
+)
+
 parked = Table(
     "parked",
     metadata,
     _optional("account_id", Integer, "null: nobody could be asked"),
     _required("id", _ID, "of this parking", primary_key=True, server_default=text("gen_random_uuid()")),
-    _required(
-        "reason", Text, "bad_envelope, unknown_version, unauthenticated, id_conflict, database_refused, transient, …"
-    ),
+    _required("reason", Text, "what kept it from being decided (spec 2.5)"),
     _required("detail", Text, "what was wrong, for people", server_default=text("''")),
     _optional("request_id", _ID, "null: the whole envelope"),
     _optional("batch_id", _ID, "the batch it came with"),
     _required("task", Text, "name of the Celery task"),
     _required("meta", LargeBinary, "first argument, as received"),
-    _required("requests", LargeBinary, "second argument, or the one request, as received"),
+    _required("requests", LargeBinary, "second argument, as received; for one request of it, cut down to that"),
     _optional("signature", Text, "header, as received"),
     _required("digest", LargeBinary, "SHA-256 of account, reason, task, meta, requests: a redelivery parks once"),
     _required("attempts", SmallInteger, "deliveries so far", server_default=text("1")),

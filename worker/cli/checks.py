@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import redis
 from sqlalchemy import text
@@ -71,11 +72,8 @@ def _settings(here: Session) -> Check:
     except Exception as error:  # noqa: BLE001 (nothing runs, or the folder cannot be read: the message says it)
         return Check("settings", str(error), "start it, or name the services")
     if not settings.require_signature:
-        return Check(
-            "settings",
-            "unsigned messages are accepted",
-            "unset TRUEUP_REQUIRE_SIGNATURE unless nobody else reaches the broker",
-        )
+        advice = "unset TRUEUP_REQUIRE_SIGNATURE, unless nobody else reaches the broker"
+        return Check("settings", "unsigned messages are accepted", advice)
     return Check("settings", "complete")
 
 
@@ -113,16 +111,17 @@ def _broker(here: Session) -> Iterator[Check]:
         return
     with _redis(url) as client:
         info = client.info()
-    yield Check("broker", f"Redis {info['redis_version']} answers at {broker_address(url)}")
+    yield Check("broker", f"{_product(info)} answers at {broker_address(url)}")
     policy = info["maxmemory_policy"]
     must = "set maxmemory-policy noeviction: a full broker must refuse messages, not drop them"
     yield Check("broker policy", policy, "" if policy == "noeviction" else must)
-    durable = bool(info["aof_enabled"])
-    yield Check(
-        "broker log",
-        "AOF on" if durable else "AOF off",
-        "" if durable else "set appendonly yes: a restart loses the queue otherwise",
-    )
+    must = "set appendonly yes: otherwise a restart of the broker loses the queue"
+    yield Check("broker log", "AOF on", "") if info["aof_enabled"] else Check("broker log", "AOF off", must)
+
+
+def _product(info: Mapping[str, Any]) -> str:
+    """A Valkey gives the version of Redis it stands in for, and its own beside it."""
+    return f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
 
 
 def _cache(here: Session) -> Iterator[Check]:
@@ -148,9 +147,8 @@ def _workers(here: Session) -> Iterator[Check]:
         return
     with _redis(url) as client:
         listening = sum(1 for other in client.client_list() if other["cmd"].lower() == "brpop")
-    yield Check(
-        "workers", f"{listening} listen", "" if listening else "start them: `trueup up`, or the Procfile's processes"
-    )
+    advice = "" if listening else "start them: `trueup up`, or the Procfile's processes"
+    yield Check("workers", f"{listening} listen", advice)
 
 
 def _publisher(here: Session) -> Publisher:
@@ -158,6 +156,4 @@ def _publisher(here: Session) -> Publisher:
 
 
 def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
-        url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S, decode_responses=True
-    )
+    return redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S)

@@ -18,7 +18,7 @@ from worker.invoicing.adjust import adjust_commit
 
 app = typer.Typer(no_args_is_help=True, help="Commits and credits: list, show, adjust.")
 
-_COLUMNS = ("id", "type", "name", "customer", "amount", "balance", "uniqueness_key", "created_at")
+_COLUMNS = ("id", "type", "customer", "name", "amount", "balance", "uniqueness_key")
 
 CommitId = Annotated[UUID, typer.Argument(metavar="ID", help="The commit's id, which is its request's.")]
 

@@ -44,6 +44,7 @@ class CommandError(Exception):
 _CODES: Mapping[str, ExitCode] = {
     "builtins.KeyboardInterrupt": ExitCode.INTERRUPTED,
     "builtins.OSError": ExitCode.USAGE,
+    "builtins.UnicodeEncodeError": ExitCode.USAGE,
     "kombu.exceptions.OperationalError": ExitCode.UNAVAILABLE,
     "psycopg.OperationalError": ExitCode.UNAVAILABLE,
     "redis.exceptions.RedisError": ExitCode.UNAVAILABLE,
@@ -86,6 +87,8 @@ def message_of(error: BaseException) -> str:
         return "the database has no tables of Trueup, or old ones: `trueup up` brings them up to date"
     if hasattr(error, "orig"):
         return f"the database does not answer as it should: {_first_line(cause)}"
+    if isinstance(error, UnicodeEncodeError):
+        return "an argument is not UTF-8 text"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if exit_code_of(error) is ExitCode.DEFECT:

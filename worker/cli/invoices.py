@@ -14,7 +14,7 @@ from worker.cli.output import emit_json, emit_record
 
 app = typer.Typer(no_args_is_help=True, help="Invoices and drafts: list, show.")
 
-COLUMNS = ("number", "status", "issued_at", "customer", "total", "unit", "commit_id", "id")
+COLUMNS = ("number", "status", "issued_at", "customer", "total", "unit", "id")
 
 
 @app.command("list")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from io import StringIO
 from itertools import chain
 from typing import Any
+from uuid import UUID
 
 import orjson
 import typer
@@ -95,11 +96,15 @@ def as_text(value: Any) -> str:
             return plain_text(value)
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        case list() | tuple() if all(isinstance(entry, str) for entry in value):
-            return ", ".join(value)
         case list() | tuple() | dict():
-            return to_json(value).decode()
+            return _joined(value)
     return str(value)
+
+
+def _joined(value: Any) -> str:
+    if isinstance(value, list | tuple) and all(isinstance(entry, str | UUID) for entry in value):
+        return ", ".join(map(str, value))
+    return to_json(value).decode()
 
 
 def _cell(value: Any, *, justify: str = "right") -> Text:
@@ -111,10 +116,14 @@ def _is_table(value: Any) -> bool:
 
 
 def _render(table: Table, *, on_terminal: bool) -> None:
-    width = shutil.get_terminal_size().columns if on_terminal else _WIDE_CHARS
+    """Prints it as wide as the terminal, or as its longest words need: an id is never broken."""
     drawn = StringIO()
-    Console(file=drawn, width=width, force_terminal=on_terminal, highlight=False).print(table)
-    emit(drawn.getvalue().encode(errors="replace"))
+    console = Console(file=drawn, width=_WIDE_CHARS, force_terminal=on_terminal, highlight=False)
+    if on_terminal:
+        console.width = max(shutil.get_terminal_size().columns, console.measure(table).minimum)
+    console.print(table)
+    lines = (line.rstrip() for line in drawn.getvalue().splitlines())
+    emit(("\n".join(lines) + "\n").encode(errors="replace"))
 
 
 def _json_form(value: Any) -> Any:

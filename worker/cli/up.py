@@ -19,10 +19,12 @@ from shared.store.migrate import upgrade
 from shared.store.tokens import SCOPES, NotAuthenticated, authenticate, create_token
 from worker.cli.context import DEFAULT_ACCOUNT, Session, session
 from worker.cli.demo import has_commits, run_demo, say_next_steps
+from worker.cli.exits import CommandError
 from worker.cli.output import say
 from worker.cli.project import project_file
 from worker.local.console import Console
 from worker.local.detached import spawn_detached
+from worker.local.files import write_private
 from worker.local.folder import DataFolder, State
 from worker.local.stack import Stack
 
@@ -39,7 +41,7 @@ def up(
     ready_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Written when everything answers: JSON with database, redis and broker URLs."
+            metavar="PATH", help="Written when everything answers (mode 0600): JSON with the URLs of what runs."
         ),
     ] = None,
 ) -> None:
@@ -50,13 +52,20 @@ def up(
     """
     here = session(ctx)
     if ready_file:
-        ready_file.unlink(missing_ok=True)
+        _withdraw(ready_file)
     tell = partial(_tell, here, ready_file=ready_file, demo=demo)
     if detach:
         tell(spawn_detached(here.folder, _foreground(here.folder), environ=os.environ))
         say(f"stop it with: trueup down{_chosen(here.folder)}")
     else:
         _stay_up(here.folder, tell, logs=logs)
+
+
+def _withdraw(ready_file: Path) -> None:
+    """Takes back what an earlier start said."""
+    if not os.access(ready_file.parent, os.W_OK):
+        raise CommandError(f"--ready-file {ready_file}: {ready_file.parent} is no folder that can be written")
+    ready_file.unlink(missing_ok=True)
 
 
 def _foreground(folder: DataFolder) -> list[str]:
@@ -119,7 +128,7 @@ def _keep_default_token(connection: Connection, folder: DataFolder, secret_key: 
 
 def _tell(here: Session, state: State, *, ready_file: Path | None, demo: bool) -> None:
     if ready_file:
-        ready_file.write_text(state.to_json(), encoding="utf-8")
+        write_private(ready_file, state.to_json())
     say(f"trueup runs in {here.folder.path} (process {state.pid}; logs in {here.folder.log})")
     if demo and not has_commits(here):
         run_demo(here)

@@ -140,6 +140,7 @@ def test_a_kind_or_key_that_cannot_travel_is_refused_by_name(kind: str, key: str
             [REQUIRED, "name", "name", "access_schedule.schedule_items.0.amount"],
             ["named twice: access_amount, name, name"],
         ),
+        ([REQUIRED, "custom_fields.a", "custom_fields", "name"], ["twice: custom_fields.a, custom_fields."]),
         (
             ["customer_id", "type"],
             ["missing columns:", "priority", "product_id", "access_amount", "access_starting_at"],
@@ -176,8 +177,8 @@ def test_records_with_other_cell_counts_travel_as_raw() -> None:
     assert [row.raw for row in (good, more, fewer, last)] == [False, True, True, False]
     assert [row.number for row in (good, more, fewer, last)] == [1, 2, 3, 4]
     assert warnings == [
-        "deals.csv, record 2 (line 3): 8 cells below a header of 7; it will be refused",
-        "deals.csv, record 3 (line 4): 1 cells below a header of 7; it will be refused",
+        "deals.csv, record 2 (line 3): its cell count is 8, the header's 7; it will be refused",
+        "deals.csv, record 3 (line 4): its cell count is 1, the header's 7; it will be refused",
     ]
     for row in (more, fewer):
         verdict = read_body(row.text, "commit")

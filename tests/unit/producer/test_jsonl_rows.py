@@ -69,7 +69,7 @@ def test_blank_lines_are_skipped_and_counted() -> None:
         ("{", False),
     ],
 )
-def test_rows_without_a_key_are_marked(text: str, keyless: bool) -> None:  # noqa: FBT001
+def test_rows_without_a_key_are_marked(text: str, *, keyless: bool) -> None:
     """Null is no key; what is no object cannot lack one."""
     assert rows_of(text)[0].keyless is keyless
 

@@ -150,7 +150,13 @@ VALID: dict[str, Any] = {
     "empty description": prepaid(description=""),
     "POSTPAID in the same unit, named once": changed(postpaid(), ("access_schedule", "credit_type_id"), USD.upper()),
     "POSTPAID, nothing invoiced": without(
-        changed(postpaid(), ("invoice_schedule", "do_not_invoice"), True), ("invoice_contract_id",)
+        postpaid(
+            invoice_schedule={
+                "schedule_items": [{"timestamp": "2025-01-01T00:00:00Z", "amount": 1000}],
+                "do_not_invoice": True,
+            }
+        ),
+        ("invoice_contract_id",),
     ),
     "a field twice": text(prepaid()).replace('"priority"', '"priority": "x", "priority"'),
 }

@@ -173,6 +173,22 @@ def upgrade() -> None:
     op.create_index(op.f("commit_account_id_customer_id_idx"), "commit", ["account_id", "customer_id"], unique=False)
     op.create_index("commit_account_id_uniqueness_key_key", "commit", ["account_id", "uniqueness_key"], unique=True)
     op.create_table(
+        "delivery",
+        sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),
+        sa.Column("digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of meta and requests"),
+        sa.Column(
+            "count",
+            sa.SmallInteger(),
+            nullable=False,
+            comment="how often the broker delivered it again, counted before the work",
+        ),
+        sa.Column(
+            "last_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="real time"
+        ),
+        sa.PrimaryKeyConstraint("account_id", "digest", name=op.f("delivery_pkey")),
+        comment="Envelopes whose worker did not acknowledge them: from the third delivery on they are halved.",
+    )
+    op.create_table(
         "idempotency",
         sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),
         sa.Column("key", sa.Text(), nullable=False, comment="the caller's"),
@@ -189,6 +205,45 @@ def upgrade() -> None:
         comment="Idempotency keys of requests that were created or duplicates.",
     )
     op.create_index(op.f("idempotency_created_at_idx"), "idempotency", ["created_at"], unique=False)
+    op.create_table(
+        "intake",
+        sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),
+        sa.Column(
+            "digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of meta and requests: one row per envelope"
+        ),
+        sa.Column("meta", sa.LargeBinary(), nullable=False, comment="first argument, as accepted"),
+        sa.Column("requests", sa.LargeBinary(), nullable=False, comment="second argument, as accepted"),
+        sa.Column("queue", sa.Text(), nullable=False, comment="where it is published"),
+        sa.Column(
+            "count", sa.SmallInteger(), nullable=False, comment="received: every one of its requests gets an outcome"
+        ),
+        sa.Column(
+            "attempt",
+            sa.SmallInteger(),
+            server_default=sa.text("1"),
+            nullable=False,
+            comment="deliveries that it has behind it already",
+        ),
+        sa.Column(
+            "lease_s", sa.Integer(), nullable=False, comment="seconds until it is published again; doubles each time"
+        ),
+        sa.Column(
+            "due_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="when it is published (again), unless it has its outcomes by then",
+        ),
+        sa.Column(
+            "accepted_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="real time",
+        ),
+        sa.PrimaryKeyConstraint("account_id", "digest", name=op.f("intake_pkey")),
+        comment="Accepted means kept: an envelope stays here until the transaction that stores its outcomes removes it.",
+    )
+    op.create_index(op.f("intake_due_at_idx"), "intake", ["due_at"], unique=False)
     op.create_table(
         "invoice",
         sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),
@@ -444,12 +499,7 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False, comment="of this parking"
         ),
-        sa.Column(
-            "reason",
-            sa.Text(),
-            nullable=False,
-            comment="bad_envelope, unknown_version, unauthenticated, id_conflict, database_refused, transient, …",
-        ),
+        sa.Column("reason", sa.Text(), nullable=False, comment="what kept it from being decided (spec 2.5)"),
         sa.Column(
             "detail", sa.Text(), server_default=sa.text("''"), nullable=False, comment="what was wrong, for people"
         ),
@@ -458,7 +508,10 @@ def upgrade() -> None:
         sa.Column("task", sa.Text(), nullable=False, comment="name of the Celery task"),
         sa.Column("meta", sa.LargeBinary(), nullable=False, comment="first argument, as received"),
         sa.Column(
-            "requests", sa.LargeBinary(), nullable=False, comment="second argument, or the one request, as received"
+            "requests",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="second argument, as received; for one request of it, cut down to that",
         ),
         sa.Column("signature", sa.Text(), nullable=True, comment="header, as received"),
         sa.Column(
@@ -695,8 +748,11 @@ def downgrade() -> None:
     op.drop_index(op.f("invoice_account_id_customer_id_issued_at_idx"), table_name="invoice")
     op.drop_index(op.f("invoice_account_id_commit_id_idx"), table_name="invoice")
     op.drop_table("invoice")
+    op.drop_index(op.f("intake_due_at_idx"), table_name="intake")
+    op.drop_table("intake")
     op.drop_index(op.f("idempotency_created_at_idx"), table_name="idempotency")
     op.drop_table("idempotency")
+    op.drop_table("delivery")
     op.drop_index("commit_account_id_uniqueness_key_key", table_name="commit")
     op.drop_index(op.f("commit_account_id_customer_id_idx"), table_name="commit")
     op.drop_index(

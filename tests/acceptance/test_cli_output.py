@@ -1,0 +1,251 @@
+"""What the command prints for programs, and that it is what happened: exact numbers, times in UTC, one document."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared.producer.publish import Publisher, Signer
+from tests.acceptance.command import PROGRAM, Command
+from tests.acceptance.conftest import CATALOG
+from tests.bodies import postpaid, prepaid, priced, text
+from tests.conftest import DATA
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+SECONDS_MAX = 30
+
+
+@pytest.fixture
+def account(stack: Command) -> Callable[..., str]:
+    """Makes accounts with the catalog of the cases, and gives their names."""
+
+    def make(*options: str) -> str:
+        name = f"account {uuid4()}"
+        stack.ok("accounts", "create", name, *options)
+        stack.ok("catalog", "load", CATALOG, "--account", name)
+        return name
+
+    return make
+
+
+def ingest(stack: Command, folder: Path, account: str, *bodies: str) -> list[str]:
+    """Sends bodies; gives the ids of their requests."""
+    (folder / "rows.jsonl").write_text("\n".join(bodies))
+    stack("ingest", folder / "rows.jsonl", "--results", folder / "results.jsonl", "--account", account)
+    return [json.loads(line)["id"] for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def wait_for_invoices(stack: Command, account: str) -> list[dict[str, Any]]:
+    """The account's finalized invoices, once there are any."""
+    deadline = time.monotonic() + SECONDS_MAX
+    invoices: list[dict[str, Any]] = []
+    while not invoices:
+        assert time.monotonic() < deadline, "nothing was invoiced"
+        invoices = stack.ok("invoices", "list", "--json", "--status", "finalized", "--account", account).json()
+    return invoices
+
+
+def test_amounts_are_printed_with_every_digit(stack: Command, account: Callable[..., str], tmp_path: Path) -> None:
+    """A number that no float holds comes out of the database as it went in, as a JSON number."""
+    name = account()
+    [commit] = ingest(stack, tmp_path, name, priced("123456789012345678.123456789012"))
+    shown = stack.ok("commits", "show", commit, "--json", "--account", name)
+    assert '"amount":123456789012345678.123456789012' in shown.stdout
+    assert '"balance":123456789012345678.123456789012' in shown.stdout
+
+
+def test_a_true_up_bills_what_adjustments_left(stack: Command, account: Callable[..., str], tmp_path: Path) -> None:
+    """Once the sandbox's clock has passed the end, the commit's ledger is billed; then adjustments are refused."""
+    name = account("--sandbox")
+    [commit] = ingest(stack, tmp_path, name, text(future_postpaid()))
+    booked = stack.ok("commits", "adjust", commit, "--amount", "-250.5", "--reason", "x", "--json", "--account", name)
+    assert (booked.json()["balance_before"], booked.json()["balance_after"]) == (1000, Decimal("749.5"))
+    [draft] = stack.ok("invoices", "list", "--json", "--account", name).json()
+    assert (draft["status"], draft["total"], draft["number"]) == ("DRAFT", Decimal("749.5"), None)
+    stack.ok("clock", "advance", "--to", "2100-01-01", "--account", name)
+    [invoice] = wait_for_invoices(stack, name)
+    assert (invoice["id"], invoice["number"], invoice["total"]) == (draft["id"], 1, Decimal("749.5"))
+    shown = stack.ok("invoices", "show", invoice["id"], "--json", "--account", name).json()
+    assert shown["lines"][0]["postpaid_commit"] == {"id": commit}
+    assert stack("commits", "adjust", commit, "--amount", "1", "--reason", "x", "--account", name).code == 2
+    assert stack.ok("reconcile", "--json", "--account", name).json() == []
+
+
+def future_postpaid() -> dict[str, Any]:
+    """A POSTPAID commit of 1000 that ends before 2100."""
+    body = postpaid()
+    body["access_schedule"]["schedule_items"][0] |= {"ending_before": "2099-01-01T00:00:00Z"}
+    body["invoice_schedule"]["schedule_items"][0] |= {"timestamp": "2099-01-01T00:00:00Z"}
+    return body
+
+
+def test_a_sandbox_clock_moves_only_forward(stack: Command, account: Callable[..., str]) -> None:
+    """The clock stands where it was put; moving it back is refused."""
+    name = account("--sandbox")
+    assert stack.ok("clock", "advance", "--to", "2100-01-01", "--json", "--account", name).json() == {
+        "account": name,
+        "clock_at": "2100-01-01T00:00:00Z",
+    }
+    assert stack("clock", "advance", "--to", "2099-12-31T23:59:59Z", "--account", name).code == 2
+    stack.ok("clock", "advance", "--to", "+36h", "--account", name)
+    assert stack.ok("clock", "show", "--json", "--account", name).json()["clock_at"] == "2100-01-02T12:00:00Z"
+
+
+def test_validate_tells_the_verdict_of_every_case(stack: Command, tmp_path: Path) -> None:
+    """The cases of the specification, as a file: one line per row, in order, with the codes that are expected."""
+    cases = [json.loads(line) for line in (DATA / "cases" / "commit-requests.jsonl").read_text().splitlines()]
+    file = tmp_path / "cases.jsonl"
+    file.write_text("\n".join(json.dumps(case["body"]) for case in cases))
+    result = stack("validate", "--json", file)
+    assert result.code == 3
+    told = result.json_lines()
+    assert [line["row"] for line in told] == list(range(1, len(cases) + 1))
+    expected = [{"created": "valid", "duplicate": "valid"}.get(case["outcome"], case["outcome"]) for case in cases]
+    assert [line["outcome"] for line in told] == expected
+
+
+def test_validate_of_good_rows_ends_with_0(stack: Command) -> None:
+    """Standard input is read like a file; rows that are all valid end with 0."""
+    result = stack.ok("validate", "--json", "-", stdin=text(prepaid()).encode())
+    assert result.json() == {"row": 1, "outcome": "valid", "errors": []}
+
+
+def test_a_request_shows_its_outcome(stack: Command, account: Callable[..., str], tmp_path: Path) -> None:
+    """Created or refused: `requests show` tells it, with every error and its place."""
+    name = account()
+    made, refused = ingest(stack, tmp_path, name, text(prepaid()), text(prepaid(priority="high")))
+    assert stack.ok("requests", "show", made, "--json", "--account", name).json()["outcome"] == "created"
+    told = stack.ok("requests", "show", refused, "--json", "--account", name).json()
+    assert (told["outcome"], told["errors"][0]["path"]) == ("invalid", "/priority")
+    assert INSTANT.fullmatch(told["decided_at"])
+
+
+def test_what_is_parked_is_listed_and_shown_with_its_bytes(stack: Command, account: Callable[..., str]) -> None:
+    """An envelope that nobody can read is found under its reason, as it was received."""
+    name = account()
+    token = stack.ok("tokens", "create", "--json", "--account", name).json()["token"]
+    running = json.loads((stack.cwd / "ready.json").read_text())
+    meta = json.dumps({"v": 1, "account": name, "sent_at": "2026-01-01T00:00:00Z"})
+    with Publisher(running["broker"], account=name, signer=Signer.of_token(token)) as publisher:
+        publisher.publish(meta, "[garbage", queue="commits")
+    deadline = time.monotonic() + SECONDS_MAX
+    while not (listed := stack.ok("parked", "list", "--json", "--account", name).json()):
+        assert time.monotonic() < deadline, "nothing was parked"
+    shown = stack.ok("parked", "show", listed[0]["id"], "--json", "--account", name).json()
+    assert (shown["reason"], shown["meta"], shown["requests"]) == ("bad_envelope", meta, "[garbage")
+
+
+def test_lists_are_arrays_and_say_when_they_are_cut(
+    stack: Command, account: Callable[..., str], tmp_path: Path
+) -> None:
+    """With --json a list is whole, in pages or not; a table is cut, and stderr says so."""
+    name = account()
+    ids = ingest(stack, tmp_path, name, *(text(prepaid(uniqueness_key=f"key {number}")) for number in range(60)))
+    listed = stack.ok("commits", "list", "--json", "--account", name)
+    assert [commit["id"] for commit in listed.json()] == ids
+    assert len(stack.ok("commits", "list", "--json", "--limit", "7", "--account", name).json()) == 7
+    table = stack.ok("commits", "list", "--account", name)
+    assert len(table.stdout.splitlines()) == 51
+    assert "--limit" in table.stderr
+    [found] = stack.ok("commits", "list", "--json", "--uniqueness-key", "key 7", "--account", name).json()
+    assert found["id"] == ids[7]
+
+
+def test_options_stand_before_or_after_the_command(stack: Command, account: Callable[..., str]) -> None:
+    """The folder, account and token may be given anywhere; the last one counts, and an option wins over a variable."""
+    name, nowhere = account(), {"TRUEUP_DATA": "/nowhere", "TRUEUP_TOKEN": "nonsense"}
+    token = stack.ok("tokens", "create", "--json", "--account", name).json()["token"]
+    for arguments in (
+        ["--data", stack.data, "--token", token, "tokens", "list", "--json"],
+        ["tokens", "--data", stack.data, "list", "--json", "--token", token],
+        ["--token", "nonsense", "tokens", "list", "--json", "--token", token, "--data", stack.data],
+    ):
+        assert len(stack.ok(*arguments, **nowhere).json()) == 2
+    assert stack("commits", "list", "--token", token, "--account", "default").code == 8
+
+
+def test_a_token_is_shown_once(stack: Command) -> None:
+    """`tokens create` prints the token alone; the list has its key id, scopes and times, and no secret."""
+    token = stack.ok("tokens", "create", "--scope", "read", "--name", "reader", "--expires", "+1d").stdout.strip()
+    listed = stack.ok("tokens", "list", "--json")
+    _, key_id, secret = token.split("_")
+    [shown] = [each for each in listed.json() if each["key_id"] == key_id]
+    assert (shown["name"], shown["scopes"]) == ("reader", ["read"])
+    assert INSTANT.fullmatch(shown["expires_at"])
+    assert secret not in listed.stdout
+
+
+def test_accounts_are_listed_with_their_clocks(stack: Command, account: Callable[..., str]) -> None:
+    """A sandbox has a clock, any other account none."""
+    sandbox, real = account("--sandbox"), account()
+    listed = {each["name"]: each for each in stack.ok("accounts", "list", "--json").json()}
+    assert INSTANT.fullmatch(listed[sandbox]["clock_at"])
+    assert (listed[real]["sandbox"], listed[real]["clock_at"]) == (False, None)
+
+
+def test_the_catalog_says_what_it_loaded(stack: Command) -> None:
+    """Loading counts the entries of each kind."""
+    counted = {"customers": 2, "products": 3, "contracts": 3, "units": 1}
+    assert stack.ok("catalog", "load", CATALOG, "--json").json() == counted
+
+
+def test_doctor_names_a_setting_that_does_not_exist(stack: Command) -> None:
+    """All checks pass on a running stack; a misspelt variable fails with the name that was meant."""
+    assert all(check["ok"] for check in stack.ok("doctor", "--json").json())
+    result = stack("doctor", "--json", TRUEUP_QUEUE_LIMITS="5")
+    assert result.code == 1
+    [failed] = [check for check in result.json() if not check["ok"]]
+    assert "TRUEUP_QUEUE_LIMIT?" in failed["advice"]
+
+
+def test_config_masks_secrets(stack: Command) -> None:
+    """Every setting has a value and a source; passwords and keys are not shown."""
+    running = json.loads((stack.cwd / "ready.json").read_text())
+    shown = stack.ok("config", "show", "--json", TRUEUP_QUEUE_LIMIT="5")
+    settings = {each["setting"]: each for each in shown.json()}
+    assert settings["TRUEUP_QUEUE_LIMIT"]["source"] == "environment"
+    assert settings["TRUEUP_DATABASE_URL"]["source"] == "data folder"
+    assert running["database"].split(":")[2].split("@")[0] not in shown.stdout
+    assert (stack.data / "secret_key").read_text().strip() not in shown.stdout
+
+
+def test_the_demo_shows_outcomes_and_invoices_and_repeats_harmlessly(
+    stack: Command, account: Callable[..., str]
+) -> None:
+    """The sample gives outcomes of all kinds and invoices; a second run makes nothing new."""
+    name = account()
+    first = stack.ok("demo", "--account", name)
+    assert "the first invoices that fell due" in first.stdout
+    before = stack.ok("invoices", "list", "--json", "--status", "finalized", "--account", name).json()
+    assert [invoice["number"] for invoice in before] == list(range(1, len(before) + 1))
+    stack.ok("demo", "--account", name)
+    assert stack.ok("invoices", "list", "--json", "--status", "finalized", "--account", name).json() == before
+    stack.ok("reconcile", "--account", name)
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(stack: Command) -> None:
+    """`trueup … | head` ends with 141 and without a word."""
+    arguments = [PROGRAM, "config", "show"]
+    with subprocess.Popen(arguments, env=stack.surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 141
+
+
+def test_help_is_there_for_every_command_and_says_the_exit_codes(stack: Command) -> None:
+    """The root's help has every exit code; --version prints the version alone."""
+    told = stack.ok("--help").stdout
+    for code in (0, 1, 2, 3, 4, 7, 8, 70, 130, 141):
+        assert re.search(rf"^\s+{code}  \S", told, re.MULTILINE), code
+    for command in ("up", "down", "demo", "doctor", "validate", "ingest", "reconcile"):
+        assert "--data" in stack.ok(command, "--help").stdout
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", stack.ok("--version").stdout)

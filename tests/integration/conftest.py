@@ -1,0 +1,11 @@
+"""What the tests of invoicing share."""
+
+import pytest
+from tests.integration.book import Book
+from sqlalchemy import Engine
+
+
+@pytest.fixture
+def book(database: Engine, account: int) -> Book:
+    """The empty book of an account that lives in real time."""
+    return Book(database, account)
