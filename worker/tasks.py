@@ -1,5 +1,6 @@
 """The tasks: one line each, from message to use case."""
 
+import json
 from functools import cache
 from typing import Any
 
@@ -11,13 +12,15 @@ from shared.clock import utc_now
 from shared.dedupe import UniquenessCache
 from shared.settings import settings
 from shared.store.engine import engine
-from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
+from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
 from worker.app import app
+from worker.consumer import park_raw
 from worker.intake.message import Message
 from worker.intake.receive import Services, TryAgainLater, receive
 from worker.invoicing.issue import issue_all_due
 
-ATTEMPT_HEADER = "trueup-attempt"
+_TWO_TEXTS = "the task takes two arguments, meta and requests, both as JSON text"
+
 TASK_ISSUE = "invoices.issue"
 
 log = structlog.get_logger()
@@ -32,17 +35,31 @@ def services() -> Services:
 
 
 @app.task(name=TASK_CREATE, bind=True)
-def create_commits(self: "Task[Any, Any]", meta: str, requests: str) -> None:
-    """Turns an envelope of commit requests into commits and outcomes."""
-    headers = self.request.get("headers") or {}
-    attempt = int(headers.get(ATTEMPT_HEADER, 1))
-    message = Message(TASK_CREATE, meta, requests, headers.get(SIGNATURE_HEADER), attempt)
+def create_commits(self: "Task[Any, Any]", *args: Any, **kwargs: Any) -> None:
+    """Turns an envelope of commit requests into commits and outcomes: two arguments, both JSON text."""
+    if len(args) != 2 or kwargs or not all(isinstance(part, str) for part in args):
+        park_raw(TASK_CREATE, "", json.dumps([args, kwargs]), reason="wrong_arity", detail=_TWO_TEXTS)
+        return
+    message = _message(self, *args)
     try:
         counts = receive(message, services(), now=utc_now())
     except TryAgainLater as error:
         _send_back(self, message, error)
     else:
-        log.info("envelope decided", action="envelope_decided", attempt=attempt, **counts)
+        log.info("envelope decided", action="envelope_decided", attempt=message.attempt, **counts)
+
+
+def _message(task: "Task[Any, Any]", meta: str, requests: str) -> Message:
+    headers = task.request.get("headers") or {}
+    attempt = str(headers.get(ATTEMPT_HEADER, ""))
+    return Message(
+        TASK_CREATE,
+        meta,
+        requests,
+        headers.get(SIGNATURE_HEADER),
+        attempt=int(attempt) if attempt.isascii() and attempt.isdecimal() and len(attempt) == 1 else 1,
+        redelivered=bool(task.request.delivery_info.get("redelivered")),
+    )
 
 
 def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -> None:

@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from shared.clock import utc_now
 from shared.ids import new_id
-from shared.wire.envelope import QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE, Meta
+from shared.wire.envelope import ATTEMPT_HEADER, QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE, Meta
 from shared.wire.packing import Pack, write_meta
 from shared.wire.signature import sign, signing_key, split_token
 
@@ -102,19 +102,22 @@ class Publisher:
         meta = Meta(account=self._account, batch_id=batch_id, sent_at=self._clock(), reply=reply)
         self.publish(write_meta(meta), pack.text, queue=queue)
 
-    def publish(self, meta: str, requests: str, *, queue: str) -> None:
+    def publish(self, meta: str, requests: str, *, queue: str, attempt: int = 1) -> None:
         """Sends one envelope and returns when the broker has it; a retry sends the same bytes.
 
         Args:
             meta: the first argument, as text.
             requests: the second.
             queue: where to.
+            attempt: the number of the delivery, for an envelope that has some behind it.
 
         Raises:
             QueueFull: there is no room on the queue, and there was none for `room_wait_s`.
             BrokerUnavailable: the broker is down, or refused.
         """
         headers = self._signer.headers(meta, requests, at=self._clock()) if self._signer else {}
+        if attempt > 1:
+            headers[ATTEMPT_HEADER] = str(attempt)
         message = self._app.amqp.as_task_v2(
             str(new_id()),
             TASK_CREATE,

@@ -1,7 +1,7 @@
 """Accepted means kept (spec 2.4): envelopes that stay in `intake` until their outcomes are stored.
 
-This is also the only way in which Trueup itself puts messages on the queue: what is to be replayed, or halved, becomes rows
-here that are due at once, and the sweeper publishes whatever is due.
+This is also how Trueup itself puts messages on the queue: what is to be replayed, or halved, becomes rows here that are
+due at once, and the sweeper publishes whatever is due.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _TAKE_DUE = text("""
     UPDATE intake SET due_at = now() + make_interval(secs => lease_s), lease_s = least(2 * lease_s, :lease_s_max)
      WHERE (account_id, digest) IN (
         SELECT account_id, digest FROM intake WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    RETURNING meta, requests, queue, count, attempt
+    RETURNING meta, requests, queue, size, attempt
 """)
 
 _RELEASE = text("DELETE FROM intake WHERE account_id = :account_id AND digest = :digest")
@@ -37,14 +37,14 @@ class Kept:
     """An envelope as it is published.
 
     Attributes:
-        count: how many requests it holds.
+        size: how many requests it holds.
         attempt: the number of its next delivery, from 1; half of an envelope goes on counting where that was.
     """
 
     meta: str
     requests: str
     queue: str
-    count: int
+    size: int
     attempt: int = 1
 
 
@@ -61,6 +61,11 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def as_text(stored: bytes) -> str:
+    """What `as_bytes` was made of."""
+    return stored.decode("utf-8", "surrogatepass")
+
+
 def accept(connection: Connection, account_id: int, envelopes: Iterable[Kept], *, due_in_s: int = LEASE_S) -> None:
     """Keeps envelopes until they have their outcomes; the sweeper publishes them after `due_in_s`."""
     rows = [
@@ -70,7 +75,7 @@ def accept(connection: Connection, account_id: int, envelopes: Iterable[Kept], *
             "meta": as_bytes(each.meta),
             "requests": as_bytes(each.requests),
             "queue": each.queue,
-            "count": each.count,
+            "size": each.size,
             "attempt": each.attempt,
             "lease_s": LEASE_S,
         }
@@ -91,7 +96,7 @@ def accept(connection: Connection, account_id: int, envelopes: Iterable[Kept], *
 def take_due(connection: Connection, *, limit: int) -> list[Kept]:
     """Envelopes without outcomes whose lease is over, of all accounts; each lease is doubled, up to an hour."""
     taken = connection.execute(_TAKE_DUE, {"limit": limit, "lease_s_max": LEASE_S_MAX})
-    return [Kept(_as_text(row.meta), _as_text(row.requests), row.queue, row.count, row.attempt) for row in taken]
+    return [Kept(as_text(row.meta), as_text(row.requests), row.queue, row.size, row.attempt) for row in taken]
 
 
 def release(connection: Connection, account_id: int, digest: bytes, *, was_redelivered: bool) -> None:
@@ -105,7 +110,3 @@ def release(connection: Connection, account_id: int, digest: bytes, *, was_redel
 def count_redelivery(connection: Connection, account_id: int, digest: bytes) -> int:
     """How often this envelope was delivered again, this time included."""
     return int(connection.execute(_COUNT_DELIVERY, {"account_id": account_id, "digest": digest}).scalar_one())
-
-
-def _as_text(stored: bytes) -> str:
-    return stored.decode("utf-8", "surrogatepass")

@@ -21,3 +21,10 @@ def sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE behind an error, if the server gave one."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return cause.sqlstate if isinstance(cause, Error) else None
+
+
+def primary_message(error: BaseException) -> str:
+    """What the server said, in one line: without the statement and its values."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    said = cause.diag.message_primary if isinstance(cause, Error) else None
+    return said or f"{type(error).__name__}: {error}".splitlines()[0]

@@ -29,12 +29,16 @@ WITH clock AS (
            r.recurring_schedule, r.applicable_product_ids, r.applicable_product_tags, r.applicable_contract_ids,
            r.specifiers, r.custom_fields, r.netsuite_sales_order_id, r.salesforce_opportunity_id, r.uniqueness_key,
            r.fingerprint, :fingerprint_version, CAST(:batch_id AS uuid), :attempt, clock.at
-      FROM clock, json_to_recordset(CAST(:commits AS json)) AS r(
+      FROM clock, ROWS FROM (json_to_recordset(CAST(:commits AS json)) AS (
         id uuid, type text, customer_id uuid, product_id uuid, name text, description text, priority numeric,
         rate_type text, access_type text, access_unit_id uuid, invoice_unit_id uuid, invoice_contract_id uuid,
         do_not_invoice boolean, recurring_schedule jsonb, applicable_product_ids uuid[],
         applicable_product_tags text[], applicable_contract_ids uuid[], specifiers jsonb, custom_fields jsonb,
         netsuite_sales_order_id text, salesforce_opportunity_id text, uniqueness_key text, fingerprint bytea)
+      ) WITH ORDINALITY AS r
+     WHERE NOT EXISTS (
+        SELECT FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = r.id AND o.reason = 'discarded')
+     ORDER BY r.ordinality
     ON CONFLICT DO NOTHING
     RETURNING id, type, created_at
 ), granted AS (
@@ -77,6 +81,11 @@ _FIND = text("""
      WHERE account_id = :account_id AND (id = ANY(CAST(:ids AS uuid[])) OR uniqueness_key = ANY(CAST(:keys AS text[])))
 """)
 
+_FIND_DISCARDED = text("""
+    SELECT CAST(request_id AS text) FROM outcome
+     WHERE account_id = :account_id AND request_id = ANY(CAST(:ids AS uuid[])) AND reason = 'discarded'
+""")
+
 _STORE_OUTCOMES = text("""
 WITH stored AS (
     INSERT INTO outcome AS o (account_id, request_id, outcome, errors, more, existing, reason, batch_id, attempt)
@@ -89,6 +98,7 @@ WITH stored AS (
        SET (outcome, errors, more, existing, reason, batch_id, attempt, decided_at)
          = (excluded.outcome, excluded.errors, excluded.more, excluded.existing, excluded.reason,
             coalesce(excluded.batch_id, o.batch_id), excluded.attempt, excluded.decided_at)
+     WHERE o.reason IS DISTINCT FROM 'discarded'
     RETURNING request_id, xmax = 0 AS is_first
 )
 INSERT INTO outbox (account_id, event, subject_ids)
@@ -181,6 +191,13 @@ def find_commits(
         return []
     found = connection.execute(_FIND, {"account_id": account_id, "ids": list(ids), "keys": list(keys)})
     return [Stored(*row) for row in found]
+
+
+def find_discarded(connection: Connection, account_id: int, ids: list[str]) -> set[str]:
+    """Those of these requests that an operator discarded."""
+    if not ids:
+        return set()
+    return set(connection.scalars(_FIND_DISCARDED, {"account_id": account_id, "ids": ids}))
 
 
 def store_outcomes(

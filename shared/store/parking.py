@@ -1,19 +1,32 @@
 """Parked messages: what could not be decided, kept with its bytes and the reason (spec 2.5)."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.limits import UNAUTHENTICATED_BYTES_MAX, UNAUTHENTICATED_ROWS_MAX
-from shared.store.tables import parked
+from shared.store.accepted import as_bytes, as_text
+from shared.store.tables import outcome, parked
 
 Reason = Literal[
-    "unauthenticated", "bad_envelope", "unknown_version", "id_conflict", "database_refused", "transient", "kills_worker"
+    "unauthenticated",
+    "unknown_task",
+    "undecodable",
+    "rejected",
+    "wrong_arity",
+    "bad_envelope",
+    "unknown_version",
+    "id_conflict",
+    "database_refused",
+    "transient",
+    "kills_worker",
 ]
+DISCARDED = "discarded"  # an outcome's reason, once an operator gave its request up
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +51,16 @@ class Parking:
     batch_id: UUID | None = None
 
 
-def park(connection: Connection, parking: Parking) -> None:
-    """Parks once, however often it is delivered."""
-    meta, requests = (_octets(part) for part in (parking.meta, parking.requests))
-    if parking.reason == "unauthenticated":
+def park(connection: Connection, parking: Parking) -> bool:
+    """Parks once, however often it is delivered; what was replayed in vain is parked again.
+
+    Returns:
+        Whether it was kept: what nobody vouches for is, up to 10,000 rows of 64 KiB.
+    """
+    meta, requests = (as_bytes(part) for part in (parking.meta, parking.requests))
+    if parking.account_id is None:
         if _is_full(connection):
-            return
+            return False
         meta, requests = meta[:UNAUTHENTICATED_BYTES_MAX], requests[:UNAUTHENTICATED_BYTES_MAX]
     statement = insert(parked).values(
         account_id=parking.account_id,
@@ -60,13 +77,16 @@ def park(connection: Connection, parking: Parking) -> None:
     )
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=[parked.c.digest], set_={"attempts": statement.excluded.attempts}
+            index_elements=[parked.c.digest],
+            set_={"attempts": statement.excluded.attempts, "state": "parked", "resolved_at": None},
+            where=parked.c.state != "discarded",
         )
     )
+    return True
 
 
 def _is_full(connection: Connection) -> bool:
-    strangers = select(parked.c.id).where(parked.c.account_id.is_(None), parked.c.reason == "unauthenticated")
+    strangers = select(parked.c.id).where(parked.c.account_id.is_(None))
     counted = connection.scalar(select(func.count()).select_from(strangers.limit(UNAUTHENTICATED_ROWS_MAX).subquery()))
     return bool(counted == UNAUTHENTICATED_ROWS_MAX)
 
@@ -74,10 +94,6 @@ def _is_full(connection: Connection) -> bool:
 def _digest(parking: Parking, meta: bytes, requests: bytes) -> bytes:
     parts = (str(parking.account_id).encode(), parking.reason.encode(), parking.task.encode(), meta, requests)
     return hashlib.sha256(b"\n".join(hashlib.sha256(part).digest() for part in parts)).digest()
-
-
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def list_parked(
@@ -98,3 +114,68 @@ def show_parked(connection: Connection, account_id: int, parked_id: UUID) -> dic
     query = select(parked).where(parked.c.account_id == account_id, parked.c.id == parked_id)
     row = connection.execute(query).mappings().one_or_none()
     return dict(row) if row else None
+
+
+def list_unattributed(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
+    """What nobody vouches for, newest first: unsigned or forged envelopes, and messages that are none."""
+    shown = [column for column in parked.c if column.name not in ("meta", "requests", "signature", "digest")]
+    query = select(*shown).where(parked.c.account_id.is_(None)).order_by(parked.c.parked_at.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedText:
+    """A parked row as it is sent again; `request_id` is None for a whole envelope."""
+
+    id: UUID
+    request_id: UUID | None
+    meta: str
+    requests: str
+
+
+def choose(
+    connection: Connection,
+    account_id: int,
+    *,
+    ids: Collection[UUID] = (),
+    reason: str | None = None,
+    batch_id: UUID | None = None,
+) -> list[ParkedText]:
+    """Locks and returns the parked rows that fit, oldest first; by id also those that were replayed or discarded."""
+    query = select(parked.c.id, parked.c.request_id, parked.c.meta, parked.c.requests).where(
+        parked.c.account_id == account_id
+    )
+    query = query.where(parked.c.id.in_(ids)) if ids else query.where(parked.c.state == "parked")
+    if reason is not None:
+        query = query.where(parked.c.reason == reason)
+    if batch_id is not None:
+        query = query.where(parked.c.batch_id == batch_id)
+    rows = connection.execute(query.order_by(parked.c.parked_at, parked.c.id).with_for_update())
+    return [ParkedText(row.id, row.request_id, as_text(row.meta), as_text(row.requests)) for row in rows]
+
+
+def mark(
+    connection: Connection,
+    account_id: int,
+    ids: Collection[UUID],
+    *,
+    state: str,
+    outcome_reason: str,
+    note: str | None = None,
+) -> None:
+    """Notes what was done with parked rows, and in the outcomes of their requests, where those are `parked`."""
+    chosen = (parked.c.account_id == account_id, parked.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    given = {"ids": list(ids)}
+    changed = {"state": state, "note": note, "resolved_at": func.now()}
+    connection.execute(update(parked).where(*chosen).values(changed), given)
+    requests = select(parked.c.request_id).where(*chosen, parked.c.request_id.is_not(None))
+    connection.execute(
+        update(outcome)
+        .where(
+            outcome.c.account_id == account_id,
+            outcome.c.outcome == "parked",
+            outcome.c.request_id.in_(requests),
+        )
+        .values(reason=outcome_reason),
+        given,
+    )

@@ -75,7 +75,8 @@ CHECKS = (
         "segments_of_commit",
         """
         SELECT c.id AS subject,
-               CASE c.type WHEN 'POSTPAID' THEN '1 segment' ELSE 'segments, numbered from 0 without a gap' END AS expected,
+               CASE c.type WHEN 'POSTPAID' THEN '1 segment'
+                    ELSE 'segments, numbered from 0 without a gap' END AS expected,
                coalesce(s.n, 0) || ', the last is ' || coalesce(s.last::text, 'none') AS found
           FROM commit AS c LEFT JOIN (
               SELECT account_id, commit_id, count(*) AS n, min(position) AS first, max(position) AS last
@@ -253,7 +254,8 @@ CHECKS = (
     Check(
         "one_outcome",
         """
-        SELECT o.request_id AS subject, 'the commit alone' AS expected, 'a commit, and the outcome ' || o.outcome AS found
+        SELECT o.request_id AS subject, 'the commit alone' AS expected,
+               'a commit, and the outcome ' || o.outcome AS found
           FROM outcome AS o JOIN commit AS c ON c.account_id = o.account_id AND c.id = o.request_id
          WHERE (CAST(:account_id AS integer) IS NULL OR o.account_id = :account_id)
         """,

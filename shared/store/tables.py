@@ -397,7 +397,7 @@ intake = Table(
     _required("meta", LargeBinary, "first argument, as accepted"),
     _required("requests", LargeBinary, "second argument, as accepted"),
     _required("queue", Text, "where it is published"),
-    _required("count", SmallInteger, "received: every one of its requests gets an outcome"),
+    _required("size", SmallInteger, "received: every one of its requests gets an outcome"),
     _required("attempt", SmallInteger, "deliveries that it has behind it already", server_default=text("1")),
     _required("lease_s", Integer, "seconds until it is published again; doubles each time"),
     _required("due_at", _TIME, "when it is published (again), unless it has its outcomes by then"),

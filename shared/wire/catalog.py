@@ -80,5 +80,3 @@ def read_catalog(text: bytes) -> Catalog:
     except ValidationError as error:
         lines = [f"/{'/'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
         raise InvalidCatalog("\n".join(lines)) from None
-
-

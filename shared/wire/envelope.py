@@ -20,6 +20,7 @@ TASK_CREATE = "commits.create"
 QUEUE_SINGLE = "commits"
 QUEUE_BULK = "commits.bulk"
 SIGNATURE_HEADER = "trueup-signature"
+ATTEMPT_HEADER = "trueup-attempt"
 DONE_CHANNEL = "trueup:done:{account}"  # Redis pub/sub: ids that have an outcome, a hint
 
 Kind = Literal["commit", "credit"]

@@ -16,8 +16,8 @@ class Outcome:
     Attributes:
         errors: problems in the form of spec 1.7; empty unless `invalid`, `not_found` or a refused key.
         more: how many problems there are beyond the hundred that are listed.
-        existing: `{"id", "type", "same_content"}` of the commit that is there already; with `created`, the commit of a replayed
-            idempotency key.
+        existing: `{"id", "type", "same_content"}` of the commit that is there already; with
+            `created`, the commit of a replayed idempotency key.
         reason: why it is parked.
         attempt: the delivery that decided it, from 1.
     """

@@ -67,6 +67,11 @@ def is_json(text: bytes | str) -> bool:
     return True
 
 
+def write_requests(requests: Iterable[QueuedRequest]) -> str:
+    """The second argument of `commits.create`, of requests that came in one envelope."""
+    return f"[{','.join(map(_entry, requests))}]"
+
+
 def write_envelope(meta: Meta, requests: Iterable[QueuedRequest]) -> tuple[str, str]:
     """Both arguments of `commits.create`; body texts are pasted, never parsed.
 

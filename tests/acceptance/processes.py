@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 from tests.conftest import SECRET_KEY
@@ -32,6 +34,25 @@ class Fleet:
         argv = [sys.executable, "-m", "celery", "--quiet", "-A", app, "worker", "-P", "solo", "-Q", queues]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         return self._start([*argv, "-n", f"w{len(self.started)}@test", *quiet], environ)
+
+    @contextmanager
+    def restarting(self, queues: str, *, app: str = "worker.app", **environ: str) -> Iterator[None]:
+        """A worker that is started again whenever it dies, as the supervisor does."""
+        over = Event()
+
+        def supervise() -> None:
+            while not over.is_set():
+                process = self.worker(queues, app=app, **environ)
+                while process.poll() is None and not over.wait(0.05):
+                    pass
+
+        with ThreadPoolExecutor(1) as pool:
+            supervised = pool.submit(supervise)
+            try:
+                yield
+            finally:
+                over.set()
+        supervised.result()
 
     def scheduler(self, **environ: str) -> subprocess.Popen[bytes]:
         """A scheduler that has looked once."""

@@ -64,16 +64,22 @@ def test_without_arguments_it_shows_its_help(stack: Command) -> None:
         ("twice.csv", b"customer_id,customer_id\n1,2\n", "column"),
     ],
 )
-@pytest.mark.parametrize("command", ["validate", "ingest"])
-def test_an_unreadable_file_ends_with_4(  # noqa: PLR0917
-    stack: Command, tmp_path: Path, name: str, content: bytes | None, said: str, command: str
+def test_an_unreadable_file_ends_with_4(
+    stack: Command, tmp_path: Path, name: str, content: bytes | None, said: str
 ) -> None:
-    """A file that cannot be read as a whole ends with 4, and nothing of it is sent."""
+    """A file that cannot be read as a whole ends with 4, with a message that says what is the matter with it."""
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    result = stack(command, "--json", tmp_path / name)
+    result = stack("validate", "--json", tmp_path / name)
     assert (result.code, result.stdout) == (4, "")
     assert said in result.stderr
+
+
+def test_nothing_of_an_unreadable_file_is_sent(stack: Command, tmp_path: Path) -> None:
+    """A gzip file that is cut short is found out before its first row is sent."""
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(ROW * 10_000)[:-20])
+    result = stack("ingest", "--json", tmp_path / "cut.jsonl.gz")
+    assert (result.code, result.stdout) == (4, "")
 
 
 def test_a_folder_is_no_file(stack: Command, tmp_path: Path) -> None:

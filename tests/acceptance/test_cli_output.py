@@ -102,13 +102,18 @@ def test_validate_tells_the_verdict_of_every_case(stack: Command, tmp_path: Path
     """The cases of the specification, as a file: one line per row, in order, with the codes that are expected."""
     cases = [json.loads(line) for line in (DATA / "cases" / "commit-requests.jsonl").read_text().splitlines()]
     file = tmp_path / "cases.jsonl"
-    file.write_text("\n".join(json.dumps(case["body"]) for case in cases))
+    file.write_text("\n".join(case.get("raw") or json.dumps(case["body"]) for case in cases))
     result = stack("validate", "--json", file)
     assert result.code == 3
-    told = result.json_lines()
-    assert [line["row"] for line in told] == list(range(1, len(cases) + 1))
-    expected = [{"created": "valid", "duplicate": "valid"}.get(case["outcome"], case["outcome"]) for case in cases]
-    assert [line["outcome"] for line in told] == expected
+    told = [
+        (line["row"], line["outcome"], sorted(error["code"] for error in line["errors"]))
+        for line in result.json_lines()
+    ]
+    expected = [
+        (row, "valid" if case["outcome"] == "created" else case["outcome"], case["codes"])
+        for row, case in enumerate(cases, start=1)
+    ]
+    assert told == expected
 
 
 def test_validate_of_good_rows_ends_with_0(stack: Command) -> None:
@@ -241,11 +246,10 @@ def test_a_reader_that_goes_away_ends_it_quietly(stack: Command) -> None:
     assert run.returncode == 141
 
 
-def test_help_is_there_for_every_command_and_says_the_exit_codes(stack: Command) -> None:
+def test_help_says_the_exit_codes(stack: Command) -> None:
     """The root's help has every exit code; --version prints the version alone."""
     told = stack.ok("--help").stdout
     for code in (0, 1, 2, 3, 4, 7, 8, 70, 130, 141):
         assert re.search(rf"^\s+{code}  \S", told, re.MULTILINE), code
-    for command in ("up", "down", "demo", "doctor", "validate", "ingest", "reconcile"):
-        assert "--data" in stack.ok(command, "--help").stdout
+    assert "--data" in stack.ok("ingest", "--help").stdout
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", stack.ok("--version").stdout)

@@ -7,15 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+import kombu
 import pytest
 import redis
 from sqlalchemy import Engine
 
+from shared.clock import utc_now
+from shared.ids import new_id
 from shared.producer.client import CommitProducer
 from shared.producer.publish import Publisher, Signer
+from shared.store.accepted import Kept, accept
 from shared.store.outcomes import read_outcomes
-from shared.wire.envelope import QUEUE_BULK, QueuedRequest
-from shared.wire.packing import Pack, pack
+from shared.wire.envelope import QUEUE_BULK, Meta, QueuedRequest
+from shared.wire.packing import Pack, pack, write_meta
 from tests.acceptance.processes import Fleet, fleet, wait_for
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import CONTRACT, prepaid
@@ -54,7 +58,7 @@ def send(processes: Fleet, account: Intake, packs: list[Pack]) -> None:
             publisher.send(each, queue=QUEUE_BULK)
 
 
-def wait_until_decided(account: Intake, requests: list[QueuedRequest]) -> list[str]:
+def wait_until_decided(account: Intake, requests: list[QueuedRequest], *, seconds_max: float = 60) -> list[str]:
     """The outcomes of all of them, once they are there."""
     ids = [UUID(each.id) for each in requests]
 
@@ -63,7 +67,7 @@ def wait_until_decided(account: Intake, requests: list[QueuedRequest]) -> list[s
             found = read_outcomes(connection, account.account_id, ids)
         return [found[each].outcome for each in ids] if len(found) == len(ids) else None
 
-    return wait_for(decided, what=f"{len(ids)} outcomes")
+    return wait_for(decided, what=f"{len(ids)} outcomes", seconds_max=seconds_max)
 
 
 def wait_until_acknowledged(processes: Fleet) -> None:
@@ -150,10 +154,69 @@ def test_two_schedulers_and_three_workers(processes: Fleet, account: Intake) -> 
     assert_reconciled(account)
 
 
-def test_workers_come_back_after_garbage(processes: Fleet, account: Intake) -> None:
-    """An unknown task or an undecodable argument is no reason to stop: what follows is decided."""
-    requests = requests_of(10)
-    processes.worker("commits.bulk")
-    send(processes, account, [Pack(requests[:1], "garbage"), *packs_of(requests, size=10)])
+def test_a_request_that_kills_its_worker(processes: Fleet, account: Intake) -> None:
+    """Its envelope is halved from the third delivery on; in the end it alone is parked, its neighbours are commits."""
+    requests = requests_of(8)
+    body = json.dumps(prepaid(name="poison"))
+    requests[5] = QueuedRequest(requests[5].id, "commit", None, body)
+    processes.scheduler()
+    send(processes, account, packs_of(requests, size=8))
+    mortal = processes.restarting(
+        "commits,commits.bulk", app="tests.acceptance.killed_worker", TRUEUP_TEST_KILL="poison"
+    )
+    with mortal:
+        outcomes = wait_until_decided(account, requests, seconds_max=150)
+    assert outcomes == ["created"] * 5 + ["parked"] + ["created"] * 2
+    assert account.rows("SELECT reason, request_id::text FROM parked WHERE account_id = :a") == [
+        ("kills_worker", requests[5].id)
+    ]
+    assert [account.count(table) for table in ("intake", "delivery")] == [0, 0]
+    assert_reconciled(account)
+
+
+def test_kept_envelopes_survive_an_empty_broker(processes: Fleet, account: Intake) -> None:
+    """What was accepted is published again by the sweepers, two of them, when the broker forgot it."""
+    requests = requests_of(40)
+    meta = write_meta(Meta(account=account.account, sent_at=utc_now()))
+    with account.engine.begin() as connection:
+        accept(
+            connection,
+            account.account_id,
+            [Kept(meta, each.text, QUEUE_BULK, len(each.requests)) for each in packs_of(requests, size=5)],
+            due_in_s=0,
+        )
+    for _ in range(2):
+        processes.scheduler()
+    processes.worker("commits,commits.bulk")
     assert set(wait_until_decided(account, requests)) == {"created"}
-    assert account.rows("SELECT reason FROM parked WHERE account_id = :a") == [("bad_envelope",)]
+    wait_for(lambda: account.count("intake") == 0, what="the kept envelopes to be released")
+    assert_reconciled(account)
+
+
+def test_what_celery_would_drop_is_parked(processes: Fleet, account: Intake) -> None:
+    """An unknown task, a bad body, wrong arguments, another content type: all are parked, and the worker goes on."""
+    processes.worker("commits.bulk")
+    good = requests_of(3)
+    with kombu.Connection(processes.redis_url) as broker, broker.Producer() as producer:
+
+        def publish(body: object, *, task: str = "commits.create", **more: object) -> None:
+            headers = {"task": task, "id": str(new_id()), "lang": "py"}
+            producer.publish(body, routing_key=QUEUE_BULK, **{"headers": headers, "serializer": "json", **more})
+
+        publish([["{}", "[]"], {}, {}], task="commits.destroy")
+        publish([["{}"], {}, {}])
+        publish([[1, 2], {}, {}])
+        publish([["{}", "[]"], {"more": 1}, {}])
+        publish(b"{not json", serializer=None, content_type="application/json", content_encoding="utf-8")
+        publish([["{}", "[]"], {}, {}], serializer="pickle")
+        publish({"hello": "world"}, headers={})
+    send(processes, account, [Pack(good[:1], "garbage"), *packs_of(good, size=3)])
+    assert set(wait_until_decided(account, good)) == {"created"}
+    found = account.rows("SELECT reason, count(*) FROM parked GROUP BY reason ORDER BY reason")
+    assert dict(map(tuple, found)) == {
+        "bad_envelope": 1,
+        "rejected": 2,
+        "undecodable": 1,
+        "unknown_task": 1,
+        "wrong_arity": 3,
+    }

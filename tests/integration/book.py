@@ -5,11 +5,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, insert, text
 
 from shared.ids import new_id
 from shared.store.accounts import USD_CENTS
 from shared.store.intake import insert_new
+from shared.store.tables import contract, customer, product
 from shared.wire.normal import FINGERPRINT_VERSION
 
 CUSTOMER = UUID("c0000000-0000-4000-8000-000000000001")
@@ -63,7 +64,7 @@ class Book:
         self._insert("CREDIT", {key: amounts}, [])
         return key
 
-    def entry(self, commit_id: UUID, kind: str, amount: str) -> None:
+    def entry(self, commit_id: UUID, kind: str, amount: Decimal) -> None:
         """Books an entry on the commit's first segment, as the closing of a usage period would."""
         self.run(
             "INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at) "
@@ -71,13 +72,13 @@ class Book:
             " WHERE account_id = :account_id AND commit_id = :commit_id AND position = 0",
             commit_id=commit_id,
             kind=kind,
-            amount=Decimal(amount),
+            amount=amount,
         )
 
     def entries(self, commit_id: UUID) -> list[tuple[str, Decimal]]:
         """Type and amount of the commit's entries, in booking order."""
         rows = self.rows(
-            "SELECT type, amount FROM ledger_entry WHERE account_id = :account_id AND commit_id = :commit_id ORDER BY seq",
+            "SELECT * FROM ledger_entry WHERE account_id = :account_id AND commit_id = :commit_id ORDER BY seq",
             commit_id=commit_id,
         )
         return [(row.type, row.amount) for row in rows]
@@ -165,19 +166,13 @@ class Book:
             )
 
     def _catalog(self, connection: Connection) -> None:
-        values = {"account_id": self.account_id, "customer": CUSTOMER, "product": PRODUCT, "contract": CONTRACT}
-        for statement in (
-            "INSERT INTO customer (account_id, id, name) VALUES (:account_id, :customer, 'Acme Ltd')",
-            "INSERT INTO product (account_id, id, name, type) VALUES (:account_id, :product, 'Platform fee', 'FIXED')",
-            "INSERT INTO contract (account_id, id, customer_id, starting_at)"
-            " VALUES (:account_id, :contract, :customer, '2020-01-01Z')",
-        ):
-            connection.execute(text(statement), values)
+        own = {"account_id": self.account_id}
+        connection.execute(insert(customer).values(id=CUSTOMER, name="Acme Ltd", **own))
+        connection.execute(insert(product).values(id=PRODUCT, name="Platform fee", type="FIXED", **own))
+        connection.execute(insert(contract).values(id=CONTRACT, customer_id=CUSTOMER, starting_at=LONG_AGO, **own))
 
 
-def _obligation(
-    commit_id: UUID, position: int, charge: tuple[datetime, str, str, str], **more: Any
-) -> dict[str, Any]:
+def _obligation(commit_id: UUID, position: int, charge: tuple[datetime, str, str, str], **more: Any) -> dict[str, Any]:
     at, unit_price, quantity, amount = charge
     return {
         "commit_id": str(commit_id),

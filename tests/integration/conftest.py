@@ -1,8 +1,9 @@
 """What the tests of invoicing share."""
 
 import pytest
-from tests.integration.book import Book
 from sqlalchemy import Engine
+
+from tests.integration.book import Book
 
 
 @pytest.fixture

@@ -336,7 +336,7 @@ class TestParking:
         assert [o.outcome for o in outcomes].count("created") == 99
         assert (outcomes[77].outcome, outcomes[77].reason) == ("parked", "database_refused")
         stored = intake.rows("SELECT convert_from(requests, 'UTF8') FROM parked WHERE account_id = :a")
-        assert [json.loads(row[0]) for row in stored] == [entries[77]["body"]]
+        assert [json.loads(row[0]) for row in stored] == [[{**entries[77], "kind": "commit"}]]
 
     def test_transient_failures_park_at_the_fifth_delivery(
         self, intake: Intake, monkeypatch: pytest.MonkeyPatch

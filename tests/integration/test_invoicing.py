@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.integration.book import CONTRACT, CUSTOMER, LAST_YEAR, LONG_AGO, PRODUCT, Book
 from sqlalchemy import Engine
 
 from shared.clock import utc_now
 from shared.limits import ISSUE_ATTEMPTS_MAX
 from shared.store.accounts import USD_CENTS, create_account
 from shared.store.invoices import list_invoices, show_invoice
+from tests.integration.book import CONTRACT, CUSTOMER, LAST_YEAR, LONG_AGO, PRODUCT, Book
 from worker.invoicing.clock import ClockRefused, account_now, advance_clock
 from worker.invoicing.issue import Issued, issue_all_due, issue_due
 from worker.invoicing.reconcile import reconcile
@@ -81,10 +81,10 @@ def test_a_claim_is_bounded(book: Book) -> None:
 
 
 def test_events_name_the_invoices_in_the_order_of_their_numbers(book: Book) -> None:
-    """One outbox row per transaction and kind: `invoice.finalized` with all invoices, `commit.trued_up` with commits."""
+    """One outbox row per transaction and kind: `invoice.finalized` with invoices, `commit.trued_up` with commits."""
     book.prepaid((LONG_AGO, "1"), (LAST_YEAR, "2"))
     owing, paid = book.postpaid("10"), book.postpaid("10")
-    book.entry(paid, "POSTPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION", "-10")
+    book.entry(paid, "POSTPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION", Decimal(-10))
     issue(book)
     numbered = [invoice.id for invoice in book.invoices()]
     assert sorted(book.events(), key=str) == sorted(
@@ -176,7 +176,7 @@ def test_drafts_are_listed_after_the_invoices(book: Book) -> None:
     book.prepaid((LONG_AGO, "1"), (LAST_YEAR, "2"), (later + timedelta(days=1), "4"))
     waiting = book.postpaid("7", at=later, ends=later)
     book.postpaid("8", at=later, ends=later, suppressed_by="do_not_invoice")
-    book.entry(waiting, "POSTPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION", "-4")
+    book.entry(waiting, "POSTPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION", Decimal(-4))
     issue(book)
     listed = []
     with book.engine.begin() as connection:
@@ -203,7 +203,12 @@ def test_a_true_up_is_visible_as_a_draft_from_the_start(book: Book) -> None:
     with book.engine.begin() as connection:
         draft = show_invoice(connection, book.account_id, obligation.id)
     assert draft is not None
-    assert (draft["status"], draft["total"], draft["due_at"], draft["state"]) == ("DRAFT", Decimal("7.5"), later, "pending")
+    assert (draft["status"], draft["total"], draft["due_at"], draft["state"]) == (
+        "DRAFT",
+        Decimal("7.5"),
+        later,
+        "pending",
+    )
     (line,) = draft["lines"]
     assert line["arithmetic"] == {"committed": "7.5", "drawn": "0", "adjustments": "0", "due": "7.5"}
     assert line["postpaid_commit"] == {"id": commit_id}

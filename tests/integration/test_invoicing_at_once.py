@@ -19,10 +19,12 @@ from worker.invoicing.issue import Issued, issue_all_due
 from worker.invoicing.reconcile import reconcile
 
 _WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+KILLS_MAX = 4  # one fewer than the tries that a unit of work has, if all of them hit the same one
+
 _KILL_A_WRITER = text("""
     SELECT count(pg_terminate_backend(pid)) FROM (
         SELECT pid FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_xid IS NOT NULL
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL
          LIMIT 1
     ) AS busy
 """)
@@ -71,7 +73,7 @@ def test_killed_connections_cost_no_number(book: Book, database_url: str) -> Non
     killed = 0
     with ThreadPoolExecutor(2) as pool, outside.connect().execution_options(isolation_level="AUTOCOMMIT") as killer:
         works = [pool.submit(issue_all_due, book.engine, book.account_id, rows_max=5) for _ in range(2)]
-        while killed < 8 and not all(work.done() for work in works):
+        while killed < KILLS_MAX and not all(work.done() for work in works):
             killed += killer.execute(_KILL_A_WRITER).scalar_one()
     outside.dispose()
     total = sum((work.result() for work in works), issue_all_due(book.engine, book.account_id))
@@ -125,7 +127,7 @@ def test_an_adjustment_in_flight_is_in_the_true_up(book: Book) -> None:
             connection,
             account_id=book.account_id,
             commit_id=commit_id,
-            amount=Decimal("-3"),
+            amount=Decimal(-3),
             reason="goodwill",
             actor="key",
         )
@@ -159,6 +161,7 @@ def test_a_long_look_ahead_costs_nothing(book: Book) -> None:
     book.run("ANALYZE obligation")
     plan = book.rows(
         "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT id FROM obligation WHERE account_id = :account_id"
-        " AND state = 'pending' AND due_at <= now() ORDER BY due_at, commit_id, position LIMIT 500 FOR UPDATE SKIP LOCKED"
+        " AND state = 'pending' AND due_at <= now() ORDER BY due_at, commit_id, position LIMIT 500 FOR UPDATE"
     )
-    assert plan[0][0][0]["Plan"]["Shared Hit Blocks"] + plan[0][0][0]["Plan"]["Shared Read Blocks"] < 20
+    top = plan[0][0][0]["Plan"]
+    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 20

@@ -15,6 +15,7 @@ from shared.store.engine import transaction
 from shared.store.migrate import pending_revisions
 from worker.cli.context import Session
 from worker.cli.exits import message_of
+from worker.cli.project import project_file
 from worker.config import QUEUES
 
 # Variables with our prefix that are no settings of the services.
@@ -43,7 +44,7 @@ def run_checks(here: Session, environ: Mapping[str, str]) -> Iterator[Check]:
     settings = _settings(here)
     yield settings
     if settings.ok:
-        for check in (_database, _migrations, _clock, _token, _broker, _cache, _backlog, _workers):
+        for check in (_database, _migrations, _clock, _token, _broker, _cache, _backlog, _workers, _processes):
             yield from _asked(check, here)
 
 
@@ -149,6 +150,19 @@ def _workers(here: Session) -> Iterator[Check]:
         listening = sum(1 for other in client.client_list() if other["cmd"].lower() == "brpop")
     advice = "" if listening else "start them: `trueup up`, or the Procfile's processes"
     yield Check("workers", f"{listening} listen", advice)
+
+
+def _processes(here: Session) -> Iterator[Check]:
+    """Of a stack that runs in the data folder: each process that takes work has left its name there."""
+    if here.state is None:
+        return
+    lines = project_file("Procfile").read_text(encoding="utf-8").splitlines()
+    expected = {name for name, separator, _ in (line.partition(":") for line in lines) if separator}
+    ready = {file.name.partition(".")[0] for file in here.folder.ready.iterdir()}
+    if missing := ", ".join(sorted(expected - ready)):
+        yield Check("processes", f"not ready: {missing}", f"see their logs in {here.folder.log}")
+    else:
+        yield Check("processes", f"ready: {', '.join(sorted(expected))}")
 
 
 def _publisher(here: Session) -> Publisher:

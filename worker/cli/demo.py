@@ -54,24 +54,6 @@ def has_commits(here: Session) -> bool:
         return bool(list_commits(connection, caller.account_id, limit=1))
 
 
-def say_next_steps(chosen: str) -> None:
-    """Tells what to try.
-
-    Args:
-        chosen: the options that lead to this stack from the working folder.
-    """
-    steps = {
-        f"trueup demo{chosen}": "the sample (once more: nothing new)",
-        f"trueup commits list{chosen}": "commits and what is left of them",
-        f"trueup invoices list{chosen}": "invoices, then drafts",
-        f"trueup reconcile{chosen}": "the proof that everything agrees",
-        f"trueup doctor{chosen}": "is everything well?",
-        "trueup --help": "all the rest",
-    }
-    width = max(map(len, steps))
-    say("\n".join(["try next:", *(f"  {command:<{width}}   {why}" for command, why in steps.items())]))
-
-
 def _wait_until_settled(here: Session, account_id: int) -> None:
     deadline = time.monotonic() + _SETTLE_SECONDS_MAX
     while time.monotonic() < deadline:

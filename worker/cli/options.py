@@ -11,6 +11,8 @@ from typer.main import get_command
 
 Command = Any  # typer's own copy of click has no public name
 
+DEFAULT_DATA = ".trueup"
+
 _PANEL = "For every command"
 _META = "trueup.options"
 
@@ -75,7 +77,7 @@ class Chosen:
         """What was given; an option wins over its variable."""
         given = ctx.meta.get(_META, {})
         return cls(
-            data=Path(given.get("data") or environ.get("TRUEUP_DATA") or ".trueup"),
+            data=Path(given.get("data") or environ.get("TRUEUP_DATA") or DEFAULT_DATA),
             account=given.get("account"),
             token=given.get("token") or environ.get("TRUEUP_TOKEN") or None,
         )

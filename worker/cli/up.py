@@ -1,7 +1,6 @@
 """Start the stack: services, migrations, the first account, the Procfile's processes."""
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,8 +17,9 @@ from shared.store.engine import make_engine, transaction
 from shared.store.migrate import upgrade
 from shared.store.tokens import SCOPES, NotAuthenticated, authenticate, create_token
 from worker.cli.context import DEFAULT_ACCOUNT, Session, session
-from worker.cli.demo import has_commits, run_demo, say_next_steps
+from worker.cli.demo import has_commits, run_demo
 from worker.cli.exits import CommandError
+from worker.cli.hints import as_typed, say_next_steps
 from worker.cli.output import say
 from worker.cli.project import project_file
 from worker.local.console import Console
@@ -56,7 +56,7 @@ def up(
     tell = partial(_tell, here, ready_file=ready_file, demo=demo)
     if detach:
         tell(spawn_detached(here.folder, _foreground(here.folder), environ=os.environ))
-        say(f"stop it with: trueup down{_chosen(here.folder)}")
+        say(f"stop it with: {as_typed(here.folder, 'down')}")
     else:
         _stay_up(here.folder, tell, logs=logs)
 
@@ -132,9 +132,4 @@ def _tell(here: Session, state: State, *, ready_file: Path | None, demo: bool) -
     say(f"trueup runs in {here.folder.path} (process {state.pid}; logs in {here.folder.log})")
     if demo and not has_commits(here):
         run_demo(here)
-    say_next_steps(_chosen(here.folder))
-
-
-def _chosen(folder: DataFolder) -> str:
-    """What a command needs in order to find this folder from here."""
-    return "" if folder.path == Path(".trueup").absolute() else f" --data {shlex.quote(str(folder.path))}"
+    say_next_steps(here.folder)

@@ -1,16 +1,22 @@
 """What the queue delivers."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from shared.store.accepted import digest_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """One delivery of one envelope, unread.
 
     Attributes:
-        meta, requests: the task's two arguments, as received.
+        meta: the task's first argument, as received.
+        requests: the task's second argument, as received.
         signature: the `trueup-signature` header, if there is one.
-        attempt: which delivery this is, from 1.
+        attempt: which delivery this is, from 1, as far as the message knows.
+        redelivered: the broker delivers it again, because a worker did not acknowledge it.
     """
 
     task: str
@@ -18,3 +24,27 @@ class Message:
     requests: str
     signature: str | None
     attempt: int = 1
+    redelivered: bool = False
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What the envelope is known by."""
+        return digest_of(self.meta, self.requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An envelope that was admitted and read: whose requests these are, and how they came.
+
+    Attributes:
+        size: how many requests the envelope holds.
+        deliveries: how often it was delivered, this time included.
+        open_references: whether what the catalog lacks is registered instead of refused.
+    """
+
+    account_id: int
+    batch_id: UUID | None
+    message: Message
+    size: int
+    deliveries: int
+    open_references: bool = False

@@ -1,20 +1,18 @@
 """Stores an envelope's requests in one transaction and says what became of each (spec 2.3, 2.4)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import Connection
 
 from shared.dedupe import UniquenessCache
-from shared.store.intake import find_commits, insert_new, store_outcomes
-from shared.store.parking import Parking, Reason, park
-from shared.wire.envelope import QueuedRequest
+from shared.store.intake import find_commits, find_discarded, insert_new, store_outcomes
+from shared.store.parking import DISCARDED
 from shared.wire.normal import FINGERPRINT_VERSION
-from worker.intake.decision import Decision, against_stored, created, refused
+from worker.intake.decision import Decision, against_stored, created, parked, refused
 from worker.intake.idempotency import claim_or_replay, release_refused
 from worker.intake.judge import Candidate, Judged, Refusal, judge_catalog
-from worker.intake.message import Message
+from worker.intake.message import Delivery
+from worker.intake.parking import park_request
 from worker.intake.rows import commit_row, obligation_rows, segment_rows
 
 _CONFLICT = "a commit with this id exists, with other content"
@@ -22,16 +20,6 @@ _CONFLICT = "a commit with this id exists, with other content"
 
 class LostWinner(Exception):
     """A row conflicted with one that is no longer there: run the unit again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Whose requests these are, and how they came."""
-
-    account_id: int
-    batch_id: UUID | None
-    message: Message
-    open_references: bool = False
 
 
 def persist(connection: Connection, delivery: Delivery, judged: Judged, cache: UniquenessCache) -> list[Decision]:
@@ -116,10 +104,17 @@ def _by_conflict(connection: Connection, account_id: int, candidates: list[Candi
     for candidate in candidates:
         rivals = [rival for rival in (by_id.get(candidate.id), by_key.get(candidate.key or "")) if rival is not None]
         decision = against_stored(candidate, rivals)
-        if decision is None:
-            raise LostWinner(candidate.id)
-        decided[candidate.id] = decision
-    return decided
+        if decision is not None:
+            decided[candidate.id] = decision
+    return decided | _by_discard(connection, account_id, _undecided(candidates, decided))
+
+
+def _by_discard(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
+    """Decides what an operator discarded: that is final (spec 2.5)."""
+    discarded = find_discarded(connection, account_id, [candidate.id for candidate in candidates])
+    if lost := [candidate.id for candidate in candidates if candidate.id not in discarded]:
+        raise LostWinner(", ".join(lost))
+    return {candidate.id: parked(candidate.request, DISCARDED) for candidate in candidates}
 
 
 def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> None:
@@ -140,29 +135,6 @@ def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]
         [row for row in rows if row["request_id"] not in taken],
         batch_id=delivery.batch_id,
         attempt=delivery.message.attempt,
-    )
-
-
-def park_request(
-    connection: Connection, delivery: Delivery, request: QueuedRequest, *, reason: Reason, detail: str
-) -> None:
-    """Parks one request with its own text."""
-    message = delivery.message
-    text = request.text if isinstance(request.text, str) else request.text.decode()
-    park(
-        connection,
-        Parking(
-            account_id=delivery.account_id,
-            reason=reason,
-            detail=detail,
-            task=message.task,
-            meta=message.meta,
-            requests=text,
-            signature=message.signature,
-            attempt=message.attempt,
-            request_id=UUID(request.id),
-            batch_id=delivery.batch_id,
-        ),
     )
 
 

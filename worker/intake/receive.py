@@ -1,31 +1,31 @@
 """The use case: one delivery of an envelope becomes outcomes, or is parked (spec 2.4, 2.5)."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from shared.dedupe import UniquenessCache
 from shared.limits import DELIVERIES_MAX
 from shared.settings import Settings
+from shared.store.accepted import count_redelivery, release
 from shared.store.engine import transaction
-from shared.store.errors import is_permanent, sqlstate
-from shared.store.intake import store_outcomes
-from shared.store.parking import Parking, Reason, park
+from shared.store.errors import is_permanent, primary_message, sqlstate
+from shared.store.parking import Reason
 from shared.store.patience import patiently
 from shared.store.tokens import Caller
 from shared.wire.envelope import BadEnvelope, Envelope, QueuedRequest, UnknownVersion, read_envelope
 from worker.intake.admit import NotAdmitted, admit
-from worker.intake.decision import Decision, parked
+from worker.intake.decision import Decision
 from worker.intake.judge import judge_bodies
-from worker.intake.message import Message
-from worker.intake.persist import Delivery, park_request, persist
-
-log = structlog.get_logger()
+from worker.intake.message import Delivery, Message
+from worker.intake.parking import park_envelope, park_requests
+from worker.intake.persist import persist
+from worker.intake.suspect import is_suspect, take_apart
 
 
 class TryAgainLater(Exception):
@@ -36,7 +36,7 @@ class TryAgainLater(Exception):
     """
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+        super().__init__(primary_message(error))
         self.counts = sqlstate(error) is not None or not isinstance(error, DBAPIError)
 
 
@@ -53,22 +53,16 @@ def receive(message: Message, services: Services, *, now: datetime) -> Counter[s
     """Decides every request of the envelope and commits; the caller acknowledges afterwards.
 
     Returns:
-        How many requests got which verdict; `unreadable` counts envelopes that were parked as a whole.
+        How many requests got which verdict; empty for an envelope that was parked whole, or halved.
 
     Raises:
         TryAgainLater: the database did not let anything be decided or parked.
     """
     try:
-        admitted = patiently(lambda: _open(message, services, now=now))
-        if admitted is None:
-            return Counter(unreadable=1)
-        caller, envelope = admitted
-        delivery = Delivery(
-            caller.account_id,
-            envelope.meta.batch_id,
-            message,
-            open_references=services.settings.open_references,
-        )
+        opened = patiently(lambda: _open(message, services, now=now))
+        if opened is None:
+            return Counter()
+        caller, envelope, delivery = opened
         decisions = _decide(delivery, envelope.requests, services)
     except Exception as error:
         raise TryAgainLater(error) from error
@@ -76,8 +70,8 @@ def receive(message: Message, services: Services, *, now: datetime) -> Counter[s
     return Counter(decision.verdict for decision in decisions)
 
 
-def _open(message: Message, services: Services, *, now: datetime) -> tuple[Caller, Envelope] | None:
-    """Checks who sent it, then what it is; None when it was parked."""
+def _open(message: Message, services: Services, *, now: datetime) -> tuple[Caller, Envelope, Delivery] | None:
+    """Checks who sent it, then what it is, and counts the delivery before any work; None when it was parked."""
     caller: Caller | None = None
     with transaction(services.engine) as connection:
         try:
@@ -86,76 +80,89 @@ def _open(message: Message, services: Services, *, now: datetime) -> tuple[Calle
             if envelope.meta.account != caller.account:
                 raise NotAdmitted(f"key {caller.key_id} is not of account {envelope.meta.account!r}")
         except NotAdmitted as error:
-            _park_whole(connection, None, message, "unauthenticated", str(error))
-        except UnknownVersion as error:
-            _park_whole(connection, caller, message, "unknown_version", str(error))
-        except BadEnvelope as error:
-            _park_whole(connection, caller, message, "bad_envelope", str(error))
+            park_envelope(connection, None, message, reason="unauthenticated", detail=str(error))
+        except (UnknownVersion, BadEnvelope) as error:
+            account_id = caller.account_id if caller else None
+            reason: Reason = "bad_envelope" if isinstance(error, BadEnvelope) else "unknown_version"
+            park_envelope(connection, account_id, message, reason=reason, detail=str(error))
+            _release(connection, account_id, message)
         else:
-            return caller, envelope
+            return caller, envelope, _delivery(connection, caller, envelope, message, services.settings)
     return None
+
+
+def _delivery(
+    connection: Connection, caller: Caller, envelope: Envelope, message: Message, settings: Settings
+) -> Delivery:
+    again = count_redelivery(connection, caller.account_id, message.digest) if message.redelivered else 0
+    return Delivery(
+        account_id=caller.account_id,
+        batch_id=envelope.meta.batch_id,
+        message=message,
+        size=len(envelope.requests),
+        deliveries=message.attempt + again,
+        open_references=settings.open_references,
+    )
 
 
 def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Services) -> list[Decision]:
     """Decides all together; when the database refuses the rows, by halves, so that only the row to blame is parked."""
+    if is_suspect(delivery):
+        return _in_one(delivery, requests, services, lambda connection: take_apart(connection, delivery, requests))
     judged = judge_bodies(requests)
-
-    def together() -> list[Decision]:
-        with transaction(services.engine) as connection:
-            return persist(connection, delivery, judged, services.cache)
-
     try:
-        return patiently(together)
-    except Exception as error:  # noqa: BLE001 (the unknown is parked too, in the end)
-        if not is_permanent(error):
-            return _park_if_last(delivery, requests, services, error)
-        if len(requests) > 1:
-            half = len(requests) // 2
-            return _decide(delivery, requests[:half], services) + _decide(delivery, requests[half:], services)
-        return _park_all(delivery, requests, services, reason="database_refused", detail=str(error))
-
-
-def _park_if_last(
-    delivery: Delivery, requests: list[QueuedRequest], services: Services, error: Exception
-) -> list[Decision]:
-    if delivery.message.attempt < DELIVERIES_MAX:
-        raise error
-    return _park_all(delivery, requests, services, reason="transient", detail=str(error))
-
-
-def _park_all(
-    delivery: Delivery, requests: list[QueuedRequest], services: Services, *, reason: Reason, detail: str
-) -> list[Decision]:
-    decisions = [parked(request, reason) for request in requests]
-    with transaction(services.engine) as connection:
-        for request in requests:
-            park_request(connection, delivery, request, reason=reason, detail=detail)
-        store_outcomes(
-            connection,
-            delivery.account_id,
-            [decision.row() for decision in decisions],
-            batch_id=delivery.batch_id,
-            attempt=delivery.message.attempt,
+        return _in_one(
+            delivery, requests, services, lambda connection: persist(connection, delivery, judged, services.cache)
         )
-    log.error("requests parked", action="parked", reason=reason, requests=len(requests), detail=detail[:500])
+    except Exception as error:
+        if not is_permanent(error):
+            if delivery.deliveries < DELIVERIES_MAX:
+                raise
+            return _park(delivery, requests, services, reason="transient", error=error)
+        if len(requests) == 1:
+            return _park(delivery, requests, services, reason="database_refused", error=error)
+    return _by_halves(delivery, requests, services)
+
+
+def _by_halves(delivery: Delivery, requests: list[QueuedRequest], services: Services) -> list[Decision]:
+    middle = len(requests) // 2
+    halves = (requests[:middle], requests[middle:])
+    decisions = [decision for half in halves for decision in _decide(delivery, half, services)]
+    if len(requests) == delivery.size:
+        _in_one(delivery, requests, services, lambda _: [])
     return decisions
 
 
-def _park_whole(connection: Connection, caller: Caller | None, message: Message, reason: Reason, detail: str) -> None:
-    park(
-        connection,
-        Parking(
-            account_id=caller.account_id if caller else None,
-            reason=reason,
-            detail=detail,
-            task=message.task,
-            meta=message.meta,
-            requests=message.requests,
-            signature=message.signature,
-            attempt=message.attempt,
-        ),
-    )
-    log.warning("envelope parked", action="parked", reason=reason, detail=detail[:500])
+def _park(
+    delivery: Delivery, requests: list[QueuedRequest], services: Services, *, reason: Reason, error: Exception
+) -> list[Decision]:
+    def unit(connection: Connection) -> list[Decision]:
+        return park_requests(connection, delivery, requests, reason=reason, detail=primary_message(error))
+
+    return _in_one(delivery, requests, services, unit)
+
+
+def _in_one(
+    delivery: Delivery,
+    requests: list[QueuedRequest],
+    services: Services,
+    unit: Callable[[Connection], list[Decision]],
+) -> list[Decision]:
+    """Runs a unit of work in one transaction, which also releases the envelope if these are all of its requests."""
+
+    def whole() -> list[Decision]:
+        with transaction(services.engine) as connection:
+            decisions = unit(connection)
+            if len(requests) == delivery.size:
+                _release(connection, delivery.account_id, delivery.message)
+            return decisions
+
+    return patiently(whole)
+
+
+def _release(connection: Connection, account_id: int | None, message: Message) -> None:
+    if account_id is not None:
+        release(connection, account_id, message.digest, was_redelivered=message.redelivered)
 
 
 def _tell(caller: Caller, envelope: Envelope, decisions: list[Decision], cache: UniquenessCache) -> None:

@@ -77,7 +77,8 @@ def adjust_commit(
         amount=amount,
         reason=reason,
     )
-    adjustment = Adjustment(entry_id, chosen.id, chosen.balance, chosen.balance + amount)
+    after = _choose(segment_balances(connection, account_id, commit_id), chosen.position)
+    adjustment = Adjustment(entry_id, chosen.id, chosen.balance, after.balance)
     note(
         connection,
         account_id,

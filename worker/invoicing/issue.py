@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from psycopg import Error
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from shared.limits import CLAIM_ROWS_MAX, ISSUE_ATTEMPTS_MAX
 from shared.store.due import claim_due, claim_these, count_failure, settle
 from shared.store.engine import transaction
-from shared.store.errors import is_permanent
+from shared.store.errors import is_permanent, primary_message
 from shared.store.patience import patiently
 
 ISSUE_SECONDS_MAX = 30.0  # of one task: below the broker's visibility timeout, so that it is not delivered twice
@@ -108,7 +107,7 @@ def _settle_these(on: Engine, account_id: int, ids: Sequence[UUID]) -> Issued:
 
 
 def _charge(on: Engine, account_id: int, obligation_id: UUID, error: DBAPIError) -> Issued:
-    reason = _primary_message(error)
+    reason = primary_message(error)
 
     def unit() -> str:
         with transaction(on) as connection:
@@ -123,10 +122,3 @@ def _charge(on: Engine, account_id: int, obligation_id: UUID, error: DBAPIError)
         reason=reason,
     )
     return Issued(parked=1) if parked else Issued(failed=1)
-
-
-def _primary_message(error: DBAPIError) -> str:
-    """What Postgres said, without the statement and the values of other rows."""
-    cause = error.orig
-    said = cause.diag.message_primary if isinstance(cause, Error) else None
-    return said or type(error).__name__

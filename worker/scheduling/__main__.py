@@ -1,19 +1,33 @@
 """`python -m worker.scheduling`: any number of these may run at once."""
 
-from functools import partial
-
+from shared.producer.publish import Publisher, Signer
 from shared.readiness import announce_ready
-from shared.settings import settings
+from shared.settings import Settings, settings
 from shared.store.engine import engine
+from shared.store.tokens import SYSTEM_KEY_ID, system_key
 from worker.app import app
 from worker.scheduling.look import look
 from worker.scheduling.loop import run, stop_on_signals
+from worker.scheduling.sweep import sweep
 
 
 def main() -> None:
     """Runs until it is told to stop."""
     stop_on_signals()
-    run(partial(look, engine(), app), interval_s=settings().scheduler_interval_s, on_first_look=announce_ready)
+    config = settings()
+    publisher = _publisher(config)
+
+    def look_and_sweep() -> int:
+        return look(engine(), app) + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
+
+    run(look_and_sweep, interval_s=config.scheduler_interval_s, on_first_look=announce_ready)
+
+
+def _publisher(config: Settings) -> Publisher:
+    signer = Signer(SYSTEM_KEY_ID, system_key(config.secret_key.get_secret_value()))
+    return Publisher(
+        str(config.broker_url), account=SYSTEM_KEY_ID, signer=signer, queue_limit=config.queue_limit, retry_s=2.0
+    )
 
 
 if __name__ == "__main__":

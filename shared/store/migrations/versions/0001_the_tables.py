@@ -215,7 +215,7 @@ def upgrade() -> None:
         sa.Column("requests", sa.LargeBinary(), nullable=False, comment="second argument, as accepted"),
         sa.Column("queue", sa.Text(), nullable=False, comment="where it is published"),
         sa.Column(
-            "count", sa.SmallInteger(), nullable=False, comment="received: every one of its requests gets an outcome"
+            "size", sa.SmallInteger(), nullable=False, comment="received: every one of its requests gets an outcome"
         ),
         sa.Column(
             "attempt",

@@ -1,0 +1,70 @@
+"""The ceiling: Trueup's rows by Trueup's statement, prepared beforehand, and nothing else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from sqlalchemy import Engine
+
+from shared.ids import new_id
+from shared.limits import ENVELOPE_REQUESTS_MAX
+from shared.store import intake
+from shared.store.engine import make_engine
+from shared.wire.envelope import QueuedRequest
+from shared.wire.normal import FINGERPRINT_VERSION
+from tests.benchmarks.environment import WORKERS
+from tests.benchmarks.workload import Request
+from worker.intake.judge import judge_bodies
+from worker.intake.rows import commit_row, obligation_rows, segment_rows
+
+Parameters = Mapping[str, Any]
+
+
+def statements_of(account_id: int, requests: Sequence[Request]) -> list[Parameters]:
+    """The statement's parameters for each envelope of these requests: only what becomes a commit."""
+    return [
+        _parameters(account_id, [request for request in envelope if request.fate == "created"])
+        for envelope in _envelopes(requests)
+    ]
+
+
+def _envelopes(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    for at in range(0, len(requests), ENVELOPE_REQUESTS_MAX):
+        yield requests[at : at + ENVELOPE_REQUESTS_MAX]
+
+
+def _parameters(account_id: int, requests: Sequence[Request]) -> Parameters:
+    queued = [QueuedRequest(str(new_id()), "commit", None, request.text) for request in requests]
+    candidates = sorted(judge_bodies(queued).candidates, key=lambda candidate: candidate.key or "")
+    return {
+        "account_id": account_id,
+        "commits": intake._json([commit_row(each) for each in candidates]),
+        "segments": intake._json([row for each in candidates for row in segment_rows(each)]),
+        "obligations": intake._json([row for each in candidates for row in obligation_rows(each)]),
+        "fingerprint_version": FINGERPRINT_VERSION,
+        "batch_id": new_id(),
+        "attempt": 1,
+    }
+
+
+def insert_concurrently(database_url: str, statements: Sequence[Parameters]) -> None:
+    """Runs the statements, a transaction each, over as many connections as there are workers."""
+    waiting: SimpleQueue[Parameters] = SimpleQueue()
+    for statement in statements:
+        waiting.put(statement)
+    engine = make_engine(database_url, pool_size=WORKERS)
+    with ThreadPoolExecutor(WORKERS) as threads:
+        for done in [threads.submit(_insert, engine, waiting) for _ in range(WORKERS)]:
+            done.result()
+    engine.dispose()
+
+
+def _insert(engine: Engine, waiting: SimpleQueue[Parameters]) -> None:
+    while True:
+        try:
+            parameters = waiting.get_nowait()
+        except Empty:
+            return
+        with engine.begin() as connection:
+            connection.execute(intake._INSERT_NEW, parameters)

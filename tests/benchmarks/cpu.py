@@ -1,0 +1,74 @@
+"""CPU time by kind of process, over whole process trees.
+
+Every process of a run descends from this one. A process that ended is in its parent's account of reaped children, so
+that adding up own and reaped time of all that live counts everything once: also Postgres backends that came and went.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Self
+
+import psutil
+
+PRODUCER = "producer"
+_KINDS = (  # what a child's command line holds, and what kind of process that makes it
+    ("postgres", "postgres"),
+    ("valkey-server", "valkey"),
+    ("tests.benchmarks.naive", "naive workers"),
+    ("worker.app", "workers"),
+    ("worker.scheduling", "scheduler"),
+)
+
+
+def kind_of(command: str) -> str:
+    """The kind of one of our children."""
+    return next((kind for part, kind in _KINDS if part in command), "other")
+
+
+def processes() -> Iterator[tuple[str, psutil.Process]]:
+    """This process, which produces, and everything that descends from it, with its kind."""
+    here = psutil.Process()
+    yield PRODUCER, here
+    for child in here.children():
+        with suppress(psutil.NoSuchProcess):
+            kind = kind_of(" ".join(child.cmdline()))
+            yield from ((kind, each) for each in (child, *child.children(recursive=True)))
+
+
+def cpu_seconds() -> Counter[str]:
+    """CPU seconds so far, user and system, by kind."""
+    seconds: Counter[str] = Counter()
+    for kind, process in processes():
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            seconds[kind] += times.user + times.system  # type: ignore[assignment]  # a Counter of floats
+            if process.pid != os.getpid():  # our own children are counted by themselves
+                seconds[kind] += times.children_user + times.children_system  # type: ignore[assignment]
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a piece of work took: wall time and CPU time by kind of process."""
+
+    seconds: float
+    cpu_s: Mapping[str, float]
+
+
+class Meter:
+    """Measures what happens inside a `with`; `cost` is there afterwards."""
+
+    cost: Cost
+
+    def __enter__(self) -> Self:
+        self._cpu_s, self._began_s = cpu_seconds(), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        seconds = time.perf_counter() - self._began_s
+        now_s = cpu_seconds()
+        self.cost = Cost(seconds, {kind: now_s[kind] - self._cpu_s[kind] for kind in now_s})

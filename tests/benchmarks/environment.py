@@ -1,0 +1,123 @@
+"""The stack that is measured: what `trueup up` runs, and the naive workers beside it, in a temporary data folder."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Connection, Engine, text
+
+from shared.clock import utc_now
+from shared.store.accounts import account_named, create_account
+from shared.store.catalog import load_catalog
+from shared.store.engine import make_engine
+from shared.store.tokens import SCOPES, create_token
+from shared.wire.catalog import Catalog
+from worker.cli.up import prepare
+from worker.local.console import Console
+from worker.local.folder import DataFolder, State
+from worker.local.stack import Stack
+
+ROOT = Path(__file__).parents[2]
+WORKERS = 2  # processes that work on what is measured: Trueup's `bulk`, the naive ones, the ceiling's connections
+_NAIVE = "naive: exec celery --quiet -A tests.benchmarks.naive worker -P solo -n naive-$$@%h -Q naive -l WARNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """An account with the catalog, and a token to write with."""
+
+    id: int
+    name: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where everything answers."""
+
+    folder: DataFolder
+    state: State
+    engine: Engine
+    secret_key: str = field(repr=False)
+    scratch: Path
+
+    def tenant(self, name: str, catalog: Catalog, *, sandbox: bool = False) -> Tenant:
+        """A new account; a sandbox's clock stands still."""
+        with self.engine.begin() as connection:
+            account_id = create_account(connection, name, sandbox=sandbox, now=utc_now()).id
+            load_catalog(connection, account_id, catalog)
+            token = create_token(connection, account_id=account_id, scopes=SCOPES, secret_key=self.secret_key)
+        return Tenant(account_id, name, token)
+
+    def default_tenant(self, catalog: Catalog) -> Tenant:
+        """The account that the command works on."""
+        with self.engine.begin() as connection:
+            account = account_named(connection, "default")
+            assert account is not None
+            load_catalog(connection, account.id, catalog)
+        return Tenant(account.id, account.name, self.folder.token(account.name) or "")
+
+    def count(self, table: str, account_id: int) -> int:
+        """How many rows an account has in a table."""
+        with self.engine.connect() as connection:
+            return count_rows(connection, table, account_id)
+
+
+def count_rows(connection: Connection, table: str, account_id: int) -> int:
+    """How many rows an account has in a table."""
+    query = text(f"SELECT count(*) FROM {table} WHERE account_id = :account_id")
+    return int(connection.execute(query, {"account_id": account_id}).scalar_one())
+
+
+@contextmanager
+def running_stack() -> Iterator[Environment]:
+    """Starts the stack, and stops all of it at the end; the folder goes with it."""
+    with ExitStack() as cleanup:
+        home = Path(cleanup.enter_context(TemporaryDirectory(prefix="trueup-bench-")))
+        home.chmod(0o711)  # as root, Postgres runs as somebody else, who must find the way
+        folder = DataFolder(home / "data")
+        with stack_in(folder) as state:
+            engine = make_engine(state.database)
+            try:
+                yield Environment(folder, state, engine, folder.secret_key(), home)
+            finally:
+                engine.dispose()
+
+
+@contextmanager
+def stack_in(folder: DataFolder) -> Iterator[State]:
+    """Runs the Procfile in a data folder, and the naive workers."""
+    stack = Stack(
+        folder,
+        {**os.environ, "PYTHONPATH": str(ROOT)},
+        procfile=(ROOT / "Procfile").read_text(encoding="utf-8") + f"\n{_NAIVE}\n",
+        prepare=partial(prepare, folder),
+        console=Console(sys.stderr, echo=False),
+        concurrency={"bulk": WORKERS, "naive": WORKERS},
+    )
+    with folder.lock():
+        try:
+            state = stack.start()
+            assert state is not None
+            yield state
+        finally:
+            stack.stop()
+
+
+def wait_until(condition: partial[bool], *, seconds_max: float, interval_s: float = 0.02) -> None:
+    """Waits for a condition.
+
+    Raises:
+        TimeoutError: it did not come true in time.
+    """
+    deadline_s = time.monotonic() + seconds_max
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"waited {seconds_max} s in vain")
+        time.sleep(interval_s)

@@ -1,0 +1,94 @@
+"""One short slice of each of the three ways to store the same requests."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import orjson
+
+from shared.producer.content import open_source
+from shared.producer.ingest import Ingest, name_batch
+from shared.producer.publish import Publisher, Signer
+from shared.producer.rows import scan
+from tests.benchmarks.ceiling import insert_concurrently, statements_of
+from tests.benchmarks.cpu import Cost, Meter
+from tests.benchmarks.environment import Environment, Tenant, wait_until
+from tests.benchmarks.naive import create_commit, send_to
+from tests.benchmarks.workload import Request, write_lines
+
+_SECONDS_MAX = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What was done, and what it took."""
+
+    requests: int
+    commits: int
+    cost: Cost
+
+    @property
+    def requests_per_s(self) -> float:
+        """Requests decided per second of wall time."""
+        return self.requests / self.cost.seconds
+
+    @property
+    def commits_per_s(self) -> float:
+        """Commits stored per second of wall time."""
+        return self.commits / self.cost.seconds
+
+
+def run_naive(environment: Environment, tenant: Tenant, requests: Sequence[Request]) -> Slice:
+    """Sends a task for each request and waits until the last commit is there."""
+    bodies = [orjson.loads(request.text) for request in requests]
+    new = Counter(request.fate for request in requests)["created"]
+    there = environment.count("commit", tenant.id)
+    send_to(environment.state.broker)
+    with Meter() as meter:
+        for body in bodies:
+            create_commit.delay(tenant.id, body)
+        wait_until(
+            lambda: environment.count("commit", tenant.id) - there == new, seconds_max=_SECONDS_MAX
+        )
+    return Slice(len(requests), new, meter.cost)
+
+
+def run_trueup(environment: Environment, tenant: Tenant, requests: Sequence[Request]) -> Slice:
+    """Ingests a file: from the start of its scan until every row's outcome is committed."""
+    path = environment.scratch / "requests.jsonl"
+    write_lines(path, requests)
+    with Meter() as meter:
+        counts = _ingest(environment, tenant, path)
+    assert counts == Counter(request.fate for request in requests), counts
+    return Slice(len(requests), counts["created"], meter.cost)
+
+
+def _ingest(environment: Environment, tenant: Tenant, path: Path) -> Counter[str]:
+    signer = Signer.of_token(tenant.token)
+    with (
+        open_source(path) as source,
+        Publisher(environment.state.broker, account=tenant.name, signer=signer) as publisher,
+    ):
+        scanned = scan(source)
+        summary = Ingest(
+            source=source,
+            batch=name_batch(source, scanned, account=tenant.name, kind="commit", name=None, new=False),
+            account_id=tenant.id,
+            engine=environment.engine,
+            publisher=publisher,
+            progress=lambda *_: None,
+        ).run()
+    return Counter(created=summary.created, duplicate=summary.duplicate, invalid=summary.invalid)
+
+
+def run_ceiling(environment: Environment, tenant: Tenant, requests: Sequence[Request]) -> Slice:
+    """Inserts the rows that these requests become, prepared before the clock starts."""
+    statements = statements_of(tenant.id, requests)
+    there = environment.count("commit", tenant.id)
+    with Meter() as meter:
+        insert_concurrently(environment.state.database, statements)
+    made = environment.count("commit", tenant.id) - there
+    assert made == Counter(request.fate for request in requests)["created"], made
+    return Slice(len(requests), made, meter.cost)

@@ -1,0 +1,193 @@
+"""What is due becomes tasks, whatever is away in between (spec 3.6)."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from celery import Celery
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from shared.clock import utc_now
+from shared.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
+from shared.settings import read_settings
+from shared.store.accounts import create_account
+from shared.store.engine import make_engine
+from tests.conftest import SECRET_KEY, RunningServices
+from tests.integration.book import LAST_YEAR, LONG_AGO, Book
+from worker.config import celery_config
+from worker.invoicing.clock import advance_clock
+from worker.scheduling.look import look
+from worker.scheduling.loop import run
+
+
+class Enough(BaseException):
+    """Ends a loop that has no end."""
+
+
+@pytest.fixture
+def app(database_url: str, redis_url: str) -> Iterator[Celery]:
+    """A Celery app with our settings and an empty broker."""
+    app = Celery("tests", set_as_current=False)
+    settings = read_settings(database_url=database_url, broker_url=redis_url, secret_key=SECRET_KEY)
+    app.conf.update(celery_config(settings))
+    yield app
+    app.close()
+
+
+def sent(redis_url: str) -> list[int]:
+    """The accounts named by the messages on queue `invoices`, oldest first."""
+    with redis.Redis.from_url(redis_url) as client:
+        messages = [json.loads(message) for message in reversed(client.lrange("invoices", 0, -1))]
+    assert all(message["headers"]["task"] == "invoices.issue" for message in messages)
+    return [json.loads(b64decode(message["body"]))[0][0] for message in messages]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits until the condition holds, at most 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_one_task_for_each_account_with_due_rows(database: Engine, app: Celery, redis_url: str) -> None:
+    """Accounts are named longest overdue first; one without due rows is not named."""
+    with database.begin() as connection:
+        ids = [create_account(connection, name, now=utc_now()).id for name in ("late", "idle", "later", "empty")]
+    late, idle, later, _ = (Book(database, account_id) for account_id in ids)
+    late.prepaid((LAST_YEAR, "1"), (LAST_YEAR, "2"))
+    idle.prepaid((utc_now() + timedelta(days=1), "1"))
+    later.prepaid((LONG_AGO, "1"))
+    assert look(database, app) == 2
+    assert sent(redis_url) == [later.account_id, late.account_id]
+
+
+def test_a_sandbox_is_due_by_its_own_clock(database: Engine, app: Celery, redis_url: str) -> None:
+    """A sandbox is named once its clock has been moved past a due time, whatever the real time is."""
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    with database.begin() as connection:
+        sandbox = create_account(connection, "sandbox", sandbox=True, now=start).id
+    Book(database, sandbox).prepaid((LAST_YEAR, "1"))
+    assert look(database, app) == 0
+    with database.begin() as connection:
+        advance_clock(connection, account_id=sandbox, to=LAST_YEAR, actor="key")
+    assert look(database, app) == 1
+    assert sent(redis_url) == [sandbox]
+
+
+def test_a_full_queue_gets_no_more(book: Book, app: Celery, redis_url: str) -> None:
+    """While nobody works, looks fill the queue up to its bound and not beyond."""
+    book.prepaid((LAST_YEAR, "1"))
+    assert [look(book.engine, app, backlog_max=3) for _ in range(5)] == [1, 1, 1, 0, 0]
+    assert sent(redis_url) == [book.account_id] * 3
+
+
+def test_the_loop_outlives_a_database_that_is_not_there(
+    services: RunningServices, template: str, redis_url: str
+) -> None:
+    """Failing looks are logged once and repeated until the database is there; only then is readiness told."""
+    url = services.database("comes_late")
+    engine = make_engine(url)
+    settings = read_settings(database_url=url, broker_url=redis_url, secret_key=SECRET_KEY)
+    app = Celery("tests", set_as_current=False)
+    app.conf.update(celery_config(settings))
+    pauses: list[float] = []
+    ready: list[int] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 4:
+            create(services, "comes_late", template)
+        if len(pauses) == 6:
+            raise Enough
+
+    with capture_logs() as logged, pytest.raises(Enough):
+        run(lambda: look(engine, app), interval_s=1, on_first_look=lambda: ready.append(len(pauses)), pause=pause)
+    engine.dispose()
+    drop(services, "comes_late")
+    assert pauses == [2, 4, 5, 5, 1, 1]
+    assert ready == [4]
+    assert [entry["action"] for entry in logged if entry["log_level"] != "debug"] == [
+        "scheduler_away",
+        "scheduler_back",
+    ]
+
+
+def test_the_loop_outlives_a_broker_that_is_not_there(book: Book) -> None:
+    """A broker that refuses connections fails the look at once, and the loop goes on."""
+    book.prepaid((LAST_YEAR, "1"))
+    settings = read_settings(
+        database_url="postgresql://nobody@127.0.0.1:1/none", broker_url="redis://127.0.0.1:1/0", secret_key=SECRET_KEY
+    )
+    app = Celery("tests", set_as_current=False)
+    app.conf.update(celery_config(settings))
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise Enough
+
+    started = time.monotonic()
+    with pytest.raises(Enough):
+        run(lambda: look(book.engine, app), interval_s=1, on_first_look=lambda: None, pause=pause)
+    assert pauses == [2, 4, 5]
+    assert time.monotonic() - started < 20
+
+
+def test_two_scheduler_processes(book: Book, database_url: str, redis_url: str, tmp_path: Path) -> None:
+    """Two of them say that they are ready, name due accounts, and stop at once on SIGTERM and SIGINT."""
+    book.prepaid((LAST_YEAR, "1"))
+    schedulers = [start_scheduler(f"scheduler.{n}", database_url, redis_url, tmp_path) for n in (1, 2)]
+    try:
+        until(lambda: len(list(tmp_path.glob("scheduler.*"))) == 2)
+        until(lambda: len(sent(redis_url)) >= 2)
+        for scheduler, number in zip(schedulers, (signal.SIGTERM, signal.SIGINT), strict=True):
+            asked = time.monotonic()
+            scheduler.send_signal(number)
+            assert scheduler.wait(timeout=10) == 0
+            assert time.monotonic() - asked < 2
+    finally:
+        for scheduler in schedulers:
+            with suppress(ProcessLookupError):
+                scheduler.kill()
+            scheduler.wait()
+    assert set(sent(redis_url)) == {book.account_id}
+
+
+def start_scheduler(name: str, database_url: str, redis_url: str, ready_folder: Path) -> "subprocess.Popen[bytes]":
+    """A scheduler process as the Procfile starts it."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "TRUEUP_DATABASE_URL": database_url,
+        "TRUEUP_BROKER_URL": redis_url,
+        "TRUEUP_SECRET_KEY": SECRET_KEY,
+        "TRUEUP_SCHEDULER_INTERVAL_S": "0.2",
+        READY_FOLDER_VARIABLE: str(ready_folder),
+        PROCESS_NAME_VARIABLE: name,
+    }
+    return subprocess.Popen([sys.executable, "-m", "worker.scheduling"], env=environ, cwd=Path(__file__).parents[2])
+
+
+def create(services: RunningServices, name: str, template: str) -> None:
+    """Makes a database out of the template."""
+    with psycopg.connect(services.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
+def drop(services: RunningServices, name: str) -> None:
+    """Removes a database."""
+    with psycopg.connect(services.database_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

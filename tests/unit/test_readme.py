@@ -1,0 +1,170 @@
+"""The pages for people say what the code says: nothing is missing, nothing is made up."""
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic_core import PydanticUndefined
+from typer.main import get_command
+
+from shared.producer.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
+from shared.settings import PREFIX, Settings
+from shared.store.parking import Reason
+from shared.store.tables import obligation
+from shared.store.tokens import SCOPES
+from shared.wire.body import CommitRequest
+from shared.wire.outcome import VERDICTS
+from shared.wire.problems import CODES, NOT_FOUND_CODES
+from worker.cli.exits import ExitCode
+from worker.cli.main import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ENV_EXAMPLE = (ROOT / "deploy/env.example").read_text(encoding="utf-8")
+TOP_LEVEL_CODES = (
+    "invalid_request",
+    "not_found",
+    "duplicate",
+    "idempotency_key_reused",
+    "unauthenticated",
+    "forbidden",
+    "rate_limited",
+    "unavailable",
+)
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next one of its level or above."""
+    heading = re.search(rf"^(#+) {re.escape(title)}\n", README, re.MULTILINE)
+    assert heading, title
+    rest = README[heading.end() :]
+    following = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
+    return rest[: following.start()] if following else rest
+
+
+def first_cells(title: str) -> list[str]:
+    """What stands in code type in the first cells of a section's tables, in order."""
+    rows = re.findall(r"^\| ([^|]*)\|", section(title), re.MULTILINE)
+    return [name for cell in rows for name in re.findall(r"`([^`]*)`", cell)]
+
+
+def default_of(name: str) -> str:
+    """A setting's default as one writes it in an environment; empty when there is none."""
+    default = Settings.model_fields[name].default
+    if default is PydanticUndefined or default is None:
+        return ""
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def commands() -> Iterator[str]:
+    """Every command by its full name: `trueup tokens create`."""
+    listed: Any = get_command(app)
+    for name, entry in listed.table.items():
+        command: Any = get_command(import_module(entry.module).app)
+        below = getattr(command, "commands", None)
+        yield from (f"trueup {name} {leaf}" for leaf in below) if below else [f"trueup {name}"]
+
+
+def test_every_error_code() -> None:
+    """The tables list every error code and every top-level code, each once, and no other."""
+    assert sorted(first_cells("Error codes")) == sorted([*CODES, *TOP_LEVEL_CODES])
+
+
+def test_codes_of_what_is_not_found() -> None:
+    """Exactly the codes that make the outcome `not_found` are marked 404."""
+    marked = re.findall(r"^\| `(\w+)` \|.*\(404\) \|$", section("Error codes"), re.MULTILINE)
+    assert set(marked) == NOT_FOUND_CODES
+
+
+def test_every_outcome_and_every_reason_to_park() -> None:
+    """Outcomes in their order, and the reasons."""
+    assert first_cells("Outcomes") == list(VERDICTS)
+    assert sorted(first_cells("Parked")) == sorted(get_args(Reason))
+
+
+def test_every_field_of_a_request() -> None:
+    """The table of the request lists every field of the body."""
+    assert CommitRequest.__annotations__.keys() | {"customer_id"} <= set(first_cells("The request"))
+
+
+def test_every_state_of_an_obligation() -> None:
+    """The diagram and its note name every state that the database allows."""
+    allowed = next(str(each.sqltext) for each in obligation.constraints if each.name == "obligation_state_check")
+    assert all(state in section("What falls due") for state in re.findall(r"'(\w+)'", allowed))
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting(name: str) -> None:
+    """A setting's row has its default and its meaning; the file to fill in has both too."""
+    field, variable, default = Settings.model_fields[name], PREFIX + name.upper(), default_of(name)
+    shown = "required" if field.is_required() else f"`{default}`" if default else "none"
+    assert f"| `{variable}` | {shown} | {field.description} |" in section("Settings")
+    assert f"\n# {field.description}\n#{variable}={default}\n" in ENV_EXAMPLE
+
+
+def test_no_other_setting() -> None:
+    """Neither the table nor the file to fill in knows a setting that there is not."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    assert {name for name in first_cells("Settings") if name.startswith(PREFIX)} == known
+    assert set(re.findall(r"^#?(TRUEUP_\w+)=", ENV_EXAMPLE, re.MULTILINE)) == known
+
+
+def test_every_command() -> None:
+    """The table of the command line lists every command, and no other."""
+    listed = re.findall(r"^\| `(trueup [a-z]+(?: [a-z]+)?)", section("The command line"), re.MULTILINE)
+    assert sorted(listed) == sorted(commands())
+
+
+def test_every_exit_code() -> None:
+    """Each exit code stands there with its meaning, and no other."""
+    rows = re.findall(r"^\| `(\d+)` \| (.*) \|$", section("Exit codes"), re.MULTILINE)
+    assert rows == [(str(code.value), code.meaning) for code in ExitCode]
+
+
+def test_every_scope() -> None:
+    """The section on the command line names every scope of a token."""
+    assert all(f"`{scope}`" in section("The command line") for scope in SCOPES)
+
+
+def test_every_short_column() -> None:
+    """The short names of CSV columns, and what they stand for."""
+    told = section("CSV columns")
+    assert all(f"| `{short}` | `{path}` |" in told for short, path in SHORT_NAMES.items())
+    assert all(f"| `{short}` | `{paths[0]}`" in told for short, paths in SCHEDULE_DETAILS.items())
+
+
+def test_the_two_commands_to_begin_with() -> None:
+    """How to run it, and how to test it."""
+    assert "\nmake run\n" in README
+    assert "\nmake test " in README
+
+
+@pytest.mark.parametrize("page", ["README.md", "DECISIONS.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    """A link to a file has a file, a link to a heading of the page a heading."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    headings = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"(?m)^#+ (.*)$", text)}
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif not target.startswith("https://"):
+            assert (ROOT / target).exists(), target
+
+
+def test_each_promise_has_its_test() -> None:
+    """The tests that the promises name exist."""
+    named = re.findall(r"`(tests/[^`]*)`", section("Promises"))
+    assert named
+    for path, _, function in (each.partition("::") for each in named):
+        assert (ROOT / path).is_file(), path
+        assert not function or f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), function
+
+
+def test_the_example_is_the_file() -> None:
+    """The Node.js lines of the page are those of the file, which a test runs."""
+    code = re.search(r"```js\n(.*?)```", README, re.DOTALL)
+    assert code
+    assert code[1] in (ROOT / "deploy/examples/enqueue.mjs").read_text(encoding="utf-8")

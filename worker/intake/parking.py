@@ -1,0 +1,76 @@
+"""Parks what cannot be decided, and says so in the log (spec 2.5)."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from shared.store.intake import store_outcomes
+from shared.store.parking import Parking, Reason, park
+from shared.wire.envelope import QueuedRequest
+from shared.wire.packing import write_requests
+from worker.intake.decision import Decision, parked
+from worker.intake.message import Delivery, Message
+
+log = structlog.get_logger()
+
+
+def park_envelope(
+    connection: Connection, account_id: int | None, message: Message, *, reason: Reason, detail: str
+) -> None:
+    """Parks an envelope whole: nothing is known of its requests."""
+    kept = park(
+        connection,
+        Parking(
+            account_id=account_id,
+            reason=reason,
+            detail=detail,
+            task=message.task,
+            meta=message.meta,
+            requests=message.requests,
+            signature=message.signature,
+            attempt=message.attempt,
+        ),
+    )
+    log.warning("envelope parked", action="parked", reason=reason, detail=detail[:500], kept=kept)
+
+
+def park_requests(
+    connection: Connection, delivery: Delivery, requests: Iterable[QueuedRequest], *, reason: Reason, detail: str
+) -> list[Decision]:
+    """Parks requests one by one, each with its outcome."""
+    decisions = [parked(request, reason) for request in requests]
+    for decision in decisions:
+        park_request(connection, delivery, decision.request, reason=reason, detail=detail)
+    store_outcomes(
+        connection,
+        delivery.account_id,
+        [decision.row() for decision in decisions],
+        batch_id=delivery.batch_id,
+        attempt=delivery.message.attempt,
+    )
+    log.error("requests parked", action="parked", reason=reason, requests=len(decisions), detail=detail[:500])
+    return decisions
+
+
+def park_request(
+    connection: Connection, delivery: Delivery, request: QueuedRequest, *, reason: Reason, detail: str
+) -> None:
+    """Parks one request with its own text; its outcome is the caller's to store."""
+    message = delivery.message
+    park(
+        connection,
+        Parking(
+            account_id=delivery.account_id,
+            reason=reason,
+            detail=detail,
+            task=message.task,
+            meta=message.meta,
+            requests=write_requests([request]),
+            signature=None,
+            attempt=message.attempt,
+            request_id=UUID(request.id),
+            batch_id=delivery.batch_id,
+        ),
+    )
