@@ -31,8 +31,7 @@ TRANSIENT_TRIES_MAX = 5
 TRANSIENT_SECONDS_MAX = 30
 DELIVERIES_MAX = 5
 DELIVERIES_WHOLE_MAX = 2  # of an envelope whose worker died; from the next on it is halved
-LEASE_S = 60  # until a kept envelope without outcomes is published again; doubles each time
-LEASE_S_MAX = 3_600
+LEASE_S_MAX = 3_600  # of a kept envelope without outcomes, however often it was published
 SWEEP_ENVELOPES_MAX = 50  # that one sweep takes
 
 # Invoicing.

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     visibility_timeout_s: Annotated[
         int, Field(ge=1, le=3600, description="after this long a dead worker's messages are delivered again")
     ] = 300
+    lease_s: Annotated[
+        int, Field(ge=1, le=3600, description="a kept envelope without outcomes is sent again after this; then doubled")
+    ] = 60
     statement_timeout_s: Annotated[
         int, Field(ge=1, le=600, description="Postgres ends a statement after this long")
     ] = 40

@@ -1,7 +1,7 @@
 """Where Celery would drop a message with only a log line, Trueup parks it (spec 2.5).
 
-On Redis there is no dead-letter queue: an unknown task, an undecodable body or a message of another form is gone once it
-is acknowledged. What nobody vouches for is kept in bounds, and belongs to no account.
+On Redis there is no dead-letter queue: an unknown task, an undecodable body or a message of another form is gone once
+it is acknowledged. What nobody vouches for is kept in bounds, and belongs to no account.
 """
 
 import json

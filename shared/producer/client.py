@@ -4,29 +4,31 @@
         request_id = producer.submit({"customer_id": …, "type": "PREPAID", …})
         outcomes = producer.wait([request_id], timeout_s=30)
 
-A request that was submitted is *sent*: the broker has it, best effort, as a Redis broker can lose a message when a
-worker is killed. `wait` sends again, under the same id, what has no outcome; whoever needs more keeps the request until
-it has one.
+With a database URL, what `submit` returned is *kept*: it will have an outcome, even if the broker forgets it. With a
+broker URL alone it is *sent*, best effort: a Redis broker can lose a message when a worker is killed.
 """
 
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Lock
 from typing import Self
 from uuid import UUID
 
 from shared.ids import new_id
 from shared.producer.bodies import RequestBody, request_of
-from shared.producer.kept import KeptRequests
-from shared.producer.outcomes import OutcomeReader, OutcomesUnavailable, Wakeup
-from shared.producer.publish import QUEUE_LIMIT, RETRY_S, Publisher, Signer
+from shared.producer.database import Database, DatabaseUnavailable
+from shared.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Publisher, Signer
+from shared.producer.undecided import UndecidedRequests
+from shared.producer.wakeup import Wakeup
+from shared.store.accepted import Kept
 from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE, Kind, QueuedRequest
 from shared.wire.outcome import Outcome
-from shared.wire.packing import pack
+from shared.wire.packing import Pack, pack
 
-RESEND_AFTER_S = 30.0
-KEPT_BYTES_MAX = 64 * 1024 * 1024
+RESEND_AFTER_S = 30
+UNDECIDED_BYTES_MAX = 64 * 1024 * 1024
 _POLL_S_MIN, _POLL_S_MAX = 0.02, 1.0
 
 
@@ -37,14 +39,15 @@ class CommitProducer:
         broker_url: redis, rediss, sentinel, amqp or amqps.
         token: signs what is sent; None for workers that do not ask for signatures.
         account: on whose behalf; the token's own.
-        database_url: where outcomes are read; without it there are none to be had here.
+        database_url: where requests are kept and outcomes are read; without it there are no outcomes to be had here.
+        keep: whether requests are kept before they are sent; without that `wait` sends again what has no outcome.
         redis_url: where workers say that something was decided, so that `wait` returns sooner.
         validate: refuse a request that breaks the rules before it is sent.
         queue_limit: envelopes on the queue above which `submit` waits.
         room_wait_s: how long it waits before it raises `QueueFull`; None: for ever; 0: not at all.
         retry_s: how long a lost connection to the broker is tried again.
-        resend_after_s: how long `wait` waits without any news before it sends again; doubled each time.
-        kept_bytes_max: how much text of undecided requests is kept for that; the oldest go first.
+        resend_after_s: how long a request may be without an outcome before it is sent again; doubled each time.
+        undecided_bytes_max: how much text of requests that are not kept is remembered for that; the oldest go first.
     """
 
     def __init__(
@@ -54,13 +57,14 @@ class CommitProducer:
         token: str | None,
         account: str,
         database_url: str | None = None,
+        keep: bool = True,
         redis_url: str | None = None,
         validate: bool = True,
         queue_limit: int = QUEUE_LIMIT,
         room_wait_s: float | None = None,
         retry_s: float = RETRY_S,
         resend_after_s: float = RESEND_AFTER_S,
-        kept_bytes_max: int = KEPT_BYTES_MAX,
+        undecided_bytes_max: int = UNDECIDED_BYTES_MAX,
     ) -> None:
         self._publisher = Publisher(
             broker_url,
@@ -70,10 +74,11 @@ class CommitProducer:
             room_wait_s=room_wait_s,
             retry_s=retry_s,
         )
-        self._reader = OutcomeReader(database_url, account=account) if database_url else None
+        self._database = Database(database_url, account=account) if database_url else None
+        self._keeps = keep and database_url is not None
         self._redis_url, self._account = redis_url, account
         self._validate, self._resend_after_s = validate, resend_after_s
-        self._kept = KeptRequests(bytes_max=kept_bytes_max if database_url else 0)
+        self._undecided = UndecidedRequests(bytes_max=0 if self._keeps else undecided_bytes_max)
         self._waiting: list[tuple[QueuedRequest, Future[None]]] = []
         self._waiting_lock, self._sending = Lock(), Lock()
 
@@ -98,15 +103,16 @@ class CommitProducer:
 
         Raises:
             InvalidRequest: the body breaks the rules; nothing was sent.
-            QueueFull: there is no room on the queue; nothing was sent.
-            BrokerUnavailable: the broker did not confirm.
+            QueueFull: there is no room on the queue; nothing was kept or sent.
+            BrokerUnavailable: the broker did not confirm, and it is not kept.
+            DatabaseUnavailable: it may be kept; submit it again under the same id.
         """
         request_id = id or new_id()
         request = request_of(
             body, request_id=request_id, kind=kind, idempotency_key=idempotency_key, validate=self._validate
         )
         self._coalesce(request)
-        self._kept.add([request])
+        self._undecided.add([request])
         return request_id
 
     def submit_many(self, bodies: Iterable[RequestBody], *, kind: Kind = "commit") -> list[UUID]:
@@ -119,21 +125,21 @@ class CommitProducer:
 
         Raises:
             InvalidRequest: one breaks the rules (`position` says which); nothing was sent.
-            QueueFull, BrokerUnavailable: as `submit`; those before may have been sent.
+            QueueFull, BrokerUnavailable, DatabaseUnavailable: as `submit`; those before may have been sent.
         """
         requests = [
             request_of(body, request_id=new_id(), kind=kind, validate=self._validate, position=position)
             for position, body in enumerate(bodies)
         ]
         self._send(requests, queue=QUEUE_BULK)
-        self._kept.add(requests)
+        self._undecided.add(requests)
         return [UUID(request.id) for request in requests]
 
     def outcome(self, id: UUID) -> Outcome | None:  # noqa: A002
         """What became of a request; None while nothing has.
 
         Raises:
-            OutcomesUnavailable: the database did not answer, or none was named.
+            DatabaseUnavailable: the database did not answer, or none was named.
         """
         return self._read([id]).get(id)
 
@@ -144,7 +150,7 @@ class CommitProducer:
             The outcomes by id; what is undecided is not in it.
 
         Raises:
-            OutcomesUnavailable: the database did not answer during all that time, or none was named.
+            DatabaseUnavailable: the database did not answer during all that time, or none was named.
             BrokerUnavailable: something has to be sent again, and the broker is down.
         """
         pending, outcomes = set(ids), dict[UUID, Outcome]()
@@ -162,7 +168,7 @@ class CommitProducer:
                 if found:
                     news_s, pause_s = now_s, _POLL_S_MIN
                 elif now_s - news_s >= patience_s:
-                    self._send(self._kept.of(pending), queue=QUEUE_BULK)
+                    self._send(self._undecided.of(pending), queue=QUEUE_BULK)
                     news_s, patience_s = now_s, patience_s * 2
                 wakeup.sleep(min(pause_s, deadline_s - now_s))
                 pause_s = min(pause_s * 2, _POLL_S_MAX)
@@ -170,8 +176,8 @@ class CommitProducer:
     def close(self) -> None:
         """Closes the connections."""
         self._publisher.close()
-        if self._reader is not None:
-            self._reader.close()
+        if self._database is not None:
+            self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -203,19 +209,31 @@ class CommitProducer:
 
     def _send(self, requests: Iterable[QueuedRequest], *, queue: str) -> None:
         for packed in pack(requests):
-            self._publisher.send(packed, queue=queue, reply=self._redis_url is not None)
+            self._publisher.wait_for_room(queue)
+            meta = self._publisher.meta(reply=self._redis_url is not None)
+            if self._keeps:
+                self._keep_and_publish(meta, packed, queue=queue)
+            else:
+                self._publisher.publish(meta, packed.text, queue=queue)
+
+    def _keep_and_publish(self, meta: str, packed: Pack, *, queue: str) -> None:
+        assert self._database is not None
+        envelope = Kept(meta, packed.text, queue, len(packed.requests))
+        self._database.keep(envelope, lease_s=max(1, round(self._resend_after_s)))
+        with suppress(BrokerUnavailable):  # what is kept, the sweeper publishes
+            self._publisher.publish(meta, packed.text, queue=queue)
 
     def _read(self, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
-        if self._reader is None:
-            raise OutcomesUnavailable("outcomes are read from the database: give database_url")
-        found = self._reader.read(ids)
-        self._kept.drop(found)
+        if self._database is None:
+            raise DatabaseUnavailable("outcomes are read from the database: give database_url")
+        found = self._database.outcomes(ids)
+        self._undecided.drop(found)
         return found
 
     def _read_until(self, deadline_s: float, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
         try:
             return self._read(ids)
-        except OutcomesUnavailable:
-            if self._reader is None or time.monotonic() >= deadline_s:
+        except DatabaseUnavailable:
+            if self._database is None or time.monotonic() >= deadline_s:
                 raise
             return {}

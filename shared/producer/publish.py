@@ -94,13 +94,18 @@ class Publisher:
         self._lock = RLock()
 
     def send(self, pack: Pack, *, queue: str = QUEUE_SINGLE, batch_id: UUID | None = None, reply: bool = False) -> None:
-        """Sends one envelope of requests.
+        """Sends one envelope of requests, as soon as there is room for it.
 
         Raises:
-            QueueFull, BrokerUnavailable: as `publish`.
+            QueueFull: there is no room on the queue, and there was none for `room_wait_s`.
+            BrokerUnavailable: as `publish`.
         """
-        meta = Meta(account=self._account, batch_id=batch_id, sent_at=self._clock(), reply=reply)
-        self.publish(write_meta(meta), pack.text, queue=queue)
+        self.wait_for_room(queue)
+        self.publish(self.meta(batch_id=batch_id, reply=reply), pack.text, queue=queue)
+
+    def meta(self, *, batch_id: UUID | None = None, reply: bool = False) -> str:
+        """The first argument of an envelope that is sent now."""
+        return write_meta(Meta(account=self._account, batch_id=batch_id, sent_at=self._clock(), reply=reply))
 
     def publish(self, meta: str, requests: str, *, queue: str, attempt: int = 1) -> None:
         """Sends one envelope and returns when the broker has it; a retry sends the same bytes.
@@ -112,7 +117,6 @@ class Publisher:
             attempt: the number of the delivery, for an envelope that has some behind it.
 
         Raises:
-            QueueFull: there is no room on the queue, and there was none for `room_wait_s`.
             BrokerUnavailable: the broker is down, or refused.
         """
         headers = self._signer.headers(meta, requests, at=self._clock()) if self._signer else {}
@@ -127,7 +131,6 @@ class Publisher:
             kwargsrepr="{}",
             ignore_result=True,
         )
-        self._wait_for_room(queue)
         self._retrying(self._put, message, headers, queue)
 
     def backlog(self, queue: str) -> int:
@@ -137,6 +140,21 @@ class Publisher:
             BrokerUnavailable: the broker is down.
         """
         return int(self._retrying(self._count, queue))
+
+    def wait_for_room(self, queue: str) -> None:
+        """Waits while the backlog is at its limit.
+
+        Raises:
+            QueueFull: it stayed there for `room_wait_s`.
+            BrokerUnavailable: the broker is down.
+        """
+        deadline = None if self._room_wait_s is None else time.monotonic() + self._room_wait_s
+        pause_s = 0.01
+        while (waiting := self.backlog(queue)) >= self._queue_limit:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise QueueFull(f"{waiting} envelopes wait on queue {queue!r}, where {self._queue_limit} are allowed")
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, _ROOM_POLL_S_MAX)
 
     def close(self) -> None:
         """Closes the connection; the next message opens another."""
@@ -172,15 +190,6 @@ class Publisher:
                     self._backlog_channel = None
                 return 0
             return int(declared.message_count)
-
-    def _wait_for_room(self, queue: str) -> None:
-        deadline = None if self._room_wait_s is None else time.monotonic() + self._room_wait_s
-        pause_s = 0.01
-        while (waiting := self.backlog(queue)) >= self._queue_limit:
-            if deadline is not None and time.monotonic() >= deadline:
-                raise QueueFull(f"{waiting} envelopes wait on queue {queue!r}, where {self._queue_limit} are allowed")
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 2, _ROOM_POLL_S_MAX)
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, text
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.limits import LEASE_S, LEASE_S_MAX
+from shared.limits import LEASE_S_MAX
 from shared.store.tables import intake
 
 _TAKE_DUE = text("""
@@ -66,8 +66,18 @@ def as_text(stored: bytes) -> str:
     return stored.decode("utf-8", "surrogatepass")
 
 
-def accept(connection: Connection, account_id: int, envelopes: Iterable[Kept], *, due_in_s: int = LEASE_S) -> None:
-    """Keeps envelopes until they have their outcomes; the sweeper publishes them after `due_in_s`."""
+def accept(
+    connection: Connection, account_id: int, envelopes: Iterable[Kept], *, lease_s: int, due_now: bool = False
+) -> None:
+    """Keeps envelopes until they have their outcomes.
+
+    Args:
+        connection: of the transaction that accepts them.
+        account_id: whose requests they are.
+        envelopes: as they were, or will be, published.
+        lease_s: after this many seconds without outcomes the sweeper publishes them; then after twice as many.
+        due_now: the sweeper is to publish them in the first place.
+    """
     rows = [
         {
             "account_id": account_id,
@@ -77,12 +87,12 @@ def accept(connection: Connection, account_id: int, envelopes: Iterable[Kept], *
             "queue": each.queue,
             "size": each.size,
             "attempt": each.attempt,
-            "lease_s": LEASE_S,
+            "lease_s": lease_s,
         }
         for each in envelopes
     ]
     if rows:
-        due_at = func.now() + timedelta(seconds=due_in_s)
+        due_at = func.now() + timedelta(seconds=0 if due_now else lease_s)
         statement = insert(intake).values(due_at=due_at)
         sooner = func.least(intake.c.due_at, statement.excluded.due_at)
         connection.execute(

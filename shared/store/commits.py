@@ -43,6 +43,10 @@ _OBLIGATIONS = text("""
       FROM obligation WHERE account_id = :account_id AND commit_id = :id ORDER BY position, id
 """)
 
+_BALANCE = text("""
+    SELECT coalesce(sum(amount), 0) FROM ledger_entry WHERE account_id = :account_id AND commit_id = :id
+""")
+
 _LEDGER = text("""
     SELECT id, segment_id, type, amount, effective_at, booked_at, invoice_id, reason
       FROM ledger_entry WHERE account_id = :account_id AND commit_id = :id ORDER BY seq
@@ -75,12 +79,11 @@ def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> Rec
     found = _records(connection, _SHOW, which)
     if not found:
         return None
-    ledger = _records(connection, _LEDGER, which)
     return found[0] | {
         "segments": _records(connection, _SEGMENTS, which),
         "obligations": _records(connection, _OBLIGATIONS, which),
-        "ledger": ledger,
-        "balance": sum(entry["amount"] for entry in ledger),
+        "ledger": _records(connection, _LEDGER, which),
+        "balance": connection.execute(_BALANCE, which).scalar_one(),
     }
 
 

@@ -31,19 +31,18 @@ _CLAIM_THESE = text("""
      ORDER BY due_at, commit_id, position FOR UPDATE SKIP LOCKED
 """)
 
+_CLAIMED = """
+    SELECT o.*, claimed.turn
+      FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS claimed (id, turn)
+      JOIN obligation AS o ON o.account_id = :account_id AND o.id = claimed.id
+"""
 # Runs after the claim, with a snapshot of its own: an adjustment that held one of these rows until now is seen.
 # The account's row is the only one here that others may wait for, so the counter cannot be part of a deadlock.
 _SETTLE = text(f"""
     WITH draft AS MATERIALIZED (
         SELECT *, CASE WHEN suppressed_by IS NOT NULL THEN 'suppressed'
                        WHEN amount = 0 THEN 'nothing_due' ELSE 'issued' END AS becomes
-          FROM ({
-    drafts_of('''
-              SELECT o.*, claimed.turn
-                FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS claimed (id, turn)
-                JOIN obligation AS o ON o.account_id = :account_id AND o.id = claimed.id
-    ''')
-}) AS computed
+          FROM ({drafts_of(_CLAIMED)}) AS computed
     ), numbered AS (
         SELECT *, row_number() OVER (ORDER BY turn) AS nth FROM draft WHERE becomes = 'issued'
     ), counter AS (

@@ -3,7 +3,8 @@
 from psycopg import Error
 from sqlalchemy.exc import DBAPIError
 
-_PERMANENT_CLASSES = ("22", "23")  # data exceptions and constraint violations: the same rows fail again
+# Data exceptions, constraint violations, what a trigger raises: the same rows fail again.
+_PERMANENT_CLASSES = ("22", "23", "P0")
 
 
 def is_permanent(error: BaseException) -> bool:

@@ -60,11 +60,11 @@ WITH clock AS (
      ORDER BY granted.commit_id, granted.position
 ), scheduled AS (
     INSERT INTO obligation (
-        account_id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity, amount, suppressed_by)
-    SELECT :account_id, o.commit_id, o.position, o.kind, o.scheduled_at, greatest(o.scheduled_at, o.access_end),
+        account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity, amount, suppressed_by)
+    SELECT :account_id, o.id, o.commit_id, o.position, o.kind, o.scheduled_at, greatest(o.scheduled_at, o.access_end),
            o.unit_price, o.quantity, o.amount, o.suppressed_by
       FROM json_to_recordset(CAST(:obligations AS json)) AS o(
-        commit_id uuid, position smallint, kind text, scheduled_at timestamptz, access_end timestamptz,
+        id uuid, commit_id uuid, position smallint, kind text, scheduled_at timestamptz, access_end timestamptz,
         unit_price numeric, quantity numeric, amount numeric, suppressed_by text)
       JOIN new ON new.id = o.commit_id
 ), announced AS (

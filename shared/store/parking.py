@@ -109,6 +109,14 @@ def list_parked(
     ]
 
 
+def count_parked(connection: Connection, account_id: int, *, state: str = "parked") -> dict[str, int]:
+    """How many rows there are for each reason, the most frequent first."""
+    rows = func.count()
+    query = select(parked.c.reason, rows).where(parked.c.account_id == account_id, parked.c.state == state)
+    grouped = connection.execute(query.group_by(parked.c.reason).order_by(rows.desc(), parked.c.reason))
+    return {reason: count for reason, count in grouped}  # noqa: C416 (rows are no tuples to mypy)
+
+
 def show_parked(connection: Connection, account_id: int, parked_id: UUID) -> dict[str, Any] | None:
     """One parked row, bytes and all."""
     query = select(parked).where(parked.c.account_id == account_id, parked.c.id == parked_id)

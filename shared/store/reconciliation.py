@@ -263,7 +263,7 @@ CHECKS = (
     # A sandbox's time moves in leaps: what its last leap made due is late by real time since then.
     Check(
         "overdue",
-        """
+        f"""
         SELECT o.id AS subject, 'settled' AS expected, 'pending since ' || late.since AS found
           FROM account AS a
           JOIN obligation AS o ON o.account_id = a.id AND o.state = 'pending'
@@ -274,7 +274,7 @@ CHECKS = (
                               (SELECT max(at) FROM audit WHERE account_id = a.id AND action = 'advance_clock')) AS since
           ) AS late
          WHERE (CAST(:account_id AS integer) IS NULL OR a.id = :account_id)
-           AND late.since < now() - make_interval(mins => :overdue_minutes)
+           AND late.since < now() - make_interval(mins => {OVERDUE_MINUTES})
         """,
     ),
 )
@@ -283,7 +283,5 @@ CHECKS = (
 def find_differences(connection: Connection, check: Check, account_id: int | None) -> Iterator[Difference]:
     """What one check finds, up to `DIFFERENCES_MAX`; every account's when `account_id` is None."""
     chosen = {"account_id": account_id, "differences_max": DIFFERENCES_MAX}
-    if ":overdue_minutes" in check.sql:
-        chosen["overdue_minutes"] = OVERDUE_MINUTES
     for row in connection.execute(text(f"{check.sql} LIMIT :differences_max"), chosen):
         yield Difference(check.name, str(row.subject), str(row.expected), str(row.found))

@@ -220,7 +220,7 @@ obligation = Table(
     "obligation",
     metadata,
     _account(),
-    _required("id", _ID, "stays the invoice's id", server_default=text("gen_random_uuid()")),
+    _required("id", _ID, "stays the invoice's id; time-ordered, so that index pages fill in order"),
     _required("commit_id", _ID, "what falls due"),
     _required("position", SmallInteger, "occurrence in the invoice schedule, from 0"),
     _required("kind", Text, "SCHEDULED (a PREPAID item) or TRUE_UP (what a POSTPAID commit still lacks)"),

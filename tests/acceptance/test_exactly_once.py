@@ -183,7 +183,8 @@ def test_kept_envelopes_survive_an_empty_broker(processes: Fleet, account: Intak
             connection,
             account.account_id,
             [Kept(meta, each.text, QUEUE_BULK, len(each.requests)) for each in packs_of(requests, size=5)],
-            due_in_s=0,
+            lease_s=60,
+            due_now=True,
         )
     for _ in range(2):
         processes.scheduler()

@@ -57,7 +57,9 @@ def outcome_of(account: Intake, request_id: str) -> Outcome:
         with account.engine.connect() as connection:
             return read_outcomes(connection, account.account_id, [UUID(request_id)]).get(UUID(request_id))
 
-    return wait_for(decided, what="the outcome")
+    outcome = wait_for(decided, what="the outcome")
+    assert outcome
+    return outcome
 
 
 def test_publishers_in_other_languages(database_url: str, redis_url: str, tmp_path: Path, account: Intake) -> None:

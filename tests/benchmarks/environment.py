@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from shared.store.catalog import load_catalog
 from shared.store.engine import make_engine
 from shared.store.tokens import SCOPES, create_token
 from shared.wire.catalog import Catalog
+from worker.cli.context import DEFAULT_ACCOUNT
 from worker.cli.up import prepare
 from worker.local.console import Console
 from worker.local.folder import DataFolder, State
@@ -55,13 +56,12 @@ class Environment:
             token = create_token(connection, account_id=account_id, scopes=SCOPES, secret_key=self.secret_key)
         return Tenant(account_id, name, token)
 
-    def default_tenant(self, catalog: Catalog) -> Tenant:
-        """The account that the command works on."""
+    def load_default(self, catalog: Catalog) -> None:
+        """Loads the catalog of the account that the command works on."""
         with self.engine.begin() as connection:
-            account = account_named(connection, "default")
+            account = account_named(connection, DEFAULT_ACCOUNT)
             assert account is not None
             load_catalog(connection, account.id, catalog)
-        return Tenant(account.id, account.name, self.folder.token(account.name) or "")
 
     def count(self, table: str, account_id: int) -> int:
         """How many rows an account has in a table."""
@@ -76,22 +76,26 @@ def count_rows(connection: Connection, table: str, account_id: int) -> int:
 
 
 @contextmanager
-def running_stack() -> Iterator[Environment]:
-    """Starts the stack, and stops all of it at the end; the folder goes with it."""
-    with ExitStack() as cleanup:
-        home = Path(cleanup.enter_context(TemporaryDirectory(prefix="trueup-bench-")))
-        home.chmod(0o711)  # as root, Postgres runs as somebody else, who must find the way
-        folder = DataFolder(home / "data")
-        with stack_in(folder) as state:
-            engine = make_engine(state.database)
-            try:
-                yield Environment(folder, state, engine, folder.secret_key(), home)
-            finally:
-                engine.dispose()
+def data_folder() -> Iterator[DataFolder]:
+    """A folder that is gone afterwards."""
+    with TemporaryDirectory(prefix="trueup-bench-") as home:
+        Path(home).chmod(0o711)  # as root, Postgres runs as somebody else, who must find the way
+        yield DataFolder(Path(home, "data"))
 
 
 @contextmanager
-def stack_in(folder: DataFolder) -> Iterator[State]:
+def running_stack(folder: DataFolder) -> Iterator[Environment]:
+    """Starts the stack, and stops all of it at the end; its data stays."""
+    with _processes(folder) as state:
+        engine = make_engine(state.database)
+        try:
+            yield Environment(folder, state, engine, folder.secret_key(), folder.path.parent)
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _processes(folder: DataFolder) -> Iterator[State]:
     """Runs the Procfile in a data folder, and the naive workers."""
     stack = Stack(
         folder,
@@ -110,7 +114,7 @@ def stack_in(folder: DataFolder) -> Iterator[State]:
             stack.stop()
 
 
-def wait_until(condition: partial[bool], *, seconds_max: float, interval_s: float = 0.02) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds_max: float, interval_s: float = 0.02) -> None:
     """Waits for a condition.
 
     Raises:

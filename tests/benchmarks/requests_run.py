@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import orjson
@@ -18,7 +17,7 @@ from tests.benchmarks.environment import Environment, Tenant, wait_until
 from tests.benchmarks.naive import create_commit, send_to
 from tests.benchmarks.workload import Request, write_lines
 
-_SECONDS_MAX = 300.0
+_SECONDS_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,7 @@ def run_naive(environment: Environment, tenant: Tenant, requests: Sequence[Reque
     with Meter() as meter:
         for body in bodies:
             create_commit.delay(tenant.id, body)
-        wait_until(
-            lambda: environment.count("commit", tenant.id) - there == new, seconds_max=_SECONDS_MAX
-        )
+        wait_until(lambda: environment.count("commit", tenant.id) - there == new, seconds_max=_SECONDS_MAX)
     return Slice(len(requests), new, meter.cost)
 
 

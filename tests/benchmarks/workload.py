@@ -51,7 +51,12 @@ class Workload:
                 for customer, contract in self._customers
             ],
             "products": [
-                {"id": each, "name": f"Product {n}", "type": "USAGE" if n else "FIXED", "tags": ["compute"] if n else []}
+                {
+                    "id": each,
+                    "name": f"Product {n}",
+                    "type": "USAGE" if n else "FIXED",
+                    "tags": ["compute"] if n else [],
+                }
                 for n, each in enumerate(self._products)
             ],
             "units": [],
@@ -59,7 +64,8 @@ class Workload:
         return read_catalog(orjson.dumps(document))
 
     def requests(self, count: int) -> Iterator[Request]:
-        """The next requests: 5 % duplicates of recent ones, 2 % invalid."""
+        """The next requests: 5 % duplicates of recent ones among them, 2 % invalid."""
+        self._recent.clear()
         return islice(self._endless(), count)
 
     def _endless(self) -> Iterator[Request]:
@@ -90,7 +96,7 @@ class Workload:
         if mistake == 0:
             del body["priority"]
         elif mistake == 1:
-            body["customer_id"] = body["customer_id"].replace("-", "")
+            body["customer_id"] = body["customer_id"][:-1]
         elif mistake == 2:
             body["access_schedule"]["schedule_items"][0]["amount"] = -1
         else:

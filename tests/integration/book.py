@@ -175,6 +175,7 @@ class Book:
 def _obligation(commit_id: UUID, position: int, charge: tuple[datetime, str, str, str], **more: Any) -> dict[str, Any]:
     at, unit_price, quantity, amount = charge
     return {
+        "id": str(new_id()),
         "commit_id": str(commit_id),
         "position": position,
         "scheduled_at": at.isoformat(),

@@ -50,7 +50,8 @@ def first(intake: Intake) -> dict[str, str]:
     return request
 
 
-def test_a_hit_spares_the_insert(intake: Intake, first: dict[str, str]) -> None:
+@pytest.mark.usefixtures("first")
+def test_a_hit_spares_the_insert(intake: Intake) -> None:
     """A known duplicate is answered without trying to insert it."""
     statements: list[str] = []
     event.listen(intake.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
@@ -58,7 +59,8 @@ def test_a_hit_spares_the_insert(intake: Intake, first: dict[str, str]) -> None:
     assert not [statement for statement in statements if "INSERT INTO commit" in statement]
 
 
-def test_entries_expire(intake: Intake, first: dict[str, str], client: redis.Redis) -> None:
+@pytest.mark.usefixtures("first")
+def test_entries_expire(client: redis.Redis) -> None:
     """Every entry has an expiry."""
     entries = list(client.scan_iter(b"trueup:key:*"))
     assert len(entries) == 1

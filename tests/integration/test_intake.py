@@ -346,7 +346,7 @@ class TestParking:
         with intake.engine.begin() as connection:
             connection.execute(text("ALTER TABLE commit RENAME TO commit_gone"))
         request = entry(prepaid())
-        with pytest.raises(Exception, match="UndefinedTable"):
+        with pytest.raises(Exception, match="does not exist"):
             receive(intake.message([request], attempt=4), intake.services, now=utc_now())
         receive(intake.message([request], attempt=5), intake.services, now=utc_now())
         assert self.parked(intake) == [("transient", True)]

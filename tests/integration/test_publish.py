@@ -17,7 +17,7 @@ from sqlalchemy import Engine, insert
 
 from shared.ids import new_id
 from shared.producer.client import CommitProducer
-from shared.producer.outcomes import OutcomesUnavailable
+from shared.producer.database import DatabaseUnavailable
 from shared.producer.publish import BrokerUnavailable, Publisher, QueueFull, Signer
 from shared.store.tables import outcome
 from shared.wire.envelope import (
@@ -199,6 +199,7 @@ def test_what_got_lost_is_sent_again(
         token=None,
         account="acme",
         database_url=database_url,
+        keep=False,
         validate=False,
         resend_after_s=0.05,
     ) as producer:
@@ -219,6 +220,6 @@ def test_an_unknown_account_and_a_dead_database_are_told_apart(redis_url: str, d
     """Neither message holds a password."""
     for url, said in ((database_url, "has no account 'nobody'"), ("postgresql://u:hunter2@127.0.0.1:1/x", "no answer")):
         with CommitProducer(broker_url=redis_url, token=None, account="nobody", database_url=url) as producer:
-            with pytest.raises(OutcomesUnavailable, match=said) as refused:
+            with pytest.raises(DatabaseUnavailable, match=said) as refused:
                 producer.outcome(new_id())
             assert "hunter2" not in str(refused.value)

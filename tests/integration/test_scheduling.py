@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
@@ -32,8 +33,22 @@ from worker.scheduling.look import look
 from worker.scheduling.loop import run
 
 
-class Enough(BaseException):
-    """Ends a loop that has no end."""
+class Pauses(Event):
+    """Notes the pauses that a loop makes instead of making them, does what is to happen in one, and ends the last."""
+
+    def __init__(self, last: int, happens: Mapping[int, Callable[[], None]] | None = None) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._last, self._happens = last, happens or {}
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """One pause."""
+        assert timeout is not None
+        self.seconds.append(timeout)
+        self._happens.get(len(self.seconds), lambda: None)()
+        if len(self.seconds) == self._last:
+            self.set()
+        return self.is_set()
 
 
 @pytest.fixture
@@ -103,21 +118,18 @@ def test_the_loop_outlives_a_database_that_is_not_there(
     settings = read_settings(database_url=url, broker_url=redis_url, secret_key=SECRET_KEY)
     app = Celery("tests", set_as_current=False)
     app.conf.update(celery_config(settings))
-    pauses: list[float] = []
+    pauses = Pauses(6, {4: lambda: create(services, "comes_late", template)})
     ready: list[int] = []
-
-    def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 4:
-            create(services, "comes_late", template)
-        if len(pauses) == 6:
-            raise Enough
-
-    with capture_logs() as logged, pytest.raises(Enough):
-        run(lambda: look(engine, app), interval_s=1, on_first_look=lambda: ready.append(len(pauses)), pause=pause)
+    with capture_logs() as logged:
+        run(
+            lambda: look(engine, app),
+            interval_s=1,
+            on_first_look=lambda: ready.append(len(pauses.seconds)),
+            stopping=pauses,
+        )
     engine.dispose()
     drop(services, "comes_late")
-    assert pauses == [2, 4, 5, 5, 1, 1]
+    assert pauses.seconds == [2, 4, 5, 5, 1, 1]
     assert ready == [4]
     assert [entry["action"] for entry in logged if entry["log_level"] != "debug"] == [
         "scheduler_away",
@@ -133,17 +145,10 @@ def test_the_loop_outlives_a_broker_that_is_not_there(book: Book) -> None:
     )
     app = Celery("tests", set_as_current=False)
     app.conf.update(celery_config(settings))
-    pauses: list[float] = []
-
-    def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 3:
-            raise Enough
-
+    pauses = Pauses(3)
     started = time.monotonic()
-    with pytest.raises(Enough):
-        run(lambda: look(book.engine, app), interval_s=1, on_first_look=lambda: None, pause=pause)
-    assert pauses == [2, 4, 5]
+    run(lambda: look(book.engine, app), interval_s=1, on_first_look=lambda: None, stopping=pauses)
+    assert pauses.seconds == [2, 4, 5]
     assert time.monotonic() - started < 20
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
+from shared.settings import Settings
 from shared.store.accepted import digest_of
 
 
@@ -39,7 +40,6 @@ class Delivery:
     Attributes:
         size: how many requests the envelope holds.
         deliveries: how often it was delivered, this time included.
-        open_references: whether what the catalog lacks is registered instead of refused.
     """
 
     account_id: int
@@ -47,4 +47,4 @@ class Delivery:
     message: Message
     size: int
     deliveries: int
-    open_references: bool = False
+    settings: Settings

@@ -30,7 +30,9 @@ def persist(connection: Connection, delivery: Delivery, judged: Judged, cache: U
     decisions: list[Decision] = []
     while judged.candidates or judged.refusals:
         judged, later = _first_of_each(judged)
-        judged = judge_catalog(connection, delivery.account_id, judged, open_references=delivery.open_references)
+        judged = judge_catalog(
+            connection, delivery.account_id, judged, open_references=delivery.settings.open_references
+        )
         decisions += _persist_round(connection, delivery, judged, cache)
         judged = later
     return decisions

@@ -101,7 +101,7 @@ def _delivery(
         message=message,
         size=len(envelope.requests),
         deliveries=message.attempt + again,
-        open_references=settings.open_references,
+        settings=settings,
     )
 
 

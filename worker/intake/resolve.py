@@ -34,14 +34,14 @@ def count_chosen(connection: Connection, account_id: int, choice: Choice) -> int
     return len(_chosen(connection, account_id, choice))
 
 
-def replay(connection: Connection, account_id: int, choice: Choice, *, actor: str) -> int:
+def replay(connection: Connection, account_id: int, choice: Choice, *, lease_s: int, actor: str) -> int:
     """Puts parked requests back on their way, as they were received; a second replay finds nothing.
 
     Returns:
         How many parked rows were replayed.
     """
     rows = _chosen(connection, account_id, choice)
-    accept(connection, account_id, _envelopes(rows), due_in_s=0)
+    accept(connection, account_id, _envelopes(rows), lease_s=lease_s, due_now=True)
     mark(connection, account_id, [row.id for row in rows], state=_REPLAYED, outcome_reason=_REPLAYED)
     _audit(connection, account_id, choice, actor=actor, action="replay_parked", rows=len(rows))
     return len(rows)

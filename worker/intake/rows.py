@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from shared.ids import new_id
 from shared.wire.normal import charges
 from worker.intake.judge import Candidate
 
@@ -64,6 +65,7 @@ def obligation_rows(candidate: Candidate) -> Iterable[Row]:
     for position, charge in enumerate(charges(normal)):
         yield {
             **shared,
+            "id": str(new_id()),
             "position": position,
             "scheduled_at": charge["timestamp"],
             "unit_price": charge["unit_price"],

@@ -39,7 +39,8 @@ def take_apart(connection: Connection, delivery: Delivery, requests: list[Queued
             Kept(delivery.message.meta, write_requests(half), QUEUE_BULK, len(half), attempt=DELIVERIES_WHOLE_MAX)
             for half in halves
         ],
-        due_in_s=0,
+        lease_s=delivery.settings.lease_s,
+        due_now=True,
     )
     log.warning("envelope halved", action="envelope_halved", requests=len(requests), deliveries=delivery.deliveries)
     return []

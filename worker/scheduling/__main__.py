@@ -13,14 +13,19 @@ from worker.scheduling.sweep import sweep
 
 def main() -> None:
     """Runs until it is told to stop."""
-    stop_on_signals()
+    stopping = stop_on_signals()
     config = settings()
     publisher = _publisher(config)
 
     def look_and_sweep() -> int:
         return look(engine(), app) + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
 
-    run(look_and_sweep, interval_s=config.scheduler_interval_s, on_first_look=announce_ready)
+    run(
+        look_and_sweep,
+        interval_s=config.scheduler_interval_s,
+        on_first_look=announce_ready,
+        stopping=stopping,
+    )
 
 
 def _publisher(config: Settings) -> Publisher:

@@ -1,8 +1,8 @@
 """The scheduler process: looks again and again, and outlives whatever it depends on."""
 
 import signal
-import time
 from collections.abc import Callable
+from threading import Event
 from types import FrameType
 from typing import NoReturn
 
@@ -18,9 +18,9 @@ def run(
     *,
     interval_s: float,
     on_first_look: Callable[[], None],
-    pause: Callable[[float], None] = time.sleep,
-) -> NoReturn:
-    """Looks every `interval_s` seconds, for ever.
+    stopping: Event,
+) -> None:
+    """Looks every `interval_s` seconds until it is told to stop.
 
     A look that fails is repeated after a growing pause; the first failure in a row and the recovery are logged.
 
@@ -28,17 +28,17 @@ def run(
         look: sends tasks for what is due and says how many.
         interval_s: from the end of one look to the start of the next.
         on_first_look: called once, after the first look that succeeded.
-        pause: waits that many seconds.
+        stopping: set when it is to stop.
     """
     failures = 0
     announced = False
-    while True:
+    while not stopping.is_set():
         try:
             sent = look()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed
             failures += 1
             _tell_failure(failures, error)
-            pause(min(interval_s * 2**failures, SECONDS_BETWEEN_FAILURES_MAX))
+            stopping.wait(min(interval_s * 2**failures, SECONDS_BETWEEN_FAILURES_MAX))
             continue
         if failures:
             log.info("scheduler is back", action="scheduler_back", failed_looks=failures)
@@ -48,17 +48,24 @@ def run(
             announced = True
         if sent:
             log.debug("tasks sent", action="tasks_sent", tasks=sent)
-        pause(interval_s)
+        stopping.wait(interval_s)
 
 
-def stop_on_signals() -> None:
-    """Makes SIGTERM and SIGINT end the process at once: it holds nothing that could be left half done."""
+def stop_on_signals() -> Event:
+    """Makes SIGTERM and SIGINT end the process at once: it holds nothing that could be left half done.
+
+    Returns:
+        What they set beside raising SystemExit, which is lost where Python ignores errors (in a finaliser).
+    """
+    stopping = Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        stopping.set()
+        raise SystemExit(0)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
-
-
-def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
+        signal.signal(number, stop)
+    return stopping
 
 
 def _tell_failure(failures: int, error: Exception) -> None:

@@ -7,9 +7,9 @@ import pytest
 from shared.ids import new_id
 from shared.producer.bodies import InvalidRequest
 from shared.producer.client import CommitProducer
-from shared.producer.kept import KeptRequests
-from shared.producer.outcomes import OutcomesUnavailable
+from shared.producer.database import DatabaseUnavailable
 from shared.producer.publish import BrokerUnavailable, Publisher, Signer, broker_address
+from shared.producer.undecided import UndecidedRequests
 from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
 from shared.wire.signature import BadToken, new_token, parse_signature, signing_key, split_token, verify
 
@@ -69,9 +69,9 @@ def test_an_invalid_request_is_refused_before_anything_is_sent() -> None:
 def test_outcomes_need_a_database() -> None:
     """A producer with a broker alone says so at once."""
     with CommitProducer(broker_url=NOBODY, token=None, account="acme") as producer:
-        with pytest.raises(OutcomesUnavailable, match="database_url"):
+        with pytest.raises(DatabaseUnavailable, match="database_url"):
             producer.outcome(new_id())
-        with pytest.raises(OutcomesUnavailable, match="database_url"):
+        with pytest.raises(DatabaseUnavailable, match="database_url"):
             producer.wait([new_id()], timeout_s=60)
 
 
@@ -83,7 +83,7 @@ def test_a_wrong_token_is_refused_at_once() -> None:
 
 def test_kept_requests_are_bounded() -> None:
     """The oldest make room; what is decided is forgotten; what comes again counts once."""
-    kept = KeptRequests(bytes_max=25)
+    kept = UndecidedRequests(bytes_max=25)
     ids = [new_id() for _ in range(3)]
     requests = [QueuedRequest(str(request_id), "commit", None, "x" * 10) for request_id in ids]
     kept.add(requests[:2])

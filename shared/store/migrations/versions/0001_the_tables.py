@@ -337,9 +337,8 @@ def upgrade() -> None:
         sa.Column(
             "id",
             sa.UUID(),
-            server_default=sa.text("gen_random_uuid()"),
             nullable=False,
-            comment="stays the invoice's id",
+            comment="stays the invoice's id; time-ordered, so that index pages fill in order",
         ),
         sa.Column("commit_id", sa.UUID(), nullable=False, comment="what falls due"),
         sa.Column("position", sa.SmallInteger(), nullable=False, comment="occurrence in the invoice schedule, from 0"),

@@ -1,4 +1,4 @@
-"""Requests that were sent and have no outcome yet, kept to be sent again; bounded in bytes."""
+"""Requests that were sent, best effort, and have no outcome yet: remembered to be sent again, bounded in bytes."""
 
 from collections.abc import Iterable
 from threading import Lock
@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.wire.envelope import QueuedRequest
 
 
-class KeptRequests:
+class UndecidedRequests:
     """The newest requests whose texts fit into `bytes_max`; safe to share between threads."""
 
     def __init__(self, *, bytes_max: int) -> None:

@@ -1,0 +1,152 @@
+"""`python -m tests.benchmarks`: measures everything, prints the report, and writes RESULTS.md after a full run."""
+
+import argparse
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+import redis
+from sqlalchemy import text
+
+from shared.clock import utc_now
+from tests.benchmarks.environment import Environment, data_folder, running_stack
+from tests.benchmarks.footprint import ingest_big_file, time_up
+from tests.benchmarks.invoices import InvoiceRun
+from tests.benchmarks.latency import measure_latency
+from tests.benchmarks.report import InvoiceRound, Measured, Round, render, targets
+from tests.benchmarks.requests_run import Slice, run_ceiling, run_naive, run_trueup
+from tests.benchmarks.workload import Workload
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+SEED = 20_261_122
+WARM_UP_ROWS, WARM_UP_NAIVE = 2_000, 50
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000, help="requests through Trueup, in all rounds")
+    parser.add_argument("--naive", type=int, default=2_000, help="requests through the naive worker, in all rounds")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds of one slice of each way")
+    parser.add_argument("--latency-seconds", type=float, default=30.0)
+    parser.add_argument("--invoices", type=int, default=10_000, help="true-ups that fall due in each of the rounds")
+    parser.add_argument("--naive-invoices", type=int, default=2_000, help="invoices the naive way, in all rounds")
+    parser.add_argument("--invoice-rounds", type=int, default=3)
+    parser.add_argument("--future", type=int, default=1_000_000, help="obligations that do not fall due")
+    parser.add_argument("--big-rows", type=int, default=1_000_000, help="rows of the file whose memory is watched")
+    parser.add_argument("--output", type=Path, help="where to write the report; a full run: RESULTS.md")
+    chosen = parser.parse_args()
+    if chosen.output is None and len(sys.argv) == 1:
+        chosen.output = RESULTS
+    return chosen
+
+
+def main() -> int:
+    """Measures; 1 when a target was missed."""
+    chosen, began_s = _options(), time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    with data_folder() as folder:
+        with running_stack(folder) as environment:
+            workload = Workload(SEED)
+            postgres, valkey = _versions(environment)
+            rounds = _rounds(environment, workload, chosen)
+            _say("latency")
+            latency = measure_latency(
+                environment,
+                environment.tenant("latency", workload.catalog()),
+                workload,
+                load_per_s=median(each.trueup.requests_per_s for each in rounds) / 2,
+                seconds=chosen.latency_seconds,
+            )
+            invoice_rounds = _invoice_rounds(environment, workload, chosen)
+            _say(f"a file of {chosen.big_rows:,} rows")
+            environment.load_default(workload.catalog())
+            big = ingest_big_file(environment, workload, rows=chosen.big_rows)
+        _say("trueup up")
+        up_s = time_up(folder)
+    run = Measured(
+        at=utc_now(),
+        command=shlex.join(["python", "-m", "tests.benchmarks", *sys.argv[1:]]),
+        took_s=time.monotonic() - began_s,
+        postgres=postgres,
+        valkey=valkey,
+        rounds=rounds,
+        latency=latency,
+        invoice_rounds=invoice_rounds,
+        future=chosen.future,
+        big=big,
+        up_s=up_s,
+    )
+    page = render(run)
+    sys.stdout.write(page)
+    if chosen.output:
+        chosen.output.write_text(page, encoding="utf-8")
+    return 0 if all(each.reached for each in targets(run)) else 1
+
+
+def _rounds(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> list[Round]:
+    """Slices of the three ways in turn; who goes first changes from round to round."""
+    catalog = workload.catalog()
+    naive, trueup, ceiling = (environment.tenant(name, catalog) for name in ("naive", "trueup", "ceiling"))
+    rows, of_naive = chosen.rows // chosen.rounds, chosen.naive // chosen.rounds
+    warm_up = list(workload.requests(WARM_UP_ROWS))
+    run_naive(environment, naive, warm_up[:WARM_UP_NAIVE])
+    run_trueup(environment, trueup, warm_up)
+    run_ceiling(environment, ceiling, warm_up)
+    rounds = []
+    for number in range(chosen.rounds):
+        requests = list(workload.requests(rows))
+        ways: dict[str, Callable[[], Slice]] = {
+            "naive": lambda: run_naive(environment, naive, requests[:of_naive]),  # noqa: B023 (called at once)
+            "trueup": lambda: run_trueup(environment, trueup, requests),  # noqa: B023
+            "ceiling": lambda: run_ceiling(environment, ceiling, requests),  # noqa: B023
+        }
+        turns = _rotated(list(ways), number)
+        slices = {name: ways[name]() for name in turns}
+        _say(
+            f"round {number + 1}: " + ", ".join(f"{name} {each.requests_per_s:,.0f}/s" for name, each in slices.items())
+        )
+        rounds.append(Round(**slices))
+    return rounds
+
+
+def _rotated(names: Sequence[str], by: int) -> list[str]:
+    turn = by % len(names)
+    return [*names[turn:], *names[:turn]]
+
+
+def _invoice_rounds(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> list[InvoiceRound]:
+    catalog, rounds = workload.catalog(), chosen.invoice_rounds
+    of_naive = chosen.naive_invoices // rounds
+    run = InvoiceRun(
+        environment,
+        trueup=environment.tenant("invoices", catalog, sandbox=True),
+        naive=environment.tenant("naive invoices", catalog, sandbox=True),
+    )
+    _say(f"seeding {chosen.future:,} obligations")
+    run.seed(rounds=rounds, invoices=chosen.invoices, naive_invoices=of_naive, future=chosen.future)
+    measured = []
+    for number in range(rounds):
+        measured.append(InvoiceRound(naive=run.run_naive(of_naive), trueup=run.run_trueup(number)))
+        rates = measured[-1]
+        _say(f"invoices: naive {rates.naive.invoices_per_s:,.0f}/s, trueup {rates.trueup.invoices_per_s:,.0f}/s")
+    return measured
+
+
+def _versions(environment: Environment) -> tuple[str, str]:
+    with environment.engine.connect() as connection:
+        postgres = str(connection.execute(text("SHOW server_version")).scalar_one())
+    with redis.Redis.from_url(environment.state.redis) as client:
+        valkey = client.info("server")
+    return postgres, str(valkey.get("valkey_version", valkey["redis_version"]))
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"{utc_now():%H:%M:%S} {what}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

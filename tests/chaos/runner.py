@@ -1,0 +1,176 @@
+"""One round: a backlog, faults while it is being worked, recovery, and a look at everything."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import redis
+from sqlalchemy.exc import DBAPIError
+
+from shared.producer.publish import Publisher, Signer
+from shared.wire.envelope import QUEUE_BULK
+from shared.wire.packing import pack
+from tests.chaos import invariants
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.load import Book, Load
+from tests.chaos.producing import done_mark
+from tests.chaos.waiting import POLL_S, wait_for
+from tests.chaos.world import BYSTANDER, World
+from worker.local.server import wait_until
+
+BACKLOG_ENVELOPES_MIN = 200
+BACKLOG_SECONDS_MAX = 60.0
+PROGRESS_SECONDS_MAX = 2.0  # until the next fault, if the backlog does not shrink by itself
+RECOVERY_SECONDS_MAX = 60.0  # the stated bound; what it takes is printed
+RANDOM_FAULTS = 2  # of a round, beside the two that its seed stands for, so that consecutive seeds meet every fault
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened in a round.
+
+    Attributes:
+        backlog: envelopes that waited when the faults began.
+        faults: what was done, and to whom.
+        counts: outcomes and invoices so far.
+        recovered_s: from the end of the faults until everything was worked off; None: not within the bound.
+    """
+
+    seed: int
+    backlog: int = 0
+    faults: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    recovered_s: float | None = None
+    violations: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        took = "not recovered" if self.recovered_s is None else f"recovered in {self.recovered_s:.1f} s"
+        told = ", ".join(f"{count:,} {what}" for what, count in sorted(self.counts.items()))
+        lines = [f"seed {self.seed}: {self.backlog} envelopes; {took}; {told}"]
+        lines += [f"    {fault}" for fault in self.faults]
+        lines += [f"    VIOLATION {violation}" for violation in self.violations]
+        return "\n".join(lines)
+
+
+def faults_of(seed: int) -> list[Fault]:
+    """The faults that a seed stands for."""
+    rng = Random(seed)
+    chosen = [
+        FAULTS[seed * 2 % len(FAULTS)],
+        FAULTS[(seed * 2 + 1) % len(FAULTS)],
+        *rng.choices(FAULTS, k=RANDOM_FAULTS),
+    ]
+    rng.shuffle(chosen)
+    return chosen
+
+
+def run_round(
+    world: World,
+    book: Book,
+    seed: int,
+    *,
+    faults: Sequence[Fault] | None = None,
+    load: Load | None = None,
+    recovery_s_max: float = RECOVERY_SECONDS_MAX,
+) -> Report:
+    """Runs one round and reports it."""
+    rng, report = Random(seed), Report(seed)
+    load = load or Load()
+    world.wait_until_up()
+    with world.standing_still(world.names("single", "bulk", "invoices", "scheduler")):
+        _plan(world, book, rng, kept=load.kept_first, files=load.files_first)
+        wait_for(
+            lambda: world.backlog() >= BACKLOG_ENVELOPES_MIN,
+            what=f"a backlog of {BACKLOG_ENVELOPES_MIN} envelopes",
+            seconds_max=BACKLOG_SECONDS_MAX,
+        )
+        report.backlog = world.backlog()
+    _plan(world, book, rng, kept=load.kept_more, files=load.files_more)
+    _harm(world, rng, report, faults_of(seed) if faults is None else faults)
+    _recover(world, book, report, seconds_max=recovery_s_max)
+    _look(world, book, report)
+    return report
+
+
+def replay(world: World, book: Book) -> list[str]:
+    """Delivers everything again, in another order and in other envelopes; returns what that changed."""
+    with world.engine.connect() as connection:
+        before = invariants.snapshot(connection)
+    for name, account in book.accounts.items():
+        requests = [planned.queued() for planned in reversed(account.planned.values())]
+        signer = Signer.of_token(world.accounts[name].token)
+        with Publisher(world.broker_url, account=name, signer=signer) as publisher:
+            for packed in pack(requests):
+                publisher.send(packed, queue=QUEUE_BULK)
+    wait_for(lambda: unfinished(world, book) is None, what="a replay", seconds_max=RECOVERY_SECONDS_MAX)
+    with world.engine.connect() as connection:
+        return [f"a replay changed {each}" for each in invariants.changes(before, invariants.snapshot(connection))]
+
+
+def unfinished(world: World, book: Book) -> str | None:
+    """What is still to be done, in words; None when all is quiet."""
+    try:
+        left = _left(world, book)
+    except (redis.RedisError, DBAPIError) as error:
+        return f"services are away: {type(error).__name__}"
+    return ", ".join(f"{count} {what}" for what, count in left.items() if count) or None
+
+
+def _left(world: World, book: Book) -> dict[str, int]:
+    [(decided, kept, due)] = world.rows(
+        """
+        SELECT (SELECT count(*) FROM commit WHERE account_id <> :bystander)
+             + (SELECT count(*) FROM outcome AS o WHERE NOT EXISTS (
+                SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)),
+               (SELECT count(*) FROM intake),
+               (SELECT count(*) FROM obligation WHERE state = 'pending' AND due_at <= now())
+        """,
+        bystander=world.accounts[BYSTANDER].account_id,
+    )
+    jobs = (world.folder.path / "jobs").glob("*.jsonl")
+    return {
+        "requests undecided": max(0, len(book) - decided),
+        "envelopes kept": kept,
+        "obligations due": due,
+        "envelopes waiting": world.backlog(),
+        "tasks of invoicing waiting": world.broker.llen("invoices"),
+        "messages unacknowledged": len(world.unacknowledged()),
+        "files in work": sum(not done_mark(job).exists() for job in jobs),
+        "processes down": 0 if world.is_up() else 1,
+    }
+
+
+def _plan(world: World, book: Book, rng: Random, *, kept: int, files: int) -> None:
+    for how, rows in (("kept", kept), ("files", files)):
+        book.plan(rng, how, rows, world.folder.path / "jobs")
+
+
+def _harm(world: World, rng: Random, report: Report, faults: Sequence[Fault]) -> None:
+    """One fault after the other, each when a further part of the backlog was worked off."""
+    for number, fault in enumerate(faults, start=1):
+        threshold = report.backlog * (1 - number / (len(faults) + 2))
+        wait_until(
+            lambda below=threshold: world.backlog() <= below, seconds_max=PROGRESS_SECONDS_MAX, interval_s=POLL_S
+        )
+        waiting = world.backlog()
+        report.faults.append(f"{fault.__name__}, at {waiting} envelopes: {fault(world, rng)}")
+    world.thaw()
+
+
+def _recover(world: World, book: Book, report: Report, *, seconds_max: float) -> None:
+    began_s = time.monotonic()
+    if wait_until(lambda: unfinished(world, book) is None, seconds_max=seconds_max, interval_s=POLL_S):
+        report.recovered_s = time.monotonic() - began_s
+    else:
+        report.violations.append(f"after {seconds_max:.0f} s there are still {unfinished(world, book)}")
+
+
+def _look(world: World, book: Book, report: Report) -> None:
+    account_ids = {name: account.account_id for name, account in world.accounts.items()}
+    with world.engine.connect() as connection:
+        report.violations += invariants.violations(connection, book, account_ids)
+        report.counts = invariants.counts(connection, book, account_ids)
+        bystander = invariants.snapshot(connection, account_ids[BYSTANDER])
+    report.violations += [f"bystander: {each}" for each in invariants.changes(world.bystander, bystander)]
