@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from sqlalchemy import Engine, func, select
 
 from shared.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_of
 from shared.producer.content import Source
+from shared.producer.outage import Outage, Say, silent
 from shared.producer.publish import Publisher
 from shared.producer.row import Row
+from shared.producer.row_set import RowSet
 from shared.producer.rows import Scan, rows
 from shared.store.batches import Batch, open_batch
 from shared.store.outcomes import count_outcomes, created_ids, read_outcomes, refused_ids
@@ -65,30 +68,6 @@ class RowOutcome:
         return not (self.outcome.outcome == "duplicate" and existing.get("same_content"))
 
 
-class RowSet:
-    """A set of row numbers, one bit each: a million rows take 125 kB."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-        self._count = 0
-
-    def add(self, row: int) -> None:
-        """Puts a row in; harmless when it is there."""
-        byte, bit = divmod(row, 8)
-        if byte >= len(self._bits):
-            self._bits.extend(bytes(byte + 1 - len(self._bits)))
-        if not self._bits[byte] >> bit & 1:
-            self._bits[byte] |= 1 << bit
-            self._count += 1
-
-    def __contains__(self, row: int) -> bool:
-        byte, bit = divmod(row, 8)
-        return byte < len(self._bits) and bool(self._bits[byte] >> bit & 1)
-
-    def __len__(self) -> int:
-        return self._count
-
-
 def name_batch(source: Source, scan: Scan, *, account: str, kind: Kind, name: str | None, new: bool) -> Batch:
     """Which batch this content is: by default the one that the account makes of it, whatever the file is called.
 
@@ -109,15 +88,30 @@ class Ingest:
     """One run over one file.
 
     Args:
+        source: the file.
+        batch: what it was named.
+        account_id: whose commits they become.
+        engine: the database, where outcomes are read.
+        publisher: the broker; one that gives up soon, as a run outlasts an outage by itself.
         progress: is told, now and then, how far it is.
+        say: is told of outages.
     """
 
     def __init__(
-        self, *, source: Source, batch: Batch, account_id: int, engine: Engine, publisher: Publisher, progress: Progress
+        self,
+        *,
+        source: Source,
+        batch: Batch,
+        account_id: int,
+        engine: Engine,
+        publisher: Publisher,
+        progress: Progress,
+        say: Say = silent,
     ) -> None:
         self._source, self._batch = source, batch
         self._account_id, self._engine, self._publisher = account_id, engine, publisher
         self._progress = progress
+        self._outlast = Outage(say)
         self._began_s = time.monotonic()
         self._since: datetime
         self._created_before = 0
@@ -131,7 +125,8 @@ class Ingest:
 
         Raises:
             BatchDiffers: the batch's name is another file's.
-            BrokerUnavailable: nothing more can be sent; what was sent goes on.
+            BrokerUnavailable: the broker was away from the start, or for ten minutes; what was sent goes on.
+            DBAPIError: likewise the database.
         """
         done = self._begin()
         self._created_before = len(done)
@@ -154,10 +149,13 @@ class Ingest:
         """Every row with its outcome, in the file's order, with flat memory."""
         for chunk in _chunks(rows(self._source, kind=self._batch.kind), _OUTCOMES_AT_ONCE):
             ids = [row_id(self._batch.id, row.number) for row in chunk]
-            with self._engine.connect() as connection:
-                outcomes = read_outcomes(connection, self._account_id, ids)
+            outcomes = self._outlast.run(partial(self._read, ids))
             for row, request_id in zip(chunk, ids, strict=True):
                 yield RowOutcome(row, request_id, outcomes.get(request_id))
+
+    def _read(self, ids: list[UUID]) -> dict[UUID, Outcome]:
+        with self._engine.connect() as connection:
+            return read_outcomes(connection, self._account_id, ids)
 
     def _begin(self) -> RowSet:
         """Counts the batch in; returns the rows that are commits already."""
@@ -168,7 +166,8 @@ class Ingest:
 
     def _send(self, done: RowSet) -> None:
         for packed in pack(self._requests(done)):
-            self._publisher.send(packed, queue=QUEUE_BULK, batch_id=self._batch.id)
+            send = partial(self._publisher.send, packed, queue=QUEUE_BULK, batch_id=self._batch.id)
+            self._outlast.run(send) if self.sent else send()
             self.sent += len(packed.requests)
             self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=_POLL_S_MAX))
 
@@ -185,16 +184,19 @@ class Ingest:
             self._progress(self._batch.rows, decided)
             if decided != before:
                 before, moved_s = decided, time.monotonic()
-            elif time.monotonic() - moved_s > patience_s and self._publisher.backlog(QUEUE_BULK) == 0:
-                self._send(self._rows_decided())
+            elif time.monotonic() - moved_s > patience_s and self._backlog() == 0:
+                self._send(self._outlast.run(self._rows_decided))
                 patience_s, moved_s = min(2 * patience_s, _PATIENCE_S_MAX), time.monotonic()
             time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 10 * self._counting_s)))
         self._progress(self._batch.rows, decided)
 
+    def _backlog(self) -> int:
+        return self._outlast.run(partial(self._publisher.backlog, QUEUE_BULK))
+
     def _count_decided(self, *, at_most_every_s: float = 0.0) -> int:
         began_s = time.monotonic()
         if began_s - self._counted_s >= at_most_every_s:
-            self._decided = sum(self._counts(since=self._since).values())
+            self._decided = sum(self._outlast.run(partial(self._counts, since=self._since)).values())
             self._counted_s = time.monotonic()
             self._counting_s = self._counted_s - began_s
         return self._decided

@@ -47,7 +47,7 @@ def kill_all_workers(world: World, _: Random) -> str:
 def stop_worker(world: World, rng: Random) -> str:
     """SIGTERM for a worker in mid-batch."""
     name = rng.choice(world.lineup.commit_workers)
-    world.signal(name, signal.SIGTERM)
+    world.send(name, signal.SIGTERM)
     return name
 
 

@@ -73,10 +73,10 @@ class Account:
 class Load:
     """How many rows each account's files have in one round."""
 
-    kept_first: int = 400
-    files_first: int = 500
-    kept_more: int = 80
-    files_more: int = 80
+    kept_first: int = 250
+    files_first: int = 450
+    kept_more: int = 40
+    files_more: int = 60
 
 
 class Book:

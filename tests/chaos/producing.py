@@ -32,7 +32,7 @@ from shared.store.engine import engine, transaction
 from shared.wire import packing
 from worker.local.folder import DataFolder
 
-ENVELOPE_REQUESTS = 8  # small envelopes, so that there are many
+ENVELOPE_REQUESTS = 6  # small envelopes, so that there are many
 SUBMITTERS = 8
 POLL_S = 0.05
 RETRY_S = 2.0

@@ -38,7 +38,6 @@ class Proxy:
         self._upstream_port = upstream_port
         self._cuts: list[Cut] = []
         self._lock = Lock()
-        self._relays: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
@@ -65,11 +64,16 @@ class Proxy:
 
     def close(self) -> None:
         """Cuts everything and ends."""
+
+        async def end() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for other in others:
+                other.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        for relay in asyncio.all_tasks(self._loop):
-            relay.cancel()
-        self._loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self._loop), return_exceptions=True))
         self._loop.close()
 
     def take(self, door: str) -> Cut | None:

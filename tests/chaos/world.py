@@ -58,15 +58,14 @@ class Lineup:
 
     workers: tuple[tuple[str, str], ...] = (
         ("single", "commits"),
-        ("bulk-1", "commits,commits.bulk"),
-        ("bulk-2", "commits,commits.bulk"),
+        ("bulk", "commits,commits.bulk"),
         ("invoices", "invoices"),
     )
     producers: tuple[str, ...] = ("kept", "files")
     schedulers: int = 2
     app: str = "worker.app"
     scheduler: str = "worker.scheduling"
-    lease_s: int = 2
+    lease_s: int = 4
 
     @property
     def commit_workers(self) -> list[str]:
@@ -127,6 +126,7 @@ class World:
         assert database.port is not None
         self.proxy = Proxy(database.port)
         self._runner = self._make_runner(urls)
+        self._processes = dict(zip(self.lineup.commands(self.folder), self._runner.processes, strict=True))
         self._tending = Thread(target=self._tend, name="supervisor", daemon=True)
         self._tending.start()
         self.wait_until_up()
@@ -158,27 +158,27 @@ class World:
 
     def names(self, *beginnings: str) -> list[str]:
         """The names of the processes that begin like this."""
-        return [each.name for each in self._runner.processes if each.name.startswith(beginnings)]
+        return [name for name in self._processes if name.startswith(beginnings)]
 
-    def signal(self, name: str, number: signal.Signals) -> None:
+    def send(self, name: str, number: signal.Signals) -> None:
         """Sends a signal to the process of this name, if it runs at this moment."""
         if child := self._child(name):
             child.send_signal(number)
 
     def kill(self, name: str) -> None:
         """Kills it with SIGKILL."""
-        self.signal(name, signal.SIGKILL)
+        self.send(name, signal.SIGKILL)
 
     @contextmanager
     def standing_still(self, names: Sequence[str]) -> Iterator[None]:
         """None of these processes does anything meanwhile."""
         for name in names:
-            self.signal(name, signal.SIGSTOP)
+            self.send(name, signal.SIGSTOP)
         try:
             yield
         finally:
             for name in names:
-                self.signal(name, signal.SIGCONT)
+                self.send(name, signal.SIGCONT)
 
     def freeze(self, name: str) -> int:
         """Stops a worker with SIGSTOP until `thaw`; returns how many messages were not acknowledged then."""
@@ -234,8 +234,7 @@ class World:
             connection.execute(text(statement))
 
     def _child(self, name: str) -> subprocess.Popen[bytes] | None:
-        [process] = [each for each in self._runner.processes if each.name == name]
-        return process.child
+        return self._processes[name].child
 
     def _server(self, service: str) -> Server:
         server = self._services._embedded[service].server
@@ -259,7 +258,8 @@ class World:
             "TRUEUP_SECRET_KEY": SECRET_KEY,
             "TRUEUP_VISIBILITY_TIMEOUT_S": str(VISIBILITY_TIMEOUT_S),
             "TRUEUP_LEASE_S": str(self.lineup.lease_s),
-            "TRUEUP_SCHEDULER_INTERVAL_S": "0.2",
+            "TRUEUP_SCHEDULER_INTERVAL_S": "0.5",
+            "TRUEUP_LOG_LEVEL": "WARNING",
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",

@@ -26,6 +26,7 @@ from worker.cli.output import emit_json, emit_table, say, to_json
 from worker.cli.validate import judge_files
 
 _REASONS_SHOWN = 10
+_BROKER_RETRY_S = 3.0
 
 app = typer.Typer()
 
@@ -112,6 +113,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
                 engine=current.engine,
                 publisher=publisher,
                 progress=progress,
+                say=say,
             )
             try:
                 summary = run.run()
@@ -139,6 +141,7 @@ def _publisher(current: Session, caller: Caller) -> Iterator[Publisher]:
         account=caller.account,
         signer=Signer.of_token(current.token),
         queue_limit=settings.queue_limit,
+        retry_s=_BROKER_RETRY_S,
     )
     with publisher:
         yield publisher

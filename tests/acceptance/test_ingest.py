@@ -1,0 +1,175 @@
+"""`trueup ingest` as a user meets it: twice, interrupted, in two terminals, and while what it needs goes away."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from shared.producer.client import CommitProducer
+from shared.wire.envelope import QUEUE_BULK
+from tests.acceptance.command import PROGRAM, Command
+from tests.acceptance.processes import ROOT, wait_for
+from tests.bodies import CONTRACT, CUSTOMER, PRODUCT
+
+SAMPLE = ROOT / "deploy" / "sample"
+
+
+def body(number: int, *, name: str, **more: Any) -> dict[str, Any]:
+    """A valid request with a key of its own."""
+    item = {"amount": number + 1, "starting_at": "2025-01-01T00:00:00Z", "ending_before": "2026-01-01T00:00:00Z"}
+    return {
+        "customer_id": CUSTOMER,
+        "type": "PREPAID",
+        "priority": 1,
+        "product_id": PRODUCT,
+        "access_schedule": {"schedule_items": [item]},
+        "uniqueness_key": f"{name} {number}",
+        **more,
+    }
+
+
+def batch_file(folder: Path, *, name: str, rows: int) -> Path:
+    """A file of valid requests."""
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(body(number, name=name)) + "\n" for number in range(rows)))
+    return path
+
+
+@pytest.fixture
+def urls(stack: Command) -> dict[str, str]:
+    """Where the stack's services answer."""
+    found: dict[str, str] = json.loads((stack.cwd / "ready.json").read_text())
+    return found
+
+
+@contextmanager
+def ingesting(stack: Command, file: Path) -> Iterator[subprocess.Popen[str]]:
+    """`trueup ingest --json FILE` in the background."""
+    process = subprocess.Popen(
+        [PROGRAM, "ingest", "--json", str(file)],
+        env=stack.surroundings(),
+        cwd=stack.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def commits_of(urls: dict[str, str], name: str) -> int:
+    """How many commits have keys of this file."""
+    with psycopg.connect(urls["database"]) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM commit WHERE uniqueness_key LIKE %s", (f"{name} %",)
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_the_sample_twice(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:
+    """The second time nothing is new and every row has the same id and outcome, with an emptied Valkey too."""
+    stack.ok("accounts", "create", "sample")
+    stack.ok("catalog", "load", SAMPLE / "catalog.json", "--account", "sample")
+    results = [tmp_path / "first.jsonl", tmp_path / "second.jsonl", tmp_path / "third.jsonl"]
+    summaries = []
+    for path in results:
+        done = stack("ingest", "--json", SAMPLE / "requests.jsonl", "--results", path, "--account", "sample")
+        assert done.code == 3
+        summaries.append(done.json())
+        with redis.Redis.from_url(urls["redis"]) as client:
+            client.flushall()
+    assert [summary["new"] for summary in summaries] == [summaries[0]["created"], 0, 0]
+    assert summaries[0]["rows"] == sum(summaries[0][each] for each in ("created", "duplicate", "invalid", "not_found"))
+    assert results[0].read_text() == results[1].read_text() == results[2].read_text()
+    wait_for(lambda: stack("reconcile", "--account", "sample").code == 0, what="reconcile to be clean")
+
+
+def test_interrupted_and_resumed(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:
+    """Ctrl-C ends with 130 and says what was sent; the same command again makes the rest, and nothing twice."""
+    file = batch_file(tmp_path, name="interrupted", rows=12_000)
+    with ingesting(stack, file) as process:
+        wait_for(lambda: commits_of(urls, "interrupted"), what="the first commits")
+        process.send_signal(signal.SIGINT)
+        summary, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "the same command again sends the others" in said
+    assert json.loads(summary)["rows"] == 12_000
+    resumed = stack.ok("ingest", "--json", file).json()
+    assert (resumed["created"], commits_of(urls, "interrupted")) == (12_000, 12_000)
+
+
+def test_in_two_terminals_at_once(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:
+    """The same file twice at the same time makes each commit once; both runs report all rows created."""
+    file = batch_file(tmp_path, name="twice", rows=4_000)
+    with ingesting(stack, file) as one, ingesting(stack, file) as other:
+        summaries = [json.loads(process.communicate(timeout=120)[0]) for process in (one, other)]
+    assert [summary["created"] for summary in summaries] == [4_000, 4_000]
+    assert commits_of(urls, "twice") == 4_000
+
+
+@pytest.mark.parametrize("service", ["postgres", "valkey-server"])
+def test_a_service_dies_in_the_middle(stack: Command, urls: dict[str, str], tmp_path: Path, service: str) -> None:
+    """The run says so, waits, goes on by itself, and loses nothing; the supervisor has brought the service back."""
+    name = f"without {service}"
+    file = batch_file(tmp_path, name=name, rows=8_000)
+    state = json.loads((stack.data / "run" / "state.json").read_text())
+    children = psutil.Process(state["pid"]).children()
+    [server] = [child for child in children if child.name().startswith(service)]
+    with ingesting(stack, file) as process:
+        wait_for(lambda: commits_of(urls, name), what="the first commits")
+        server.kill()
+        summary, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert json.loads(summary)["created"] == 8_000
+    wait_for(lambda: stack("reconcile").code == 0, what="reconcile to be clean")
+
+
+def test_a_flood_delays_neither_a_single_request_nor_an_invoice(
+    stack: Command, urls: dict[str, str], tmp_path: Path
+) -> None:
+    """While a file of another account is being worked, a single request is decided and its invoice issued."""
+    stack.ok("accounts", "create", "flood")
+    stack.ok("catalog", "load", ROOT / "tests" / "data" / "cases" / "catalog.json", "--account", "flood")
+    file = batch_file(tmp_path, name="flood", rows=30_000)
+    token = (stack.data / "tokens" / "default").read_text().strip()
+    due = {"schedule_items": [{"timestamp": "2025-01-01T00:00:00Z", "amount": 7}]}
+    flood = Command(stack.data, stack.cwd, {"TRUEUP_TOKEN": (stack.data / "tokens" / "flood").read_text().strip()})
+    producer = CommitProducer(
+        broker_url=urls["broker"],
+        token=token,
+        account="default",
+        database_url=urls["database"],
+        redis_url=urls["redis"],
+    )
+    with producer, ingesting(flood, file), redis.Redis.from_url(urls["broker"]) as broker:
+        wait_for(lambda: broker.llen(QUEUE_BULK) > 10, what="a backlog")
+        began_s = time.monotonic()
+        request = producer.submit(body(0, name="single", invoice_schedule=due, invoice_contract_id=CONTRACT))
+        assert producer.wait([request], timeout_s=20)[request].outcome == "created"
+        waited_s = time.monotonic() - began_s
+        assert broker.llen(QUEUE_BULK) > 0, "the flood was over before the single request was decided"
+        assert waited_s < 5
+        wait_for(lambda: invoices_of(urls, str(request)) == 1, what="its invoice", seconds_max=10)
+        assert broker.llen(QUEUE_BULK) > 0, "the flood was over before the invoice was issued"
+
+
+def invoices_of(urls: dict[str, str], commit_id: str) -> int:
+    """How many invoices a commit has."""
+    with psycopg.connect(urls["database"]) as connection:
+        found = connection.execute("SELECT count(*) FROM invoice WHERE commit_id = %s", (commit_id,)).fetchone()
+    assert found is not None
+    return int(found[0])
