@@ -15,6 +15,8 @@ from uuid import UUID
 import redis
 import structlog
 
+from shared.wire.envelope import DONE_CHANNEL
+
 _PREFIX = b"trueup:key:"
 _TIMEOUT_S = 0.25
 _PAUSE_S = 5.0  # after a failure, Redis is left alone for this long
@@ -61,7 +63,7 @@ class UniquenessCache:
         if not self._usable():
             return
         try:
-            self._client.publish(f"trueup:done:{account}", ",".join(ids))
+            self._client.publish(DONE_CHANNEL.format(account=account), ",".join(ids))
         except redis.RedisError as error:
             self._failed(error)
 

@@ -12,6 +12,7 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message as BrokerMessage
 
 from shared.store.engine import engine, transaction
+from shared.store.errors import is_away, primary_message
 from shared.store.parking import Reason
 from shared.store.patience import patiently
 from worker.intake.message import Message
@@ -25,34 +26,31 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
 
     def on_decode_error(self, message: BrokerMessage, exc: Exception) -> None:
         """The body is not what its headers say."""
-        if _keep(message, "undecodable", exc):
-            super().on_decode_error(message, exc)
+        _keep(message, "undecodable", exc)
 
-    def on_unknown_message(self, body: Any, message: BrokerMessage) -> None:
+    def on_unknown_message(self, body: Any, message: BrokerMessage) -> None:  # noqa: ARG002 (Celery's signature)
         """The message is no task at all."""
-        if _keep(message, "rejected", ValueError("the message is no Celery task")):
-            super().on_unknown_message(body, message)
+        _keep(message, "rejected", ValueError("the message is no Celery task"))
 
-    def on_unknown_task(self, body: Any, message: BrokerMessage, exc: Exception) -> None:
+    def on_unknown_task(self, body: Any, message: BrokerMessage, exc: Exception) -> None:  # noqa: ARG002
         """No task has that name; perhaps a newer producer knows why."""
-        if _keep(message, "unknown_task", exc):
-            super().on_unknown_task(body, message, exc)
+        _keep(message, "unknown_task", exc)
 
-    def on_invalid_task(self, body: Any, message: BrokerMessage, exc: Exception) -> None:
+    def on_invalid_task(self, body: Any, message: BrokerMessage, exc: Exception) -> None:  # noqa: ARG002
         """The task's headers or its content type are refused."""
-        if _keep(message, "rejected", exc):
-            super().on_invalid_task(body, message, exc)
+        _keep(message, "rejected", exc)
 
 
-def _keep(message: BrokerMessage, reason: Reason, error: Exception) -> bool:
-    """Parks the message before it is acknowledged; while the database is away it goes back to the queue."""
+def _keep(message: BrokerMessage, reason: Reason, error: Exception) -> None:
+    """Parks the message, then acknowledges it; while the database is away it goes back to the queue."""
     try:
         patiently(lambda: park_raw(_name(message), _headers(message), _body(message), reason=reason, detail=str(error)))
-    except Exception as failure:  # noqa: BLE001 (whatever keeps it from being parked, it must not be lost)
-        log.warning("message sent back", action="message_sent_back", reason=reason, error=str(failure)[:500])
-        message.requeue()  # type: ignore[no-untyped-call]
-        return False
-    return True
+    except Exception as failure:  # noqa: BLE001 (whatever keeps it from being parked)
+        log.warning("message not parked", action="message_not_parked", reason=reason, error=primary_message(failure))
+        if is_away(failure):
+            message.requeue()  # type: ignore[no-untyped-call]
+            return
+    message.ack()  # type: ignore[no-untyped-call]
 
 
 def park_raw(task: str, headers: str, body: str, *, reason: Reason, detail: str) -> None:
@@ -62,7 +60,7 @@ def park_raw(task: str, headers: str, body: str, *, reason: Reason, detail: str)
 
 
 def _name(message: BrokerMessage) -> str:
-    return str((message.headers or {}).get("task", ""))[:255].replace("\x00", "")
+    return str((message.headers or {}).get("task", ""))
 
 
 def _headers(message: BrokerMessage) -> str:

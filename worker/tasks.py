@@ -1,6 +1,9 @@
 """The tasks: one line each, from message to use case."""
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -10,18 +13,19 @@ from celery.exceptions import Reject
 
 from shared.clock import utc_now
 from shared.dedupe import UniquenessCache
+from shared.limits import DELIVERIES_MAX
 from shared.settings import settings
 from shared.store.engine import engine
+from shared.store.patience import patiently
 from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
 from worker.app import app
 from worker.consumer import park_raw
 from worker.intake.message import Message
 from worker.intake.receive import Services, TryAgainLater, receive
 from worker.invoicing.issue import issue_all_due
+from worker.scheduling.look import TASK_ISSUE
 
-_TWO_TEXTS = "the task takes two arguments, meta and requests, both as JSON text"
-
-TASK_ISSUE = "invoices.issue"
+_TWO = "the task takes two arguments, meta and requests, both as JSON text"
 
 log = structlog.get_logger()
 
@@ -37,28 +41,43 @@ def services() -> Services:
 @app.task(name=TASK_CREATE, bind=True)
 def create_commits(self: "Task[Any, Any]", *args: Any, **kwargs: Any) -> None:
     """Turns an envelope of commit requests into commits and outcomes: two arguments, both JSON text."""
-    if len(args) != 2 or kwargs or not all(isinstance(part, str) for part in args):
-        park_raw(TASK_CREATE, "", json.dumps([args, kwargs]), reason="wrong_arity", detail=_TWO_TEXTS)
-        return
-    message = _message(self, *args)
+    with _nothing_lost():
+        if len(args) == 2 and not kwargs and all(isinstance(part, str) for part in args):
+            _receive(self, _message(self, *args))
+        else:
+            patiently(lambda: park_raw(TASK_CREATE, "", json.dumps([args, kwargs]), reason="wrong_arity", detail=_TWO))
+
+
+@contextmanager
+def _nothing_lost() -> Iterator[None]:
+    """Whatever goes wrong at the task's edge, the message goes back to the queue: Celery would drop it."""
+    try:
+        yield
+    except Reject:
+        raise
+    except Exception as error:
+        log.exception("message sent back", action="message_sent_back")
+        raise Reject(repr(error), requeue=True) from error
+
+
+def _receive(task: "Task[Any, Any]", message: Message) -> None:
     try:
         counts = receive(message, services(), now=utc_now())
     except TryAgainLater as error:
-        _send_back(self, message, error)
+        _send_back(task, message, error)
     else:
         log.info("envelope decided", action="envelope_decided", attempt=message.attempt, **counts)
 
 
 def _message(task: "Task[Any, Any]", meta: str, requests: str) -> Message:
     headers = task.request.get("headers") or {}
-    attempt = str(headers.get(ATTEMPT_HEADER, ""))
+    signature, attempt = headers.get(SIGNATURE_HEADER), str(headers.get(ATTEMPT_HEADER, ""))
     return Message(
         TASK_CREATE,
         meta,
         requests,
-        headers.get(SIGNATURE_HEADER),
-        attempt=int(attempt) if attempt.isascii() and attempt.isdecimal() and len(attempt) == 1 else 1,
-        redelivered=bool(task.request.delivery_info.get("redelivered")),
+        signature if isinstance(signature, str) else None,
+        attempt=min(int(attempt), DELIVERIES_MAX) if re.fullmatch("[1-9][0-9]{0,3}", attempt, re.ASCII) else 1,
     )
 
 
@@ -67,7 +86,7 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
     log.warning("envelope sent back", action="envelope_sent_back", attempt=message.attempt, error=str(error)[:500])
     if not error.counts:
         raise Reject(str(error), requeue=True)
-    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: message.attempt + 1}
+    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(message.attempt + 1)}
     queue = task.request.delivery_info["routing_key"]
     task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
 

@@ -19,7 +19,7 @@ from uuid import UUID
 from shared.ids import new_id
 from shared.producer.bodies import RequestBody, request_of
 from shared.producer.database import Database, DatabaseUnavailable
-from shared.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Publisher, Signer
+from shared.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Publisher, QueueFull, Signer
 from shared.producer.undecided import UndecidedRequests
 from shared.producer.wakeup import Wakeup
 from shared.store.accepted import Kept
@@ -168,7 +168,7 @@ class CommitProducer:
                 if found:
                     news_s, pause_s = now_s, _POLL_S_MIN
                 elif now_s - news_s >= patience_s:
-                    self._send(self._undecided.of(pending), queue=QUEUE_BULK)
+                    self._send_again(pending, until_s=deadline_s)
                     news_s, patience_s = now_s, patience_s * 2
                 wakeup.sleep(min(pause_s, deadline_s - now_s))
                 pause_s = min(pause_s * 2, _POLL_S_MAX)
@@ -184,6 +184,12 @@ class CommitProducer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _send_again(self, ids: Iterable[UUID], *, until_s: float) -> None:
+        """Sends what is not kept; while the queue is full there is no need to."""
+        with suppress(QueueFull):
+            room_wait_s = max(0.0, until_s - time.monotonic())
+            self._send(self._undecided.of(ids), queue=QUEUE_BULK, room_wait_s=room_wait_s)
 
     def _coalesce(self, request: QueuedRequest) -> None:
         """Whoever holds the sending lock sends for all that came meanwhile; the others find their request sent."""
@@ -207,9 +213,9 @@ class CommitProducer:
             for _, sent in taken:
                 sent.set_result(None)
 
-    def _send(self, requests: Iterable[QueuedRequest], *, queue: str) -> None:
+    def _send(self, requests: Iterable[QueuedRequest], *, queue: str, room_wait_s: float | None = None) -> None:
         for packed in pack(requests):
-            self._publisher.wait_for_room(queue)
+            self._publisher.wait_for_room(queue, wait_s=room_wait_s)
             meta = self._publisher.meta(reply=self._redis_url is not None)
             if self._keeps:
                 self._keep_and_publish(meta, packed, queue=queue)

@@ -22,7 +22,7 @@ from shared.producer.row import Row
 from shared.producer.row_set import RowSet
 from shared.producer.rows import Scan, rows
 from shared.store.batches import Batch, open_batch
-from shared.store.outcomes import count_outcomes, created_ids, read_outcomes, refused_ids
+from shared.store.outcomes import count_commits, count_outcomes, created_ids, read_outcomes, refused_ids
 from shared.wire.envelope import QUEUE_BULK, Kind, QueuedRequest
 from shared.wire.outcome import Outcome, Verdict
 from shared.wire.packing import pack
@@ -31,6 +31,11 @@ _POLL_S_MIN = 0.02
 _POLL_S_MAX = 0.5
 _PATIENCE_S = 10.0  # without any progress on an empty queue; doubled each time
 _PATIENCE_S_MAX = 120.0
+_FRUITLESS_MAX = 5
+_NOTHING_DECIDED = (
+    "the queue is empty, and rows that were sent five times over still have no outcome: see `trueup doctor`, the "
+    "workers' logs, and `trueup parked list --unattributed`"
+)
 _OUTCOMES_AT_ONCE = 1_000
 
 Progress = Callable[[int, int], None]  # rows sent (or there already), rows decided
@@ -84,6 +89,10 @@ def name_batch(source: Source, scan: Scan, *, account: str, kind: Kind, name: st
     return Batch(batch_id, name, source.name, bytes.fromhex(scan.sha256_hex), kind, scan.rows)
 
 
+class NothingDecided(Exception):
+    """The queue is empty, and still no worker decided the rest, however often it was sent."""
+
+
 class Ingest:
     """One run over one file.
 
@@ -95,6 +104,7 @@ class Ingest:
         publisher: the broker; one that gives up soon, as a run outlasts an outage by itself.
         progress: is told, now and then, how far it is.
         say: is told of outages.
+        check: called before anything is sent again; raises when it would be in vain, as with a revoked token.
     """
 
     def __init__(
@@ -107,14 +117,16 @@ class Ingest:
         publisher: Publisher,
         progress: Progress,
         say: Say = silent,
+        check: Callable[[], object] = bool,
     ) -> None:
         self._source, self._batch = source, batch
         self._account_id, self._engine, self._publisher = account_id, engine, publisher
         self._progress = progress
         self._outlast = Outage(say)
+        self._check = check
         self._began_s = time.monotonic()
         self._since: datetime
-        self._created_before = 0
+        self._commits_before = 0
         self._decided = 0
         self._counted_s = 0.0
         self._counting_s = 0.0
@@ -127,9 +139,10 @@ class Ingest:
             BatchDiffers: the batch's name is another file's.
             BrokerUnavailable: the broker was away from the start, or for ten minutes; what was sent goes on.
             DBAPIError: likewise the database.
+            NothingDecided: what was sent again and again has no outcome.
         """
         done = self._begin()
-        self._created_before = len(done)
+        self._commits_before = len(done)
         self._send(done)
         self._wait()
         return self.summary()
@@ -140,7 +153,7 @@ class Ingest:
         return Summary(
             batch_id=self._batch.id,
             rows=self._batch.rows,
-            new=counts["created"] - self._created_before,
+            new=self._count_commits() - self._commits_before,
             seconds=round(time.monotonic() - self._began_s, 3),
             **counts,
         )
@@ -179,12 +192,17 @@ class Ingest:
     def _wait(self) -> None:
         """Waits until all is decided; sends again what stays without an outcome while the queue is empty."""
         patience_s, moved_s = _PATIENCE_S, time.monotonic()
-        before = -1
+        before, fruitless = -1, 0
         while (decided := self._count_decided()) < self._batch.rows:
             self._progress(self._batch.rows, decided)
             if decided != before:
                 before, moved_s = decided, time.monotonic()
+                fruitless = 0
             elif time.monotonic() - moved_s > patience_s and self._backlog() == 0:
+                fruitless += 1
+                if fruitless > _FRUITLESS_MAX:
+                    raise NothingDecided(_NOTHING_DECIDED)
+                self._check()
                 self._send(self._outlast.run(self._rows_decided))
                 patience_s, moved_s = min(2 * patience_s, _PATIENCE_S_MAX), time.monotonic()
             time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 10 * self._counting_s)))
@@ -206,6 +224,10 @@ class Ingest:
             if since is None:
                 return count_outcomes(connection, self._account_id, self._batch.id)
             return count_outcomes(connection, self._account_id, self._batch.id, since=since)
+
+    def _count_commits(self) -> int:
+        with self._engine.connect() as connection:
+            return count_commits(connection, self._account_id, self._batch.id)
 
     def _rows_decided(self) -> RowSet:
         with self._engine.connect() as connection:

@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from shared.clock import utc_now
 from shared.ids import new_id
-from shared.wire.envelope import ATTEMPT_HEADER, QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE, Meta
+from shared.wire.envelope import QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE, Meta
 from shared.wire.packing import Pack, write_meta
 from shared.wire.signature import sign, signing_key, split_token
 
@@ -107,21 +107,18 @@ class Publisher:
         """The first argument of an envelope that is sent now."""
         return write_meta(Meta(account=self._account, batch_id=batch_id, sent_at=self._clock(), reply=reply))
 
-    def publish(self, meta: str, requests: str, *, queue: str, attempt: int = 1) -> None:
+    def publish(self, meta: str, requests: str, *, queue: str) -> None:
         """Sends one envelope and returns when the broker has it; a retry sends the same bytes.
 
         Args:
             meta: the first argument, as text.
             requests: the second.
             queue: where to.
-            attempt: the number of the delivery, for an envelope that has some behind it.
 
         Raises:
             BrokerUnavailable: the broker is down, or refused.
         """
         headers = self._signer.headers(meta, requests, at=self._clock()) if self._signer else {}
-        if attempt > 1:
-            headers[ATTEMPT_HEADER] = str(attempt)
         message = self._app.amqp.as_task_v2(
             str(new_id()),
             TASK_CREATE,
@@ -141,14 +138,19 @@ class Publisher:
         """
         return int(self._retrying(self._count, queue))
 
-    def wait_for_room(self, queue: str) -> None:
+    def wait_for_room(self, queue: str, *, wait_s: float | None = None) -> None:
         """Waits while the backlog is at its limit.
 
+        Args:
+            queue: which one.
+            wait_s: how long, where that is not `room_wait_s`.
+
         Raises:
-            QueueFull: it stayed there for `room_wait_s`.
+            QueueFull: it stayed there for that long.
             BrokerUnavailable: the broker is down.
         """
-        deadline = None if self._room_wait_s is None else time.monotonic() + self._room_wait_s
+        patience_s = self._room_wait_s if wait_s is None else wait_s
+        deadline = None if patience_s is None else time.monotonic() + patience_s
         pause_s = 0.01
         while (waiting := self.backlog(queue)) >= self._queue_limit:
             if deadline is not None and time.monotonic() >= deadline:

@@ -13,22 +13,41 @@ from sqlalchemy import Connection, func, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.limits import LEASE_S_MAX
-from shared.store.tables import intake
+from shared.store.tables import delivery, intake
 
 _TAKE_DUE = text("""
-    UPDATE intake SET due_at = now() + make_interval(secs => lease_s), lease_s = least(2 * lease_s, :lease_s_max)
-     WHERE (account_id, digest) IN (
-        SELECT account_id, digest FROM intake WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    RETURNING meta, requests, queue, size, attempt
+WITH due AS MATERIALIZED (
+    SELECT account_id, digest FROM intake WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+UPDATE intake SET due_at = now() + make_interval(secs => lease_s), lease_s = least(2 * lease_s, :lease_s_max)
+  FROM due WHERE intake.account_id = due.account_id AND intake.digest = due.digest
+RETURNING meta, requests, queue, size
 """)
 
-_RELEASE = text("DELETE FROM intake WHERE account_id = :account_id AND digest = :digest")
-_FORGET_DELIVERIES = text("DELETE FROM delivery WHERE account_id = :account_id AND digest = :digest")
+_RELEASE = text("""
+WITH done AS (DELETE FROM delivery WHERE account_id = :account_id AND digest = :digest)
+DELETE FROM intake WHERE account_id = :account_id AND digest = :digest
+""")
+
+_FORGET_DELIVERY = text("DELETE FROM delivery WHERE account_id = :account_id AND digest = :digest")
+
+_FORGET_OLD_DELIVERIES = text("""
+WITH old AS MATERIALIZED (
+    SELECT account_id, digest FROM delivery WHERE last_at < now() - make_interval(days => :days)
+     ORDER BY last_at LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+DELETE FROM delivery AS d USING old WHERE d.account_id = old.account_id AND d.digest = old.digest
+""")
 
 _COUNT_DELIVERY = text("""
     INSERT INTO delivery AS d (account_id, digest, count) VALUES (:account_id, :digest, 1)
-    ON CONFLICT (account_id, digest) DO UPDATE SET count = d.count + 1, last_at = now()
+    ON CONFLICT (account_id, digest) DO UPDATE SET count = least(d.count + 1, 1000), last_at = now()
     RETURNING count
+""")
+
+_ACCOUNT_OF = text("""
+    SELECT account.id, account.name
+      FROM intake JOIN account ON account.id = intake.account_id WHERE digest = :digest LIMIT 1
 """)
 
 
@@ -38,14 +57,12 @@ class Kept:
 
     Attributes:
         size: how many requests it holds.
-        attempt: the number of its next delivery, from 1; half of an envelope goes on counting where that was.
     """
 
     meta: str
     requests: str
     queue: str
     size: int
-    attempt: int = 1
 
 
 def digest_of(meta: str, requests: str) -> bytes:
@@ -86,7 +103,6 @@ def accept(
             "requests": as_bytes(each.requests),
             "queue": each.queue,
             "size": each.size,
-            "attempt": each.attempt,
             "lease_s": lease_s,
         }
         for each in envelopes
@@ -106,17 +122,41 @@ def accept(
 def take_due(connection: Connection, *, limit: int) -> list[Kept]:
     """Envelopes without outcomes whose lease is over, of all accounts; each lease is doubled, up to an hour."""
     taken = connection.execute(_TAKE_DUE, {"limit": limit, "lease_s_max": LEASE_S_MAX})
-    return [Kept(as_text(row.meta), as_text(row.requests), row.queue, row.size, row.attempt) for row in taken]
+    return [Kept(as_text(row.meta), as_text(row.requests), row.queue, row.size) for row in taken]
 
 
-def release(connection: Connection, account_id: int, digest: bytes, *, was_redelivered: bool) -> None:
+def accepting_account(connection: Connection, digest: bytes) -> tuple[int, str] | None:
+    """Id and name of the account that an envelope was accepted from, while it has no outcomes yet."""
+    row = connection.execute(_ACCOUNT_OF, {"digest": digest}).one_or_none()
+    return (row.id, row.name) if row else None
+
+
+def release(connection: Connection, account_id: int, digest: bytes) -> None:
     """Forgets an envelope whose outcomes are stored in this transaction."""
-    which = {"account_id": account_id, "digest": digest}
-    connection.execute(_RELEASE, which)
-    if was_redelivered:
-        connection.execute(_FORGET_DELIVERIES, which)
+    connection.execute(_RELEASE, {"account_id": account_id, "digest": digest})
 
 
-def count_redelivery(connection: Connection, account_id: int, digest: bytes) -> int:
-    """How often this envelope was delivered again, this time included."""
+def count_delivery(connection: Connection, account_id: int, digest: bytes) -> int:
+    """Counts a delivery, before the work; how many there were, this one included.
+
+    The count of a worker that is killed survives it. It need not survive a crash of the database, so that nobody waits
+    for the disk.
+    """
+    connection.execute(text("SET LOCAL synchronous_commit = off"))
     return int(connection.execute(_COUNT_DELIVERY, {"account_id": account_id, "digest": digest}).scalar_one())
+
+
+def forget_old_deliveries(connection: Connection, *, days: int, limit: int) -> None:
+    """Removes counts of messages that never came again, of all accounts, some at a time."""
+    connection.execute(_FORGET_OLD_DELIVERIES, {"days": days, "limit": limit})
+
+
+def suspect(connection: Connection, account_id: int, digests: Iterable[bytes], *, deliveries: int) -> None:
+    """Lets envelopes that nobody has seen yet start with deliveries behind them."""
+    rows = [{"account_id": account_id, "digest": digest, "count": deliveries} for digest in digests]
+    connection.execute(insert(delivery).on_conflict_do_nothing(), rows)
+
+
+def forget_delivery(connection: Connection, account_id: int, digest: bytes) -> None:
+    """Takes a delivery back that ended without its worker's death."""
+    connection.execute(_FORGET_DELIVERY, {"account_id": account_id, "digest": digest})

@@ -7,8 +7,7 @@ from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from shared.store.tables import account, unit
-
-USD_CENTS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"  # spec 1.2
+from shared.wire.body import USD_CENTS
 
 
 class AccountExists(Exception):

@@ -6,11 +6,22 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-_LIST = text("""
+# What may be drawn now: segments that are future or over count 0, and none counts below 0 (spec 3.2).
+_USABLE = """
+    SELECT greatest(0, sum(e.amount)) AS usable
+      FROM segment s JOIN ledger_entry e
+        ON e.account_id = s.account_id AND e.commit_id = s.commit_id AND e.segment_id = s.id
+     WHERE s.account_id = c.account_id AND s.commit_id = c.id
+       AND s.starting_at <= coalesce(a.clock_at, now()) AND coalesce(a.clock_at, now()) < s.ending_before
+     GROUP BY s.id
+"""
+
+_LIST = text(f"""
     SELECT c.id, c.type, c.name, c.customer_id, u.name AS customer, c.priority, c.uniqueness_key, c.created_at,
            (SELECT sum(amount) FROM segment s WHERE s.account_id = c.account_id AND s.commit_id = c.id) AS amount,
-           (SELECT sum(amount) FROM ledger_entry e WHERE e.account_id = c.account_id AND e.commit_id = c.id) AS balance
-      FROM commit c LEFT JOIN customer u ON u.account_id = c.account_id AND u.id = c.customer_id
+           (SELECT coalesce(sum(usable), 0) FROM ({_USABLE}) AS balances) AS balance
+      FROM commit c JOIN account a ON a.id = c.account_id
+      LEFT JOIN customer u ON u.account_id = c.account_id AND u.id = c.customer_id
      WHERE c.account_id = :account_id
        AND (CAST(:customer_id AS uuid) IS NULL OR c.customer_id = :customer_id)
        AND (CAST(:type AS text) IS NULL OR c.type = :type)
@@ -43,8 +54,10 @@ _OBLIGATIONS = text("""
       FROM obligation WHERE account_id = :account_id AND commit_id = :id ORDER BY position, id
 """)
 
-_BALANCE = text("""
-    SELECT coalesce(sum(amount), 0) FROM ledger_entry WHERE account_id = :account_id AND commit_id = :id
+_BALANCE = text(f"""
+    SELECT coalesce(sum(usable), 0)
+      FROM commit c JOIN account a ON a.id = c.account_id CROSS JOIN LATERAL ({_USABLE}) AS balances
+     WHERE c.account_id = :account_id AND c.id = :id
 """)
 
 _LEDGER = text("""
@@ -67,14 +80,14 @@ def list_commits(
 ) -> list[Record]:
     """Commits and credits in the order of their ids, a page at a time: `after` is the last id of the page before.
 
-    Each has `amount`, the sum of its segments, and `balance`, the sum of its ledger entries, whenever they take effect.
+    Each has `amount`, the sum of its segments, and `balance`, what of it is usable now.
     """
     chosen = {"customer_id": customer_id, "type": commit_type, "uniqueness_key": uniqueness_key, "after": after}
     return _records(connection, _LIST, {"account_id": account_id, "limit": limit, **chosen})
 
 
 def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> Record | None:
-    """One commit with its segments, obligations, ledger entries (in booking order) and balance."""
+    """One commit with its segments, obligations, ledger entries (in booking order) and usable balance."""
     which = {"account_id": account_id, "id": commit_id}
     found = _records(connection, _SHOW, which)
     if not found:

@@ -1,16 +1,28 @@
 """Which database errors are worth another try (the SQLSTATE lists follow PostgreSQL's appendix A)."""
 
+import psycopg
 from psycopg import Error
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-# Data exceptions, constraint violations, what a trigger raises: the same rows fail again.
-_PERMANENT_CLASSES = ("22", "23", "P0")
+# Connections (08), read-only failover (25), rollbacks (40), a schema of another release (42), resources (53), locks
+# (55), operators and timeouts (57), the server's own trouble (28, 3D, 58, XX): none of them is the rows' fault.
+_TRANSIENT_CLASSES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "55", "57", "58", "XX"})
+_AWAY_CLASSES = frozenset({"08", "25", "28", "3D", "53", "57", "58"})
 
 
 def is_permanent(error: BaseException) -> bool:
     """Whether the database refused the rows themselves; everything else, the unknown included, may pass next time."""
     state = sqlstate(error)
-    return state is not None and state[:2] in _PERMANENT_CLASSES
+    return state is not None and state[:2] not in _TRANSIENT_CLASSES
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database could not be asked at all: no message is to blame for that."""
+    state = sqlstate(error)
+    if state is not None:
+        return state[:2] in _AWAY_CLASSES
+    return isinstance(error, OperationalError | InterfaceError | NoConnectionFree | psycopg.OperationalError)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -14,7 +14,10 @@ from sqlalchemy import Connection, text
 
 Json = Mapping[str, Any]
 
-_INSERT_NEW = text("""
+# An outcome that no delivery changes: the commit of a replayed idempotency key, and what an operator gave up (2.5).
+FINAL = "(o.outcome = 'created' OR o.reason IS NOT DISTINCT FROM 'discarded')"
+
+_INSERT_NEW = text(f"""
 WITH clock AS (
     SELECT coalesce(clock_at, now()) AS at FROM account WHERE id = :account_id
 ), new AS (
@@ -37,7 +40,7 @@ WITH clock AS (
         netsuite_sales_order_id text, salesforce_opportunity_id text, uniqueness_key text, fingerprint bytea)
       ) WITH ORDINALITY AS r
      WHERE NOT EXISTS (
-        SELECT FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = r.id AND o.reason = 'discarded')
+        SELECT FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = r.id AND {FINAL})
      ORDER BY r.ordinality
     ON CONFLICT DO NOTHING
     RETURNING id, type, created_at
@@ -81,12 +84,7 @@ _FIND = text("""
      WHERE account_id = :account_id AND (id = ANY(CAST(:ids AS uuid[])) OR uniqueness_key = ANY(CAST(:keys AS text[])))
 """)
 
-_FIND_DISCARDED = text("""
-    SELECT CAST(request_id AS text) FROM outcome
-     WHERE account_id = :account_id AND request_id = ANY(CAST(:ids AS uuid[])) AND reason = 'discarded'
-""")
-
-_STORE_OUTCOMES = text("""
+_STORE_OUTCOMES = text(f"""
 WITH stored AS (
     INSERT INTO outcome AS o (account_id, request_id, outcome, errors, more, existing, reason, batch_id, attempt)
     SELECT :account_id, r.request_id, r.outcome, r.errors, r.more, r.existing, r.reason,
@@ -98,7 +96,7 @@ WITH stored AS (
        SET (outcome, errors, more, existing, reason, batch_id, attempt, decided_at)
          = (excluded.outcome, excluded.errors, excluded.more, excluded.existing, excluded.reason,
             coalesce(excluded.batch_id, o.batch_id), excluded.attempt, excluded.decided_at)
-     WHERE o.reason IS DISTINCT FROM 'discarded'
+     WHERE NOT {FINAL}
     RETURNING request_id, xmax = 0 AS is_first
 )
 INSERT INTO outbox (account_id, event, subject_ids)
@@ -109,17 +107,27 @@ SELECT :account_id, r.event, array_agg(r.request_id)
 """)
 
 _CLAIM_IDEMPOTENCY_KEYS = text("""
-    INSERT INTO idempotency AS i (account_id, key, request_id, fingerprint)
-    SELECT :account_id, r.key, r.request_id, r.fingerprint
+    INSERT INTO idempotency AS i (account_id, key, request_id, fingerprint, fingerprint_version)
+    SELECT :account_id, r.key, r.request_id, r.fingerprint, :fingerprint_version
       FROM json_to_recordset(CAST(:claims AS json)) AS r(key text, request_id uuid, fingerprint bytea)
     ON CONFLICT (account_id, key) DO UPDATE
-       SET (request_id, fingerprint, created_at) = (excluded.request_id, excluded.fingerprint, now())
+       SET (request_id, fingerprint, fingerprint_version, created_at)
+         = (excluded.request_id, excluded.fingerprint, excluded.fingerprint_version, now())
      WHERE i.created_at < now() - make_interval(days => :days)
     RETURNING key
 """)
 
 _READ_IDEMPOTENCY_KEYS = text("""
-    SELECT key, request_id, fingerprint FROM idempotency WHERE account_id = :account_id AND key = ANY(:keys)
+    SELECT key, request_id, fingerprint, fingerprint_version
+      FROM idempotency WHERE account_id = :account_id AND key = ANY(:keys)
+""")
+
+_FORGET_IDEMPOTENCY_KEYS = text("""
+WITH old AS MATERIALIZED (
+    SELECT account_id, key FROM idempotency WHERE created_at < now() - make_interval(days => :days)
+     ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+DELETE FROM idempotency AS i USING old WHERE i.account_id = old.account_id AND i.key = old.key
 """)
 
 _RELEASE_IDEMPOTENCY_KEYS = text("""
@@ -146,6 +154,7 @@ class Claim:
     key: str
     request_id: UUID
     fingerprint: bytes
+    fingerprint_version: int
 
 
 def insert_new(
@@ -193,13 +202,6 @@ def find_commits(
     return [Stored(*row) for row in found]
 
 
-def find_discarded(connection: Connection, account_id: int, ids: list[str]) -> set[str]:
-    """Those of these requests that an operator discarded."""
-    if not ids:
-        return set()
-    return set(connection.scalars(_FIND_DISCARDED, {"account_id": account_id, "ids": ids}))
-
-
 def store_outcomes(
     connection: Connection, account_id: int, outcomes: Sequence[Json], *, batch_id: UUID | None, attempt: int
 ) -> None:
@@ -212,18 +214,28 @@ def store_outcomes(
         )
 
 
-def claim_idempotency_keys(connection: Connection, account_id: int, claims: Sequence[Json], *, days: int) -> set[str]:
+def claim_idempotency_keys(
+    connection: Connection, account_id: int, claims: Sequence[Json], *, fingerprint_version: int, days: int
+) -> set[str]:
     """Claims unused (or expired) keys; waits for a concurrent claimant. Returns the keys that are now claimed."""
     ordered = sorted(claims, key=lambda row: str(row["key"]))
     return set(
-        connection.scalars(_CLAIM_IDEMPOTENCY_KEYS, {"account_id": account_id, "claims": _json(ordered), "days": days})
+        connection.scalars(
+            _CLAIM_IDEMPOTENCY_KEYS,
+            {
+                "account_id": account_id,
+                "claims": _json(ordered),
+                "fingerprint_version": fingerprint_version,
+                "days": days,
+            },
+        )
     )
 
 
 def read_idempotency_keys(connection: Connection, account_id: int, keys: Iterable[str]) -> dict[str, Claim]:
     """Who holds these keys."""
     rows = connection.execute(_READ_IDEMPOTENCY_KEYS, {"account_id": account_id, "keys": list(keys)})
-    return {row.key: Claim(row.key, row.request_id, row.fingerprint) for row in rows}
+    return {row.key: Claim(*row) for row in rows}
 
 
 def release_idempotency_keys(
@@ -233,6 +245,11 @@ def release_idempotency_keys(
     connection.execute(
         _RELEASE_IDEMPOTENCY_KEYS, {"account_id": account_id, "ids": list(request_ids), "keys": list(keys)}
     )
+
+
+def forget_idempotency_keys(connection: Connection, *, days: int, limit: int) -> None:
+    """Removes keys that are no longer remembered, of all accounts, some at a time."""
+    connection.execute(_FORGET_IDEMPOTENCY_KEYS, {"days": days, "limit": limit})
 
 
 def _json(rows: Sequence[Json]) -> str:

@@ -24,15 +24,20 @@ _COUNTS_OF_BATCH = text("""
       FROM commit WHERE account_id = :account_id AND batch_id = :batch_id
     UNION ALL
     SELECT outcome, count(*)
-      FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id AND decided_at >= :since
+      FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id
+       AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
        AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)
      GROUP BY outcome
 """)
 
+_COMMITS_OF_BATCH = text("SELECT count(*) FROM commit WHERE account_id = :account_id AND batch_id = :batch_id")
+
 _CREATED_OF_BATCH = text("SELECT id FROM commit WHERE account_id = :account_id AND batch_id = :batch_id")
 
 _REFUSED_OF_BATCH = text("""
-    SELECT request_id FROM outcome WHERE account_id = :account_id AND batch_id = :batch_id AND decided_at >= :since
+    SELECT request_id FROM outcome
+     WHERE account_id = :account_id AND batch_id = :batch_id
+       AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
 """)
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,13 +55,19 @@ def count_outcomes(
     """How many requests of a batch have which outcome; every verdict is a key.
 
     Args:
-        since: leaves out what was refused before (by the database's clock); commits always count.
+        since: leaves out what was refused before (by the database's clock); what is final always counts.
     """
     counts = dict.fromkeys(VERDICTS, 0)
     which = {"account_id": account_id, "batch_id": batch_id, "since": since}
     for verdict, n in connection.execute(_COUNTS_OF_BATCH, which):
         counts[verdict] += n
     return counts
+
+
+def count_commits(connection: Connection, account_id: int, batch_id: UUID) -> int:
+    """How many commits a batch made."""
+    which = {"account_id": account_id, "batch_id": batch_id}
+    return int(connection.execute(_COMMITS_OF_BATCH, which).scalar_one())
 
 
 def created_ids(connection: Connection, account_id: int, batch_id: UUID) -> Iterator[UUID]:

@@ -61,17 +61,18 @@ def park(connection: Connection, parking: Parking) -> bool:
     if parking.account_id is None:
         if _is_full(connection):
             return False
-        meta, requests = meta[:UNAUTHENTICATED_BYTES_MAX], requests[:UNAUTHENTICATED_BYTES_MAX]
+        meta = meta[: UNAUTHENTICATED_BYTES_MAX // 4]
+        requests = requests[: UNAUTHENTICATED_BYTES_MAX - len(meta)]
     statement = insert(parked).values(
         account_id=parking.account_id,
         reason=parking.reason,
-        detail=parking.detail.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:4_000],
+        detail=_storable(parking.detail)[:4_000],
         request_id=parking.request_id,
         batch_id=parking.batch_id,
-        task=parking.task,
+        task=_storable(parking.task)[:255],
         meta=meta,
         requests=requests,
-        signature=None if parking.signature is None else parking.signature[:1_000],
+        signature=None if parking.signature is None else _storable(parking.signature)[:1_000],
         digest=_digest(parking, meta, requests),
         attempts=parking.attempt,
     )
@@ -92,8 +93,19 @@ def _is_full(connection: Connection) -> bool:
 
 
 def _digest(parking: Parking, meta: bytes, requests: bytes) -> bytes:
-    parts = (str(parking.account_id).encode(), parking.reason.encode(), parking.task.encode(), meta, requests)
+    parts = (
+        str(parking.account_id).encode(),
+        parking.reason.encode(),
+        _storable(parking.task).encode(),
+        meta,
+        requests,
+    )
     return hashlib.sha256(b"\n".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
+def _storable(text: str) -> str:
+    """Text that Postgres takes: what strangers send may hold NUL and lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def list_parked(

@@ -252,12 +252,11 @@ CHECKS = (
     _batches("batch_undecided", "<"),
     _batches("batch_outcomes", ">"),
     Check(
-        "one_outcome",
+        "obligation_parked",
         """
-        SELECT o.request_id AS subject, 'the commit alone' AS expected,
-               'a commit, and the outcome ' || o.outcome AS found
-          FROM outcome AS o JOIN commit AS c ON c.account_id = o.account_id AND c.id = o.request_id
-         WHERE (CAST(:account_id AS integer) IS NULL OR o.account_id = :account_id)
+        SELECT id AS subject, 'settled' AS expected, state || ': ' || coalesce(reason, '') AS found
+          FROM obligation
+         WHERE state = 'parked' AND (CAST(:account_id AS integer) IS NULL OR account_id = :account_id)
         """,
     ),
     # A sandbox's time moves in leaps: what its last leap made due is late by real time since then.

@@ -64,6 +64,11 @@ def _positive(column: str) -> CheckConstraint:
     return CheckConstraint(f"{column} > 0 AND {column} < 1e18", name=f"{column}_positive")
 
 
+def _finite(column: str) -> CheckConstraint:
+    """No NaN and no infinity: to Postgres NaN is greater than every number."""
+    return CheckConstraint(f"{column} > -1e30 AND {column} < 1e30", name=f"{column}_finite")
+
+
 account = Table(
     "account",
     metadata,
@@ -196,7 +201,7 @@ commit = Table(
     _one_of("type", "PREPAID", "POSTPAID", "CREDIT"),
     _one_of("rate_type", "LIST_RATE", "COMMIT_RATE"),
     _one_of("access_type", "SPEND", "QUANTITY"),
-    CheckConstraint("priority > -1e18 AND priority < 1e18", name="priority_finite"),
+    _finite("priority"),
     comment="Commits and credits. A row is its request's outcome 'created'.",
 )
 
@@ -256,6 +261,8 @@ obligation = Table(
     ),
     _one_of("kind", "SCHEDULED", "TRUE_UP"),
     _one_of("state", "pending", "issued", "nothing_due", "suppressed", "held", "parked", "voided"),
+    _positive("unit_price"),
+    _positive("quantity"),
     _positive("amount"),
     comment="What will be invoiced, and when: the draft of exactly one invoice.",
 )
@@ -275,7 +282,7 @@ ledger_entry = Table(
     _optional("invoice_id", _ID, "the invoice it was booked with"),
     _optional("reason", Text, "an operator's words"),
     PrimaryKeyConstraint("account_id", "commit_id", "seq"),
-    CheckConstraint("amount > -1e30 AND amount < 1e30", name="amount_finite"),
+    _finite("amount"),
     _one_of(
         "type",
         "PREPAID_COMMIT_SEGMENT_START",
@@ -319,6 +326,7 @@ invoice = Table(
     Index(None, "account_id", "customer_id", "issued_at"),
     _one_of("type", "SCHEDULED", "USAGE"),
     _one_of("status", "FINALIZED", "VOID"),
+    _finite("total"),
     comment="Finalized invoices.",
 )
 
@@ -336,6 +344,9 @@ invoice_line = Table(
     _optional("commit_id", _ID, "the commit it belongs to"),
     _optional("arithmetic", JSONB, "of a true-up: committed, drawn, adjustments, due, as decimal text"),
     PrimaryKeyConstraint("account_id", "invoice_id", "position"),
+    _finite("quantity"),
+    _finite("unit_price"),
+    _finite("amount"),
     comment="Invoice lines.",
 )
 
@@ -367,6 +378,7 @@ idempotency = Table(
     _required("key", Text, "the caller's"),
     _required("request_id", _ID, "the request that used it first"),
     _required("fingerprint", LargeBinary, "of that request"),
+    _required("fingerprint_version", SmallInteger, "of the normal form"),
     _required("created_at", _TIME, "real time; kept for seven days", server_default=_NOW),
     PrimaryKeyConstraint("account_id", "key"),
     Index(None, "created_at"),
@@ -398,11 +410,11 @@ intake = Table(
     _required("requests", LargeBinary, "second argument, as accepted"),
     _required("queue", Text, "where it is published"),
     _required("size", SmallInteger, "received: every one of its requests gets an outcome"),
-    _required("attempt", SmallInteger, "deliveries that it has behind it already", server_default=text("1")),
     _required("lease_s", Integer, "seconds until it is published again; doubles each time"),
     _required("due_at", _TIME, "when it is published (again), unless it has its outcomes by then"),
     _required("accepted_at", _TIME, "real time", server_default=_NOW),
     PrimaryKeyConstraint("account_id", "digest"),
+    Index(None, "digest"),
     Index(None, "due_at"),
     comment="Accepted means kept: an envelope stays here until the transaction that stores its outcomes removes it.",
 )
@@ -412,10 +424,11 @@ delivery = Table(
     metadata,
     _account(),
     _required("digest", LargeBinary, "SHA-256 of meta and requests"),
-    _required("count", SmallInteger, "how often the broker delivered it again, counted before the work"),
+    _required("count", SmallInteger, "deliveries, each counted before the work"),
     _required("last_at", _TIME, "real time", server_default=_NOW),
     PrimaryKeyConstraint("account_id", "digest"),
-    comment="Envelopes whose worker did not acknowledge them: from the third delivery on they are halved.",
+    Index(None, "last_at"),
+    comment="Envelopes that workers took and did not finish (yet): from the third delivery on they are halved.",
 )
 
 parked = Table(

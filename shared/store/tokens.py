@@ -4,11 +4,11 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from shared.store.tables import account, token
 from shared.wire.signature import new_token, signing_key, split_token
@@ -106,6 +106,7 @@ def authenticate(connection: Connection, text: str, *, now: datetime) -> Caller:
     expected = row.secret_sha256 if row else bytes(32)
     if not hmac.compare_digest(hashlib.sha256(secret).digest(), expected) or row is None:
         raise NotAuthenticated("this token is unknown, expired or revoked: create another with `trueup tokens create`")
+    _note_use(connection, row, now=now)
     return Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes))
 
 
@@ -118,6 +119,7 @@ def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: date
         key = _vault(secret_key).decrypt(row.signing_key)
     except InvalidToken:
         return None
+    _note_use(connection, row, now=now)
     return QueueKey(Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes)), key)
 
 
@@ -154,6 +156,14 @@ def _valid_token(key_id: str, *, now: datetime):  # type: ignore[no-untyped-def]
             (token.c.revoked_at.is_(None)) | (token.c.revoked_at > now),
         )
     )
+
+
+def _note_use(connection: Connection, row: Row[tuple[object, ...]], *, now: datetime) -> None:
+    """To the minute, so that not every use is a write; a row that another locks is left alone."""
+    if row.last_used_at is not None and now - row.last_used_at < timedelta(minutes=1):
+        return
+    free = select(token.c.key_id).where(token.c.key_id == row.key_id).with_for_update(skip_locked=True)
+    connection.execute(update(token).where(token.c.key_id.in_(free)).values(last_used_at=now))
 
 
 def _vault(secret_key: str) -> Fernet:

@@ -4,16 +4,19 @@ Both arguments are JSON text. A body keeps its own text from the producer's hand
 out of the array, never parsed and dumped again, so no decimal is touched and each body is judged alone.
 """
 
+import json
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 from shared.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
 from shared.wire.json_split import split_array, split_object
+from shared.wire.values import timestamp
 
 VERSION = 1
 TASK_CREATE = "commits.create"
@@ -24,9 +27,8 @@ ATTEMPT_HEADER = "trueup-attempt"
 DONE_CHANNEL = "trueup:done:{account}"  # Redis pub/sub: ids that have an outcome, a hint
 
 Kind = Literal["commit", "credit"]
-RequestId = Annotated[
-    str, msgspec.Meta(pattern=r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\Z")
-]
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+RequestId = Annotated[str, msgspec.Meta(pattern=rf"\A{_UUID.pattern}\Z")]
 IdempotencyKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_CHARS_MAX, pattern=r"\A[^\x00]*\Z")
 ]
@@ -40,6 +42,19 @@ class UnknownVersion(Exception):
     """The message is an envelope of a version that this worker does not know."""
 
 
+def _canonical_uuid(value: object) -> object:
+    if isinstance(value, str) and not _UUID.fullmatch(value):
+        raise ValueError("must be a UUID such as 13117714-3f05-48e5-a6e9-a66093f13b4d")
+    return value
+
+
+def _rfc3339(value: object) -> object:
+    return timestamp(value) if isinstance(value, str | int | float) else value
+
+
+_CanonicalUuid, _Rfc3339 = BeforeValidator(_canonical_uuid), BeforeValidator(_rfc3339)
+
+
 class Meta(BaseModel):
     """What is said once for all requests of an envelope: the first argument."""
 
@@ -47,13 +62,20 @@ class Meta(BaseModel):
 
     v: Literal[1] = 1
     account: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
-    batch_id: UUID | None = None
-    sent_at: AwareDatetime
+    batch_id: Annotated[UUID, _CanonicalUuid] | None = None
+    sent_at: Annotated[AwareDatetime, _Rfc3339]
     reply: bool = False
 
 
 class _Version(BaseModel):
     v: StrictInt
+
+
+class _Named(BaseModel):
+    """As much of any version's meta as can be told."""
+
+    account: Any = None
+    batch_id: Any = None
 
 
 class RequestEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -133,6 +155,25 @@ def read_meta(meta: str) -> Meta:
     raise UnknownVersion(f"envelope version {version}; this worker knows version {VERSION}")
 
 
+def account_of(meta: str) -> str | None:
+    """The account that a first argument names, of whatever version; None when it names none that can be read."""
+    named = _named(meta).account
+    return named if isinstance(named, str) else None
+
+
+def batch_of(meta: str) -> UUID | None:
+    """The batch that a first argument names, of whatever version; None when it names none that can be read."""
+    named = _named(meta).batch_id
+    return UUID(named) if isinstance(named, str) and _UUID.fullmatch(named) else None
+
+
+def _named(meta: str) -> _Named:
+    try:
+        return _Named.model_validate_json(_utf8("meta", meta))
+    except (ValidationError, BadEnvelope):
+        return _Named()
+
+
 def read_requests(requests: str) -> list[QueuedRequest]:
     """Reads the second argument.
 
@@ -176,12 +217,20 @@ def _read_entry(text: bytes) -> RequestEntry:
     try:
         return _entry.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        members = split_object(text)
-        bodies = [value for key, value in members if key == b'"body"']
-        others = b",".join(key + b":" + value for key, value in members if key != b'"body"')
-        entry = _entry.decode(b"{" + others + b"}")
-        entry.body = Raw(bodies[-1]) if bodies else UNSET
+        members = dict(split_object(text))  # a member twice: the last one counts
+        body, raw = members.pop(b'"body"', None), members.pop(b'"raw"', None)
+        entry = _entry.decode(b"{" + b",".join(key + b":" + value for key, value in members.items()) + b"}")
+        entry.body = UNSET if body is None else Raw(body)
+        entry.raw = None if raw is None else _surrogates_replaced(raw)
         return entry
+
+
+def _surrogates_replaced(text: bytes) -> str:
+    """A string that only Python's parser reads: it holds lone surrogates, which no JSON text may."""
+    value = json.loads(text)
+    if not isinstance(value, str):
+        _refuse("raw is not a text")
+    return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def _refuse(detail: str) -> NoReturn:

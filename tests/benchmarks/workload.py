@@ -18,10 +18,10 @@ Fate = Literal["created", "duplicate", "invalid"]
 CUSTOMERS = 1_000
 DUPLICATES = 0.05
 INVALID = 0.02
+OPTIONAL = 0.4  # of the requests have any one of the optional fields
 SAME_CONTENT = 0.8  # of the duplicates; the others are another request under a used key
 _RECENT = 2_000  # duplicates follow their original within so many requests
 _REGIONS = ("eu-central", "eu-west", "us-east", "us-west", "ap-south")
-_USD_CENTS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
 _START_YEARS = range(2030, 2034)  # nothing falls due while it is measured
 
 
@@ -115,19 +115,23 @@ class Workload:
             "name": f"Annual commitment {year}",
             "priority": draw.choice((10, 50, 100, 200)),
             "product_id": self._products[0],
-            "access_schedule": {
-                "credit_type_id": _USD_CENTS,
-                "schedule_items": [{"amount": amount, "starting_at": start, "ending_before": end}],
-            },
+            "access_schedule": {"schedule_items": [{"amount": amount, "starting_at": start, "ending_before": end}]},
             "invoice_contract_id": contract,
+            "uniqueness_key": f"order-{draw.getrandbits(48):012x}",
+        }
+        body["invoice_schedule"] = {"schedule_items": self._charges(body, year=year, amount=amount)}
+        return body | self._options(contract)
+
+    def _options(self, contract: str) -> Body:
+        """Fields that some requests have."""
+        draw = self._random
+        chosen = {
             "applicable_contract_ids": [contract],
             "applicable_product_tags": ["compute"],
             "custom_fields": {"region": draw.choice(_REGIONS), "owner": f"seller {draw.randrange(40)}"},
             "salesforce_opportunity_id": f"006{draw.getrandbits(60):015X}",
-            "uniqueness_key": f"order-{draw.getrandbits(48):012x}",
         }
-        body["invoice_schedule"] = {"schedule_items": self._charges(body, year=year, amount=amount)}
-        return body
+        return {name: value for name, value in chosen.items() if draw.random() < OPTIONAL}
 
     def _charges(self, body: Body, *, year: int, amount: int) -> list[Body]:
         form = self._random.random()

@@ -2,20 +2,21 @@
 
 import json
 import signal
+import time
 from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
 from shared.ids import new_id
 from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
-from tests.chaos.proxy import Cut
+from tests.chaos.proxy import Ambush
 from tests.chaos.waiting import POLL_S
 from tests.chaos.world import World
-from worker.local.server import wait_until
+from worker.local.server import Server, wait_until
 
 Fault = Callable[[World, Random], str]
 
-_CUT_SECONDS_MAX = 2.0  # until the COMMITs that are to be cut have come; an idle process makes none
+_AMBUSH_SECONDS_MAX = 2.0  # until the COMMITs have come; an idle process makes none
 _SHUFFLE = """
 local all = redis.call('LRANGE', KEYS[1], 0, -1)
 redis.call('DEL', KEYS[1])
@@ -53,12 +54,12 @@ def stop_worker(world: World, rng: Random) -> str:
 
 def kill_worker_before_commit(world: World, rng: Random) -> str:
     """SIGKILL for workers whose COMMIT has not reached Postgres."""
-    return _cut(world, world.lineup.commit_workers, count=rng.randint(1, 3), reaches=False, meanwhile=world.kill)
+    return _at_commit(world, world.lineup.commit_workers, count=rng.randint(1, 3), meanwhile=world.kill)
 
 
 def kill_worker_after_commit(world: World, rng: Random) -> str:
     """SIGKILL for workers between COMMIT and ack."""
-    return _cut(world, world.lineup.commit_workers, count=rng.randint(1, 3), reaches=True, meanwhile=world.kill)
+    return _at_commit(world, world.lineup.commit_workers, count=rng.randint(1, 3), reaches=True, meanwhile=world.kill)
 
 
 def freeze_worker(world: World, rng: Random) -> str:
@@ -91,22 +92,38 @@ def flush_valkey(world: World, _: Random) -> str:
 
 def restart_valkey(world: World, _: Random) -> str:
     """Valkey ends cleanly and comes back."""
-    return f"away for {world.restart('Valkey', signal.SIGTERM):.1f} s"
+    return _restart(world, "Valkey", signal.SIGTERM)
 
 
 def kill_valkey(world: World, _: Random) -> str:
     """Valkey is killed and comes back with what its log has."""
-    return f"away for {world.restart('Valkey', signal.SIGKILL):.1f} s"
+    return _restart(world, "Valkey", signal.SIGKILL)
+
+
+def kill_valkey_before_ack(world: World, _: Random) -> str:
+    """Valkey is away at the moment when a worker that has committed acknowledges."""
+    ended: list[Server] = []
+    told = _at_commit(
+        world,
+        world.names("single", "bulk", "invoices"),
+        count=1,
+        reaches=True,
+        is_answered=True,
+        meanwhile=lambda _: ended.append(world.end("Valkey", signal.SIGKILL)),
+    )
+    for server in ended:
+        world.wait_until_back("Valkey", server)
+    return told
 
 
 def restart_postgres(world: World, _: Random) -> str:
     """Postgres ends by a fast shutdown and comes back."""
-    return f"away for {world.restart('Postgres', signal.SIGINT):.1f} s"
+    return _restart(world, "Postgres", signal.SIGINT)
 
 
 def crash_postgres(world: World, _: Random) -> str:
     """Postgres ends by an immediate shutdown and comes back after crash recovery."""
-    return f"away for {world.restart('Postgres', signal.SIGQUIT):.1f} s"
+    return _restart(world, "Postgres", signal.SIGQUIT)
 
 
 def terminate_backends(world: World, rng: Random) -> str:
@@ -122,12 +139,12 @@ def terminate_backends(world: World, rng: Random) -> str:
 
 def lose_commits(world: World, rng: Random) -> str:
     """Connections are cut when COMMIT is on its way to Postgres."""
-    return _cut(world, world.names(""), count=rng.randint(3, 8), reaches=False)
+    return _at_commit(world, world.names(""), count=rng.randint(3, 8))
 
 
 def lose_answers_to_commits(world: World, rng: Random) -> str:
     """Connections are cut when Postgres has committed, and nobody knows."""
-    return _cut(world, world.names(""), count=rng.randint(3, 8), reaches=True)
+    return _at_commit(world, world.names(""), count=rng.randint(3, 8), reaches=True)
 
 
 def deliver_again(world: World, rng: Random) -> str:
@@ -167,20 +184,26 @@ FAULTS: tuple[Fault, ...] = (
     kill_scheduler,
     restart_valkey,
     lose_commits,
+    kill_valkey_before_ack,
     stop_worker,
 )
 
 
-def _cut(
-    world: World, doors: Iterable[str], *, count: int, reaches: bool, meanwhile: Callable[[str], None] = lambda _: None
-) -> str:
-    """Cuts so many COMMITs, as soon as they come."""
-    cuts = [Cut(frozenset(doors), reaches, meanwhile) for _ in range(count)]
-    for cut in cuts:
-        world.proxy.arm(cut)
-    wait_until(lambda: all(cut.happened.is_set() for cut in cuts), seconds_max=_CUT_SECONDS_MAX, interval_s=POLL_S)
-    world.proxy.disarm()
-    return f"{sum(cut.happened.is_set() for cut in cuts)} of {count}"
+def _restart(world: World, service: str, number: signal.Signals) -> str:
+    began_s = time.monotonic()
+    world.wait_until_back(service, world.end(service, number))
+    return f"away for {time.monotonic() - began_s:.1f} s"
+
+
+def _at_commit(world: World, doors: Iterable[str], *, count: int, **what: Any) -> str:
+    """Lies in wait for so many COMMITs."""
+    ambushes = [Ambush(frozenset(doors), **what) for _ in range(count)]
+    for ambush in ambushes:
+        world.proxy.lie_in_wait(ambush)
+    happened = [ambush.happened for ambush in ambushes]
+    wait_until(lambda: all(each.is_set() for each in happened), seconds_max=_AMBUSH_SECONDS_MAX, interval_s=POLL_S)
+    world.proxy.give_up()
+    return f"{sum(each.is_set() for each in happened)} of {count}"
 
 
 def _copy(message: bytes) -> str:

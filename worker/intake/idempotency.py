@@ -1,5 +1,6 @@
 """Idempotency keys (spec 2.3): the first answer again, decided in the envelope's own transaction."""
 
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -7,55 +8,67 @@ from sqlalchemy import Connection
 from shared.limits import IDEMPOTENCY_DAYS
 from shared.store.intake import Claim, claim_idempotency_keys, read_idempotency_keys, release_idempotency_keys
 from shared.store.outcomes import read_outcomes
+from shared.wire.normal import FINGERPRINT_VERSION
 from shared.wire.outcome import Outcome
 from worker.intake.decision import Decision, key_reused
 from worker.intake.judge import Candidate
 
 
-def claim_or_replay(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
-    """Claims the candidates' idempotency keys; returns the decisions, by request id, of those that came too late.
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What became of an envelope's idempotency keys.
+
+    Attributes:
+        claimed: keys that are this transaction's.
+        replayed: decisions, by request id, of requests whose key was used before.
+    """
+
+    claimed: frozenset[str] = frozenset()
+    replayed: dict[str, Decision] = field(default_factory=dict)
+
+
+def claim_or_replay(connection: Connection, account_id: int, candidates: list[Candidate]) -> Claims:
+    """Claims the candidates' idempotency keys, or finds the answers that those who claimed them first were given.
 
     Each key may stand at most once among `candidates`.
     """
-    by_key = {candidate.request.idempotency_key: candidate for candidate in candidates}
-    by_key.pop(None, None)
+    by_key = {each.request.idempotency_key: each for each in candidates if each.request.idempotency_key is not None}
     if not by_key:
-        return {}
-    claims = [
-        {"key": key, "request_id": candidate.id, "fingerprint": "\\x" + candidate.fingerprint.hex()}
-        for key, candidate in by_key.items()
-    ]
-    claimed = claim_idempotency_keys(connection, account_id, claims, days=IDEMPOTENCY_DAYS)
-    taken = read_idempotency_keys(
-        connection, account_id, [key for key in by_key if key is not None and key not in claimed]
+        return Claims()
+    claimed = claim_idempotency_keys(
+        connection,
+        account_id,
+        [
+            {"key": key, "request_id": each.id, "fingerprint": "\\x" + each.fingerprint.hex()}
+            for key, each in by_key.items()
+        ],
+        fingerprint_version=FINGERPRINT_VERSION,
+        days=IDEMPOTENCY_DAYS,
     )
+    taken = read_idempotency_keys(connection, account_id, by_key.keys() - claimed)
     first_answers = read_outcomes(connection, account_id, {claim.request_id for claim in taken.values()})
     replayed = (
         _replay(by_key[key], claim, first_answers.get(claim.request_id))
         for key, claim in taken.items()
         if claim.request_id != UUID(by_key[key].id)
     )
-    return {decision.request.id: decision for decision in replayed if decision is not None}
+    return Claims(frozenset(claimed), {each.request.id: each for each in replayed if each is not None})
 
 
-def release_refused(connection: Connection, account_id: int, decisions: list[Decision]) -> None:
-    """Gives back the keys of requests that were neither created nor duplicates."""
-    refused = [
-        decision.request
+def release_refused(connection: Connection, account_id: int, claims: Claims, decisions: list[Decision]) -> None:
+    """Gives back the keys that this transaction claimed for requests that were neither created nor duplicates."""
+    refused = {
+        decision.request.idempotency_key: decision.request.id
         for decision in decisions
-        if decision.request.idempotency_key is not None and decision.verdict not in ("created", "duplicate")
-    ]
+        if decision.request.idempotency_key in claims.claimed and decision.verdict not in ("created", "duplicate")
+    }
     if refused:
-        release_idempotency_keys(
-            connection,
-            account_id,
-            request_ids=[request.id for request in refused],
-            keys=[request.idempotency_key for request in refused if request.idempotency_key],
-        )
+        keys = [key for key in refused if key is not None]
+        release_idempotency_keys(connection, account_id, request_ids=refused.values(), keys=keys)
 
 
 def _replay(candidate: Candidate, claim: Claim, first: Outcome | None) -> Decision | None:
-    if claim.fingerprint != candidate.fingerprint:
+    if claim.fingerprint_version == FINGERPRINT_VERSION and claim.fingerprint != candidate.fingerprint:
         return key_reused(candidate)
     if first is None:
         return None

@@ -16,8 +16,7 @@ class Message:
         meta: the task's first argument, as received.
         requests: the task's second argument, as received.
         signature: the `trueup-signature` header, if there is one.
-        attempt: which delivery this is, from 1, as far as the message knows.
-        redelivered: the broker delivers it again, because a worker did not acknowledge it.
+        attempt: which try this is, from 1: workers that failed, and live, send it back under the next number.
     """
 
     task: str
@@ -25,7 +24,6 @@ class Message:
     requests: str
     signature: str | None
     attempt: int = 1
-    redelivered: bool = False
 
     @cached_property
     def digest(self) -> bytes:
@@ -39,7 +37,8 @@ class Delivery:
 
     Attributes:
         size: how many requests the envelope holds.
-        deliveries: how often it was delivered, this time included.
+        deliveries: how often it was delivered, this time included, since a worker last gave it back: all but this one
+            ended with their worker's death.
     """
 
     account_id: int
@@ -48,3 +47,8 @@ class Delivery:
     size: int
     deliveries: int
     settings: Settings
+
+    @property
+    def number(self) -> int:
+        """Which delivery this is in all, from 1."""
+        return self.message.attempt + self.deliveries - 1

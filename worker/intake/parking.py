@@ -1,23 +1,28 @@
 """Parks what cannot be decided, and says so in the log (spec 2.5)."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
 
-from shared.store.intake import store_outcomes
+from shared.store.intake import find_commits, store_outcomes
 from shared.store.parking import Parking, Reason, park
 from shared.wire.envelope import QueuedRequest
 from shared.wire.packing import write_requests
-from worker.intake.decision import Decision, parked
+from worker.intake.decision import Decision, created, parked
 from worker.intake.message import Delivery, Message
 
 log = structlog.get_logger()
 
 
 def park_envelope(
-    connection: Connection, account_id: int | None, message: Message, *, reason: Reason, detail: str
+    connection: Connection,
+    account_id: int | None,
+    message: Message,
+    *,
+    reason: Reason,
+    detail: str,
+    batch_id: UUID | None = None,
 ) -> None:
     """Parks an envelope whole: nothing is known of its requests."""
     kept = park(
@@ -31,16 +36,19 @@ def park_envelope(
             requests=message.requests,
             signature=message.signature,
             attempt=message.attempt,
+            batch_id=batch_id,
         ),
     )
     log.warning("envelope parked", action="parked", reason=reason, detail=detail[:500], kept=kept)
 
 
 def park_requests(
-    connection: Connection, delivery: Delivery, requests: Iterable[QueuedRequest], *, reason: Reason, detail: str
+    connection: Connection, delivery: Delivery, requests: list[QueuedRequest], *, reason: Reason, detail: str
 ) -> list[Decision]:
-    """Parks requests one by one, each with its outcome."""
-    decisions = [parked(request, reason) for request in requests]
+    """Parks requests one by one, each with its outcome; those that have their commit already are created."""
+    stored = {commit.id for commit in find_commits(connection, delivery.account_id, ids=[each.id for each in requests])}
+    there = [created(request) for request in requests if request.id in stored]
+    decisions = [parked(request, reason) for request in requests if request.id not in stored]
     for decision in decisions:
         park_request(connection, delivery, decision.request, reason=reason, detail=detail)
     store_outcomes(
@@ -48,10 +56,10 @@ def park_requests(
         delivery.account_id,
         [decision.row() for decision in decisions],
         batch_id=delivery.batch_id,
-        attempt=delivery.message.attempt,
+        attempt=delivery.number,
     )
     log.error("requests parked", action="parked", reason=reason, requests=len(decisions), detail=detail[:500])
-    return decisions
+    return there + decisions
 
 
 def park_request(
@@ -69,7 +77,7 @@ def park_request(
             meta=message.meta,
             requests=write_requests([request]),
             signature=None,
-            attempt=message.attempt,
+            attempt=delivery.number,
             request_id=UUID(request.id),
             batch_id=delivery.batch_id,
         ),

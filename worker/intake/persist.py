@@ -1,14 +1,15 @@
 """Stores an envelope's requests in one transaction and says what became of each (spec 2.3, 2.4)."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from shared.dedupe import UniquenessCache
-from shared.store.intake import find_commits, find_discarded, insert_new, store_outcomes
-from shared.store.parking import DISCARDED
+from shared.store.intake import find_commits, insert_new, store_outcomes
+from shared.store.outcomes import read_outcomes
 from shared.wire.normal import FINGERPRINT_VERSION
-from worker.intake.decision import Decision, against_stored, created, parked, refused
+from worker.intake.decision import Decision, against_stored, created, refused
 from worker.intake.idempotency import claim_or_replay, release_refused
 from worker.intake.judge import Candidate, Judged, Refusal, judge_catalog
 from worker.intake.message import Delivery
@@ -42,7 +43,8 @@ def _persist_round(
     connection: Connection, delivery: Delivery, judged: Judged, cache: UniquenessCache
 ) -> list[Decision]:
     account_id = delivery.account_id
-    decided = claim_or_replay(connection, account_id, judged.candidates)
+    claims = claim_or_replay(connection, account_id, judged.candidates)
+    decided = dict(claims.replayed)
     decided |= _by_what_is_known(connection, account_id, _undecided(judged.candidates, decided), judged.refusals, cache)
     fresh = _undecided(judged.candidates, decided)
     inserted = _insert(connection, delivery, fresh)
@@ -52,7 +54,7 @@ def _persist_round(
     decided |= _by_conflict(connection, account_id, _undecided(fresh, decided))
     decisions = list(decided.values())
     _store(connection, delivery, decisions)
-    release_refused(connection, account_id, decisions)
+    release_refused(connection, account_id, claims, decisions)
     return decisions
 
 
@@ -92,7 +94,7 @@ def _insert(connection: Connection, delivery: Delivery, candidates: list[Candida
         obligations=[row for candidate in ordered for row in obligation_rows(candidate)],
         fingerprint_version=FINGERPRINT_VERSION,
         batch_id=delivery.batch_id,
-        attempt=delivery.message.attempt,
+        attempt=delivery.number,
     )
 
 
@@ -108,15 +110,21 @@ def _by_conflict(connection: Connection, account_id: int, candidates: list[Candi
         decision = against_stored(candidate, rivals)
         if decision is not None:
             decided[candidate.id] = decision
-    return decided | _by_discard(connection, account_id, _undecided(candidates, decided))
+    return decided | _by_final_outcome(connection, account_id, _undecided(candidates, decided))
 
 
-def _by_discard(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
-    """Decides what an operator discarded: that is final (spec 2.5)."""
-    discarded = find_discarded(connection, account_id, [candidate.id for candidate in candidates])
-    if lost := [candidate.id for candidate in candidates if candidate.id not in discarded]:
-        raise LostWinner(", ".join(lost))
-    return {candidate.id: parked(candidate.request, DISCARDED) for candidate in candidates}
+def _by_final_outcome(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
+    """Decides what was not inserted although nobody has its id or key: its outcome is final (spec 2.5)."""
+    if not candidates:
+        return {}
+    stored = read_outcomes(connection, account_id, [UUID(candidate.id) for candidate in candidates])
+    decided = {}
+    for candidate in candidates:
+        final = stored.get(UUID(candidate.id))
+        if final is None:
+            raise LostWinner(candidate.id)
+        decided[candidate.id] = Decision(candidate.request, final.outcome, existing=final.existing, reason=final.reason)
+    return decided
 
 
 def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> None:
@@ -136,7 +144,7 @@ def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]
         delivery.account_id,
         [row for row in rows if row["request_id"] not in taken],
         batch_id=delivery.batch_id,
-        attempt=delivery.message.attempt,
+        attempt=delivery.number,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,14 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from shared.dedupe import UniquenessCache
 from shared.limits import DELIVERIES_MAX
 from shared.settings import Settings
-from shared.store.accepted import count_redelivery, release
+from shared.store.accepted import count_delivery, forget_delivery, release
 from shared.store.engine import transaction
-from shared.store.errors import is_permanent, primary_message, sqlstate
+from shared.store.errors import is_away, is_permanent, primary_message
 from shared.store.parking import Reason
 from shared.store.patience import patiently
 from shared.store.tokens import Caller
-from shared.wire.envelope import BadEnvelope, Envelope, QueuedRequest, UnknownVersion, read_envelope
-from worker.intake.admit import NotAdmitted, admit
+from shared.wire.envelope import BadEnvelope, Envelope, QueuedRequest, UnknownVersion, batch_of, read_envelope
+from worker.intake.admit import AlreadyDecided, NotAdmitted, admit
 from worker.intake.decision import Decision
 from worker.intake.judge import judge_bodies
 from worker.intake.message import Delivery, Message
@@ -37,7 +38,7 @@ class TryAgainLater(Exception):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(primary_message(error))
-        self.counts = sqlstate(error) is not None or not isinstance(error, DBAPIError)
+        self.counts = not is_away(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,67 +61,67 @@ def receive(message: Message, services: Services, *, now: datetime) -> Counter[s
     """
     try:
         opened = patiently(lambda: _open(message, services, now=now))
-        if opened is None:
-            return Counter()
-        caller, envelope, delivery = opened
+    except Exception as error:
+        if is_away(error) or message.attempt < DELIVERIES_MAX:
+            raise TryAgainLater(error) from error
+        _park_unopened(message, services, error)
+        return Counter()
+    if opened is None:
+        return Counter()
+    caller, envelope, delivery = opened
+    try:
         decisions = _decide(delivery, envelope.requests, services)
     except Exception as error:
+        _take_back(delivery, services)
         raise TryAgainLater(error) from error
     _tell(caller, envelope, decisions, services.cache)
     return Counter(decision.verdict for decision in decisions)
 
 
 def _open(message: Message, services: Services, *, now: datetime) -> tuple[Caller, Envelope, Delivery] | None:
-    """Checks who sent it, then what it is, and counts the delivery before any work; None when it was parked."""
-    caller: Caller | None = None
+    """Checks who sent it, then what it is, and counts the delivery before any work; None when there is none to do."""
     with transaction(services.engine) as connection:
         try:
             caller = admit(connection, message, scope="commits:write", settings=services.settings, now=now)
-            envelope = read_envelope(message.meta, message.requests)
-            if envelope.meta.account != caller.account:
-                raise NotAdmitted(f"key {caller.key_id} is not of account {envelope.meta.account!r}")
+        except AlreadyDecided:
+            return None
         except NotAdmitted as error:
             park_envelope(connection, None, message, reason="unauthenticated", detail=str(error))
+            return None
+        try:
+            envelope = read_envelope(message.meta, message.requests)
         except (UnknownVersion, BadEnvelope) as error:
-            account_id = caller.account_id if caller else None
             reason: Reason = "bad_envelope" if isinstance(error, BadEnvelope) else "unknown_version"
-            park_envelope(connection, account_id, message, reason=reason, detail=str(error))
-            _release(connection, account_id, message)
-        else:
-            return caller, envelope, _delivery(connection, caller, envelope, message, services.settings)
-    return None
-
-
-def _delivery(
-    connection: Connection, caller: Caller, envelope: Envelope, message: Message, settings: Settings
-) -> Delivery:
-    again = count_redelivery(connection, caller.account_id, message.digest) if message.redelivered else 0
-    return Delivery(
-        account_id=caller.account_id,
-        batch_id=envelope.meta.batch_id,
-        message=message,
-        size=len(envelope.requests),
-        deliveries=message.attempt + again,
-        settings=settings,
-    )
+            batch_id = batch_of(message.meta)
+            park_envelope(connection, caller.account_id, message, reason=reason, detail=str(error), batch_id=batch_id)
+            release(connection, caller.account_id, message.digest)
+            return None
+        delivery = Delivery(
+            account_id=caller.account_id,
+            batch_id=envelope.meta.batch_id,
+            message=message,
+            size=len(envelope.requests),
+            deliveries=count_delivery(connection, caller.account_id, message.digest),
+            settings=services.settings,
+        )
+    return caller, envelope, delivery
 
 
 def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Services) -> list[Decision]:
-    """Decides all together; when the database refuses the rows, by halves, so that only the row to blame is parked."""
+    """Decides all together; what fails for good, by halves, so that only the request to blame is parked."""
     if is_suspect(delivery):
         return _in_one(delivery, requests, services, lambda connection: take_apart(connection, delivery, requests))
-    judged = judge_bodies(requests)
     try:
+        judged = judge_bodies(requests)
         return _in_one(
             delivery, requests, services, lambda connection: persist(connection, delivery, judged, services.cache)
         )
     except Exception as error:
-        if not is_permanent(error):
-            if delivery.deliveries < DELIVERIES_MAX:
-                raise
-            return _park(delivery, requests, services, reason="transient", error=error)
+        reason: Reason = "database_refused" if is_permanent(error) else "transient"
+        if is_away(error) or (reason == "transient" and delivery.message.attempt < DELIVERIES_MAX):
+            raise
         if len(requests) == 1:
-            return _park(delivery, requests, services, reason="database_refused", error=error)
+            return _park(delivery, requests, services, reason=reason, error=error)
     return _by_halves(delivery, requests, services)
 
 
@@ -154,15 +155,29 @@ def _in_one(
         with transaction(services.engine) as connection:
             decisions = unit(connection)
             if len(requests) == delivery.size:
-                _release(connection, delivery.account_id, delivery.message)
+                release(connection, delivery.account_id, delivery.message.digest)
             return decisions
 
     return patiently(whole)
 
 
-def _release(connection: Connection, account_id: int | None, message: Message) -> None:
-    if account_id is not None:
-        release(connection, account_id, message.digest, was_redelivered=message.redelivered)
+def _park_unopened(message: Message, services: Services, error: Exception) -> None:
+    """Parks, under no account, what could not even be opened, five times over."""
+
+    def unit() -> None:
+        with transaction(services.engine) as connection:
+            park_envelope(connection, None, message, reason="transient", detail=primary_message(error))
+
+    try:
+        patiently(unit)
+    except Exception as failure:
+        raise TryAgainLater(failure) from failure
+
+
+def _take_back(delivery: Delivery, services: Services) -> None:
+    """Uncounts a delivery that its worker survived; where that fails, the envelope is halved a little too soon."""
+    with suppress(DBAPIError), transaction(services.engine) as connection:
+        forget_delivery(connection, delivery.account_id, delivery.message.digest)
 
 
 def _tell(caller: Caller, envelope: Envelope, decisions: list[Decision], cache: UniquenessCache) -> None:

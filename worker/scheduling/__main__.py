@@ -9,6 +9,7 @@ from worker.app import app
 from worker.scheduling.look import look
 from worker.scheduling.loop import run, stop_on_signals
 from worker.scheduling.sweep import sweep
+from worker.scheduling.tidy import tidy
 
 
 def main() -> None:
@@ -18,6 +19,7 @@ def main() -> None:
     publisher = _publisher(config)
 
     def look_and_sweep() -> int:
+        tidy(engine())
         return look(engine(), app) + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
 
     run(

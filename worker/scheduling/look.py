@@ -10,7 +10,7 @@ from shared.store.due import accounts_due
 from shared.store.engine import transaction
 
 QUEUE = "invoices"
-TASK = "invoices.issue"
+TASK_ISSUE = "invoices.issue"
 BACKLOG_MAX = 200  # tasks on the queue: enough for every worker, and what is stale among them costs little
 
 
@@ -33,7 +33,7 @@ def _send(app: Celery, accounts: Any, *, backlog_max: int) -> int:
     with app.connection_for_write() as broker:
         room = max(0, backlog_max - _backlog(broker))
         for account_id in accounts[:room]:
-            app.send_task(TASK, args=[account_id], queue=QUEUE, connection=broker, retry=False)
+            app.send_task(TASK_ISSUE, args=[account_id], queue=QUEUE, connection=broker, retry=False)
     return min(room, len(accounts))
 
 

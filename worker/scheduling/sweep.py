@@ -32,5 +32,5 @@ def sweep(on: Engine, publisher: Publisher, *, backlog_max: int) -> int:
     with transaction(on) as connection:
         due = take_due(connection, limit=SWEEP_ENVELOPES_MAX)
     for each in due:
-        publisher.publish(each.meta, each.requests, queue=each.queue, attempt=each.attempt)
+        publisher.publish(each.meta, each.requests, queue=each.queue)
     return len(due)

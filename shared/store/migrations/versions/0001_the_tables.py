@@ -11,6 +11,18 @@ BEGIN
 END $$
 """
 
+# A finalized invoice changes in one way: it is voided, once.
+INVOICE_IMMUTABLE = """
+CREATE FUNCTION refuse_invoice_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.status = 'FINALIZED' AND NEW.status = 'VOID'
+       AND to_jsonb(OLD) - 'status' - 'voided_at' = to_jsonb(NEW) - 'status' - 'voided_at' THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'invoice % is final: void it and make another', OLD.number USING ERRCODE = 'restrict_violation';
+END $$
+"""
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -159,7 +171,7 @@ def upgrade() -> None:
         sa.CheckConstraint("access_type IN ('SPEND', 'QUANTITY')", name=op.f("commit_access_type_check")),
         sa.CheckConstraint("rate_type IN ('LIST_RATE', 'COMMIT_RATE')", name=op.f("commit_rate_type_check")),
         sa.CheckConstraint("type IN ('PREPAID', 'POSTPAID', 'CREDIT')", name=op.f("commit_type_check")),
-        sa.CheckConstraint("priority > -1e18 AND priority < 1e18", name=op.f("commit_priority_finite_check")),
+        sa.CheckConstraint("priority > -1e30 AND priority < 1e30", name=op.f("commit_priority_finite_check")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("commit_pkey")),
         comment="Commits and credits. A row is its request's outcome 'created'.",
     )
@@ -176,24 +188,21 @@ def upgrade() -> None:
         "delivery",
         sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),
         sa.Column("digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of meta and requests"),
-        sa.Column(
-            "count",
-            sa.SmallInteger(),
-            nullable=False,
-            comment="how often the broker delivered it again, counted before the work",
-        ),
+        sa.Column("count", sa.SmallInteger(), nullable=False, comment="deliveries, each counted before the work"),
         sa.Column(
             "last_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="real time"
         ),
         sa.PrimaryKeyConstraint("account_id", "digest", name=op.f("delivery_pkey")),
-        comment="Envelopes whose worker did not acknowledge them: from the third delivery on they are halved.",
+        comment="Envelopes that workers took and did not finish (yet): from the third delivery on they are halved.",
     )
+    op.create_index(op.f("delivery_last_at_idx"), "delivery", ["last_at"], unique=False)
     op.create_table(
         "idempotency",
         sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),
         sa.Column("key", sa.Text(), nullable=False, comment="the caller's"),
         sa.Column("request_id", sa.UUID(), nullable=False, comment="the request that used it first"),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False, comment="of that request"),
+        sa.Column("fingerprint_version", sa.SmallInteger(), nullable=False, comment="of the normal form"),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -218,13 +227,6 @@ def upgrade() -> None:
             "size", sa.SmallInteger(), nullable=False, comment="received: every one of its requests gets an outcome"
         ),
         sa.Column(
-            "attempt",
-            sa.SmallInteger(),
-            server_default=sa.text("1"),
-            nullable=False,
-            comment="deliveries that it has behind it already",
-        ),
-        sa.Column(
             "lease_s", sa.Integer(), nullable=False, comment="seconds until it is published again; doubles each time"
         ),
         sa.Column(
@@ -243,6 +245,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "digest", name=op.f("intake_pkey")),
         comment="Accepted means kept: an envelope stays here until the transaction that stores its outcomes removes it.",
     )
+    op.create_index(op.f("intake_digest_idx"), "intake", ["digest"], unique=False)
     op.create_index(op.f("intake_due_at_idx"), "intake", ["due_at"], unique=False)
     op.create_table(
         "invoice",
@@ -271,6 +274,7 @@ def upgrade() -> None:
         sa.Column("regenerated_from_id", sa.UUID(), nullable=True, comment="the void invoice that this one replaces"),
         sa.CheckConstraint("status IN ('FINALIZED', 'VOID')", name=op.f("invoice_status_check")),
         sa.CheckConstraint("type IN ('SCHEDULED', 'USAGE')", name=op.f("invoice_type_check")),
+        sa.CheckConstraint("total > -1e30 AND total < 1e30", name=op.f("invoice_total_finite_check")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("invoice_pkey")),
         sa.UniqueConstraint("account_id", "number", name=op.f("invoice_account_id_number_key")),
         comment="Finalized invoices.",
@@ -298,6 +302,11 @@ def upgrade() -> None:
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=True,
             comment="of a true-up: committed, drawn, adjustments, due, as decimal text",
+        ),
+        sa.CheckConstraint("amount > -1e30 AND amount < 1e30", name=op.f("invoice_line_amount_finite_check")),
+        sa.CheckConstraint("quantity > -1e30 AND quantity < 1e30", name=op.f("invoice_line_quantity_finite_check")),
+        sa.CheckConstraint(
+            "unit_price > -1e30 AND unit_price < 1e30", name=op.f("invoice_line_unit_price_finite_check")
         ),
         sa.PrimaryKeyConstraint("account_id", "invoice_id", "position", name=op.f("invoice_line_pkey")),
         comment="Invoice lines.",
@@ -388,6 +397,8 @@ def upgrade() -> None:
             name=op.f("obligation_state_check"),
         ),
         sa.CheckConstraint("amount > 0 AND amount < 1e18", name=op.f("obligation_amount_positive_check")),
+        sa.CheckConstraint("quantity > 0 AND quantity < 1e18", name=op.f("obligation_quantity_positive_check")),
+        sa.CheckConstraint("unit_price > 0 AND unit_price < 1e18", name=op.f("obligation_unit_price_positive_check")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("obligation_pkey")),
         comment="What will be invoiced, and when: the draft of exactly one invoice.",
     )
@@ -719,6 +730,19 @@ def upgrade() -> None:
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
+    op.execute(INVOICE_IMMUTABLE)
+    op.execute(
+        "CREATE TRIGGER invoice_immutable BEFORE UPDATE ON invoice "
+        "FOR EACH ROW EXECUTE FUNCTION refuse_invoice_change()"
+    )
+    op.execute(
+        "CREATE TRIGGER invoice_line_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON invoice_line "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+    op.execute(
+        "CREATE TRIGGER invoice_kept BEFORE DELETE OR TRUNCATE ON invoice "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
 
 
 def downgrade() -> None:
@@ -748,9 +772,11 @@ def downgrade() -> None:
     op.drop_index(op.f("invoice_account_id_commit_id_idx"), table_name="invoice")
     op.drop_table("invoice")
     op.drop_index(op.f("intake_due_at_idx"), table_name="intake")
+    op.drop_index(op.f("intake_digest_idx"), table_name="intake")
     op.drop_table("intake")
     op.drop_index(op.f("idempotency_created_at_idx"), table_name="idempotency")
     op.drop_table("idempotency")
+    op.drop_index(op.f("delivery_last_at_idx"), table_name="delivery")
     op.drop_table("delivery")
     op.drop_index("commit_account_id_uniqueness_key_key", table_name="commit")
     op.drop_index(op.f("commit_account_id_customer_id_idx"), table_name="commit")
@@ -761,3 +787,4 @@ def downgrade() -> None:
     op.drop_table("audit")
     op.drop_table("account")
     op.execute("DROP FUNCTION refuse_change()")
+    op.execute("DROP FUNCTION refuse_invoice_change()")

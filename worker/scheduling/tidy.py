@@ -1,0 +1,19 @@
+"""Forgets what is no longer remembered: old idempotency keys, and deliveries of messages that never came again."""
+
+from sqlalchemy import Engine
+
+from shared.limits import IDEMPOTENCY_DAYS, TIDIED_ROWS_MAX
+from shared.store.accepted import forget_old_deliveries
+from shared.store.engine import transaction
+from shared.store.intake import forget_idempotency_keys
+
+
+def tidy(on: Engine) -> None:
+    """Removes some old rows; often enough called, it keeps up with whatever came in.
+
+    Raises:
+        DBAPIError: the database is away.
+    """
+    with transaction(on) as connection:
+        forget_idempotency_keys(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
+        forget_old_deliveries(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
