@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow lint format lock clean
+.PHONY: help setup run test test-slow chaos bench lint format lock clean
 
 help: ## Show what there is to do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ test: setup ## Run the tests (real Postgres, real Valkey, real workers)
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/pytest -m slow
+
+chaos: setup ## Kill, cut and flush everything for sixty rounds under a backlog
+	$(BIN)/python -m tests.chaos --rounds 60
+
+bench: setup ## Measure against a naive worker and against the ceiling (15 minutes)
+	$(BIN)/python -m tests.benchmarks
 
 lint: setup ## Style, types and import rules
 	$(BIN)/ruff check .

@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from shared.clock import utc_now
 from shared.limits import ISSUE_ATTEMPTS_MAX
-from shared.store.accounts import USD_CENTS, create_account
+from shared.store.accounts import create_account
 from shared.store.invoices import list_invoices, show_invoice
+from shared.wire.body import USD_CENTS
 from tests.integration.book import CONTRACT, CUSTOMER, LAST_YEAR, LONG_AGO, PRODUCT, Book
 from worker.invoicing.clock import ClockRefused, account_now, advance_clock
 from worker.invoicing.issue import Issued, issue_all_due, issue_due
 from worker.invoicing.reconcile import reconcile
+from worker.invoicing.release import ReleaseRefused, release_obligation
 
 
 def issue(book: Book) -> Issued:
@@ -212,3 +214,16 @@ def test_a_true_up_is_visible_as_a_draft_from_the_start(book: Book) -> None:
     (line,) = draft["lines"]
     assert line["arithmetic"] == {"committed": "7.5", "drawn": "0", "adjustments": "0", "due": "7.5"}
     assert line["postpaid_commit"] == {"id": commit_id}
+
+
+def test_a_parked_row_is_released(book: Book) -> None:
+    """Once its cause is mended, an operator lets a parked obligation be invoiced; nothing else can be released."""
+    commit_id = book.prepaid((LAST_YEAR, "1"), contract_id=None)
+    issue(book)
+    with book.engine.begin() as connection:
+        connection.execute(text("UPDATE commit SET invoice_contract_id = :id"), {"id": CONTRACT})
+        [obligation_id] = connection.scalars(text("SELECT id FROM obligation WHERE commit_id = :id"), {"id": commit_id})
+        release_obligation(connection, account_id=book.account_id, obligation_id=obligation_id, actor="k")
+    assert issue(book) == Issued(issued=1)
+    with pytest.raises(ReleaseRefused, match="is issued"), book.engine.begin() as connection:
+        release_obligation(connection, account_id=book.account_id, obligation_id=obligation_id, actor="k")

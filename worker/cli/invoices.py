@@ -10,9 +10,10 @@ from shared.store.invoices import Status, list_invoices, show_invoice
 from worker.cli.context import session
 from worker.cli.exits import CommandError
 from worker.cli.listing import AsJson, Limit, emit_list
-from worker.cli.output import emit_json, emit_record
+from worker.cli.output import emit_json, emit_record, say
+from worker.invoicing.release import release_obligation
 
-app = typer.Typer(no_args_is_help=True, help="Invoices and drafts: list, show.")
+app = typer.Typer(no_args_is_help=True, help="Invoices and drafts: list, show, release.")
 
 COLUMNS = ("number", "status", "issued_at", "customer", "total", "unit", "id")
 
@@ -48,3 +49,14 @@ def show(
     if found is None:
         raise CommandError(f"account {caller.account} has no invoice {invoice_id}")
     emit_json(found) if as_json else emit_record(found)
+
+
+@app.command()
+def release(
+    ctx: typer.Context,
+    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of the parked or held draft.")],
+) -> None:
+    """Let an invoice that was parked or held be made, once its cause is mended. Needs the scope operate."""
+    with session(ctx).transaction("operate") as (connection, caller):
+        release_obligation(connection, account_id=caller.account_id, obligation_id=invoice_id, actor=caller.key_id)
+    say(f"{invoice_id} is pending again")
