@@ -21,6 +21,8 @@ from shared.domain.burndown.order import balance_order, deciding_criterion, line
 from shared.domain.burndown.totals import balances_left, totals
 from shared.domain.burndown.usage import aggregate, hour_of
 from shared.domain.burndown.values import Balance, Catalog, LineKind, Product, Receipt, Specifier, UsageLine
+from shared.domain.money import shares
+from shared.limits import DECIMALS_MAX
 from tests import reference_burndown as reference
 from tests.benchmarks.burndown_workload import digest, make_month
 
@@ -155,8 +157,7 @@ def test_the_engine_agrees_with_the_reference(lines: list[UsageLine], balances: 
 def test_nothing_is_lost_and_nothing_overdrawn(lines: list[UsageLine], balances: list[Balance]) -> None:
     """Quantities add up to the usage; what is drawn and what is left add up to the balance, and never go below 0."""
     receipts = burnt(lines, balances)
-    used = totals(receipts, lambda each: None)
-    assert used[None].quantity == sum(Fraction(line.quantity) for line in lines) if used else True
+    assert sum(each.quantity for each in receipts) == sum(Fraction(line.quantity) for line in lines)
     drawn = totals((each for each in receipts if each.balance), segment_id)
     left = balances_left(balances, receipts)
     for balance in balances:
@@ -185,17 +186,13 @@ def test_the_order_of_arrival_changes_nothing(
 
 @holds_for(LINES, BALANCES, st.integers(2, 5))
 def test_splitting_lines_changes_nothing(lines: list[UsageLine], balances: list[Balance], count: int) -> None:
-    """A line cut into several within its hour leaves the receipts of the whole one."""
-    small = Decimal("0.000000000001")
+    """Lines cut into several within their hour leave the receipts of the whole ones."""
     split = [
         UsageLine(hour_of(line.time) + timedelta(minutes=minute), line.kind, quantity)
         for line in lines
-        for rest in [max(line.quantity - count * small, Decimal(0))]
-        if line.quantity >= count * small
-        for minute, quantity in enumerate([*[small] * count, rest])
+        for minute, quantity in enumerate(shares(line.quantity, count=count, decimals=DECIMALS_MAX))
     ]
-    kept = [line for line in lines if line.quantity >= count * small]
-    assert burnt(split, balances) == burnt(kept, balances)
+    assert burnt(split, balances) == burnt(lines, balances)
 
 
 @holds_for(BALANCES)
