@@ -1,4 +1,4 @@
-"""A large customer's month: 60 kinds of usage on three contracts, 50 balances of every sort that overlap."""
+"""A large customer's month: 60 kinds of usage on three contracts, 50 overlapping balances of every sort."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from shared.domain.burndown.values import Balance, Catalog, LineKind, Product, S
 MONTH = datetime(2030, 1, 1, tzinfo=UTC)
 HOURS = 31 * 24
 HOUR = timedelta(hours=1)
-MONTH_END = MONTH + HOURS * HOUR
 PRODUCTS, KINDS, BALANCES = 20, 60, 50
 TAGS = ("gpu", "cpu", "disk", "network", "eu", "us")
 CONTRACTS = ("contract-1", "contract-2", "contract-3")
@@ -26,6 +25,7 @@ class Month:
 
     seed: int
     lines_total: int
+    hours: int
     catalog: Catalog
     kinds: tuple[LineKind, ...]
     balances: tuple[Balance, ...]
@@ -34,19 +34,22 @@ class Month:
         """The lines, made on the way, hour by hour, in no order within the hour."""
         random = Random(self.seed)
         for number in range(self.lines_total):
-            hour = MONTH + number * HOURS // self.lines_total * HOUR
+            hour = MONTH + number * self.hours // self.lines_total * HOUR
             quantity = Decimal(random.randrange(1, 10_000_000)).scaleb(-4)
             yield UsageLine(hour + timedelta(seconds=random.randrange(3600)), random.choice(self.kinds), quantity)
 
 
-def make_month(seed: int, lines: int) -> Month:
-    """A month of so many lines; balances hold about two thirds of what it costs, some of them for a week only."""
+def make_month(*, seed: int, lines: int, hours: int = HOURS) -> Month:
+    """A month of so many lines, or one that is cut to some hours, windows and all.
+
+    Balances hold about two thirds of what it costs; some are open for a quarter of it only.
+    """
     random = Random(seed)
     catalog = {product.id: product for product in (_product(random, number) for number in range(PRODUCTS))}
     kinds = tuple(_kind(random) for _ in range(KINDS))
-    worth = sum(kind.list_price for kind in kinds) / KINDS * 500 * lines
-    balances = tuple(_balance(random, number, worth * 2 / 3 / BALANCES) for number in range(BALANCES))
-    return Month(seed, lines, catalog, kinds, balances)
+    cost = sum((kind.list_price for kind in kinds), Decimal(0)) / KINDS * 500 * lines
+    balances = tuple(_balance(random, number, hours=hours, amount=cost / 75) for number in range(BALANCES))
+    return Month(seed, lines, hours, catalog, kinds, balances)
 
 
 def digest(month: Month) -> str:
@@ -78,8 +81,9 @@ def _kind(random: Random) -> LineKind:
     )
 
 
-def _balance(random: Random, number: int, amount: Decimal) -> Balance:
-    starting_at = MONTH + random.choice((-5, 0, 7, 14)) * 24 * HOUR
+def _balance(random: Random, number: int, *, hours: int, amount: Decimal) -> Balance:
+    quarter = hours // 4 * HOUR
+    starting_at = MONTH + random.choice((-1, 0, 1, 2)) * quarter
     scope = random.choice(("all", "all", "products", "tags", "specifiers"))
     return Balance(
         commit_id=f"commit-{number // 2:03}",
@@ -88,7 +92,7 @@ def _balance(random: Random, number: int, amount: Decimal) -> Balance:
         type=random.choice(("PREPAID", "PREPAID", "CREDIT", "POSTPAID")),
         available=(amount * random.randrange(50, 150) / 100).quantize(Decimal("0.01")),
         starting_at=starting_at,
-        ending_before=random.choice((MONTH_END, starting_at + 7 * 24 * HOUR)),
+        ending_before=random.choice((MONTH + hours * HOUR, starting_at + quarter)),
         unit_id=random.choice((USD, USD, USD, TOKENS)),
         priority=Decimal(random.randrange(3)),
         paid=random.random() < 0.7,

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
+from kombu.transport.redis import Channel
+
 from shared.ids import new_id
 from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 from tests.chaos.proxy import Ambush
 from tests.chaos.waiting import POLL_S
 from tests.chaos.world import World
+from tests.integration.intake import settings_of
+from worker.config import celery_config
 from worker.local.server import Server, wait_until
 
 Fault = Callable[[World, Random], str]
@@ -32,14 +36,14 @@ return #all
 
 def kill_worker(world: World, rng: Random) -> str:
     """SIGKILL for one worker."""
-    name = rng.choice(world.names("single", "bulk", "invoices"))
+    name = rng.choice(world.lineup.worker_names)
     world.kill(name)
     return name
 
 
 def kill_all_workers(world: World, _: Random) -> str:
     """SIGKILL for all of them at the same moment."""
-    names = world.names("single", "bulk", "invoices")
+    names = world.lineup.worker_names
     for name in names:
         world.kill(name)
     return f"{len(names)} workers"
@@ -105,7 +109,7 @@ def kill_valkey_before_ack(world: World, _: Random) -> str:
     ended: list[Server] = []
     told = _at_commit(
         world,
-        world.names("single", "bulk", "invoices"),
+        world.lineup.worker_names,
         count=1,
         reaches=True,
         is_answered=True,
@@ -139,12 +143,12 @@ def terminate_backends(world: World, rng: Random) -> str:
 
 def lose_commits(world: World, rng: Random) -> str:
     """Connections are cut when COMMIT is on its way to Postgres."""
-    return _at_commit(world, world.names(""), count=rng.randint(3, 8))
+    return _at_commit(world, world.names(), count=rng.randint(3, 8))
 
 
 def lose_answers_to_commits(world: World, rng: Random) -> str:
     """Connections are cut when Postgres has committed, and nobody knows."""
-    return _at_commit(world, world.names(""), count=rng.randint(3, 8), reaches=True)
+    return _at_commit(world, world.names(), count=rng.randint(3, 8), reaches=True)
 
 
 def deliver_again(world: World, rng: Random) -> str:
@@ -166,6 +170,16 @@ def reorder_queue(world: World, rng: Random) -> str:
     return f"{moved} envelopes"
 
 
+def die_holding_restore_lock(world: World, rng: Random) -> str:
+    """SIGKILL for a worker at the moment when it holds the lock under which unacknowledged messages are restored."""
+    options = celery_config(settings_of())["broker_transport_options"]
+    held_s = options.get("unacked_mutex_expire", Channel.unacked_mutex_expire)
+    world.broker.lock(Channel.unacked_mutex_key, timeout=held_s).acquire(blocking=False)
+    name = rng.choice(world.lineup.commit_workers)
+    world.kill(name)
+    return f"{name}, for {held_s} s"
+
+
 FAULTS: tuple[Fault, ...] = (
     kill_worker,
     lose_answers_to_commits,
@@ -185,6 +199,7 @@ FAULTS: tuple[Fault, ...] = (
     restart_valkey,
     lose_commits,
     kill_valkey_before_ack,
+    die_holding_restore_lock,
     stop_worker,
 )
 

@@ -165,26 +165,19 @@ OF_ALL: tuple[Callable[[Connection], Iterator[str]], ...] = (
 )
 
 
-def violations(connection: Connection, book: Book, account_ids: dict[str, int]) -> list[str]:
-    """Everything that does not hold; of each promise a few examples, then how many more there are."""
-    told: list[str] = []
+def look(connection: Connection, book: Book, account_ids: dict[str, int]) -> tuple[list[str], Counter[str]]:
+    """Everything that does not hold, of each promise a few examples; and how many requests have which outcome."""
+    violations: list[str] = []
+    counts: Counter[str] = Counter()
     for name, account in book.accounts.items():
         found = find(connection, account_ids[name])
         for promise in PER_ACCOUNT:
-            told += _few(f"{name}: {promise.__name__}", promise(account, found))
+            violations += _few(f"{name}: {promise.__name__}", promise(account, found))
+        counts.update(_verdict(each, found) or "undecided" for each in account.planned)
+        counts["invoices"] += sum(map(len, found.invoices.values()))
     for promise in OF_ALL:
-        told += _few(promise.__name__, promise(connection))
-    return told
-
-
-def counts(connection: Connection, book: Book, account_ids: dict[str, int]) -> Counter[str]:
-    """How many requests have which outcome, and how many invoices there are."""
-    counted: Counter[str] = Counter()
-    for name, account in book.accounts.items():
-        found = find(connection, account_ids[name])
-        counted.update(_verdict(each, found) or "undecided" for each in account.planned)
-        counted["invoices"] += sum(map(len, found.invoices.values()))
-    return counted
+        violations += _few(promise.__name__, promise(connection))
+    return violations, counts
 
 
 def snapshot(connection: Connection, account_id: int | None = None) -> Snapshot:

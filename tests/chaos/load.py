@@ -71,8 +71,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many rows each account's files have in one round."""
+    """How much is sent in one round.
 
+    Attributes:
+        backlog: envelopes that must wait before any work begins.
+        kept_first: rows of each account that are submitted then, and `kept_more` when the faults begin.
+        files_first: rows of each account's file that is ingested then, and `files_more` of another.
+    """
+
+    backlog: int = 200
     kept_first: int = 250
     files_first: int = 450
     kept_more: int = 40

@@ -40,6 +40,7 @@ class Proxy:
         self._upstream_port = upstream_port
         self._ambushes: list[Ambush] = []
         self._lock = Lock()
+        self._doors: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
@@ -49,7 +50,7 @@ class Proxy:
 
         async def listen() -> int:
             port = free_port()
-            await asyncio.start_server(lambda *ends: self._relay(name, *ends), LOOPBACK, port)
+            self._doors.append(await asyncio.start_server(lambda *ends: self._relay(name, *ends), LOOPBACK, port))
             return port
 
         return asyncio.run_coroutine_threadsafe(listen(), self._loop).result()
@@ -68,6 +69,8 @@ class Proxy:
         """Cuts everything and ends."""
 
         async def end() -> None:
+            for door in self._doors:
+                door.close()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for other in others:
                 other.cancel()

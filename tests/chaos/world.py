@@ -68,6 +68,11 @@ class Lineup:
     lease_s: int = 4
 
     @property
+    def worker_names(self) -> list[str]:
+        """The names of all workers."""
+        return [name for name, _ in self.workers]
+
+    @property
     def commit_workers(self) -> list[str]:
         """The names of the workers that make commits."""
         return [name for name, queues in self.workers if "commits" in queues]
@@ -156,9 +161,9 @@ class World:
         """Whether every process takes work."""
         return self._runner.is_ready()
 
-    def names(self, *beginnings: str) -> list[str]:
-        """The names of the processes that begin like this."""
-        return [name for name in self._processes if name.startswith(beginnings)]
+    def names(self) -> list[str]:
+        """The names of all processes."""
+        return list(self._processes)
 
     def send(self, name: str, number: signal.Signals) -> None:
         """Sends a signal to the process of this name, if it runs at this moment."""
@@ -298,5 +303,16 @@ def open_world(lineup: Lineup | None = None) -> Iterator[World]:
             print(f"logs: {folder.log}", flush=True)
             raise
         finally:
-            world.stop()
+            with _undisturbed():
+                world.stop()
     shutil.rmtree(path)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave anything running."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,33 @@
+"""The tables. Comments are part of the schema, so that a database client explains the system."""
+
+from shared.store.tables.accounts import account, token
+from shared.store.tables.catalog import contract, customer, product, unit
+from shared.store.tables.columns import metadata
+from shared.store.tables.commits import commit, ledger_entry, obligation, segment
+from shared.store.tables.history import audit, outbox
+from shared.store.tables.invoices import invoice, invoice_line
+from shared.store.tables.requests import batch, delivery, idempotency, intake, outcome, parked
+
+__all__ = [
+    "account",
+    "audit",
+    "batch",
+    "commit",
+    "contract",
+    "customer",
+    "delivery",
+    "idempotency",
+    "intake",
+    "invoice",
+    "invoice_line",
+    "ledger_entry",
+    "metadata",
+    "obligation",
+    "outbox",
+    "outcome",
+    "parked",
+    "product",
+    "segment",
+    "token",
+    "unit",
+]

@@ -1,0 +1,80 @@
+"""What requests are checked against (spec 3.1)."""
+
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.store.tables.columns import (
+    ID,
+    NOW,
+    TIME,
+    account_column,
+    metadata,
+    one_of,
+    optional,
+    references_account,
+    required,
+)
+
+customer = Table(
+    "customer",
+    metadata,
+    account_column(),
+    required("id", ID, "the producer's id"),
+    required("name", Text, "shown on invoices", server_default=text("''")),
+    required("custom_fields", JSONB, "string to string", server_default=text("'{}'")),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "id"),
+    references_account(),
+    comment="Catalog: who promises to spend.",
+)
+
+product = Table(
+    "product",
+    metadata,
+    account_column(),
+    required("id", ID, "the producer's id"),
+    required("name", Text, "shown on invoices", server_default=text("''")),
+    required("type", Text, "never changes"),
+    required("tags", ARRAY(Text), "what applicability filters match", server_default=text("'{}'")),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "id"),
+    references_account(),
+    one_of("type", "FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"),
+    comment="Catalog: what is charged for. FIXED products carry the invoices of commits.",
+)
+
+contract = Table(
+    "contract",
+    metadata,
+    account_column(),
+    required("id", ID, "the producer's id"),
+    required("customer_id", ID, "never changes"),
+    required("starting_at", TIME, "inclusive"),
+    optional("ending_before", TIME, "exclusive; null: open"),
+    required("usage_invoicing", Text, "whether usage periods make invoices", server_default=text("'MONTHLY'")),
+    optional("net_payment_terms_days", Integer, "days from invoice date to due date"),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "id"),
+    ForeignKeyConstraint(["account_id", "customer_id"], ["customer.account_id", "customer.id"]),
+    one_of("usage_invoicing", "MONTHLY", "NONE"),
+    comment="Catalog: under which agreement a customer is invoiced.",
+)
+
+unit = Table(
+    "unit",
+    metadata,
+    account_column(),
+    required("id", ID, "credit type id"),
+    required("name", Text, "for example 'USD (cents)'", server_default=text("''")),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "id"),
+    references_account(),
+    comment="Catalog: what amounts are counted in. USD in cents is there from the start.",
+)

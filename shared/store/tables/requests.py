@@ -1,0 +1,134 @@
+"""What became of requests, and what is still on its way (spec 2.3 to 2.6)."""
+
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.store.tables.columns import (
+    ID,
+    NOW,
+    TIME,
+    account_column,
+    metadata,
+    one_of,
+    optional,
+    references_account,
+    required,
+)
+
+outcome = Table(
+    "outcome",
+    metadata,
+    account_column(),
+    required("request_id", ID, "whose outcome"),
+    required(
+        "outcome", Text, "created only for a replayed idempotency key: otherwise the commit itself is that outcome"
+    ),
+    required("errors", JSONB, "problems, as in the error body", server_default=text("'[]'")),
+    required("more", Integer, "how many problems there are beyond those listed", server_default=text("0")),
+    optional("existing", JSONB, "the commit that is there already: id, type, same_content"),
+    optional("reason", Text, "why it is parked"),
+    optional("batch_id", ID, "the batch it came with"),
+    required("attempt", SmallInteger, "the delivery that decided it, from 1", server_default=text("1")),
+    required("decided_at", TIME, "real time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "request_id"),
+    Index(None, "account_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+    one_of("outcome", "created", "duplicate", "invalid", "not_found", "parked"),
+    comment="What became of each request that made no commit of its own. Judged anew when the same id comes again.",
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    account_column(),
+    required("key", Text, "the caller's"),
+    required("request_id", ID, "the request that used it first"),
+    required("fingerprint", LargeBinary, "of that request"),
+    required("fingerprint_version", SmallInteger, "of the normal form"),
+    required("created_at", TIME, "real time; kept for seven days", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "key"),
+    Index(None, "created_at"),
+    comment="Idempotency keys of requests that were created or duplicates.",
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    account_column(),
+    required("id", ID, "from account and content, or from its name, or new"),
+    optional("name", Text, "given by --batch-id"),
+    required("source", Text, "file name"),
+    required("content_sha256", LargeBinary, "of the uncompressed file"),
+    required("kind", Text, "what a bare body in it means: commit or credit"),
+    required("rows", BigInteger, "received: every one of them gets an outcome"),
+    required("created_at", TIME, "real time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "id"),
+    references_account(),
+    comment="Files that were ingested.",
+)
+
+intake = Table(
+    "intake",
+    metadata,
+    account_column(),
+    required("digest", LargeBinary, "SHA-256 of meta and requests: one row per envelope"),
+    required("meta", LargeBinary, "first argument, as accepted"),
+    required("requests", LargeBinary, "second argument, as accepted"),
+    required("queue", Text, "where it is published"),
+    required("size", SmallInteger, "received: every one of its requests gets an outcome"),
+    required("lease_s", Integer, "seconds until it is published again; doubles each time"),
+    required("due_at", TIME, "when it is published (again), unless it has its outcomes by then"),
+    required("accepted_at", TIME, "real time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "digest"),
+    Index(None, "digest"),
+    Index(None, "due_at"),
+    comment="Accepted means kept: an envelope stays here until the transaction that stores its outcomes removes it.",
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    account_column(),
+    required("digest", LargeBinary, "SHA-256 of meta and requests"),
+    required("count", SmallInteger, "deliveries, each counted before the work"),
+    required("last_at", TIME, "real time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "digest"),
+    Index(None, "last_at"),
+    comment="Envelopes that workers took and did not finish (yet): from the third delivery on they are halved.",
+)
+
+parked = Table(
+    "parked",
+    metadata,
+    optional("account_id", Integer, "null: nobody could be asked"),
+    required("id", ID, "of this parking", primary_key=True, server_default=text("gen_random_uuid()")),
+    required("reason", Text, "what kept it from being decided (spec 2.5)"),
+    required("detail", Text, "what was wrong, for people", server_default=text("''")),
+    optional("request_id", ID, "null: the whole envelope"),
+    optional("batch_id", ID, "the batch it came with"),
+    required("task", Text, "name of the Celery task"),
+    required("meta", LargeBinary, "first argument, as received"),
+    required("requests", LargeBinary, "second argument, as received; for one request of it, cut down to that"),
+    optional("signature", Text, "header, as received"),
+    required("digest", LargeBinary, "SHA-256 of account, reason, task, meta, requests: a redelivery parks once"),
+    required("attempts", SmallInteger, "deliveries so far", server_default=text("1")),
+    required("state", Text, "parked, replayed or discarded", server_default=text("'parked'")),
+    optional("note", Text, "an operator's words"),
+    required("parked_at", TIME, "real time", server_default=NOW),
+    optional("resolved_at", TIME, "real time"),
+    UniqueConstraint("digest"),
+    Index(None, "account_id", "reason"),
+    Index("parked_request_idx", "account_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
+    one_of("state", "parked", "replayed", "discarded"),
+    comment="What could not be decided, with its bytes and the reason.",
+)

@@ -1,0 +1,55 @@
+"""A short run of the chaos runner, and the proof that it notices what it looks for (spec 2.3, 2.4, 3.6)."""
+
+import pytest
+
+from tests.chaos.faults import FAULTS, flush_valkey, kill_worker_before_commit
+from tests.chaos.load import Book, Load
+from tests.chaos.runner import faults_of, run, run_round
+from tests.chaos.world import Lineup, open_world
+
+WORKERS = (("bulk", "commits,commits.bulk"), ("invoices", "invoices"))
+KEPT = Load(backlog=40, kept_first=200, files_first=0, kept_more=0, files_more=0)
+FILES = Load(backlog=20, kept_first=0, files_first=100, kept_more=0, files_more=0)
+
+
+@pytest.mark.timeout(900)
+def test_ten_rounds() -> None:
+    """Ten rounds of faults under a backlog break no promise."""
+    run(10, seed=1)
+
+
+def test_ten_seeds_in_a_row_meet_every_fault() -> None:
+    """Whatever the first seed is, ten rounds leave no fault out."""
+    for first in (1, 8, 60):
+        assert {fault for seed in range(first, first + 10) for fault in faults_of(seed)} == set(FAULTS)
+
+
+def test_red_without_the_unique_index() -> None:
+    """Without the unique index on uniqueness keys, some keys make two commits, and the look says so."""
+    with open_world(Lineup(workers=WORKERS, producers=("files",), schedulers=1)) as world:
+        world.run("DROP INDEX commit_account_id_uniqueness_key_key")
+        report = run_round(world, Book(), 1, faults=[], load=FILES)
+    assert any("one_commit_per_key" in each for each in report.violations)
+
+
+def test_red_without_the_sweeper() -> None:
+    """Without a sweeper, what was kept and then forgotten by the broker has no outcome, and the look says so."""
+    lineup = Lineup(workers=WORKERS, producers=("kept",), schedulers=1, scheduler="tests.chaos.no_sweeper")
+    with open_world(lineup) as world:
+        report = run_round(world, Book(), 1, faults=[flush_valkey], load=KEPT, recovery_s_max=10)
+    assert any("has no outcome" in each for each in report.violations)
+
+
+@pytest.mark.parametrize("app", ["worker.app", "tests.chaos.early_ack"])
+def test_red_when_the_ack_comes_before_the_commit(app: str) -> None:
+    """A worker killed before its COMMIT loses nothing; if it acknowledged before, it does, and the look says so.
+
+    The lease is too long for the sweeper to make up for it.
+    """
+    lineup = Lineup(workers=WORKERS, producers=("kept",), schedulers=1, app=app, lease_s=600)
+    with open_world(lineup) as world:
+        report = run_round(world, Book(), 1, faults=[kill_worker_before_commit] * 2, load=KEPT, recovery_s_max=20)
+    if app == "worker.app":
+        assert report.violations == []
+    else:
+        assert any("has no outcome" in each for each in report.violations)
