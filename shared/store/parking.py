@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, func, select, update
+from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.limits import UNAUTHENTICATED_BYTES_MAX, UNAUTHENTICATED_ROWS_MAX
@@ -26,6 +26,9 @@ Reason = Literal[
     "transient",
     "kills_worker",
 ]
+_COUNT_ONLY = text("SELECT nextval('parked_overflow')")
+_COUNTED_ONLY = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM parked_overflow")
+
 DISCARDED = "discarded"  # an outcome's reason, once an operator gave its request up
 
 
@@ -60,6 +63,7 @@ def park(connection: Connection, parking: Parking) -> bool:
     meta, requests = (as_bytes(part) for part in (parking.meta, parking.requests))
     if parking.account_id is None:
         if _is_full(connection):
+            connection.execute(_COUNT_ONLY)
             return False
         meta = meta[: UNAUTHENTICATED_BYTES_MAX // 4]
         requests = requests[: UNAUTHENTICATED_BYTES_MAX - len(meta)]
@@ -134,6 +138,11 @@ def show_parked(connection: Connection, account_id: int, parked_id: UUID) -> dic
     query = select(parked).where(parked.c.account_id == account_id, parked.c.id == parked_id)
     row = connection.execute(query).mappings().one_or_none()
     return dict(row) if row else None
+
+
+def count_unkept(connection: Connection) -> int:
+    """How many messages that nobody vouches for were only counted, as there was no room for more."""
+    return int(connection.execute(_COUNTED_ONLY).scalar_one())
 
 
 def list_unattributed(connection: Connection, *, limit: int) -> list[dict[str, Any]]:

@@ -8,8 +8,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from shared.clock import utc_now
+from shared.limits import UNAUTHENTICATED_BYTES_MAX
+from shared.store.parking import count_unkept
 from tests.integration.intake import Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
+from worker.intake.message import Message
 from worker.intake.receive import receive
 
 
@@ -80,3 +83,16 @@ def test_signing_switched_off(database: Engine) -> None:
     good = intake.message([request])
     receive(type(good)(good.task, good.meta, good.requests, None), intake.services, now=utc_now())
     assert intake.outcomes(request)[UUID(request["id"])].outcome == "created"
+
+
+def test_bounded(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of strangers' messages so many rows of so many bytes are kept; the others are only counted."""
+    monkeypatch.setattr("shared.store.parking.UNAUTHENTICATED_ROWS_MAX", 2)
+    for number in range(5):
+        receive(
+            Message("commits.create", "m" * 100_000, f"{number}" + "r" * 100_000, None), intake.services, now=utc_now()
+        )
+    [(rows, size)] = intake.rows("SELECT count(*), max(length(meta) + length(requests)) FROM parked")
+    assert (rows, size) == (2, UNAUTHENTICATED_BYTES_MAX)
+    with intake.engine.connect() as connection:
+        assert count_unkept(connection) == 3

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from shared.store.parking import Reason, count_parked, list_parked, list_unattributed, show_parked
+from shared.store.parking import Reason, count_parked, count_unkept, list_parked, list_unattributed, show_parked
 from worker.cli.context import session
 from worker.cli.exits import CommandError
 from worker.cli.listing import SHOWN_ROWS, AsJson
@@ -40,6 +40,7 @@ def list_(
     with session(ctx).transaction("admin" if unattributed else "operate") as (connection, caller):
         if unattributed:
             rows = list_unattributed(connection, limit=limit)
+            say(f"{count_unkept(connection)} more were only counted: there is room for so many")
         else:
             rows = list_parked(connection, caller.account_id, limit=limit, reason=reason, state=state)
             counts = count_parked(connection, caller.account_id, state=state)

@@ -730,6 +730,7 @@ def upgrade() -> None:
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
+    op.execute("CREATE SEQUENCE parked_overflow")
     op.execute(INVOICE_IMMUTABLE)
     op.execute(
         "CREATE TRIGGER invoice_immutable BEFORE UPDATE ON invoice "
@@ -788,3 +789,4 @@ def downgrade() -> None:
     op.drop_table("account")
     op.execute("DROP FUNCTION refuse_change()")
     op.execute("DROP FUNCTION refuse_invoice_change()")
+    op.execute("DROP SEQUENCE parked_overflow")
