@@ -10,10 +10,12 @@ from shared.readiness import announce_ready
 from shared.settings import settings
 from worker.config import celery_config
 from worker.logging import configure_logging
+from worker.transport import keep_fetching
 
 app = Celery("trueup", include=["worker.tasks"])
 app.conf.update(celery_config(settings()))
 configure_logging(settings())
+keep_fetching()
 
 
 @worker_ready.connect

@@ -37,6 +37,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
             "visibility_timeout": settings.visibility_timeout_s,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
+            # A worker that is killed while it restores must not keep the others from it for five minutes.
+            "unacked_mutex_expire": 10,
             "socket_timeout": 10,
             "socket_connect_timeout": 10,
             "socket_keepalive": True,

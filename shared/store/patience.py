@@ -3,12 +3,29 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
+import structlog
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from shared.limits import TRANSIENT_SECONDS_MAX, TRANSIENT_TRIES_MAX
-from shared.store.errors import is_transient
+from shared.store.errors import is_transient, primary_message
 
 T = TypeVar("T")
+
+
+log = structlog.get_logger()
+
+
+def _tell(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    told = primary_message(error) if error else ""
+    log.warning("trying again", action="try_again", attempt=state.attempt_number, error=told[:500])
 
 
 def patiently(unit: Callable[[], T]) -> T:
@@ -17,6 +34,7 @@ def patiently(unit: Callable[[], T]) -> T:
         stop=stop_after_attempt(TRANSIENT_TRIES_MAX) | stop_after_delay(TRANSIENT_SECONDS_MAX),
         wait=wait_random_exponential(multiplier=0.2, max=8),
         retry=retry_if_exception(is_transient),
+        before_sleep=_tell,
         reraise=True,
     )
     return retrying(unit)

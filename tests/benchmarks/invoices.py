@@ -44,8 +44,8 @@ WITH asked AS (
       FROM asked CROSS JOIN granted
      CROSS JOIN LATERAL (VALUES (opening, committed), (drawing, -drawn)) AS entry (type, amount)
 )
-INSERT INTO obligation (account_id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity, amount)
-SELECT account_id, made.id, n, kind, falls.due_at, falls.due_at, committed, 1, committed
+INSERT INTO obligation (account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity, amount)
+SELECT account_id, uuidv7(), made.id, n, kind, falls.due_at, falls.due_at, committed, 1, committed
   FROM asked CROSS JOIN made CROSS JOIN generate_series(0, :each - 1) AS n
  CROSS JOIN LATERAL (SELECT asked.due_at + n * interval '91 days' + random() * spread AS due_at) AS falls
 """)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import quantiles
+from typing import Self
 from uuid import UUID
 
 import redis
@@ -131,7 +132,7 @@ class _Replies(threading.Thread):
             time.sleep(0.01)
         return {each: self._arrived_s[each] for each in ids}
 
-    def __enter__(self) -> "_Replies":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

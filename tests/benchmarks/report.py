@@ -73,10 +73,10 @@ def targets(run: Measured) -> list[Target]:
     to_naive, to_ceiling, invoices = _ratios(run)
     cpu_us = _per_commit_us([each.trueup for each in run.rounds])
     return [
-        _at_least("requests/s, Trueup to naive (b/a)", to_naive, 50, "{:.1f} ×"),
+        _at_least("requests/s, Trueup to naive (b/a)", to_naive, 50, "{:.1f}x"),
         _at_least("commits/s, Trueup to ceiling (b/c)", to_ceiling, 0.45, "{:.2f}"),
         _at_most("CPU per commit, all processes", cpu_us, 250, "{:.0f} µs"),
-        _at_least("invoices/s, Trueup to naive", invoices, 50, "{:.1f} ×"),
+        _at_least("invoices/s, Trueup to naive", invoices, 50, "{:.1f}x"),
         _at_most("p99 of a single request at half load", run.latency.p99_ms, 200, "{:.0f} ms"),
         _at_most(f"largest process of ours, {run.big.rows:,} rows", run.big.largest_of_ours_mb, 250, "{:.0f} MB"),
         _at_most("trueup up on an existing folder", run.up_s, 5, "{:.1f} s"),
@@ -121,7 +121,7 @@ def _head(run: Measured) -> str:
         "# How fast Trueup is\n\n"
         "Written by the run; repeat it with `make bench`.\n\n"
         f"- {run.at:%Y-%m-%d %H:%M} UTC, `{run.command}`, {run.took_s / 60:.1f} minutes\n"
-        f"- {os.cpu_count()} × {_processor()}, {memory_gb:.0f} GB, {platform.system()} {platform.release()}\n"
+        f"- {os.cpu_count()} x {_processor()}, {memory_gb:.0f} GB, {platform.system()} {platform.release()}\n"
         f"- Python {platform.python_version()}, PostgreSQL {run.postgres}, Valkey {run.valkey}\n"
         f"- {packages}"
     )
@@ -171,7 +171,7 @@ def _rates(slices: Sequence[Slice]) -> tuple[str, str]:
 
 def _cpu_us(slices: Sequence[Slice], kind: str, *, idle: bool) -> str:
     if idle:
-        return "–"
+        return "-"
     spent_s = sum(each.cost.cpu_s.get(kind, 0.0) for each in slices)
     return f"{_MICRO * spent_s / sum(each.requests for each in slices):,.0f}"
 
@@ -235,16 +235,16 @@ def _method() -> str:
         "## How it is measured\n\n"
         f"- {WORKERS} processes (or connections) work in each way; Trueup's Procfile runs beside them as it is.\n"
         "- Postgres with fsync, synchronous_commit and full_page_writes on, Valkey with an append-only file.\n"
-        "- Naive: one Celery task per request: pydantic, SET NX, the ORM, commit. It checks no signature and no catalog, and "
-        "stores no outcome and no event.\n"
-        "- Trueup: from the start of the file's scan to the last committed outcome: 5 % duplicates, 2 % invalid, half with "
-        "two instalments.\n"
+        "- Naive: one Celery task per request: pydantic, SET NX, the ORM, commit. It checks no signature and no "
+        "catalog, and stores no outcome and no event.\n"
+        "- Trueup: from the start of the file's scan to the last committed outcome: 5 % duplicates, 2 % invalid, half "
+        "with two instalments.\n"
         "- Ceiling: the same rows, duplicates and invalid ones left out, by the same statement on the same tables, "
         "prepared before the clock starts. b/c compares commits per second, not requests.\n"
         "- Latency: open loop, from the instant at which a request was to be submitted to the worker's reply after the "
         "commit; each request is kept in `intake` first.\n"
-        "- Invoices: from the moment they fall due, the scheduler's next look included, to the last commit; naive: from "
-        "the first task sent.\n"
+        "- Invoices: from the moment they fall due, the scheduler's next look included, to the last commit; naive: "
+        "from the first task sent.\n"
         "- CPU: user and system time of whole process trees, processes that ended included.\n"
         "- Memory: RSS is the kernel's high-water mark of the largest process; Postgres' holds its shared buffers."
     )

@@ -1,4 +1,4 @@
-"""Chaos: processes, services and connections are killed while a backlog is being worked, and then everything must agree.
+"""Chaos: processes, services and connections die while a backlog is being worked, and then everything must agree.
 
     python -m tests.chaos --rounds 60 --seed 1
 

@@ -143,12 +143,12 @@ def terminate_backends(world: World, rng: Random) -> str:
 
 def lose_commits(world: World, rng: Random) -> str:
     """Connections are cut when COMMIT is on its way to Postgres."""
-    return _at_commit(world, world.names(), count=rng.randint(3, 8))
+    return _at_commit(world, world.lineup.names, count=rng.randint(3, 8))
 
 
 def lose_answers_to_commits(world: World, rng: Random) -> str:
     """Connections are cut when Postgres has committed, and nobody knows."""
-    return _at_commit(world, world.names(), count=rng.randint(3, 8), reaches=True)
+    return _at_commit(world, world.lineup.names, count=rng.randint(3, 8), reaches=True)
 
 
 def deliver_again(world: World, rng: Random) -> str:
@@ -221,7 +221,7 @@ def _at_commit(world: World, doors: Iterable[str], *, count: int, **what: Any) -
     return f"{sum(each.is_set() for each in happened)} of {count}"
 
 
-def _copy(message: bytes) -> str:
+def _copy(message: bytes | str) -> str:
     """The same message as the broker would deliver it a second time: under a delivery tag of its own."""
     copied: dict[str, Any] = json.loads(message)
     copied["properties"]["delivery_tag"] = str(new_id())

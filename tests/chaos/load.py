@@ -80,10 +80,10 @@ class Load:
     """
 
     backlog: int = 200
-    kept_first: int = 250
+    kept_first: int = 200
     files_first: int = 450
-    kept_more: int = 40
-    files_more: int = 60
+    kept_more: int = 30
+    files_more: int = 50
 
 
 class Book:
@@ -128,10 +128,9 @@ def _used(rng: Random, account: Account, request_id: UUID) -> Planned:
 def _invoiced(account: Account, request_id: UUID, **more: Any) -> Planned:
     """Two items that are due already, and one that will not be for long."""
     amount = account.next_amount()
-    items = [{"timestamp": f"{year}-01-01T00:00:00Z", "amount": amount + year} for year in (2024, 2025, 2999)]
-    return _planned(
-        request_id, amount, bodies.invoiced(*items, **more), invoices=(items[0]["amount"], items[1]["amount"])
-    )
+    totals = {year: amount + year for year in (2024, 2025, 2999)}
+    items = [{"timestamp": f"{year}-01-01T00:00:00Z", "amount": total} for year, total in totals.items()]
+    return _planned(request_id, amount, bodies.invoiced(*items, **more), invoices=(totals[2024], totals[2025]))
 
 
 def _keyless(_: Random, account: Account, request_id: UUID) -> Planned:

@@ -8,6 +8,7 @@ Both work on every file that appears in the folder, and resume after having been
 
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -36,6 +37,7 @@ ENVELOPE_REQUESTS = 6  # small envelopes, so that there are many
 SUBMITTERS = 8
 POLL_S = 0.05
 RETRY_S = 2.0
+INGEST_PATIENCE_S = 1.0
 
 _AWAY = (BrokerUnavailable, DatabaseUnavailable, DBAPIError)
 
@@ -116,7 +118,7 @@ def ingest_file(job: Job) -> None:
 PRODUCERS = {"kept": submit_kept, "files": ingest_file}
 
 
-def _insist(act, job: Job) -> None:  # noqa: ANN001
+def _insist(act: Callable[[], object], job: Job) -> None:
     """Repeats what fails because a service is away."""
     while True:
         try:
@@ -135,8 +137,8 @@ def _produce(how: str, job: Job) -> None:
 
 def main(how: str, folder: DataFolder) -> None:
     """Works until it is killed."""
-    packing.ENVELOPE_REQUESTS_MAX = ENVELOPE_REQUESTS
-    ingesting._PATIENCE_S = 1.0
+    vars(packing)["ENVELOPE_REQUESTS_MAX"] = ENVELOPE_REQUESTS
+    vars(ingesting)["_PATIENCE_S"] = INGEST_PATIENCE_S
     started: dict[Path, Future[None]] = {}
     announce_ready()
     with ThreadPoolExecutor() as threads:

@@ -179,11 +179,14 @@ def _plan(world: World, book: Book, rng: Random, *, kept: int, files: int) -> No
 def _harm(world: World, rng: Random, report: Report, faults: Sequence[Fault]) -> None:
     """One fault after the other, each when a further part of the backlog was worked off."""
     for number, fault in enumerate(faults, start=1):
-        enough = report.backlog * (1 - number / (len(faults) + 2))
-        wait_until(lambda enough=enough: world.backlog() <= enough, seconds_max=PROGRESS_SECONDS_MAX, interval_s=POLL_S)
-        backlog = world.backlog()
+        backlog = _shrunk(world, report.backlog * (1 - number / (len(faults) + 2)))
         report.strikes.append(Strike(fault.__name__, backlog, fault(world, rng)))
     world.thaw()
+
+
+def _shrunk(world: World, enough: float) -> int:
+    wait_until(lambda: world.backlog() <= enough, seconds_max=PROGRESS_SECONDS_MAX, interval_s=POLL_S)
+    return world.backlog()
 
 
 def _recover(world: World, book: Book, report: Report, *, seconds_max: float) -> None:

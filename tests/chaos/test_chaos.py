@@ -3,9 +3,10 @@
 import pytest
 
 from tests.chaos.faults import FAULTS, flush_valkey, kill_worker_before_commit
+from tests.chaos.lineup import Lineup
 from tests.chaos.load import Book, Load
 from tests.chaos.runner import faults_of, run, run_round
-from tests.chaos.world import Lineup, open_world
+from tests.chaos.world import open_world
 
 WORKERS = (("bulk", "commits,commits.bulk"), ("invoices", "invoices"))
 KEPT = Load(backlog=40, kept_first=200, files_first=0, kept_more=0, files_more=0)
@@ -40,15 +41,16 @@ def test_red_without_the_sweeper() -> None:
     assert any("has no outcome" in each for each in report.violations)
 
 
-@pytest.mark.parametrize("app", ["worker.app", "tests.chaos.early_ack"])
-def test_red_when_the_ack_comes_before_the_commit(app: str) -> None:
+@pytest.mark.parametrize(("app", "patience_s"), [("worker.app", 60), ("tests.chaos.early_ack", 10)])
+def test_red_when_the_ack_comes_before_the_commit(app: str, patience_s: float) -> None:
     """A worker killed before its COMMIT loses nothing; if it acknowledged before, it does, and the look says so.
 
     The lease is too long for the sweeper to make up for it.
     """
     lineup = Lineup(workers=WORKERS, producers=("kept",), schedulers=1, app=app, lease_s=600)
+    faults = [kill_worker_before_commit] * 2
     with open_world(lineup) as world:
-        report = run_round(world, Book(), 1, faults=[kill_worker_before_commit] * 2, load=KEPT, recovery_s_max=20)
+        report = run_round(world, Book(), 1, faults=faults, load=KEPT, recovery_s_max=patience_s)
     if app == "worker.app":
         assert report.violations == []
     else:

@@ -50,7 +50,8 @@ def burn_down(lines: Iterable[UsageLine], balances: Iterable[Balance], catalog: 
     """Who pays for what: receipts for every line, in the order in which things are drawn.
 
     Lines of one hour and kind make one aggregate, whose receipts follow each other: what balances pay, and then the
-    overage, if there is any. Usage of quantity 0 leaves no receipt. Nothing is kept but one hour of usage.
+    overage, if there is any. Usage of quantity 0 leaves no receipt. What is kept is one hour of usage, and who pays
+    for each kind of it.
 
     Args:
         lines: all usage of a customer that is not closed yet, whatever its contract and unit. Hours ascend; within an
@@ -123,6 +124,7 @@ class _Run:
 
     def _draw(self, queue: _Queue, line: UsageLine) -> Iterator[Receipt]:
         rest: Exact = in_e12(line.quantity)
+        # While a line is served only balances that it has passed already are used up: the list stays good.
         for payer, criterion in self._able(queue, line.time):
             quantity, amount = self._pay(payer, rest)
             yield _receipt(line, quantity, amount, payer=payer.running, criterion=criterion)

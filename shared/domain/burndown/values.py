@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from shared.domain.burndown.criterion import Criterion
 from shared.domain.burndown.exact import E12, E24, Exact, in_e12
@@ -76,6 +76,17 @@ class Specifier:
     pricing_group_values: GroupValues = ()
     presentation_group_values: GroupValues = ()
     exclude: tuple[frozenset[str], ...] = ()
+
+
+def read_specifier(stored: Mapping[str, Any]) -> Specifier:
+    """A specifier out of the normal form of a request, where empty parts are absent."""
+    return Specifier(
+        product_id=stored.get("product_id"),
+        product_tags=frozenset(stored.get("product_tags", ())),
+        pricing_group_values=group_values(stored.get("pricing_group_values")),
+        presentation_group_values=group_values(stored.get("presentation_group_values")),
+        exclude=tuple(frozenset(each["product_tags"]) for each in stored.get("exclude", ())),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

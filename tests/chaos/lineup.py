@@ -1,0 +1,105 @@
+"""Which processes there are, and the supervisor that runs them: the product's own."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from tests.chaos.proxy import Proxy
+from tests.conftest import SECRET_KEY
+from worker.local.console import Console
+from worker.local.folder import DataFolder
+from worker.local.runner import Runner
+from worker.local.server import LOOPBACK
+
+ROOT = Path(__file__).parents[2]
+VISIBILITY_TIMEOUT_S = 2
+SCHEDULER_INTERVAL_S = 0.5
+_DATABASE = "TRUEUP_DATABASE_URL"
+_WORKER = (
+    "{python} -m celery --quiet -A {app} worker -P solo -n {name}@chaos -Q {queues} "
+    "--without-gossip --without-mingle --without-heartbeat -l WARNING"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """The processes of a world, and what is wrong with them, if anything.
+
+    Attributes:
+        workers: the queues of each worker, by its name.
+        producers: kept, files.
+        app: the workers' Celery app.
+        scheduler: the schedulers' module.
+        lease_s: after which a kept envelope is published again.
+    """
+
+    workers: tuple[tuple[str, str], ...] = (
+        ("single", "commits"),
+        ("bulk", "commits,commits.bulk"),
+        ("invoices", "invoices"),
+    )
+    producers: tuple[str, ...] = ("kept", "files")
+    schedulers: int = 2
+    app: str = "worker.app"
+    scheduler: str = "worker.scheduling"
+    lease_s: int = 5
+
+    @property
+    def worker_names(self) -> list[str]:
+        """The names of all workers."""
+        return [name for name, _ in self.workers]
+
+    @property
+    def commit_workers(self) -> list[str]:
+        """The names of the workers that make commits."""
+        return [name for name, queues in self.workers if "commits" in queues]
+
+    @property
+    def scheduler_names(self) -> list[str]:
+        """The names of the schedulers."""
+        return [f"scheduler-{number}" for number in range(1, self.schedulers + 1)]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all processes, in the order of their commands."""
+        return [*self.worker_names, *self.scheduler_names, *self.producers]
+
+    def commands(self, folder: DataFolder) -> list[str]:
+        """What each process runs."""
+        python = sys.executable
+        return [
+            *(_WORKER.format(python=python, app=self.app, name=name, queues=queues) for name, queues in self.workers),
+            *[f"{python} -m {self.scheduler}"] * self.schedulers,
+            *(f"{python} -m tests.chaos.producing {name} {folder.path}" for name in self.producers),
+        ]
+
+
+def make_runner(lineup: Lineup, folder: DataFolder, *, urls: dict[str, str], proxy: Proxy, console: Console) -> Runner:
+    """Supervises the processes; each reaches Postgres through a door of its own."""
+    database = make_url(urls[_DATABASE])
+
+    def url_of(name: str) -> str:
+        door = database.set(host=LOOPBACK, port=proxy.open_door(name))
+        return door.render_as_string(hide_password=False)
+
+    environ = urls | {
+        "TRUEUP_SECRET_KEY": SECRET_KEY,
+        "TRUEUP_VISIBILITY_TIMEOUT_S": str(VISIBILITY_TIMEOUT_S),
+        "TRUEUP_LEASE_S": str(lineup.lease_s),
+        "TRUEUP_SCHEDULER_INTERVAL_S": str(SCHEDULER_INTERVAL_S),
+        "TRUEUP_LOG_LEVEL": "WARNING",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+    named = zip(lineup.names, lineup.commands(folder), strict=True)
+    return Runner(
+        "\n".join(f"{name}: {_DATABASE}={url_of(name)} exec {command}" for name, command in named),
+        concurrency={},
+        environ=environ,
+        log_folder=folder.log,
+        ready_folder=folder.ready,
+        console=console,
+    )
