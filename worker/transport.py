@@ -7,20 +7,20 @@ be fetched ahead. With one such place the worker never fetches again, so it neve
 from kombu.transport import redis
 
 
-class QoS(redis.QoS):  # type: ignore[misc]
+class QoS(redis.QoS):
     """Frees the place whatever comes: the message itself stays with the broker, which delivers it again."""
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledges a message."""
         try:
-            super().ack(delivery_tag)
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
         finally:
             self._quick_ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 (kombu's signature)
         """Gives a message back, or drops it."""
         try:
-            super().reject(delivery_tag, requeue=requeue)
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         finally:
             self._quick_ack(delivery_tag)
 
