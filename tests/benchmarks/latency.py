@@ -9,6 +9,7 @@ to `intake` before it is sent.
 import threading
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
 from statistics import quantiles
@@ -25,7 +26,8 @@ from shared.wire.packing import Pack, pack
 from tests.benchmarks.environment import Environment, Tenant
 from tests.benchmarks.workload import Request, Workload
 
-PROBES_PER_S = 40.0
+PROBES_PER_S = 20.0
+CALLERS = 16  # threads
 _REPLY_SECONDS_MAX = 30.0
 
 
@@ -66,22 +68,26 @@ def _queued(request: Request) -> QueuedRequest:
 def _submit(
     environment: Environment, tenant: Tenant, probes: Sequence[Request], *, seconds: float
 ) -> dict[UUID, float]:
-    """Submits each at its instant, or as soon after it as the one before lets it; returns the instants by id."""
-    instants = sorted(Random(len(probes)).uniform(0, seconds) for _ in probes)
-    intended: dict[UUID, float] = {}
+    """Submits each at its instant, from threads that share a producer; returns the instants by id."""
+    draw = Random(len(probes))
+    instants = sorted(draw.uniform(0, seconds) for _ in probes)
     state = environment.state
-    with CommitProducer(
-        broker_url=state.broker,
-        token=tenant.token,
-        account=tenant.name,
-        database_url=state.database,
-        redis_url=state.redis,
-    ) as producer:
+    with (
+        CommitProducer(
+            broker_url=state.broker,
+            token=tenant.token,
+            account=tenant.name,
+            database_url=state.database,
+            redis_url=state.redis,
+        ) as producer,
+        ThreadPoolExecutor(CALLERS) as callers,
+    ):
         began_s = time.perf_counter()
+        submitted = []
         for probe, instant in zip(probes, instants, strict=True):
             time.sleep(max(0.0, began_s + instant - time.perf_counter()))
-            intended[producer.submit(probe.text)] = began_s + instant
-    return intended
+            submitted.append((callers.submit(producer.submit, probe.text), began_s + instant))
+        return {each.result(): intended_s for each, intended_s in submitted}
 
 
 class _Load(threading.Thread):

@@ -91,6 +91,7 @@ def flush_valkey(world: World, _: Random) -> str:
     """FLUSHALL: the queue and the cache are empty."""
     waiting = world.backlog()
     world.broker.flushall()
+    world.broker_forgot = True
     return f"{waiting} envelopes forgotten"
 
 

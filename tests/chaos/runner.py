@@ -200,7 +200,7 @@ def _recover(world: World, book: Book, report: Report, *, seconds_max: float) ->
 def _look(world: World, book: Book, report: Report) -> None:
     account_ids = {name: account.account_id for name, account in world.accounts.items()}
     with world.engine.connect() as connection:
-        violations, report.counts = look(connection, book, account_ids)
+        violations, report.counts = look(connection, book, account_ids, broker_forgot=world.broker_forgot)
         bystander = snapshot(connection, account_ids[BYSTANDER])
     report.violations += violations
     report.violations += [f"{BYSTANDER}: {each}" for each in changes(world.bystander, bystander)]

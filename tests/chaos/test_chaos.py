@@ -1,16 +1,37 @@
 """A short run of the chaos runner, and the proof that it notices what it looks for (spec 2.3, 2.4, 3.6)."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
 import pytest
 
 from tests.chaos.faults import FAULTS, flush_valkey, kill_worker_before_commit
-from tests.chaos.lineup import Lineup
+from tests.chaos.lineup import ROOT, Lineup
 from tests.chaos.load import Book, Load
 from tests.chaos.runner import faults_of, run, run_round
+from tests.chaos.waiting import wait_for
 from tests.chaos.world import open_world
 
 WORKERS = (("bulk", "commits,commits.bulk"), ("invoices", "invoices"))
 KEPT = Load(backlog=40, kept_first=200, files_first=0, kept_more=0, files_more=0)
 FILES = Load(backlog=20, kept_first=0, files_first=100, kept_more=0, files_more=0)
+
+
+@pytest.fixture
+def temporary_folder() -> Iterator[Path]:
+    """A place for temporary files that Postgres finds when the tests run as root."""
+    path = Path(tempfile.mkdtemp(prefix="trueup-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.mark.timeout(900)
@@ -55,3 +76,27 @@ def test_red_when_the_ack_comes_before_the_commit(app: str, patience_s: float) -
         assert report.violations == []
     else:
         assert any("has no outcome" in each for each in report.violations)
+
+
+def test_ctrl_c_leaves_nothing_behind(temporary_folder: Path) -> None:
+    """Ctrl-C, pressed twice in the middle of a round, ends the runner with 130 and everything that it started."""
+    argv = [sys.executable, "-m", "tests.chaos", "--rounds", "1"]
+    environ = os.environ | {"TMPDIR": str(temporary_folder)}
+    runner = subprocess.Popen(argv, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL)
+    wait_for(lambda: any(temporary_folder.glob("*/data/jobs/*")), what="a round to begin", seconds_max=60)
+    assert len(started_in(temporary_folder)) > len(Lineup().names)
+    for _ in range(2):
+        runner.send_signal(signal.SIGINT)
+    assert runner.wait(timeout=60) == 130
+    assert started_in(temporary_folder) == []
+
+
+def started_in(folder: Path) -> list[str]:
+    """The processes that work in this folder, or were told of it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            told = [process.cwd(), *process.environ().values()]
+            if process.pid != os.getpid() and any(value.startswith(str(folder)) for value in told):
+                found.append(process.name())
+    return found

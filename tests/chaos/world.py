@@ -55,6 +55,7 @@ class World:
         engine: to Postgres, past the proxy.
         accounts: those that send, and the bystander.
         bystander: the fingerprint of its rows.
+        broker_forgot: whether messages were lost by the broker itself.
     """
 
     folder: DataFolder
@@ -67,6 +68,7 @@ class World:
     broker: redis.Redis
     accounts: dict[str, Intake]
     bystander: Snapshot
+    broker_forgot: bool = False
     _frozen: list[Frozen] = field(default_factory=list)
 
     def wait_until_up(self) -> None:
