@@ -48,13 +48,15 @@ class UniquenessCache:
             return self._failed(error)
         return {key: UUID(bytes=value) for key, value in zip(keys, found, strict=True) if value and len(value) == 16}
 
-    def remember(self, account_id: int, used: Mapping[str, UUID]) -> None:
-        """Notes that these commits hold these keys. Call it after the commit, never before."""
+    def remember(self, account_id: int, used: Mapping[str, str]) -> None:
+        """Notes which commits (their ids, as text) hold these keys. Call it after the commit, never before."""
         if not used or not self._usable():
             return
         try:
             if self._room():
-                self._write({_entry(account_id, key): holder.bytes for key, holder in used.items()})
+                self._write(
+                    {_entry(account_id, key): bytes.fromhex(holder.replace("-", "")) for key, holder in used.items()}
+                )
         except redis.RedisError as error:
             self._failed(error)
 
@@ -105,3 +107,7 @@ class UniquenessCache:
 
 def _entry(account_id: int, key: str) -> bytes:
     return _PREFIX + hashlib.blake2b(f"{account_id}\n{key}".encode(), digest_size=16).digest()
+
+
+def _octets(uuid: str) -> bytes:
+    return bytes.fromhex(uuid.replace("-", ""))

@@ -17,6 +17,11 @@ def new_id() -> UUID:
     return UUID(int=uuid_utils.uuid7().int)
 
 
+def new_id_text() -> str:
+    """As `new_id`, as text, in a third of the time."""
+    return str(uuid_utils.uuid7())
+
+
 def batch_id_from_content(account: str, sha256_hex: str, kind: str) -> UUID:
     """The id of the batch that this account makes of this (uncompressed) content."""
     return uuid5(_BATCH_NAMESPACE, f"content\n{account}\n{kind}\n{sha256_hex}")

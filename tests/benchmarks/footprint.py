@@ -21,7 +21,7 @@ from worker.local.folder import DataFolder
 INGEST = "trueup ingest"
 OURS = frozenset({INGEST, "workers", "scheduler"})
 _MEGABYTE = 1_000_000
-_LOOK_INTERVAL_S = 0.5
+_LOOK_INTERVAL_S = 5.0
 _UP_SECONDS_MAX = 60.0
 
 

@@ -2,12 +2,12 @@
 
     python -m tests.chaos --rounds 60 --seed 1
 
-A round builds a backlog, lets faults happen that its seed chooses, stops them, waits until the system has recovered by
+A round builds a backlog, lets faults happen that its seed chooses, stops them, gives the system a minute to recover by
 itself, and looks for violations:
 
     every request that was accepted has exactly one outcome, the one its content asks for
     one commit per id and per uniqueness key, announced once; one invoice per due obligation; numbers without a gap
-    `reconcile` finds nothing; nothing is kept, counted or parked any more
+    `reconcile` finds nothing; nothing is kept or parked any more
     no row of another account was touched; delivering everything again changes nothing
 
 What is real: Postgres, Valkey, the supervisor that restarts what died, workers, schedulers, producers. What is of the

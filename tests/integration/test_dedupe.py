@@ -127,7 +127,7 @@ def test_half_full(redis_url: str, client: redis.Redis) -> None:
     """On a Redis whose memory is more than half used nothing is written: messages come first."""
     client.config_set("maxmemory", str(int(client.info("memory")["used_memory"] * 1.5)))
     try:
-        UniquenessCache(redis_url, ttl_s=60).remember(1, {"k": new_id()})
+        UniquenessCache(redis_url, ttl_s=60).remember(1, {"k": str(new_id())})
         assert not list(client.scan_iter(b"trueup:key:*"))
     finally:
         client.config_set("maxmemory", "0")
@@ -137,5 +137,5 @@ def test_keys_of_accounts_do_not_meet(redis_url: str) -> None:
     """The same key in another account is another entry."""
     cache = UniquenessCache(redis_url, ttl_s=60)
     holder = new_id()
-    cache.remember(1, {"k": holder})
+    cache.remember(1, {"k": str(holder)})
     assert (cache.look_up(1, ["k"]), cache.look_up(2, ["k"])) == ({"k": holder}, {})

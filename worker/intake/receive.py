@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -183,6 +182,6 @@ def _take_back(delivery: Delivery, services: Services) -> None:
 def _tell(caller: Caller, envelope: Envelope, decisions: list[Decision], cache: UniquenessCache) -> None:
     """Notes the used keys in Redis and wakes whoever waits; both are hints."""
     used = {decision.key: decision.holder_id for decision in decisions if decision.key and decision.holder_id}
-    cache.remember(caller.account_id, {key: UUID(holder) for key, holder in used.items()})
+    cache.remember(caller.account_id, used)
     if envelope.meta.reply:
         cache.announce(caller.account, (decision.request.id for decision in decisions))

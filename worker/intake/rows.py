@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from shared.ids import new_id
+from shared.ids import new_id_text
 from shared.wire.normal import charges
 from worker.intake.judge import Candidate
 
@@ -65,7 +65,7 @@ def obligation_rows(candidate: Candidate) -> Iterable[Row]:
     for position, charge in enumerate(charges(normal)):
         yield {
             **shared,
-            "id": str(new_id()),
+            "id": new_id_text(),
             "position": position,
             "scheduled_at": charge["timestamp"],
             "unit_price": charge["unit_price"],
