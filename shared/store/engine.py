@@ -14,7 +14,9 @@ def make_engine(database_url: str, *, statement_timeout_s: int = 40, pool_size: 
     """An engine whose sessions run in UTC and end a statement after `statement_timeout_s` seconds."""
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     limit_ms = statement_timeout_s * 1_000
-    options = f"-c timezone=UTC -c statement_timeout={limit_ms} -c lock_timeout={limit_ms}"
+    # A plan that was made while the tables were small, and kept, compares every row of an account with every other.
+    plans = "-c plan_cache_mode=force_custom_plan"
+    options = f"-c timezone=UTC -c statement_timeout={limit_ms} -c lock_timeout={limit_ms} {plans}"
     return create_engine(
         url,
         pool_size=pool_size,
