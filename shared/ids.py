@@ -4,6 +4,7 @@ A request's id is the id of the commit it makes, so whoever makes the id decides
 """
 
 import hashlib
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 import uuid_utils
@@ -42,9 +43,14 @@ def row_id(batch_id: UUID, row: int) -> UUID:
     """
     if not 0 <= row < 1 << _ROW_BITS:
         raise ValueError(f"row {row} is out of range: a batch has at most {1 << _ROW_BITS} rows")
+    return UUID(int=_row_zero(batch_id) | row << 32)
+
+
+@lru_cache(16)
+def _row_zero(batch_id: UUID) -> int:
     digest = int.from_bytes(hashlib.sha256(batch_id.bytes).digest()[:16])
     high, middle, low = digest >> 80, (digest >> 68) & 0xFFF, digest & 0xFFFFFFFF
-    return UUID(int=high << 80 | 8 << 76 | middle << 64 | 2 << 62 | row << 32 | low)
+    return high << 80 | 8 << 76 | middle << 64 | 2 << 62 | low
 
 
 def row_of(request_id: UUID) -> int:

@@ -4,7 +4,7 @@ import gc
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_postrun, worker_ready
 
 from shared.readiness import announce_ready
 from shared.settings import settings
@@ -20,8 +20,14 @@ keep_fetching()
 
 @worker_ready.connect
 def _on_ready(**_: Any) -> None:
-    """Whatever was imported stays: the collector need not look at it again (14 µs a request)."""
+    """What was imported stays, so the collector need not look at it again; nor at what a task has in hand."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.disable()
     announce_ready()
+
+
+@task_postrun.connect
+def _on_task_over(**_: Any) -> None:
+    """Between tasks hardly anything lives: collecting takes 0.4 ms, where it took 15 µs a request within them."""
+    gc.collect()

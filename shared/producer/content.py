@@ -13,6 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, cast
 
+import msgspec
+
 from shared.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
 
 Format = Literal["jsonl", "csv"]
@@ -43,8 +45,7 @@ class Source:
     format: Format
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A line without its end.
 
     Attributes:

@@ -182,7 +182,8 @@ class Ingest:
             send = partial(self._publisher.send, packed, queue=QUEUE_BULK, batch_id=self._batch.id)
             self._outlast.run(send) if self.sent else send()
             self.sent += len(packed.requests)
-            self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=_POLL_S_MAX))
+            every_s = max(_POLL_S_MAX, 20 * self._counting_s)
+            self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=every_s))
 
     def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
         for row in rows(self._source, kind=self._batch.kind):
@@ -205,8 +206,15 @@ class Ingest:
                 self._check()
                 self._send(self._outlast.run(self._rows_decided))
                 patience_s, moved_s = min(2 * patience_s, _PATIENCE_S_MAX), time.monotonic()
-            time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 10 * self._counting_s)))
+            self._pause()
         self._progress(self._batch.rows, decided)
+
+    def _pause(self) -> None:
+        """Until it is worth counting again: what waits on the queue is undecided, and asking for that costs nothing."""
+        ends_s = time.monotonic() + _POLL_S_MAX
+        time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 10 * self._counting_s)))
+        while self._backlog() and time.monotonic() < ends_s:
+            time.sleep(2 * _POLL_S_MIN)
 
     def _backlog(self) -> int:
         return self._outlast.run(partial(self._publisher.backlog, QUEUE_BULK))

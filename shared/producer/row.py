@@ -1,13 +1,13 @@
 """One row of an input."""
 
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from shared.wire.envelope import Kind, QueuedRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A request without an id.
 
     Attributes:

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Connection, Table, or_, text
 from sqlalchemy.dialects.postgresql import insert
@@ -18,18 +19,17 @@ Record = dict[str, Any]
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
+# Ids travel as texts, both ways: 500 requests name a thousand of them, and an array literal and a JSON text cost a
+# tenth of parameters and rows one by one.
 _KNOWN = text("""
-    SELECT 'customer' AS what, id::text, NULL AS detail
-      FROM customer WHERE account_id = :account_id AND id = ANY(CAST(:customers AS uuid[]))
-    UNION ALL
-    SELECT 'product', id::text, type
-      FROM product WHERE account_id = :account_id AND id = ANY(CAST(:products AS uuid[]))
-    UNION ALL
-    SELECT 'contract', id::text, customer_id::text
-      FROM contract WHERE account_id = :account_id AND id = ANY(CAST(:contracts AS uuid[]))
-    UNION ALL
-    SELECT 'unit', id::text, NULL
-      FROM unit WHERE account_id = :account_id AND id = ANY(CAST(:units AS uuid[]))
+    SELECT CAST((SELECT json_object_agg(id, '') FROM customer WHERE account_id = :account_id
+               AND id = ANY(CAST(:customers AS uuid[]))) AS text),
+           CAST((SELECT json_object_agg(id, type) FROM product WHERE account_id = :account_id
+               AND id = ANY(CAST(:products AS uuid[]))) AS text),
+           CAST((SELECT json_object_agg(id, customer_id) FROM contract WHERE account_id = :account_id
+               AND id = ANY(CAST(:contracts AS uuid[]))) AS text),
+           CAST((SELECT json_object_agg(id, '') FROM unit WHERE account_id = :account_id
+               AND id = ANY(CAST(:units AS uuid[]))) AS text)
 """)
 
 
@@ -53,25 +53,23 @@ def load_catalog(connection: Connection, account_id: int, catalog: Catalog) -> d
 
 def look_up(connection: Connection, account_id: int, wanted: References) -> Known:
     """What the account's catalog knows of `wanted`, in one round trip."""
-    found: Mapping[str, dict[str, str]] = {"customer": {}, "product": {}, "contract": {}, "unit": {}}
-    rows = connection.execute(
+    found = connection.execute(
         _KNOWN,
         {
             "account_id": account_id,
-            "customers": list(wanted.customers),
-            "products": list(wanted.products),
-            "contracts": list(wanted.contracts),
-            "units": list(wanted.units),
+            "customers": _array(wanted.customers),
+            "products": _array(wanted.products),
+            "contracts": _array(wanted.contracts),
+            "units": _array(wanted.units),
         },
-    )
-    for what, key, detail in rows:
-        found[what][key] = detail
-    return Known(
-        customers=set(found["customer"]),
-        products=found["product"],
-        contracts=found["contract"],
-        units=set(found["unit"]),
-    )
+    ).one()
+    customers, products, contracts, units = (orjson.loads(each or "{}") for each in found)
+    return Known(customers=customers.keys(), products=products, contracts=contracts, units=units.keys())
+
+
+def _array(ids: AbstractSet[str]) -> str:
+    """A Postgres array literal of judged UUIDs."""
+    return "{" + ",".join(ids) + "}"
 
 
 def register_unknown(connection: Connection, account_id: int, normals: Iterable[Normal], known: Known) -> bool:

@@ -14,9 +14,10 @@ def make_engine(database_url: str, *, statement_timeout_s: int = 40, pool_size: 
     """An engine whose sessions run in UTC and end a statement after `statement_timeout_s` seconds."""
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     limit_ms = statement_timeout_s * 1_000
-    # A plan that was made while the tables were small, and kept, compares every row of an account with every other.
-    plans = "-c plan_cache_mode=force_custom_plan"
-    options = f"-c timezone=UTC -c statement_timeout={limit_ms} -c lock_timeout={limit_ms} {plans}"
+    # A plan made for one account's values trusts statistics that may not know the account yet, and reads all its rows.
+    settings = ("timezone=UTC", "plan_cache_mode=force_generic_plan")
+    limits = (f"statement_timeout={limit_ms}", f"lock_timeout={limit_ms}")
+    options = " ".join(f"-c {setting}" for setting in (*settings, *limits))
     return create_engine(
         url,
         pool_size=pool_size,

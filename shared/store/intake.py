@@ -17,6 +17,8 @@ Json = Mapping[str, Any]
 # An outcome that no delivery changes: the commit of a replayed idempotency key, and what an operator gave up (2.5).
 FINAL = "(o.outcome = 'created' OR o.reason IS NOT DISTINCT FROM 'discarded')"
 
+# OFFSET 0, and LIMIT 1 below, keep a look-up what it is: one descent of the primary key for each row. Between a flood
+# of rows and the next ANALYZE the planner takes an account for small, and would read all of it for every envelope.
 _INSERT_NEW = text(f"""
 WITH clock AS (
     SELECT coalesce(clock_at, now()) AS at FROM account WHERE id = :account_id
@@ -40,7 +42,7 @@ WITH clock AS (
         netsuite_sales_order_id text, salesforce_opportunity_id text, uniqueness_key text, fingerprint bytea)
       ) WITH ORDINALITY AS r
      WHERE NOT EXISTS (
-        SELECT FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = r.id AND {FINAL})
+        SELECT FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = r.id AND {FINAL} OFFSET 0)
      ORDER BY r.ordinality
     ON CONFLICT DO NOTHING
     RETURNING id, type, created_at
@@ -75,13 +77,18 @@ WITH clock AS (
     SELECT :account_id, CASE WHEN type = 'CREDIT' THEN 'credit.created' ELSE 'commit.created' END, array_agg(id)
       FROM new GROUP BY type = 'CREDIT'
 )
-SELECT CAST(id AS text) FROM new
+SELECT string_agg(CAST(id AS text), ',') FROM new
 """)
 
 _FIND = text("""
-    SELECT CAST(id AS text), type, uniqueness_key, fingerprint, fingerprint_version
-      FROM commit
-     WHERE account_id = :account_id AND (id = ANY(CAST(:ids AS uuid[])) OR uniqueness_key = ANY(CAST(:keys AS text[])))
+    SELECT CAST(c.id AS text), c.type, c.uniqueness_key, c.fingerprint, c.fingerprint_version
+      FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
+     CROSS JOIN LATERAL (SELECT * FROM commit WHERE account_id = :account_id AND id = wanted.id LIMIT 1) AS c
+    UNION ALL
+    SELECT CAST(c.id AS text), c.type, c.uniqueness_key, c.fingerprint, c.fingerprint_version
+      FROM unnest(CAST(:keys AS text[])) AS wanted (key)
+     CROSS JOIN LATERAL (
+        SELECT * FROM commit WHERE account_id = :account_id AND uniqueness_key = wanted.key LIMIT 1) AS c
 """)
 
 _STORE_OUTCOMES = text(f"""
@@ -176,20 +183,19 @@ def insert_new(
         segments: of any of the commits, by `commit_id`; those of commits that were there already are ignored.
         obligations: likewise.
     """
-    return set(
-        connection.scalars(
-            _INSERT_NEW,
-            {
-                "account_id": account_id,
-                "commits": _json(commits),
-                "segments": _json(segments),
-                "obligations": _json(obligations),
-                "fingerprint_version": fingerprint_version,
-                "batch_id": batch_id,
-                "attempt": attempt,
-            },
-        )
-    )
+    inserted = connection.execute(
+        _INSERT_NEW,
+        {
+            "account_id": account_id,
+            "commits": _json(commits),
+            "segments": _json(segments),
+            "obligations": _json(obligations),
+            "fingerprint_version": fingerprint_version,
+            "batch_id": batch_id,
+            "attempt": attempt,
+        },
+    ).scalar_one()
+    return set(inserted.split(",")) if inserted else set()
 
 
 def find_commits(

@@ -9,14 +9,18 @@ from sqlalchemy import Connection, Row, TextClause, text
 
 from shared.wire.outcome import VERDICTS, Outcome, Verdict
 
+# LIMIT 1 and OFFSET 0 keep a look-up one descent of the primary key for each row: while a flood of rows waits for the
+# next ANALYZE, the planner takes an account for small, and would read all of it instead, again and again.
 _OF_REQUESTS = text("""
-    SELECT id AS request_id, 'created' AS outcome, attempt, booked_at AS decided_at, '[]'::jsonb AS errors, 0 AS more,
-           NULL::jsonb AS existing, NULL AS reason, batch_id
-      FROM commit WHERE account_id = :account_id AND id = ANY(:ids)
+    SELECT c.id AS request_id, 'created' AS outcome, c.attempt, c.booked_at AS decided_at, '[]'::jsonb AS errors,
+           0 AS more, NULL::jsonb AS existing, NULL AS reason, c.batch_id
+      FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
+     CROSS JOIN LATERAL (SELECT * FROM commit WHERE account_id = :account_id AND id = wanted.id LIMIT 1) AS c
     UNION ALL
-    SELECT request_id, outcome, attempt, decided_at, errors, more, existing, reason, batch_id
-      FROM outcome AS o WHERE account_id = :account_id AND request_id = ANY(:ids)
-       AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)
+    SELECT o.request_id, o.outcome, o.attempt, o.decided_at, o.errors, o.more, o.existing, o.reason, o.batch_id
+      FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
+     CROSS JOIN LATERAL (SELECT * FROM outcome WHERE account_id = :account_id AND request_id = wanted.id LIMIT 1) AS o
+     WHERE NOT EXISTS (SELECT FROM commit WHERE account_id = :account_id AND id = wanted.id OFFSET 0)
 """)
 
 _COUNTS_OF_BATCH = text("""
@@ -26,7 +30,7 @@ _COUNTS_OF_BATCH = text("""
     SELECT outcome, count(*)
       FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id
        AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
-       AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)
+       AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id OFFSET 0)
      GROUP BY outcome
 """)
 

@@ -110,7 +110,7 @@ def _utc_text(value: datetime) -> str:
 def _plain_object(value: dict[str, Any]) -> dict[str, Any]:
     plain = {}
     for name, part in value.items():
-        kept = _PLAIN[type(part)](part)
+        kept = part if type(part) is str else _PLAIN[type(part)](part)
         if kept is not None:
             plain[name] = kept
     return plain

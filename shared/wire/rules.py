@@ -70,6 +70,8 @@ def _judge(found: Object, path: str, place: _Place, problems: list[Problem]) -> 
             problems.append(problem)
     for name, inner in place.fields.items():
         value = found.get(name)
+        if value is None:
+            continue
         if isinstance(value, dict):
             _judge(value, f"{path}/{name}", inner, problems)
         elif isinstance(value, list):
@@ -285,8 +287,10 @@ def _unit(schedule: Object) -> str:
 
 
 def _has_charge(item: Object) -> bool:
-    amount, unit_price, quantity = (_given(item.get(name)) for name in ("amount", "unit_price", "quantity"))
-    return unit_price == quantity != amount
+    amount, unit_price, quantity = item.get("amount"), item.get("unit_price"), item.get("quantity")
+    if amount is INVALID or unit_price is INVALID or quantity is INVALID:
+        raise Unjudged
+    return (unit_price is None) == (quantity is None) != (amount is None)
 
 
 def _product(item: Object) -> Decimal:

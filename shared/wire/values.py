@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from shared.domain.money import fits
 from shared.limits import (
     DESCRIPTION_CHARS_MAX,
+    DIGITS_BEFORE_POINT_MAX,
     EXTERNAL_ID_CHARS_MAX,
     KEY_CHARS_MAX,
     NAME_CHARS_MAX,
@@ -33,6 +34,7 @@ _TIMESTAMP_PATTERN = (
 _TIMESTAMP = re.compile(_TIMESTAMP_PATTERN)
 _FRACTION = 2  # the group of the pattern
 _YEARS = range(1970, 9999)
+_FITTING_INTEGERS = 10**DIGITS_BEFORE_POINT_MAX
 TIMESTAMPS_REMEMBERED = 4096  # the same month boundaries come again and again
 
 
@@ -43,8 +45,10 @@ def _refusal(code: LiteralString, **details: str) -> PydanticCustomError:
 def number(value: object) -> Decimal:
     """Judges a JSON number as the decoder gives it, int or Decimal: at most 18 digits before the point, 12 after."""
     if type(value) is int:
-        value = Decimal(value)
-    elif type(value) is not Decimal:
+        if -_FITTING_INTEGERS < value < _FITTING_INTEGERS:
+            return Decimal(value)
+        raise _refusal("amount_precision")
+    if type(value) is not Decimal:
         raise _refusal("not_a_number")
     if not fits(value):
         raise _refusal("amount_precision")

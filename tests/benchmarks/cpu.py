@@ -6,7 +6,7 @@ that adding up own and reaped time of all that live counts everything once: also
 
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,15 +39,15 @@ def processes() -> Iterator[tuple[str, psutil.Process]]:
             yield from ((kind, each) for each in (child, *child.children(recursive=True)))
 
 
-def cpu_seconds() -> Counter[str]:
+def cpu_seconds() -> dict[str, float]:
     """CPU seconds so far, user and system, by kind."""
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for kind, process in processes():
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            seconds[kind] += times.user + times.system  # type: ignore[assignment]  # a Counter of floats
+            seconds[kind] += times.user + times.system
             if process.pid != os.getpid():  # our own children are counted by themselves
-                seconds[kind] += times.children_user + times.children_system  # type: ignore[assignment]
+                seconds[kind] += times.children_user + times.children_system
     return seconds
 
 
@@ -65,10 +65,12 @@ class Meter:
     cost: Cost
 
     def __enter__(self) -> Self:
-        self._cpu_s, self._began_s = cpu_seconds(), time.perf_counter()
+        self._cpu_s = cpu_seconds()
+        self._own_s, self._began_s = time.process_time(), time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
-        seconds = time.perf_counter() - self._began_s
+        seconds, own_s = time.perf_counter() - self._began_s, time.process_time() - self._own_s
         now_s = cpu_seconds()
-        self.cost = Cost(seconds, {kind: now_s[kind] - self._cpu_s[kind] for kind in now_s})
+        spent_s = {kind: now_s[kind] - self._cpu_s.get(kind, 0.0) for kind in now_s}
+        self.cost = Cost(seconds, spent_s | {PRODUCER: own_s})  # without what it took to look at all the others

@@ -1,8 +1,9 @@
 """What was decided about one request, before it is stored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from shared.store.intake import Stored
 from shared.wire.envelope import Kind, QueuedRequest
@@ -14,8 +15,7 @@ from worker.intake.judge import Candidate, Refusal
 _KEY_REUSED = "was used before with other content: use a new idempotency key for a new request"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """A request's verdict; `created` with `existing` is the answer to a replayed idempotency key.
 
     Attributes:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from shared.limits import BODY_BYTES_MAX
@@ -12,11 +13,10 @@ from shared.wire.envelope import QueuedRequest
 from shared.wire.normal import fingerprint, normalise
 from shared.wire.problems import Problem
 from shared.wire.read import read_body
-from shared.wire.references import judge_references, references_of, union
+from shared.wire.references import judge_references, references_of_all
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A request with a valid body: it becomes a commit unless its references or its keys say otherwise."""
 
     request: QueuedRequest
@@ -74,7 +74,7 @@ def judge_catalog(connection: Connection, account_id: int, judged: Judged, *, op
     """
     if not judged.candidates:
         return judged
-    wanted = union(references_of(candidate.normal) for candidate in judged.candidates)
+    wanted = references_of_all(candidate.normal for candidate in judged.candidates)
     known = look_up(connection, account_id, wanted)
     if open_references and register_unknown(connection, account_id, [each.normal for each in judged.candidates], known):
         known = look_up(connection, account_id, wanted)

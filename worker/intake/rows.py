@@ -9,40 +9,21 @@ from worker.intake.judge import Candidate
 
 Row = dict[str, Any]
 
-_SAME_NAME = (
-    "type",
-    "customer_id",
-    "product_id",
-    "name",
-    "description",
-    "priority",
-    "rate_type",
-    "invoice_contract_id",
-    "applicable_product_ids",
-    "applicable_product_tags",
-    "applicable_contract_ids",
-    "specifiers",
-    "custom_fields",
-    "netsuite_sales_order_id",
-    "salesforce_opportunity_id",
-    "uniqueness_key",
-)
+_NO_INVOICES: Row = {"do_not_invoice": False}
 
 
 def commit_row(candidate: Candidate) -> Row:
-    """The commit's own row."""
+    """The commit's own row: most of the normal form's names are the columns'."""
     normal = candidate.normal
-    access, invoicing = normal["access_schedule"], normal.get("invoice_schedule", {})
-    row = {name: normal[name] for name in _SAME_NAME if name in normal}
-    row |= {
-        "id": candidate.id,
-        "access_type": access["access_type"],
-        "access_unit_id": access["credit_type_id"],
-        "invoice_unit_id": invoicing.get("credit_type_id"),
-        "do_not_invoice": invoicing.get("do_not_invoice", False),
-        "recurring_schedule": invoicing.get("recurring_schedule"),
-        "fingerprint": "\\x" + candidate.fingerprint.hex(),
-    }
+    row = normal.copy()
+    access, invoicing = row.pop("access_schedule"), row.pop("invoice_schedule", _NO_INVOICES)
+    row["id"] = candidate.id
+    row["access_type"] = access["access_type"]
+    row["access_unit_id"] = access["credit_type_id"]
+    row["invoice_unit_id"] = invoicing.get("credit_type_id")
+    row["do_not_invoice"] = invoicing["do_not_invoice"]
+    row["recurring_schedule"] = invoicing.get("recurring_schedule")
+    row["fingerprint"] = "\\x" + candidate.fingerprint.hex()
     return row
 
 
@@ -59,8 +40,9 @@ def obligation_rows(candidate: Candidate) -> Iterable[Row]:
         return
     shared: Row = {"commit_id": candidate.id, "kind": "SCHEDULED"}
     if normal["type"] == "POSTPAID":  # due only once access has ended
-        shared |= {"kind": "TRUE_UP", "access_end": normal["access_schedule"]["schedule_items"][0]["ending_before"]}
-    if normal["invoice_schedule"].get("do_not_invoice"):
+        shared["kind"] = "TRUE_UP"
+        shared["access_end"] = normal["access_schedule"]["schedule_items"][0]["ending_before"]
+    if normal["invoice_schedule"]["do_not_invoice"]:
         shared["suppressed_by"] = "do_not_invoice"
     for position, charge in enumerate(charges(normal)):
         yield {

@@ -7,7 +7,7 @@ import pytest
 from shared.wire.normal import normalise
 from shared.wire.problems import NOT_FOUND_CODES
 from shared.wire.read import read_body
-from shared.wire.references import Known, References, judge_references, references_of, union
+from shared.wire.references import Known, References, judge_references, references_of, references_of_all
 from tests.bodies import CONTRACT, CUSTOMER, EUR, PRODUCT, USD, changed, full, invoiced, prepaid, text
 
 USAGE_PRODUCT = "8f1c2b7e-52c9-4f0e-a7bb-0d1f6f0a0001"
@@ -89,9 +89,8 @@ def test_all_ids_are_named() -> None:
     )
 
 
-def test_union() -> None:
+def test_references_of_several_requests() -> None:
     """The references of an envelope are those of its requests, each id once."""
-    one, other = references_of(normal(prepaid())), references_of(normal(prepaid(product_id=USAGE_PRODUCT)))
-    assert union([one, other]) == References(
+    assert references_of_all([normal(prepaid()), normal(prepaid(product_id=USAGE_PRODUCT))]) == References(
         customers={CUSTOMER}, products={PRODUCT, USAGE_PRODUCT}, contracts=set(), units={USD}
     )
