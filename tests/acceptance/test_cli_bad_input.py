@@ -14,6 +14,8 @@ from tests.acceptance.conftest import CATALOG
 
 ROW = b'{"customer_id": 1}\n'
 
+pytestmark = pytest.mark.slow  # each of its many runs of the command costs a second of imports
+
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
