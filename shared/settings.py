@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     ] = 40
     scheduler_interval_s: Annotated[float, Field(gt=0, le=60, description="how often the scheduler looks")] = 1.0
     issue_rows: Annotated[int, Field(ge=1, le=5000, description="due rows that one invoicing transaction claims")] = 500
+    usage_grace_h: Annotated[
+        int, Field(ge=0, le=24 * 365, description="how long after its end a month takes usage in before it is closed")
+    ] = 24
     uniqueness_cache_s: Annotated[int, Field(ge=1, description="how long Redis remembers a used key")] = 3600
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
     log_format: Annotated[Literal["console", "json"], Field(description="how it is logged")] = "console"

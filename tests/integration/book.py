@@ -53,7 +53,7 @@ class Book:
     def postpaid_in_bulk(self, amounts: list[str], *, at: datetime, ends: datetime, **more: Any) -> list[UUID]:
         """One POSTPAID commit per amount, alike but for that."""
         grants = {new_id(): amount for amount in amounts}
-        shared = {"kind": "TRUE_UP", "access_end": ends.isoformat(), "suppressed_by": more.get("suppressed_by")}
+        shared = {"kind": "TRUE_UP", "closes_at": ends.isoformat(), "suppressed_by": more.get("suppressed_by")}
         obligations = [_obligation(key, 0, (at, amount, "1", amount), **shared) for key, amount in grants.items()]
         self._insert("POSTPAID", grants, obligations, ends=ends, **more)
         return list(grants)

@@ -98,8 +98,8 @@ def test_what_a_commit_consists_of(intake: Intake) -> None:
     ]
 
 
-def test_a_true_up_is_not_due_before_access_ends(intake: Intake) -> None:
-    """A POSTPAID commit's obligation waits for its timestamp and for the end of its access."""
+def test_a_true_up_waits_for_the_month_in_which_access_ends(intake: Intake) -> None:
+    """A POSTPAID commit's obligation waits for its timestamp, the end of the month of its last hour, and 24 hours."""
     item = {"amount": 10, "starting_at": "2025-01-01T00:00:00Z", "ending_before": "2030-01-01T00:00:00Z"}
     body = prepaid(
         type="POSTPAID",
@@ -110,7 +110,7 @@ def test_a_true_up_is_not_due_before_access_ends(intake: Intake) -> None:
     intake.receive(entry(body))
     assert intake.rows(
         "SELECT kind, scheduled_at::date::text, due_at::date::text FROM obligation WHERE account_id = :a"
-    ) == [("TRUE_UP", "2026-01-01", "2030-01-01")]
+    ) == [("TRUE_UP", "2026-01-01", "2030-01-02")]
 
 
 def test_redelivery(intake: Intake) -> None:

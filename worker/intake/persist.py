@@ -86,12 +86,13 @@ def _insert(connection: Connection, delivery: Delivery, candidates: list[Candida
     if not candidates:
         return set()
     ordered = sorted(candidates, key=lambda candidate: candidate.key or "")
+    grace_h = delivery.settings.usage_grace_h
     return insert_new(
         connection,
         delivery.account_id,
         commits=[commit_row(candidate) for candidate in ordered],
         segments=[row for candidate in ordered for row in segment_rows(candidate)],
-        obligations=[row for candidate in ordered for row in obligation_rows(candidate)],
+        obligations=[row for candidate in ordered for row in obligation_rows(candidate, usage_grace_h=grace_h)],
         fingerprint_version=FINGERPRINT_VERSION,
         batch_id=delivery.batch_id,
         attempt=delivery.number,

@@ -1,8 +1,11 @@
 """From the normal form of a request to the rows it becomes: the only place where wire names meet column names."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from shared.domain.month import month_of
 from shared.ids import new_id_text
 from shared.wire.normal import charges
 from worker.intake.judge import Candidate
@@ -33,15 +36,19 @@ def segment_rows(candidate: Candidate) -> Iterable[Row]:
         yield {"commit_id": candidate.id, "position": position, **item}
 
 
-def obligation_rows(candidate: Candidate) -> Iterable[Row]:
-    """One row for each invoice that the schedule asks for; recurring schedules are expanded (spec 1.3, 3.6)."""
+def obligation_rows(candidate: Candidate, *, usage_grace_h: int) -> Iterable[Row]:
+    """One row for each invoice that the schedule asks for; recurring schedules are expanded (spec 1.3, 3.6).
+
+    A true-up is not due before the month in which access ends is closed, as usage may draw the commit down until then.
+    """
     normal = candidate.normal
     if "invoice_schedule" not in normal:
         return
     shared: Row = {"commit_id": candidate.id, "kind": "SCHEDULED"}
-    if normal["type"] == "POSTPAID":  # due only once access has ended
+    if normal["type"] == "POSTPAID":
         shared["kind"] = "TRUE_UP"
-        shared["access_end"] = normal["access_schedule"]["schedule_items"][0]["ending_before"]
+        access = normal["access_schedule"]["schedule_items"][0]
+        shared["closes_at"] = _closes_at(access["ending_before"], usage_grace_h)
     if normal["invoice_schedule"]["do_not_invoice"]:
         shared["suppressed_by"] = "do_not_invoice"
     for position, charge in enumerate(charges(normal)):
@@ -54,3 +61,10 @@ def obligation_rows(candidate: Candidate) -> Iterable[Row]:
             "quantity": charge["quantity"],
             "amount": charge["amount"],
         }
+
+
+@lru_cache(1024)
+def _closes_at(ending_before: str, usage_grace_h: int) -> str:
+    """When the month is closed that holds the last hour of an access window."""
+    last_hour = datetime.fromisoformat(ending_before) - timedelta(hours=1)
+    return (month_of(last_hour).ending_before + timedelta(hours=usage_grace_h)).isoformat()

@@ -7,6 +7,7 @@ from shared.store.tables.commits import commit, ledger_entry, obligation, segmen
 from shared.store.tables.history import audit, outbox
 from shared.store.tables.invoices import invoice, invoice_line
 from shared.store.tables.requests import batch, delivery, idempotency, intake, outcome, parked
+from shared.store.tables.usage import usage_line, usage_month, usage_period
 
 __all__ = [
     "account",
@@ -30,4 +31,7 @@ __all__ = [
     "segment",
     "token",
     "unit",
+    "usage_line",
+    "usage_month",
+    "usage_period",
 ]

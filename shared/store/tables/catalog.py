@@ -30,6 +30,12 @@ customer = Table(
     required("name", Text, "shown on invoices", server_default=text("''")),
     required("custom_fields", JSONB, "string to string", server_default=text("'{}'")),
     required("created_at", TIME, "booking time", server_default=NOW),
+    optional(
+        "usage_closed_before",
+        TIME,
+        "usage before this instant, the start of a month, is final; null: no month is closed yet. Intake locks the row "
+        "FOR SHARE, whoever closes FOR NO KEY UPDATE: a line counts in its month, or is late",
+    ),
     PrimaryKeyConstraint("account_id", "id"),
     references_account(),
     comment="Catalog: who promises to spend.",

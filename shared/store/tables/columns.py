@@ -59,6 +59,11 @@ def positive(column: str) -> CheckConstraint:
     return CheckConstraint(f"{column} > 0 AND {column} < 1e18", name=f"{column}_positive")
 
 
+def not_negative(column: str) -> CheckConstraint:
+    """0 or more, and no NaN."""
+    return CheckConstraint(f"{column} >= 0 AND {column} < 1e18", name=f"{column}_not_negative")
+
+
 def finite(column: str) -> CheckConstraint:
     """No NaN and no infinity: to Postgres NaN is greater than every number."""
     return CheckConstraint(f"{column} > -1e30 AND {column} < 1e30", name=f"{column}_finite")

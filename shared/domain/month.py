@@ -1,0 +1,26 @@
+"""Calendar months in UTC: the periods of usage (spec 3.5)."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+
+class Month(NamedTuple):
+    """A half-open interval from the start of a month to the start of the next, both aware and in UTC."""
+
+    starting_at: datetime
+    ending_before: datetime
+
+
+def month_of(instant: datetime) -> Month:
+    """The month that holds this instant.
+
+    Args:
+        instant: aware, in any offset.
+    """
+    utc = instant.astimezone(UTC)
+    start = datetime(utc.year, utc.month, 1, tzinfo=UTC)
+    return Month(start, _next(start))
+
+
+def _next(start: datetime) -> datetime:
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
