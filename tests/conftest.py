@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,9 +63,9 @@ def template(services: RunningServices) -> str:
     return name
 
 
-@pytest.fixture
-def database_url(services: RunningServices, template: str) -> Iterator[str]:
-    """The URL of a fresh, migrated database."""
+@contextmanager
+def fresh_database(services: RunningServices, template: str) -> Iterator[str]:
+    """A fresh, migrated database as long as it is needed; gives its URL."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(services.database_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -74,9 +74,35 @@ def database_url(services: RunningServices, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def database_url(services: RunningServices, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    with fresh_database(services, template) as url:
+        yield url
+
+
+@pytest.fixture
 def database(database_url: str) -> Iterator[Engine]:
     """A fresh, migrated database."""
     engine = make_engine(database_url, pool_size=10)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def shared_database(services: RunningServices, template: str) -> Iterator[Engine]:
+    """One database for tests of a module that each have an account of their own."""
+    with fresh_database(services, template) as url:
+        engine = make_engine(url, pool_size=10)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def common_database(services: RunningServices, template: str) -> Iterator[Engine]:
+    """A migrated database for tests that each make an account of their own and look at nothing else."""
+    with psycopg.connect(services.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE common_to_tests TEMPLATE {template}")
+    engine = make_engine(services.database("common_to_tests"), pool_size=10)
     yield engine
     engine.dispose()
 

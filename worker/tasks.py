@@ -18,12 +18,14 @@ from shared.settings import settings
 from shared.store.engine import engine
 from shared.store.patience import patiently
 from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from shared.wire.routes import TASK_RECORD
 from worker.app import app
 from worker.consumer import park_raw
 from worker.intake.message import Message
-from worker.intake.receive import Services, TryAgainLater, receive
+from worker.intake.receive import COMMITS, Intake, Services, TryAgainLater, receive
 from worker.invoicing.issue import issue_all_due
 from worker.scheduling.look import TASK_ISSUE
+from worker.usage.record import USAGE
 
 _TWO = "the task takes two arguments, meta and requests, both as JSON text"
 
@@ -41,11 +43,22 @@ def services() -> Services:
 @app.task(name=TASK_CREATE, bind=True)
 def create_commits(self: "Task[Any, Any]", *args: Any, **kwargs: Any) -> None:
     """Turns an envelope of commit requests into commits and outcomes: two arguments, both JSON text."""
+    _take(self, COMMITS, args, kwargs)
+
+
+@app.task(name=TASK_RECORD, bind=True)
+def record_usage(self: "Task[Any, Any]", *args: Any, **kwargs: Any) -> None:
+    """Turns an envelope of usage lines into stored lines and outcomes: two arguments, both JSON text."""
+    _take(self, USAGE, args, kwargs)
+
+
+def _take(task: "Task[Any, Any]", intake: Intake, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     with _nothing_lost():
         if len(args) == 2 and not kwargs and all(isinstance(part, str) for part in args):
-            _receive(self, _message(self, *args))
+            _receive(task, _message(task, *args), intake)
         else:
-            patiently(lambda: park_raw(TASK_CREATE, "", json.dumps([args, kwargs]), reason="wrong_arity", detail=_TWO))
+            received = json.dumps([args, kwargs])
+            patiently(lambda: park_raw(str(task.name), "", received, reason="wrong_arity", detail=_TWO))
 
 
 @contextmanager
@@ -60,9 +73,9 @@ def _nothing_lost() -> Iterator[None]:
         raise Reject(repr(error), requeue=True) from error
 
 
-def _receive(task: "Task[Any, Any]", message: Message) -> None:
+def _receive(task: "Task[Any, Any]", message: Message, intake: Intake) -> None:
     try:
-        counts = receive(message, services(), now=utc_now())
+        counts = receive(message, services(), now=utc_now(), intake=intake)
     except TryAgainLater as error:
         _send_back(task, message, error)
     else:
@@ -73,7 +86,7 @@ def _message(task: "Task[Any, Any]", meta: str, requests: str) -> Message:
     headers = task.request.get("headers") or {}
     signature, attempt = headers.get(SIGNATURE_HEADER), str(headers.get(ATTEMPT_HEADER, ""))
     return Message(
-        TASK_CREATE,
+        str(task.name),
         meta,
         requests,
         signature if isinstance(signature, str) else None,
@@ -93,5 +106,6 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
 
 @app.task(name=TASK_ISSUE)
 def issue_invoices(account_id: int) -> None:
-    """Issues the account's invoices that are due."""
-    issue_all_due(engine(), account_id, rows_max=settings().issue_rows)
+    """Closes the account's months that are over, lets segments expire, and issues the invoices that are due."""
+    config = settings()
+    issue_all_due(engine(), account_id, rows_max=config.issue_rows, usage_grace_h=config.usage_grace_h)

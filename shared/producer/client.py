@@ -1,8 +1,10 @@
-"""The client that Python producers use (spec 2.1).
+"""The clients that Python producers use (spec 2.1, 3.3).
 
     with CommitProducer(broker_url=…, token="tu_…", account="acme", database_url=…) as producer:
         request_id = producer.submit({"customer_id": …, "type": "PREPAID", …})
         outcomes = producer.wait([request_id], timeout_s=30)
+
+`UsageProducer` does the same for lines of rated usage.
 
 With a database URL, what `submit` returned is *kept*: it will have an outcome, even if the broker forgets it. With a
 broker URL alone it is *sent*, best effort: a Redis broker can lose a message when a worker is killed.
@@ -13,7 +15,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock
-from typing import Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 from shared.ids import new_id
@@ -23,17 +25,18 @@ from shared.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Pub
 from shared.producer.undecided import UndecidedRequests
 from shared.producer.wakeup import Wakeup
 from shared.store.accepted import Kept
-from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE, Kind, QueuedRequest
+from shared.wire.envelope import CommitKind, Kind, QueuedRequest
 from shared.wire.outcome import Outcome
 from shared.wire.packing import Pack, pack
+from shared.wire.routes import COMMITS, USAGE, Route
 
 RESEND_AFTER_S = 30
 UNDECIDED_BYTES_MAX = 64 * 1024 * 1024
 _POLL_S_MIN, _POLL_S_MAX = 0.02, 1.0
 
 
-class CommitProducer:
-    """Submits commit and credit requests; safe to share between threads.
+class Producer:
+    """What the producers have in common; safe to share between threads.
 
     Args:
         broker_url: redis, rediss, sentinel, amqp or amqps.
@@ -49,6 +52,8 @@ class CommitProducer:
         resend_after_s: how long a request may be without an outcome before it is sent again; doubled each time.
         undecided_bytes_max: how much text of requests that are not kept is remembered for that; the oldest go first.
     """
+
+    route: ClassVar[Route]
 
     def __init__(
         self,
@@ -81,59 +86,6 @@ class CommitProducer:
         self._undecided = UndecidedRequests(bytes_max=0 if self._keeps else undecided_bytes_max)
         self._waiting: list[tuple[QueuedRequest, Future[None]]] = []
         self._waiting_lock, self._sending = Lock(), Lock()
-
-    def submit(
-        self,
-        body: RequestBody,
-        *,
-        kind: Kind = "commit",
-        idempotency_key: str | None = None,
-        id: UUID | None = None,  # noqa: A002
-    ) -> UUID:
-        """Sends one request, together with those that other threads submit meanwhile.
-
-        Args:
-            body: a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.
-            kind: commit or credit.
-            idempotency_key: the caller's own, 1 to 255 characters.
-            id: a UUID, to send a request again that may have been sent; left out, a new one is made.
-
-        Returns:
-            The request's id, which will be the commit's.
-
-        Raises:
-            InvalidRequest: the body breaks the rules; nothing was sent.
-            QueueFull: there is no room on the queue; nothing was kept or sent.
-            BrokerUnavailable: the broker did not confirm, and it is not kept.
-            DatabaseUnavailable: it may be kept; submit it again under the same id.
-        """
-        request_id = id or new_id()
-        request = request_of(
-            body, request_id=request_id, kind=kind, idempotency_key=idempotency_key, validate=self._validate
-        )
-        self._coalesce(request)
-        self._undecided.add([request])
-        return request_id
-
-    def submit_many(self, bodies: Iterable[RequestBody], *, kind: Kind = "commit") -> list[UUID]:
-        """Sends requests in as few messages as they fit in, on the queue for bulk.
-
-        All are judged before the first is sent, so all are held in memory: submit millions in slices.
-
-        Returns:
-            Their ids, in order.
-
-        Raises:
-            InvalidRequest: one breaks the rules (`position` says which); nothing was sent.
-            QueueFull, BrokerUnavailable, DatabaseUnavailable: as `submit`; those before may have been sent.
-        """
-        requests = [
-            request_of(body, request_id=new_id(), kind=kind, validate=self._validate, position=position)
-            for position, body in enumerate(bodies)
-        ]
-        self._send(requests, queue=QUEUE_BULK)
-        self._undecided.add(requests)
-        return [UUID(request.id) for request in requests]
 
     def outcome(self, id: UUID) -> Outcome | None:  # noqa: A002
         """What became of a request; None while nothing has.
@@ -185,11 +137,28 @@ class CommitProducer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _submit(self, body: RequestBody, kind: Kind, *, request_id: UUID, idempotency_key: str | None = None) -> UUID:
+        request = request_of(
+            body, request_id=request_id, kind=kind, idempotency_key=idempotency_key, validate=self._validate
+        )
+        self._coalesce(request)
+        self._undecided.add([request])
+        return request_id
+
+    def _submit_many(self, bodies: Iterable[RequestBody], kind: Kind) -> list[UUID]:
+        requests = [
+            request_of(body, request_id=new_id(), kind=kind, validate=self._validate, position=position)
+            for position, body in enumerate(bodies)
+        ]
+        self._send(requests, queue=self.route.bulk)
+        self._undecided.add(requests)
+        return [UUID(request.id) for request in requests]
+
     def _send_again(self, ids: Iterable[UUID], *, until_s: float) -> None:
         """Sends what is not kept; while the queue is full there is no need to."""
         with suppress(QueueFull):
             room_wait_s = max(0.0, until_s - time.monotonic())
-            self._send(self._undecided.of(ids), queue=QUEUE_BULK, room_wait_s=room_wait_s)
+            self._send(self._undecided.of(ids), queue=self.route.bulk, room_wait_s=room_wait_s)
 
     def _coalesce(self, request: QueuedRequest) -> None:
         """Whoever holds the sending lock sends for all that came meanwhile; the others find their request sent."""
@@ -205,7 +174,7 @@ class CommitProducer:
         with self._waiting_lock:
             taken, self._waiting = self._waiting, []
         try:
-            self._send([request for request, _ in taken], queue=QUEUE_SINGLE)
+            self._send([request for request, _ in taken], queue=self.route.single)
         except BaseException as error:  # noqa: BLE001 - it is raised where each of them waits
             for _, sent in taken:
                 sent.set_exception(error)
@@ -243,3 +212,82 @@ class CommitProducer:
             if self._database is None or time.monotonic() >= deadline_s:
                 raise
             return {}
+
+
+class CommitProducer(Producer):
+    """Submits commit and credit requests; its arguments are `Producer`'s."""
+
+    route = COMMITS
+
+    def submit(
+        self,
+        body: RequestBody,
+        *,
+        kind: CommitKind = "commit",
+        idempotency_key: str | None = None,
+        id: UUID | None = None,  # noqa: A002
+    ) -> UUID:
+        """Sends one request, together with those that other threads submit meanwhile.
+
+        Args:
+            body: a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.
+            kind: commit or credit.
+            idempotency_key: the caller's own, 1 to 255 characters.
+            id: a UUID, to send a request again that may have been sent; left out, a new one is made.
+
+        Returns:
+            The request's id, which will be the commit's.
+
+        Raises:
+            InvalidRequest: the body breaks the rules; nothing was sent.
+            QueueFull: there is no room on the queue; nothing was kept or sent.
+            BrokerUnavailable: the broker did not confirm, and it is not kept.
+            DatabaseUnavailable: it may be kept; submit it again under the same id.
+        """
+        return self._submit(body, kind, request_id=id or new_id(), idempotency_key=idempotency_key)
+
+    def submit_many(self, bodies: Iterable[RequestBody], *, kind: CommitKind = "commit") -> list[UUID]:
+        """Sends requests in as few messages as they fit in, on the queue for bulk.
+
+        All are judged before the first is sent, so all are held in memory: submit millions in slices.
+
+        Returns:
+            Their ids, in order.
+
+        Raises:
+            InvalidRequest: one breaks the rules (`position` says which); nothing was sent.
+            QueueFull, BrokerUnavailable, DatabaseUnavailable: as `submit`; those before may have been sent.
+        """
+        return self._submit_many(bodies, kind)
+
+
+class UsageProducer(Producer):
+    """Submits lines of rated usage; its arguments are `Producer`'s.
+
+    A line that may or may not have been sent can be submitted again under any id: its `transaction_id` counts once.
+    """
+
+    route = USAGE
+
+    def submit(self, line: RequestBody, *, id: UUID | None = None) -> UUID:  # noqa: A002
+        """Sends one line, together with those that other threads submit meanwhile.
+
+        Args:
+            line: a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.
+            id: as of `CommitProducer.submit`.
+
+        Returns:
+            The request's id.
+
+        Raises:
+            InvalidRequest, QueueFull, BrokerUnavailable, DatabaseUnavailable: as `CommitProducer.submit`.
+        """
+        return self._submit(line, "usage", request_id=id or new_id())
+
+    def submit_many(self, lines: Iterable[RequestBody]) -> list[UUID]:
+        """Sends lines in as few messages as they fit in; returns their requests' ids, in order.
+
+        Raises:
+            InvalidRequest, QueueFull, BrokerUnavailable, DatabaseUnavailable: as `CommitProducer.submit_many`.
+        """
+        return self._submit_many(lines, "usage")

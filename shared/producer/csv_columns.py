@@ -10,12 +10,14 @@ The paths and the types of their cells are those of `shared.wire.body`. A cell i
     * list: as JSON (["a", "b"]), or separated by semicolons (a;b);
     * object, or list of objects (`specifiers`): as JSON;
     * `custom_fields.<name>`: that custom field; `kind` and `idempotency_key`: the row's own.
+
+A file of usage has the fields of `shared.wire.usage`, and neither short names nor columns of the row's own.
 """
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -24,7 +26,9 @@ import msgspec
 from typing_extensions import get_type_hints, is_typeddict
 
 from shared.wire.body import CommitRequest
+from shared.wire.envelope import Kind
 from shared.wire.packing import is_json
+from shared.wire.usage import UsageRequest
 
 FieldPath = tuple[str | int, ...]
 Encode = Callable[[str], bytes]
@@ -55,6 +59,32 @@ class UnknownColumn(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What the columns of a file can be.
+
+    Attributes:
+        body: the type of the body that they fill.
+        short_names: other names of some paths.
+        details: columns that fill these paths only where a row has the object above.
+        row_columns: what belongs to the row and not to its body.
+    """
+
+    body: Any
+    short_names: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    row_columns: tuple[str, ...] = ()
+
+
+COMMITS = Form(CommitRequest, SHORT_NAMES, SCHEDULE_DETAILS, ROW_COLUMNS)
+USAGE = Form(UsageRequest)
+
+
+def form_of(kind: Kind) -> Form:
+    """What the columns of a file of this kind can be."""
+    return USAGE if kind == "usage" else COMMITS
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """What one column says.
 
@@ -69,33 +99,33 @@ class Column:
     detail: bool = False
 
 
-def column_named(name: str) -> Column:
+def column_named(name: str, form: Form = COMMITS) -> Column:
     """The meaning of a header cell.
 
     Raises:
         UnknownColumn: no field of a request has this name; the message suggests one.
     """
-    dotted = SCHEDULE_DETAILS.get(name) or (SHORT_NAMES.get(name, name),)
+    dotted = form.details.get(name) or (form.short_names.get(name, name),)
     try:
-        fields = [_field_at(CommitRequest, path.split(".")) for path in dotted]
+        fields = [_field_at(form.body, path.split(".")) for path in dotted]
     except KeyError:
-        near = difflib.get_close_matches(name, known_columns(), n=1)
+        near = difflib.get_close_matches(name, known_columns(form), n=1)
         raise UnknownColumn(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name)) from None
-    return Column(tuple(path for path, _ in fields), _encoding(fields[0][1]), detail=name in SCHEDULE_DETAILS)
+    return Column(tuple(path for path, _ in fields), _encoding(fields[0][1]), detail=name in form.details)
 
 
-def known_columns() -> list[str]:
+def known_columns(form: Form = COMMITS) -> list[str]:
     """The names that a header may have; an index 0 stands for any index, `<name>` for any name."""
-    dotted = (".".join(map(str, path)) for path in _leaves(CommitRequest))
-    return [*ROW_COLUMNS, *SHORT_NAMES, *SCHEDULE_DETAILS, *dotted]
+    dotted = (".".join(map(str, path)) for path in _leaves(form.body))
+    return [*form.row_columns, *form.short_names, *form.details, *dotted]
 
 
-def missing_columns(columns: Sequence[Column]) -> list[str]:
-    """The fields that every commit request has, and that none of these columns fills."""
+def missing_columns(columns: Sequence[Column], form: Form = COMMITS) -> list[str]:
+    """The fields that every request has, and that none of these columns fills."""
     filled = {_first_items(path) for column in columns for path in column.paths}
-    short = {long: name for name, long in SHORT_NAMES.items()}
+    short = {long: name for name, long in form.short_names.items()}
     missing = []
-    for path in _leaves(CommitRequest, required=True):
+    for path in _leaves(form.body, required=True):
         if not any(path[:length] in filled for length in range(1, len(path) + 1)):
             dotted = ".".join(map(str, path))
             missing.append(short.get(dotted, dotted))
@@ -154,9 +184,9 @@ def _field_at(kind: Any, parts: Sequence[str]) -> tuple[FieldPath, Any]:
 def _leaves(kind: Any, *, required: bool = False) -> Iterator[FieldPath]:
     """The paths of all fields below a type, or of all that must be there, with index 0 for lists."""
     if is_typeddict(kind):
-        for name, field in _fields_of(kind).items():
+        for name, part in _fields_of(kind).items():
             if not required or name in kind.__required_keys__:
-                yield from ((name, *path) for path in _leaves(field, required=required))
+                yield from ((name, *path) for path in _leaves(part, required=required))
     elif get_origin(kind) is list and is_typeddict(get_args(kind)[0]):
         yield from ((0, *path) for path in _leaves(get_args(kind)[0], required=required))
     elif get_origin(kind) is dict:
@@ -166,7 +196,7 @@ def _leaves(kind: Any, *, required: bool = False) -> Iterator[FieldPath]:
 
 
 def _fields_of(kind: Any) -> dict[str, Any]:
-    return {name: _without_none(field) for name, field in get_type_hints(kind).items()}
+    return {name: _without_none(part) for name, part in get_type_hints(kind).items()}
 
 
 def _without_none(kind: Any) -> Any:

@@ -13,15 +13,16 @@ import msgspec
 from shared.limits import IDEMPOTENCY_KEY_CHARS_MAX, RAW_EXCERPT_BYTES
 from shared.producer.content import LINE_BYTES_MAX, Line, UnreadableInput
 from shared.producer.csv_columns import (
-    ROW_COLUMNS,
     Column,
+    Form,
     UnknownColumn,
     body_text,
     column_named,
+    form_of,
     missing_columns,
 )
 from shared.producer.row import Row
-from shared.wire.envelope import Kind
+from shared.wire.envelope import CommitKind, Kind
 from shared.wire.packing import content_of, raw_content
 
 _DELIMITERS = ",;\t"
@@ -54,7 +55,7 @@ def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[st
 
     Args:
         lines: of the file.
-        kind: of a row that has no `kind` cell.
+        kind: of a row that has no `kind` cell; rows of usage have none.
         name: what the user calls the file.
         warn: is told of records that travel as raw: the first ten one by one, then how many more.
 
@@ -88,7 +89,7 @@ def _row(number: int, record: _Record, header: _Header, kind: Kind) -> Row:
     if len(cells) != len(header.names):
         raise ValueError(f"its cell count is {len(cells)}, the header's {len(header.names)}")
     row = dict(zip(header.names, cells, strict=True))
-    own = {name: row[name] for name in ROW_COLUMNS if row.get(name)}
+    own = {name: row[name] for name in form_of(kind).row_columns if row.get(name)}
     if _usable(own):  # else they stay in the body, where they are refused by name
         cells = ["" if name in own else cell for name, cell in row.items()]
     else:
@@ -98,13 +99,13 @@ def _row(number: int, record: _Record, header: _Header, kind: Kind) -> Row:
         cast("Kind", own.get("kind", kind)),
         own.get("idempotency_key"),
         *content_of(body_text(header.columns, cells)),
-        keyless=not row.get("uniqueness_key"),
+        keyless=kind != "usage" and not row.get("uniqueness_key"),
     )
 
 
 def _usable(own: dict[str, str]) -> bool:
-    key = own.get("idempotency_key", "-")
-    return own.get("kind", "commit") in get_args(Kind) and len(key) <= IDEMPOTENCY_KEY_CHARS_MAX and "\0" not in key
+    kind, key = own.get("kind", "commit"), own.get("idempotency_key", "-")
+    return kind in get_args(CommitKind) and len(key) <= IDEMPOTENCY_KEY_CHARS_MAX and "\0" not in key
 
 
 def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
@@ -113,9 +114,10 @@ def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
     except ValueError as error:
         raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
     columns, unknown = [], []
+    form = form_of(kind)
     for column in names:
         try:
-            columns.append(Column(((column,),), msgspec.json.encode) if column in ROW_COLUMNS else column_named(column))
+            columns.append(_column(column, form))
         except UnknownColumn as error:
             unknown.append(str(error))
     problems = {
@@ -127,6 +129,10 @@ def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
     if said:
         raise UnreadableInput(f"{name}: {said}. The first line must name the columns; the README lists them")
     return _Header(delimiter, names, columns)
+
+
+def _column(name: str, form: Form) -> Column:
+    return Column(((name,),), msgspec.json.encode) if name in form.row_columns else column_named(name, form)
 
 
 def _named_twice(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
@@ -142,7 +148,7 @@ def _named_twice(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
 
 def _missing(names: Sequence[str], columns: Sequence[Column], kind: Kind) -> list[str]:
     without_type = kind == "credit" or "kind" in names
-    return [column for column in missing_columns(columns) if not (column == "type" and without_type)]
+    return [column for column in missing_columns(columns, form_of(kind)) if not (column == "type" and without_type)]
 
 
 def _cells(text: bytes, delimiter: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""A file becomes commits: sent in envelopes, waited for, sent again where no outcome came (spec 2.6).
+"""A file becomes commits, or usage lines: sent in envelopes, waited for, sent again where no outcome came (spec 2.6).
 
 The file itself is the record of what was accepted: ids are derived from batch and row, so that a second run, or one
-after a crash, sends what is not yet a commit and creates nothing twice.
+after a crash, sends what is not yet a commit, or a usage line, and creates nothing twice.
 """
 
 import time
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, func, select
 
-from shared.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_of
+from shared.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_text, row_of
 from shared.producer.content import Source
 from shared.producer.outage import Outage, Say, silent
 from shared.producer.publish import Publisher
@@ -22,10 +22,11 @@ from shared.producer.row import Row
 from shared.producer.row_set import RowSet
 from shared.producer.rows import Scan, rows
 from shared.store.batches import Batch, open_batch
-from shared.store.outcomes import count_commits, count_outcomes, created_ids, read_outcomes, refused_ids
-from shared.wire.envelope import QUEUE_BULK, Kind, QueuedRequest
+from shared.store.outcomes import count_made, count_outcomes, created_ids, read_outcomes, refused_ids
+from shared.wire.envelope import Kind, QueuedRequest
 from shared.wire.outcome import Outcome, Verdict
 from shared.wire.packing import pack
+from shared.wire.routes import route_of
 
 _POLL_S_MIN = 0.02
 _POLL_S_MAX = 0.5
@@ -43,7 +44,7 @@ Progress = Callable[[int, int], None]  # rows sent (or there already), rows deci
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of a batch; `new` counts the commits that this run made."""
+    """What became of a batch; `new` counts the commits, or usage lines, that this run made."""
 
     batch_id: UUID
     rows: int
@@ -99,7 +100,7 @@ class Ingest:
     Args:
         source: the file.
         batch: what it was named.
-        account_id: whose commits they become.
+        account_id: whose requests they are.
         engine: the database, where outcomes are read.
         publisher: the broker; one that gives up soon, as a run outlasts an outage by itself.
         progress: is told, now and then, how far it is.
@@ -120,20 +121,21 @@ class Ingest:
         check: Callable[[], object] = bool,
     ) -> None:
         self._source, self._batch = source, batch
+        self._queue = route_of(batch.kind).bulk
         self._account_id, self._engine, self._publisher = account_id, engine, publisher
         self._progress = progress
         self._outlast = Outage(say)
         self._check = check
         self._began_s = time.monotonic()
         self._since: datetime
-        self._commits_before = 0
+        self._made_before = 0
         self._decided = 0
         self._counted_s = 0.0
         self._counting_s = 0.0
         self.sent = 0
 
     def run(self) -> Summary:
-        """Sends what is not yet a commit and waits until every row has an outcome.
+        """Sends what is not yet created and waits until every row has an outcome.
 
         Raises:
             BatchDiffers: the batch's name is another file's.
@@ -142,7 +144,7 @@ class Ingest:
             NothingDecided: what was sent again and again has no outcome.
         """
         done = self._begin()
-        self._commits_before = len(done)
+        self._made_before = len(done)
         self._send(done)
         self._wait()
         return self.summary()
@@ -153,7 +155,7 @@ class Ingest:
         return Summary(
             batch_id=self._batch.id,
             rows=self._batch.rows,
-            new=self._count_commits() - self._commits_before,
+            new=self._count_made() - self._made_before,
             seconds=round(time.monotonic() - self._began_s, 3),
             **counts,
         )
@@ -171,7 +173,7 @@ class Ingest:
             return read_outcomes(connection, self._account_id, ids)
 
     def _begin(self) -> RowSet:
-        """Counts the batch in; returns the rows that are commits already."""
+        """Counts the batch in; returns the rows that made something already."""
         with self._engine.begin() as connection:
             open_batch(connection, self._account_id, self._batch)
             self._since = connection.execute(select(func.now())).scalar_one()
@@ -179,7 +181,7 @@ class Ingest:
 
     def _send(self, done: RowSet) -> None:
         for packed in pack(self._requests(done)):
-            send = partial(self._publisher.send, packed, queue=QUEUE_BULK, batch_id=self._batch.id)
+            send = partial(self._publisher.send, packed, queue=self._queue, batch_id=self._batch.id)
             self._outlast.run(send) if self.sent else send()
             self.sent += len(packed.requests)
             every_s = max(_POLL_S_MAX, 20 * self._counting_s)
@@ -188,7 +190,7 @@ class Ingest:
     def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
         for row in rows(self._source, kind=self._batch.kind):
             if row.number not in done:
-                yield row.request(row_id(self._batch.id, row.number))
+                yield row.request(row_id_text(self._batch.id, row.number))
 
     def _wait(self) -> None:
         """Waits until all is decided; sends again what stays without an outcome while the queue is empty."""
@@ -206,18 +208,22 @@ class Ingest:
                 self._check()
                 self._send(self._outlast.run(self._rows_decided))
                 patience_s, moved_s = min(2 * patience_s, _PATIENCE_S_MAX), time.monotonic()
-            self._pause()
+            self._pause(time.monotonic() - moved_s)
         self._progress(self._batch.rows, decided)
 
-    def _pause(self) -> None:
-        """Until it is worth counting again: what waits on the queue is undecided, and asking for that costs nothing."""
+    def _pause(self, idle_s: float) -> None:
+        """Until it is worth counting again: what waits on the queue is undecided, and asking for that costs nothing.
+
+        Args:
+            idle_s: since when nothing was decided: the longer, the longer the pause.
+        """
         ends_s = time.monotonic() + _POLL_S_MAX
-        time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 10 * self._counting_s)))
+        time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 2 * self._counting_s, idle_s / 4)))
         while self._backlog() and time.monotonic() < ends_s:
-            time.sleep(2 * _POLL_S_MIN)
+            time.sleep(_POLL_S_MIN)
 
     def _backlog(self) -> int:
-        return self._outlast.run(partial(self._publisher.backlog, QUEUE_BULK))
+        return self._outlast.run(partial(self._publisher.backlog, self._queue))
 
     def _count_decided(self, *, at_most_every_s: float = 0.0) -> int:
         began_s = time.monotonic()
@@ -233,9 +239,9 @@ class Ingest:
                 return count_outcomes(connection, self._account_id, self._batch.id)
             return count_outcomes(connection, self._account_id, self._batch.id, since=since)
 
-    def _count_commits(self) -> int:
+    def _count_made(self) -> int:
         with self._engine.connect() as connection:
-            return count_commits(connection, self._account_id, self._batch.id)
+            return count_made(connection, self._account_id, self._batch.id)
 
     def _rows_decided(self) -> RowSet:
         with self._engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""JSONL: a line is a request, either a bare body or {"kind", "idempotency_key", "body"} (spec 2.6)."""
+"""JSONL: a line is a request, either a bare body or {"kind", "idempotency_key", "body"}; of usage a bare body (2.6)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from shared.producer.content import Line
 from shared.producer.row import Row
-from shared.wire.envelope import IdempotencyKey, Kind
+from shared.wire.envelope import CommitKind, IdempotencyKey, Kind
 from shared.wire.packing import content_of
 
 
@@ -22,7 +22,7 @@ class _Wrapper(msgspec.Struct, forbid_unknown_fields=True):
     """A line that says more than its body; one with any other key, kind or idempotency key is judged as a body."""
 
     body: Raw
-    kind: Kind | None = None
+    kind: CommitKind | None = None
     idempotency_key: IdempotencyKey | None = None
 
 
@@ -38,10 +38,12 @@ def jsonl_rows(lines: Iterable[Line], kind: Kind) -> Iterator[Row]:
 
 
 def _row(line: Line, kind: Kind) -> Row:
+    if kind == "usage":
+        return Row(line.number, kind, None, *content_of(line.text, size_bytes=line.size_bytes))
     outline = _outline_of(line.text)
     wrapper = _wrapper_of(line.text) if outline and outline.body is not UNSET else None
     if wrapper is None:
-        content = content_of(line.text, size_bytes=line.size_bytes)
+        content = content_of(line.text, size_bytes=line.size_bytes, is_parsed=outline is not None)
         return Row(line.number, kind, None, *content, keyless=_keyless(outline))
     body = bytes(wrapper.body)
     return Row(

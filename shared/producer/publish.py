@@ -1,4 +1,4 @@
-"""Publishing envelopes: one Celery message (protocol 2, JSON) for `commits.create` each, signed and confirmed."""
+"""Publishing envelopes: one Celery message (protocol 2, JSON) each, for the task of its queue; signed and confirmed."""
 
 import contextlib
 import time
@@ -20,6 +20,7 @@ from shared.clock import utc_now
 from shared.ids import new_id
 from shared.wire.envelope import QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE, Meta
 from shared.wire.packing import Pack, write_meta
+from shared.wire.routes import task_on
 from shared.wire.signature import sign, signing_key, split_token
 
 QUEUE_LIMIT = 2_000  # envelopes
@@ -53,11 +54,11 @@ class Signer:
         key_id, secret = split_token(token)
         return cls(key_id, signing_key(secret))
 
-    def headers(self, meta: str, requests: str, *, at: datetime) -> dict[str, str]:
-        """The message headers that vouch for both arguments."""
+    def headers(self, meta: str, requests: str, *, at: datetime, task: str = TASK_CREATE) -> dict[str, str]:
+        """The message headers that vouch for the task and both arguments."""
         at_s = int(at.timestamp())
         return {
-            SIGNATURE_HEADER: sign(TASK_CREATE, meta, requests, key_id=self.key_id, key=self.key, at_s=at_s),
+            SIGNATURE_HEADER: sign(task, meta, requests, key_id=self.key_id, key=self.key, at_s=at_s),
         }
 
     def __repr__(self) -> str:
@@ -110,21 +111,24 @@ class Publisher:
         """The first argument of an envelope that is sent now."""
         return write_meta(Meta(account=self._account, batch_id=batch_id, sent_at=self._clock(), reply=reply))
 
-    def publish(self, meta: str, requests: str, *, queue: str) -> None:
+    def publish(self, meta: str, requests: str, *, queue: str, signer: Signer | None = None) -> None:
         """Sends one envelope and returns when the broker has it; a retry sends the same bytes.
 
         Args:
             meta: the first argument, as text.
             requests: the second.
-            queue: where to.
+            queue: where to; it decides which task takes the envelope.
+            signer: who vouches for it, where that is not the publisher's own signer.
 
         Raises:
             BrokerUnavailable: the broker is down, or refused.
         """
-        headers = self._signer.headers(meta, requests, at=self._clock()) if self._signer else {}
+        task = task_on(queue)
+        signer = signer or self._signer
+        headers = signer.headers(meta, requests, at=self._clock(), task=task) if signer else {}
         message = self._app.amqp.as_task_v2(
             str(new_id()),
-            TASK_CREATE,
+            task,
             [meta, requests],
             {},
             argsrepr="(meta, requests)",

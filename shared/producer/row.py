@@ -1,7 +1,5 @@
 """One row of an input."""
 
-from uuid import UUID
-
 import msgspec
 
 from shared.wire.envelope import Kind, QueuedRequest
@@ -12,12 +10,12 @@ class Row(msgspec.Struct, frozen=True):
 
     Attributes:
         number: the line of a JSONL file, the record after the header of a CSV file; from 1.
-        kind: commit or credit.
+        kind: commit, credit, or a line of usage.
         idempotency_key: the row's own, or None.
         text: the body's own text; of a raw row, what travels of it.
         raw: the row is no JSON, or too large to travel whole.
         raw_bytes: the size of a row that does not travel whole.
-        keyless: a body without `uniqueness_key`: an edited copy of the file would create it again.
+        keyless: a commit's body without `uniqueness_key`: an edited copy of the file would create it again.
     """
 
     number: int
@@ -28,6 +26,6 @@ class Row(msgspec.Struct, frozen=True):
     raw_bytes: int | None = None
     keyless: bool = False
 
-    def request(self, request_id: UUID) -> QueuedRequest:
-        """This row under the id that its commit will have."""
-        return QueuedRequest(str(request_id), self.kind, self.idempotency_key, self.text, self.raw, self.raw_bytes)
+    def request(self, request_id: str) -> QueuedRequest:
+        """This row under the id that its outcome will have: a UUID in lower case."""
+        return QueuedRequest(request_id, self.kind, self.idempotency_key, self.text, self.raw, self.raw_bytes)

@@ -14,10 +14,11 @@ from shared.store.tables import contract, customer, product, unit
 from shared.wire.catalog import Catalog
 from shared.wire.normal import Normal
 from shared.wire.references import Known, References, references_of
+from shared.wire.usage_references import KnownToUsage
 
 Record = dict[str, Any]
 
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Ids travel as texts, both ways: 500 requests name a thousand of them, and an array literal and a JSON text cost a
 # tenth of parameters and rows one by one.
@@ -92,8 +93,24 @@ def register_unknown(connection: Connection, account_id: int, normals: Iterable[
         products = {
             each: {"type": "FIXED" if each == normal["product_id"] else "USAGE"} for each in named.products
         } | products
-        contracts = {each: {"customer_id": customer_id, "starting_at": _EVER} for each in named.contracts} | contracts
+        contracts = {each: {"customer_id": customer_id, "starting_at": EVER} for each in named.contracts} | contracts
         units |= {each: {} for each in named.units}
+    return register_bare(
+        connection, account_id, customers=customers, products=products, contracts=contracts, units=units, known=known
+    )
+
+
+def register_bare(
+    connection: Connection,
+    account_id: int,
+    *,
+    customers: Mapping[str, Record],
+    products: Mapping[str, Record],
+    contracts: Mapping[str, Record],
+    units: Mapping[str, Record],
+    known: Known | KnownToUsage,
+) -> bool:
+    """Registers those of these records, by id, that the catalog lacks; whether there were any."""
     added = [
         _insert_bare(connection, customer, account_id, customers, known.customers),
         _insert_bare(connection, product, account_id, products, known.products.keys()),

@@ -13,9 +13,9 @@ def drafts_of(obligations: str) -> str:
     """
     return f"""
     SELECT o.account_id, o.id, o.turn, o.commit_id, o.kind, o.state, o.reason, o.suppressed_by,
-           o.scheduled_at, o.due_at, o.regenerated_from_id,
+           o.scheduled_at, o.due_at, o.regenerated_from_id, o.released_at,
            c.customer_id, c.invoice_contract_id AS contract_id, c.invoice_unit_id AS unit_id,
-           c.product_id, coalesce(c.name, p.name) AS name,
+           c.applicable_contract_ids, c.booked_at AS commit_booked_at, c.product_id, coalesce(c.name, p.name) AS name,
            CASE o.kind WHEN 'TRUE_UP' THEN 1 ELSE o.quantity END AS quantity,
            CASE o.kind WHEN 'TRUE_UP' THEN ledger.due ELSE o.unit_price END AS unit_price,
            CASE o.kind WHEN 'TRUE_UP' THEN ledger.due ELSE o.amount END AS amount,

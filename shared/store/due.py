@@ -1,34 +1,102 @@
 """What is due: who has it, claiming it, settling it. The hot statements of invoicing, one round trip each."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from shared.store.drafts import drafts_of
+from shared.store.tables.commits import LAPSES_AFTER
 
-# The probe stays one index descent per account: LIMIT keeps the planner from turning it into a scan of the future.
-_ACCOUNTS = text("""
+# A true-up waits for the months of its customer that overlap the access (spec 3.6).
+_WAITS = """
+    o.kind = 'TRUE_UP' AND EXISTS (
+        SELECT FROM commit AS c
+          JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
+          JOIN usage_month AS m ON m.account_id = c.account_id AND m.customer_id = c.customer_id
+                               AND m.starting_at < s.ending_before
+         WHERE c.account_id = o.account_id AND c.id = o.commit_id OFFSET 0)
+"""
+
+# The probe stays one index descent per account and kind of work: LIMIT keeps the planner from turning it into a scan
+# of the future.
+_ACCOUNTS = text(f"""
     SELECT account.id
-      FROM account CROSS JOIN LATERAL (
-          SELECT due_at FROM obligation
-           WHERE account_id = account.id AND state = 'pending' AND due_at <= coalesce(account.clock_at, now())
-           ORDER BY due_at LIMIT 1
-      ) AS oldest
-     ORDER BY oldest.due_at, account.id LIMIT :accounts_max
+      FROM (SELECT id, coalesce(clock_at, now()) AS present,
+                   date_trunc('month', coalesce(clock_at, now()) - make_interval(hours => :usage_grace_h)) AS closable
+              FROM account) AS account
+     CROSS JOIN LATERAL (
+        (SELECT o.due_at AS since FROM obligation AS o
+          WHERE o.account_id = account.id AND o.state = 'pending' AND o.due_at <= account.present AND NOT ({_WAITS})
+          ORDER BY o.due_at LIMIT 1)
+        UNION ALL
+        (SELECT m.starting_at + interval '1 month' FROM usage_month AS m
+          WHERE m.account_id = account.id AND m.state = 'open' AND m.starting_at < account.closable
+            AND (m.settles_at IS NULL OR m.settles_at <= now())
+            AND NOT EXISTS (SELECT FROM usage_month AS earlier
+                             WHERE earlier.account_id = m.account_id AND earlier.customer_id = m.customer_id
+                               AND earlier.starting_at < m.starting_at OFFSET 0)
+          ORDER BY m.starting_at LIMIT 1)
+        UNION ALL
+        (SELECT {LAPSES_AFTER}
+           FROM segment AS s JOIN commit AS c ON c.account_id = s.account_id AND c.id = s.commit_id
+          WHERE s.account_id = account.id AND s.expires
+            AND {LAPSES_AFTER} <= account.present - make_interval(hours => :usage_grace_h)
+            AND NOT EXISTS (SELECT FROM usage_month AS m
+                             WHERE m.account_id = s.account_id AND m.customer_id = c.customer_id
+                               AND m.starting_at < s.ending_before OFFSET 0)
+          ORDER BY {LAPSES_AFTER} LIMIT 1)
+      ) AS work
+     GROUP BY account.id ORDER BY min(work.since), account.id LIMIT :accounts_max
 """)
 
-_CLAIM = text("""
-    SELECT id FROM obligation
-     WHERE account_id = :account_id AND state = 'pending'
-       AND due_at <= coalesce((SELECT clock_at FROM account WHERE id = :account_id), now())
-     ORDER BY due_at, commit_id, position LIMIT :rows_max FOR UPDATE SKIP LOCKED
+# Each claimed row with the month that it relies on: that of the last hour of a true-up's access.
+_CLAIM = """
+    SELECT o.id, relied.customer_id, relied.closed_before
+      FROM obligation AS o
+      LEFT JOIN LATERAL (
+        SELECT c.customer_id,
+               date_trunc('month', s.ending_before - interval '1 hour') + interval '1 month' AS closed_before
+          FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.position = 0
+         WHERE o.kind = 'TRUE_UP' AND c.account_id = o.account_id AND c.id = o.commit_id OFFSET 0) AS relied ON true
+     WHERE o.account_id = :account_id AND o.state = 'pending'
+       AND NOT EXISTS (SELECT FROM usage_month AS m
+                        WHERE m.account_id = o.account_id AND m.customer_id = relied.customer_id
+                          AND m.starting_at < relied.closed_before OFFSET 0)
+"""
+
+_CLAIM_DUE = text(f"""
+    {_CLAIM} AND o.due_at <= coalesce((SELECT clock_at FROM account WHERE id = :account_id), now())
+     ORDER BY o.due_at, o.commit_id, o.position LIMIT :rows_max FOR UPDATE OF o SKIP LOCKED
 """)
 
-_CLAIM_THESE = text("""
-    SELECT id FROM obligation
-     WHERE account_id = :account_id AND state = 'pending' AND id = ANY(CAST(:ids AS uuid[]))
-     ORDER BY due_at, commit_id, position FOR UPDATE SKIP LOCKED
+_CLAIM_THESE = text(f"""
+    {_CLAIM} AND o.id = ANY(CAST(:ids AS uuid[]))
+     ORDER BY o.due_at, o.commit_id, o.position FOR UPDATE OF o SKIP LOCKED
+""")
+
+# Whose months are closed already need not be locked: a watermark never goes back.
+_LOCK_BEHIND = text("""
+    SELECT u.id
+      FROM unnest(CAST(:customer_ids AS uuid[]), CAST(:closed_before AS timestamptz[])) AS relied (id, closed_before)
+      JOIN customer AS u ON u.account_id = :account_id AND u.id = relied.id
+     WHERE coalesce(u.usage_closed_before, '-infinity') < relied.closed_before
+     ORDER BY u.id FOR NO KEY UPDATE OF u
+""")
+
+# With a snapshot of its own, taken under the customers' locks: where usage came in meanwhile, the true-up waits.
+_CLOSE_MONTHS = text("""
+    UPDATE customer AS u
+       SET usage_closed_before = greatest(coalesce(u.usage_closed_before, '-infinity'), relied.closed_before)
+      FROM unnest(CAST(:customer_ids AS uuid[]), CAST(:closed_before AS timestamptz[])) AS relied (id, closed_before)
+     WHERE u.account_id = :account_id AND u.id = relied.id
+       AND NOT EXISTS (SELECT FROM usage_month AS m
+                        WHERE m.account_id = u.account_id AND m.customer_id = u.id
+                          AND m.starting_at < relied.closed_before OFFSET 0)
+    RETURNING u.id
 """)
 
 _CLAIMED = """
@@ -41,11 +109,26 @@ _CLAIMED = """
 # Of a plan kept from when the tables were small, every obligation of the account would be held against every commit.
 _PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
+# Usage that was billed before the commit was made did not draw on it: the true-up would ask for it again.
+USED_BEFORE = "usage_already_invoiced"
+_USED_BEFORE = """
+    SELECT FROM usage_period AS p
+     WHERE p.account_id = computed.account_id AND p.customer_id = computed.customer_id
+       AND p.starting_at < s.ending_before AND p.ending_before > s.starting_at
+       AND p.voided_at IS NULL AND p.booked_at < computed.commit_booked_at
+       AND (computed.applicable_contract_ids IS NULL OR p.contract_id = ANY(computed.applicable_contract_ids))
+"""
+
 _SETTLE = text(f"""
     WITH draft AS MATERIALIZED (
-        SELECT *, CASE WHEN suppressed_by IS NOT NULL THEN 'suppressed'
-                       WHEN amount = 0 THEN 'nothing_due' ELSE 'issued' END AS becomes
+        SELECT computed.*, s.id AS segment_id,
+               CASE WHEN suppressed_by IS NOT NULL THEN 'suppressed'
+                    WHEN computed.amount = 0 THEN 'nothing_due'
+                    WHEN kind = 'TRUE_UP' AND released_at IS NULL AND EXISTS ({_USED_BEFORE}) THEN 'held'
+                    ELSE 'issued' END AS becomes
           FROM ({drafts_of(_CLAIMED)}) AS computed
+          LEFT JOIN segment AS s ON s.account_id = computed.account_id AND s.commit_id = computed.commit_id
+                                AND s.position = 0 AND computed.kind = 'TRUE_UP'
     ), numbered AS (
         SELECT *, row_number() OVER (ORDER BY turn) AS nth FROM draft WHERE becomes = 'issued'
     ), counter AS (
@@ -66,22 +149,23 @@ _SETTLE = text(f"""
           FROM numbered
     ), entries AS (
         INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at, invoice_id, reason)
-        SELECT d.account_id, d.commit_id, s.id,
+        SELECT d.account_id, d.commit_id, d.segment_id,
                CASE becomes WHEN 'issued' THEN 'POSTPAID_COMMIT_TRUEUP' ELSE 'POSTPAID_COMMIT_EXPIRATION' END,
                -d.amount, d.due_at, CASE becomes WHEN 'issued' THEN d.id END, d.suppressed_by
           FROM draft AS d
-          LEFT JOIN segment AS s ON s.account_id = d.account_id AND s.commit_id = d.commit_id AND s.position = 0
-         WHERE d.kind = 'TRUE_UP' AND d.amount > 0
+         WHERE d.kind = 'TRUE_UP' AND d.amount > 0 AND d.becomes <> 'held'
          ORDER BY d.turn
     ), settled AS (
-        UPDATE obligation AS o SET state = draft.becomes, reason = draft.suppressed_by, settled_at = now()
+        UPDATE obligation AS o
+           SET state = draft.becomes, settled_at = now(),
+               reason = CASE draft.becomes WHEN 'held' THEN '{USED_BEFORE}' ELSE draft.suppressed_by END
           FROM draft WHERE o.account_id = draft.account_id AND o.id = draft.id
     ), events AS (
         INSERT INTO outbox (account_id, event, subject_ids, detail)
         SELECT account_id, 'invoice.finalized', array_agg(id ORDER BY nth), '{{}}' FROM numbered GROUP BY account_id
         UNION ALL
         SELECT account_id, 'commit.trued_up', array_agg(commit_id ORDER BY turn), jsonb_build_object('outcome', becomes)
-          FROM draft WHERE kind = 'TRUE_UP' AND becomes <> 'suppressed' GROUP BY account_id, becomes
+          FROM draft WHERE kind = 'TRUE_UP' AND becomes NOT IN ('suppressed', 'held') GROUP BY account_id, becomes
     )
     SELECT becomes, count(*) AS rows FROM draft GROUP BY becomes
 """)
@@ -97,30 +181,69 @@ _COUNT_FAILURE = text("""
 """)
 
 
-def accounts_due(connection: Connection, *, accounts_max: int) -> Sequence[int]:
-    """Accounts that have something due by their own clock, the longest overdue first."""
-    return connection.scalars(_ACCOUNTS, {"accounts_max": accounts_max}).all()
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A locked obligation; of a true-up also whose usage it relies on, and up to when that must be final."""
+
+    id: UUID
+    customer_id: UUID | None
+    closed_before: datetime | None
 
 
-def claim_due(connection: Connection, account_id: int, *, rows_max: int) -> Sequence[UUID]:
-    """Locks up to `rows_max` due obligations that nobody else has locked, in due order."""
-    return connection.scalars(_CLAIM, {"account_id": account_id, "rows_max": rows_max}).all()
+def accounts_due(connection: Connection, *, accounts_max: int, usage_grace_h: int) -> Sequence[int]:
+    """Accounts that have something to close, expire or issue by their own clock, the longest overdue first.
+
+    Args:
+        connection: a transaction.
+        accounts_max: that are named at once.
+        usage_grace_h: hours for which a month still takes usage in after its end.
+    """
+    return connection.scalars(_ACCOUNTS, {"accounts_max": accounts_max, "usage_grace_h": usage_grace_h}).all()
 
 
-def claim_these(connection: Connection, account_id: int, ids: Sequence[UUID]) -> Sequence[UUID]:
-    """Locks those of `ids` that are still pending and that nobody else has locked, in due order."""
-    return connection.scalars(_CLAIM_THESE, {"account_id": account_id, "ids": list(ids)}).all()
+def claim_due(connection: Connection, account_id: int, *, rows_max: int) -> list[Claimed]:
+    """Locks up to `rows_max` due obligations that wait for nothing and that nobody else has locked, in due order."""
+    rows = connection.execute(_CLAIM_DUE, {"account_id": account_id, "rows_max": rows_max})
+    return [Claimed(*row) for row in rows]
 
 
-def settle(connection: Connection, account_id: int, claimed: Sequence[UUID]) -> Mapping[str, int]:
+def claim_these(connection: Connection, account_id: int, ids: Sequence[UUID]) -> list[Claimed]:
+    """Locks those of `ids` that are still pending, wait for nothing, and are locked by nobody else, in due order."""
+    rows = connection.execute(_CLAIM_THESE, {"account_id": account_id, "ids": list(ids)})
+    return [Claimed(*row) for row in rows]
+
+
+def settle(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> Mapping[str, int]:
     """Settles claimed obligations: invoices, lines, numbers, ledger entries, states and events, all or nothing.
 
+    A true-up relies on the months of its access: they are closed from then on, those without usage too. One that has
+    to wait after all, because usage came in meanwhile, stays pending.
+
     Returns:
-        How many became `issued`, `nothing_due` and `suppressed`.
+        How many became `issued`, `nothing_due`, `suppressed` and `held`.
     """
     connection.execute(_PLAN_AFRESH)
-    rows = connection.execute(_SETTLE, {"account_id": account_id, "ids": list(claimed)})
+    waiting = _close_months(connection, account_id, claimed)
+    ready = [each.id for each in claimed if each.customer_id not in waiting]
+    rows = connection.execute(_SETTLE, {"account_id": account_id, "ids": ready})
     return {row.becomes: row.rows for row in rows}
+
+
+def _close_months(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> AbstractSet[UUID]:
+    """Moves the watermarks that true-ups rely on; returns the customers whose months have to be closed first."""
+    relied: dict[UUID, datetime] = {}
+    for each in claimed:
+        if each.customer_id and each.closed_before:
+            relied[each.customer_id] = max(each.closed_before, relied.get(each.customer_id, each.closed_before))
+    behind = connection.scalars(_LOCK_BEHIND, _columns(account_id, relied)).all() if relied else ()
+    if not behind:
+        return set()
+    closed = connection.scalars(_CLOSE_MONTHS, _columns(account_id, {each: relied[each] for each in behind}))
+    return set(behind).difference(closed)
+
+
+def _columns(account_id: int, relied: Mapping[UUID, datetime]) -> dict[str, object]:
+    return {"account_id": account_id, "customer_ids": list(relied), "closed_before": list(relied.values())}
 
 
 def count_failure(

@@ -39,3 +39,11 @@ def transaction(on: Engine | None = None) -> Iterator[Connection]:
     """One unit of work: commits at the end, rolls back when anything is raised."""
     with (on or engine()).begin() as connection:
         yield connection
+
+
+@contextmanager
+def snapshot(on: Engine | None = None) -> Iterator[Connection]:
+    """One unit of reading: all statements see the same moment, and the database itself refuses to write."""
+    reading = (on or engine()).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with reading.begin() as connection:
+        yield connection

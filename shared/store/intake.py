@@ -47,8 +47,10 @@ WITH clock AS (
     ON CONFLICT DO NOTHING
     RETURNING id, type, created_at
 ), granted AS (
-    INSERT INTO segment (account_id, commit_id, position, amount, starting_at, ending_before, expires)
-    SELECT :account_id, s.commit_id, s.position, s.amount, s.starting_at, s.ending_before, new.type <> 'POSTPAID'
+    INSERT INTO segment (account_id, commit_id, position, amount, starting_at, ending_before, expires,
+                         granted_at)
+    SELECT :account_id, s.commit_id, s.position, s.amount, s.starting_at, s.ending_before, new.type <> 'POSTPAID',
+           new.created_at
       FROM json_to_recordset(CAST(:segments AS json)) AS s(
         commit_id uuid, position smallint, amount numeric, starting_at timestamptz, ending_before timestamptz)
       JOIN new ON new.id = s.commit_id
@@ -66,10 +68,10 @@ WITH clock AS (
 ), scheduled AS (
     INSERT INTO obligation (
         account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity, amount, suppressed_by)
-    SELECT :account_id, o.id, o.commit_id, o.position, o.kind, o.scheduled_at, greatest(o.scheduled_at, o.closes_at),
+    SELECT :account_id, o.id, o.commit_id, o.position, o.kind, o.timestamp, greatest(o.timestamp, o.closes_at),
            o.unit_price, o.quantity, o.amount, o.suppressed_by
       FROM json_to_recordset(CAST(:obligations AS json)) AS o(
-        id uuid, commit_id uuid, position smallint, kind text, scheduled_at timestamptz, closes_at timestamptz,
+        id uuid, commit_id uuid, position smallint, kind text, timestamp timestamptz, closes_at timestamptz,
         unit_price numeric, quantity numeric, amount numeric, suppressed_by text)
       JOIN new ON new.id = o.commit_id
 ), announced AS (

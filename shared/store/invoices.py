@@ -1,4 +1,4 @@
-"""Invoices as people read them: finalized ones by number, then the drafts in the order in which they fall due."""
+"""Invoices as people read them: finalized ones by number, then the drafts of obligations, in due order."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared.domain.burndown.criterion import Criterion
 from shared.store.drafts import drafts_of
 
 Record = dict[str, Any]
@@ -64,6 +65,25 @@ _LINES = text("""
       FROM invoice_line WHERE account_id = :account_id AND invoice_id = :id ORDER BY position
 """)
 
+_USAGE_LINES = text("""
+    SELECT position, kind, name, product_id, pricing_group_values, presentation_group_values, quantity, unit_price,
+           amount, is_billed, commit_id, segment_id, criterion, starting_at, ending_before
+      FROM invoice_line WHERE account_id = :account_id AND invoice_id = :id ORDER BY position
+""")
+
+_IS_STORED = text("""
+    SELECT EXISTS (SELECT FROM invoice WHERE account_id = :account_id AND id = :id)
+        OR EXISTS (SELECT FROM obligation WHERE account_id = :account_id AND id = :id)
+""")
+
+_NAMES_OF = text("""
+    SELECT unit.name AS unit, customer.name AS customer, contract.usage_invoicing = 'MONTHLY' AS is_invoiced
+      FROM contract
+      LEFT JOIN customer ON customer.account_id = contract.account_id AND customer.id = contract.customer_id
+      LEFT JOIN unit ON unit.account_id = contract.account_id AND unit.id = :unit_id
+     WHERE contract.account_id = :account_id AND contract.id = :contract_id
+""")
+
 _OPEN = """
     SELECT *, 1 AS turn FROM obligation
      WHERE account_id = :account_id AND id = :id AND state IN ('pending', 'held', 'parked') AND suppressed_by IS NULL
@@ -105,10 +125,13 @@ def show_invoice(connection: Connection, account_id: int, invoice_id: UUID) -> R
     """One invoice with its lines; a draft also says when it falls due and, if it is held or parked, why.
 
     The line of a true-up has `postpaid_commit` and `arithmetic`: committed - drawn + adjustments = due, and nothing is
-    due where that is below 0.
+    due where that is below 0. The lines of a USAGE invoice say who pays (no commit: nobody, it is overage) and by
+    which rule that was; what is not `is_billed` is shown, and not part of the total.
     """
     which = {"account_id": account_id, "id": invoice_id}
     found = _records(connection, _SHOW, which)
+    if found and found[0]["type"] == "USAGE":
+        return found[0] | {"lines": [with_rule(row) for row in _records(connection, _USAGE_LINES, which)]}
     if found:
         return found[0] | {"lines": [_line(row) for row in _records(connection, _LINES, which)]}
     drafts = _records(connection, _SHOW_DRAFT, which)
@@ -116,6 +139,23 @@ def show_invoice(connection: Connection, account_id: int, invoice_id: UUID) -> R
         return None
     head = {name: value for name, value in drafts[0].items() if name not in _LINE_COLUMNS or name == "commit_id"}
     return head | {"lines": [_line({name: drafts[0][name] for name in _LINE_COLUMNS})]}
+
+
+def is_stored(connection: Connection, account_id: int, invoice_id: UUID) -> bool:
+    """Whether this is the id of an invoice or an obligation; drafts of usage are not stored."""
+    return bool(connection.scalar(_IS_STORED, {"account_id": account_id, "id": invoice_id}))
+
+
+def names_of_usage(connection: Connection, account_id: int, *, contract_id: str, unit_id: str) -> Record:
+    """What stands beside a draft of usage: `unit`, `customer`, and `is_invoiced`, whether it will be an invoice."""
+    which = {"account_id": account_id, "contract_id": contract_id, "unit_id": unit_id}
+    return _records(connection, _NAMES_OF, which)[0]
+
+
+def with_rule(line: Record) -> Record:
+    """A usage line with the rule behind its `criterion` in words."""
+    criterion = line["criterion"]
+    return line | {"rule": None if criterion is None else Criterion(criterion).statement}
 
 
 def _is_draft(connection: Connection, account_id: int, obligation_id: UUID) -> bool:

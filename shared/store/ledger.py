@@ -15,6 +15,12 @@ _LOCK_TRUE_UP = text("""
      WHERE account_id = :account_id AND commit_id = :commit_id AND kind = 'TRUE_UP' AND state <> 'voided' FOR UPDATE
 """)
 
+_LOCK_CUSTOMER = text("""
+    SELECT FROM customer
+     WHERE account_id = :account_id
+       AND id = (SELECT customer_id FROM commit WHERE account_id = :account_id AND id = :commit_id) FOR NO KEY UPDATE
+""")
+
 _SEGMENTS = text("""
     SELECT segment.position, segment.id, coalesce(sum(entry.amount), 0) AS balance
       FROM segment LEFT JOIN ledger_entry AS entry
@@ -24,7 +30,13 @@ _SEGMENTS = text("""
      GROUP BY segment.position, segment.id ORDER BY segment.position
 """)
 
+# What is given to a segment that has expired is to expire, too.
 _BOOK = text("""
+    WITH given AS (
+        UPDATE segment AS s SET expires = true FROM commit AS c
+         WHERE s.account_id = :account_id AND s.commit_id = :commit_id AND s.id = :segment_id AND NOT s.expires
+           AND c.account_id = s.account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID' AND :amount > 0
+    )
     INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at, reason)
     SELECT id, :commit_id, :segment_id, :type, :amount, coalesce(clock_at, now()), :reason
       FROM account WHERE id = :account_id
@@ -57,6 +69,11 @@ def lock_true_up(connection: Connection, account_id: int, commit_id: UUID) -> st
     """
     state: str | None = connection.scalar(_LOCK_TRUE_UP, _of(account_id, commit_id))
     return state
+
+
+def lock_balances(connection: Connection, account_id: int, commit_id: UUID) -> None:
+    """Keeps months of the commit's customer from being closed, and segments from expiring, for the transaction."""
+    connection.execute(_LOCK_CUSTOMER, _of(account_id, commit_id))
 
 
 def segment_balances(connection: Connection, account_id: int, commit_id: UUID) -> Sequence[SegmentBalance]:

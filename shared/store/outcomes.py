@@ -1,4 +1,4 @@
-"""Outcomes: a commit is its request's outcome `created`; an outcome row speaks only where there is no commit."""
+"""Outcomes: a commit, or a usage line, is its request's outcome `created`; outcome rows tell the rest."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -17,26 +17,42 @@ _OF_REQUESTS = text("""
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
      CROSS JOIN LATERAL (SELECT * FROM commit WHERE account_id = :account_id AND id = wanted.id LIMIT 1) AS c
     UNION ALL
+    SELECT l.request_id, 'created', l.attempt, l.booked_at, '[]'::jsonb, 0, NULL::jsonb, NULL, l.batch_id
+      FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
+     CROSS JOIN LATERAL (
+        SELECT * FROM usage_line WHERE account_id = :account_id AND request_id = wanted.id LIMIT 1) AS l
+    UNION ALL
     SELECT o.request_id, o.outcome, o.attempt, o.decided_at, o.errors, o.more, o.existing, o.reason, o.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
      CROSS JOIN LATERAL (SELECT * FROM outcome WHERE account_id = :account_id AND request_id = wanted.id LIMIT 1) AS o
      WHERE NOT EXISTS (SELECT FROM commit WHERE account_id = :account_id AND id = wanted.id OFFSET 0)
+       AND NOT EXISTS (SELECT FROM usage_line WHERE account_id = :account_id AND request_id = wanted.id OFFSET 0)
 """)
 
 _COUNTS_OF_BATCH = text("""
     SELECT 'created' AS outcome, count(*) AS n
       FROM commit WHERE account_id = :account_id AND batch_id = :batch_id
     UNION ALL
+    SELECT 'created', count(*) FROM usage_line WHERE account_id = :account_id AND batch_id = :batch_id
+    UNION ALL
     SELECT outcome, count(*)
       FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id
        AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
        AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id OFFSET 0)
+       AND NOT EXISTS (SELECT FROM usage_line WHERE account_id = o.account_id AND request_id = o.request_id OFFSET 0)
      GROUP BY outcome
 """)
 
-_COMMITS_OF_BATCH = text("SELECT count(*) FROM commit WHERE account_id = :account_id AND batch_id = :batch_id")
+_MADE_BY_BATCH = text("""
+    SELECT (SELECT count(*) FROM commit WHERE account_id = :account_id AND batch_id = :batch_id)
+         + (SELECT count(*) FROM usage_line WHERE account_id = :account_id AND batch_id = :batch_id)
+""")
 
-_CREATED_OF_BATCH = text("SELECT id FROM commit WHERE account_id = :account_id AND batch_id = :batch_id")
+_CREATED_OF_BATCH = text("""
+    SELECT id FROM commit WHERE account_id = :account_id AND batch_id = :batch_id
+    UNION ALL
+    SELECT request_id FROM usage_line WHERE account_id = :account_id AND batch_id = :batch_id
+""")
 
 _REFUSED_OF_BATCH = text("""
     SELECT request_id FROM outcome
@@ -68,14 +84,14 @@ def count_outcomes(
     return counts
 
 
-def count_commits(connection: Connection, account_id: int, batch_id: UUID) -> int:
-    """How many commits a batch made."""
+def count_made(connection: Connection, account_id: int, batch_id: UUID) -> int:
+    """How many commits, or usage lines, a batch made."""
     which = {"account_id": account_id, "batch_id": batch_id}
-    return int(connection.execute(_COMMITS_OF_BATCH, which).scalar_one())
+    return int(connection.execute(_MADE_BY_BATCH, which).scalar_one())
 
 
 def created_ids(connection: Connection, account_id: int, batch_id: UUID) -> Iterator[UUID]:
-    """The ids of a batch's commits, streamed."""
+    """The ids of the requests of a batch that became commits, or usage lines, streamed."""
     return _streamed(connection, _CREATED_OF_BATCH, {"account_id": account_id, "batch_id": batch_id})
 
 

@@ -158,6 +158,7 @@ class ParkedText:
 
     id: UUID
     request_id: UUID | None
+    task: str
     meta: str
     requests: str
 
@@ -171,7 +172,7 @@ def choose(
     batch_id: UUID | None = None,
 ) -> list[ParkedText]:
     """Locks and returns the parked rows that fit, oldest first; by id also those that were replayed or discarded."""
-    query = select(parked.c.id, parked.c.request_id, parked.c.meta, parked.c.requests).where(
+    query = select(parked.c.id, parked.c.request_id, parked.c.task, parked.c.meta, parked.c.requests).where(
         parked.c.account_id == account_id
     )
     query = query.where(parked.c.id.in_(ids)) if ids else query.where(parked.c.state == "parked")
@@ -180,7 +181,7 @@ def choose(
     if batch_id is not None:
         query = query.where(parked.c.batch_id == batch_id)
     rows = connection.execute(query.order_by(parked.c.parked_at, parked.c.id).with_for_update())
-    return [ParkedText(row.id, row.request_id, as_text(row.meta), as_text(row.requests)) for row in rows]
+    return [ParkedText(row.id, row.request_id, row.task, as_text(row.meta), as_text(row.requests)) for row in rows]
 
 
 def mark(

@@ -1,4 +1,4 @@
-"""What travels: commit and credit requests, their envelope, their errors. Pure: no I/O, no settings, no logging.
+"""What travels: commit and credit requests, lines of usage, their envelope, their errors. Pure: no I/O, no settings.
 
 What always holds here:
 

@@ -26,7 +26,8 @@ SIGNATURE_HEADER = "trueup-signature"
 ATTEMPT_HEADER = "trueup-attempt"
 DONE_CHANNEL = "trueup:done:{account}"  # Redis pub/sub: ids that have an outcome, a hint
 
-Kind = Literal["commit", "credit"]
+CommitKind = Literal["commit", "credit"]  # what an entry of `commits.create` may say of itself
+Kind = Literal["commit", "credit", "usage"]
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 RequestId = Annotated[str, msgspec.Meta(pattern=rf"\A{_UUID.pattern}\Z")]
 IdempotencyKey = Annotated[
@@ -82,7 +83,7 @@ class RequestEntry(msgspec.Struct, forbid_unknown_fields=True):
     """An element of the second argument, as it travels."""
 
     id: RequestId
-    kind: Kind | None = None
+    kind: CommitKind | None = None
     idempotency_key: IdempotencyKey | None = None
     body: Raw | UnsetType = UNSET
     raw: str | None = None
@@ -94,7 +95,7 @@ class QueuedRequest(msgspec.Struct, frozen=True):  # a frozen dataclass takes th
 
     Attributes:
         id: a UUID in lower case; becomes the id of the commit.
-        kind: commit or credit.
+        kind: commit, credit, or a line of usage.
         idempotency_key: the caller's, or None.
         text: the body's own text, untouched; of a raw row, what travelled of it.
         raw: the row was no JSON, or too large to travel whole.
@@ -123,18 +124,19 @@ _entries = msgspec.json.Decoder(
 _entry = msgspec.json.Decoder(RequestEntry)
 
 
-def read_envelope(meta: str, requests: str) -> Envelope:
+def read_envelope(meta: str, requests: str, *, kind: Kind | None = None) -> Envelope:
     """Takes a message apart; judges no body.
 
     Args:
-        meta: the first argument of `commits.create`.
+        meta: the first argument of the task.
         requests: the second.
+        kind: what all its requests are; None: what each says, by default a commit.
 
     Raises:
         UnknownVersion: `v` is a number other than 1.
         BadEnvelope: anything else is wrong; the message says what.
     """
-    return Envelope(meta=read_meta(meta), requests=read_requests(requests))
+    return Envelope(meta=read_meta(meta), requests=read_requests(requests, kind=kind))
 
 
 def read_meta(meta: str) -> Meta:
@@ -174,7 +176,7 @@ def _named(meta: str) -> _Named:
         return _Named()
 
 
-def read_requests(requests: str) -> list[QueuedRequest]:
+def read_requests(requests: str, *, kind: Kind | None = None) -> list[QueuedRequest]:
     """Reads the second argument.
 
     Raises:
@@ -189,12 +191,11 @@ def read_requests(requests: str) -> list[QueuedRequest]:
         raise BadEnvelope(f"requests: {error}") from None
     except (msgspec.DecodeError, RecursionError):
         entries = _read_one_by_one(text)
-    return [_queued(entry) for entry in entries]
+    return [_queued(entry, kind or entry.kind or "commit") for entry in entries]
 
 
-def _queued(entry: RequestEntry) -> QueuedRequest:
+def _queued(entry: RequestEntry, kind: Kind) -> QueuedRequest:
     body, raw, raw_bytes = entry.body, entry.raw, entry.raw_bytes
-    kind = entry.kind or "commit"
     if body is not UNSET and raw is None and raw_bytes is None:
         return QueuedRequest(entry.id.lower(), kind, entry.idempotency_key, bytes(body))
     if body is UNSET and raw is not None:

@@ -6,7 +6,8 @@ Two bodies that mean the same have equal normal forms, byte for byte once the ke
 - every default is filled in, `type` is CREDIT for credits, enums are in upper case, UUIDs in lower case;
 - times are UTC text `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`, numbers plain decimal text without trailing zeros or exponent;
 - a charge is a unit price and a quantity, an amount being a unit price with quantity 1 (access items keep `amount`);
-- a recurring schedule stays what it is; `charges` expands it.
+- a recurring schedule stays what it is; `charges` expands it;
+- a line of usage has its unit, and its commit price, which is the list price where it names none.
 """
 
 from collections.abc import Callable
@@ -34,11 +35,14 @@ _CREDIT: Normal = {"type": "CREDIT", "rate_type": "LIST_RATE"}
 _COMMIT: Normal = {"rate_type": "LIST_RATE"}
 _ACCESS: Normal = {"credit_type_id": USD_CENTS, "access_type": "SPEND"}
 _INVOICING: Normal = {"credit_type_id": USD_CENTS, "do_not_invoice": False}
-_QUANTITY_OF_AN_AMOUNT = "1"
+_USAGE: Normal = {"credit_type_id": USD_CENTS}
+QUANTITY_OF_AN_AMOUNT = "1"
 
 
 def normalise(body: Body, kind: Kind) -> Normal:
     """The normal form of a valid body."""
+    if kind == "usage":
+        return _normal_usage(_plain_object(body))  # type: ignore[arg-type]
     normal = (_CREDIT if kind == "credit" else _COMMIT) | _plain_object(body)  # type: ignore[arg-type]
     normal["access_schedule"] = _ACCESS | normal["access_schedule"]
     if "invoice_schedule" in normal:
@@ -62,6 +66,10 @@ def charges(normal: Normal) -> list[dict[str, str]]:
     return [{**item, "amount": _amount_text(item)} for item in schedule.get("schedule_items", ())]
 
 
+def _normal_usage(line: Normal) -> Normal:
+    return _USAGE | {"commit_price": line["list_price"]} | line
+
+
 def _normal_invoicing(schedule: Normal) -> Normal:
     schedule = _INVOICING | schedule
     for item in schedule.get("schedule_items", ()):
@@ -74,7 +82,7 @@ def _normal_invoicing(schedule: Normal) -> Normal:
 def _price_amount(item: Normal) -> None:
     if "amount" in item:
         item["unit_price"] = item.pop("amount")
-        item["quantity"] = _QUANTITY_OF_AN_AMOUNT
+        item["quantity"] = QUANTITY_OF_AN_AMOUNT
 
 
 def _amount_text(item: Normal) -> str:
@@ -95,7 +103,7 @@ def _expand(recurring: Normal) -> list[Charge]:
 
 def _charge_text(charge: Charge) -> dict[str, str]:
     return {
-        "timestamp": _utc_text(charge.timestamp),
+        "timestamp": utc_text(charge.timestamp),
         "unit_price": plain_text(charge.unit_price),
         "quantity": plain_text(charge.quantity),
         "amount": plain_text(charge.amount),
@@ -103,7 +111,8 @@ def _charge_text(charge: Charge) -> dict[str, str]:
 
 
 @lru_cache(TIMESTAMPS_REMEMBERED)
-def _utc_text(value: datetime) -> str:
+def utc_text(value: datetime) -> str:
+    """An aware time in UTC as text: YYYY-MM-DDTHH:MM:SS[.ffffff]Z."""
     return value.isoformat().removesuffix("+00:00") + "Z"
 
 
@@ -121,7 +130,7 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
     bool: bool,
     type(None): lambda _: None,
     Decimal: plain_text,
-    datetime: _utc_text,
+    datetime: utc_text,
     dict: lambda value: _plain_object(value) or None,
     list: lambda value: [_PLAIN[type(part)](part) for part in value] or None,
 }

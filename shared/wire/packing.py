@@ -1,6 +1,7 @@
 """Putting requests into envelopes: the writing half of `shared.wire.envelope`."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,17 +32,21 @@ class Pack:
     text: str
 
 
-def content_of(text: bytes | str, *, size_bytes: int | None = None) -> Content:
+def content_of(text: bytes | str, *, size_bytes: int | None = None, is_parsed: bool = False) -> Content:
     """Decides how a row or body travels: as itself when it is JSON, else as raw.
 
     Args:
         text: the row, or the beginning of one that is too large to be held.
         size_bytes: the size of the whole row; left out when `text` is all of it.
+        is_parsed: a parser has taken it for JSON, but for the encoding of its texts.
     """
     octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     size = len(octets) if size_bytes is None else size_bytes
-    if size <= BODY_BYTES_MAX and is_json(octets):
-        return Content(octets.decode())
+    if size <= BODY_BYTES_MAX:
+        with suppress(UnicodeDecodeError):
+            whole = octets.decode()
+            if is_parsed or is_json(whole):
+                return Content(whole)
     return raw_content(octets, size_bytes=size)
 
 
@@ -108,7 +113,9 @@ def pack(requests: Iterable[QueuedRequest]) -> Iterator[Pack]:
 
 
 def _entry(request: QueuedRequest) -> str:
-    head: dict[str, str] = {"id": request.id, "kind": request.kind}
+    head: dict[str, str] = {"id": request.id}
+    if request.kind != "usage":
+        head["kind"] = request.kind
     if request.idempotency_key is not None:
         head["idempotency_key"] = request.idempotency_key
     members = _encode(head)[:-1].decode()

@@ -23,6 +23,7 @@ CODES: dict[str, str] = {
     "not_a_timestamp": "must be an RFC 3339 timestamp with an offset, such as 2025-01-01T00:00:00Z, from 1970 to 9998",
     "not_hour_aligned": "must lie on a whole hour in UTC",
     "amount_not_positive": "must be greater than 0",
+    "negative": "must not be less than 0",
     "amount_precision": f"must need at most {DIGITS_BEFORE_POINT_MAX} digits before the point and {DECIMALS_MAX} after",
     "too_short": "must not be empty",
     "too_long": "must have at most {max_length} characters",
@@ -47,8 +48,12 @@ CODES: dict[str, str] = {
     "customer_not_found": "is not a known customer",
     "product_not_found": "is not a known product",
     "product_not_fixed": "must be a product of type FIXED",
+    "product_is_fixed": "must not be a product of type FIXED: those carry the invoices of commits",
     "contract_not_found": "is not a known contract of the customer",
+    "outside_contract": "must lie within the contract: not before it starts, and before it ends",
     "unit_not_found": "is not a known credit type",
+    # What was stored before.
+    "transaction_id_reused": "was used before with other content: a correction is a line of its own",
 }
 NOT_FOUND_CODES = frozenset({"customer_not_found", "product_not_found", "contract_not_found", "unit_not_found"})
 

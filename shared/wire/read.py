@@ -1,6 +1,7 @@
 """From the text of a body to the validated body, or to everything that is wrong with it (spec 1.7)."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jiter
@@ -12,12 +13,18 @@ from shared.wire.body import MAP_FIELDS, Body, CommitRequest, CreditRequest
 from shared.wire.envelope import Kind
 from shared.wire.problems import Problem, pointer
 from shared.wire.rules import INVALID, judge
+from shared.wire.usage import UsageRequest, judge_usage
 from shared.wire.values import PATTERN_CODES
 
 # A valid body has 6 levels. One more lets a list in place of an innermost text be called a wrong type.
 _DEPTH_MAX = 7
 
-ADAPTERS: dict[Kind, TypeAdapter[Any]] = {"commit": TypeAdapter(CommitRequest), "credit": TypeAdapter(CreditRequest)}
+ADAPTERS: dict[Kind, TypeAdapter[Any]] = {
+    "commit": TypeAdapter(CommitRequest),
+    "credit": TypeAdapter(CreditRequest),
+    "usage": TypeAdapter(UsageRequest),
+}
+_JUDGES: dict[Kind, Callable[[Any], list[Problem]]] = {"commit": judge, "credit": judge, "usage": judge_usage}
 
 _STRUCTURE_CODES = {
     "missing": "missing",
@@ -54,17 +61,17 @@ def read_body(text: bytes | str, kind: Kind) -> Body | list[Problem]:
         The validated body (numbers `Decimal`, times aware in UTC, UUIDs in lower case, enums in upper case), or all its
         problems. Size, JSON syntax and depth are judged first, each alone; then every field and every rule.
     """
-    document = _decode(text)
+    document = decode(text)
     if isinstance(document, Problem):
         return [document]
     try:
         body: Body = _STRICT[kind].validate_python(document)
     except ValidationError as error:
         return _problems(document, kind, error)
-    return judge(body) or body  # type: ignore[arg-type]
+    return _JUDGES[kind](body) or body
 
 
-def _decode(text: bytes | str) -> dict[str, Any] | Problem:
+def decode(text: bytes | str) -> dict[str, Any] | Problem:
     """The JSON object in the text, or the one problem that says why there is none."""
     try:
         raw = text if isinstance(text, bytes) else text.encode()
@@ -123,11 +130,12 @@ def _depth(value: object) -> int:
 def _problems(document: dict[str, Any], kind: Kind, error: ValidationError) -> list[Problem]:
     if _depth(document) > _DEPTH_MAX:
         return [Problem.of("too_deep", path="")]
-    fields = [_field_problem(details) for details in error.errors(include_url=False)]
-    return fields + judge(_TOLERANT[kind].validate_python(document))
+    fields = [field_problem(details) for details in error.errors(include_url=False)]
+    return fields + _JUDGES[kind](_TOLERANT[kind].validate_python(document))
 
 
-def _field_problem(error: ErrorDetails) -> Problem:
+def field_problem(error: ErrorDetails) -> Problem:
+    """What pydantic found, under our code and path."""
     kind, place, details = error["type"], error["loc"], error.get("ctx", {})
     if place[-1] == _KEY_MARK and place[-3:-2] and place[-3] in MAP_FIELDS:
         place = place[:-1]

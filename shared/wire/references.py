@@ -1,8 +1,9 @@
 """What a request refers to, and whether the catalog has it (spec 1.1 to 1.4, 1.7)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 
 from shared.wire.normal import Normal
 from shared.wire.problems import Problem
@@ -36,20 +37,47 @@ def references_of(normal: Normal) -> References:
     return references_of_all([normal])
 
 
-def references_of_all(normals: Iterable[Normal]) -> References:
+def references_of_all(normals: Sequence[Normal]) -> References:
     """All ids that several requests name."""
-    found = References(customers=set(), products=set(), contracts=set(), units=set())
-    for normal in normals:
-        found.customers.add(normal["customer_id"])
-        found.products.add(normal["product_id"])
-        found.products.update([product for _, product in _applicable_products(normal)])
-        found.contracts.update([contract for _, contract in _contracts(normal)])
-        found.units.update([unit for _, unit in _units(normal)])
-    return found
+    specifiers = chain(*[each["specifiers"] for each in normals if "specifiers" in each])
+    invoicings = [each["invoice_schedule"] for each in normals if "invoice_schedule" in each]
+    return References(
+        customers={each["customer_id"] for each in normals},
+        products={each["product_id"] for each in normals}.union(
+            *[each["applicable_product_ids"] for each in normals if "applicable_product_ids" in each],
+            [each["product_id"] for each in specifiers if "product_id" in each],
+        ),
+        contracts={each["invoice_contract_id"] for each in normals if "invoice_contract_id" in each}.union(
+            *[each["applicable_contract_ids"] for each in normals if "applicable_contract_ids" in each]
+        ),
+        units={each["credit_type_id"] for each in invoicings}.union(
+            [each["access_schedule"]["credit_type_id"] for each in normals]
+        ),
+    )
 
 
 def judge_references(normal: Normal, known: Known) -> list[Problem]:
     """All problems of a request's references; an unknown customer's contracts are not judged (spec 1.7)."""
+    return [] if _all_known(normal, known) else _problems(normal, known)
+
+
+def _all_known(normal: Normal, known: Known) -> bool:
+    """Whether there is no problem: the usual case, told without naming any place."""
+    customer, owner_of = normal["customer_id"], known.contracts.get
+    invoicing, contract_id = normal.get("invoice_schedule"), normal.get("invoice_contract_id")
+    return (
+        customer in known.customers
+        and known.products.get(normal["product_id"]) == "FIXED"
+        and normal["access_schedule"]["credit_type_id"] in known.units
+        and (invoicing is None or invoicing["credit_type_id"] in known.units)
+        and (contract_id is None or owner_of(contract_id) == customer)
+        and all(owner_of(each) == customer for each in normal.get("applicable_contract_ids", ()))
+        and all(each in known.products for each in normal.get("applicable_product_ids", ()))
+        and "specifiers" not in normal
+    )
+
+
+def _problems(normal: Normal, known: Known) -> list[Problem]:
     customer = normal["customer_id"]
     if customer not in known.customers:
         wrong = [("customer_not_found", "/customer_id")]

@@ -12,8 +12,9 @@ import msgspec
 from pydantic.json_schema import GenerateJsonSchema
 
 from shared.limits import ENVELOPE_REQUESTS_MAX
-from shared.wire.envelope import Meta, RequestEntry
+from shared.wire.envelope import TASK_CREATE, Meta, RequestEntry
 from shared.wire.read import ADAPTERS
+from shared.wire.routes import TASK_RECORD
 
 FOLDER = Path(__file__).parent / "schemas"
 _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
@@ -32,7 +33,11 @@ def schemas() -> dict[str, dict[str, Any]]:
         f"{kind}-request.schema.json": _DIALECT | adapter.json_schema(schema_generator=_Untitled)
         for kind, adapter in ADAPTERS.items()
     }
-    return {**bodies, "envelope.schema.json": _envelope()}
+    return {
+        **bodies,
+        "envelope.schema.json": _envelope(TASK_CREATE, _entry()),
+        "usage-envelope.schema.json": _envelope(TASK_RECORD, _usage_entry()),
+    }
 
 
 def texts() -> dict[str, str]:
@@ -40,11 +45,11 @@ def texts() -> dict[str, str]:
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas().items()}
 
 
-def _envelope() -> dict[str, Any]:
+def _envelope(task: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {
         **_DIALECT,
         "title": "Envelope",
-        "description": "The two arguments of the task commits.create; each travels as JSON text.",
+        "description": f"The two arguments of the task {task}; each travels as JSON text.",
         "type": "object",
         "properties": {
             "meta": _meta(),
@@ -52,7 +57,7 @@ def _envelope() -> dict[str, Any]:
                 "type": "array",
                 "minItems": 1,
                 "maxItems": ENVELOPE_REQUESTS_MAX,
-                "items": _entry(),
+                "items": entry,
             },
         },
         "required": ["meta", "requests"],
@@ -67,18 +72,28 @@ def _meta() -> dict[str, Any]:
 
 def _entry() -> dict[str, Any]:
     """A request: its body follows its kind, unless it is a row that is no JSON and travels raw."""
-    (entry,) = msgspec.json.schema_components([RequestEntry])[1].values()
-    entry = json.loads(
-        json.dumps(entry).replace(r'"\\A', '"^').replace(r'\\Z"', '$"')
-    )  # Python's anchors are no one else's
     is_credit = {"properties": {"kind": {"const": "credit"}}, "required": ["kind"]}
     return {
-        **entry,
-        "oneOf": [{"required": ["body"]}, {"required": ["raw"]}],
+        **_plain_entry(),
         "if": is_credit,
         "then": {"properties": {"body": {"$ref": "credit-request.schema.json"}}},
         "else": {"properties": {"body": {"$ref": "commit-request.schema.json"}}},
     }
+
+
+def _usage_entry() -> dict[str, Any]:
+    """A line: it has no kind, and its `transaction_id` does what an idempotency key would."""
+    entry = _plain_entry()
+    fields = {name: each for name, each in entry["properties"].items() if name not in ("kind", "idempotency_key")}
+    return {**entry, "properties": fields | {"body": {"$ref": "usage-request.schema.json"}}}
+
+
+def _plain_entry() -> dict[str, Any]:
+    (entry,) = msgspec.json.schema_components([RequestEntry])[1].values()
+    entry = json.loads(
+        json.dumps(entry).replace(r'"\\A', '"^').replace(r'\\Z"', '$"')
+    )  # Python's anchors are no one else's
+    return {**entry, "oneOf": [{"required": ["body"]}, {"required": ["raw"]}]}
 
 
 def main() -> None:

@@ -63,6 +63,14 @@ def amount(value: object) -> Decimal:
     return judged
 
 
+def not_negative(value: object) -> Decimal:
+    """A `number` that is 0 or greater."""
+    judged = number(value)
+    if judged < 0:
+        raise _refusal("negative")
+    return judged
+
+
 def timestamp(value: object) -> datetime:
     """An instant: aware, in UTC, digits beyond microseconds cut off."""
     return _instant(value)[0]
@@ -79,12 +87,16 @@ def hour(value: object) -> datetime:
 def _instant(value: object) -> tuple[datetime, bool]:
     if not isinstance(value, str):
         raise _refusal("not_a_timestamp")
-    return _instant_of_text(value)
+    return instant_of_text(value)
 
 
 @lru_cache(TIMESTAMPS_REMEMBERED)
-def _instant_of_text(text: str) -> tuple[datetime, bool]:
-    """The instant, and whether the text means a whole hour in UTC."""
+def instant_of_text(text: str) -> tuple[datetime, bool]:
+    """The instant that a timestamp means, and whether it is a whole hour in UTC.
+
+    Raises:
+        PydanticCustomError: `not_a_timestamp`.
+    """
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise _refusal("not_a_timestamp")
@@ -118,6 +130,9 @@ _JsonTimestamp = Annotated[str, StringConstraints(pattern=_TIMESTAMP_PATTERN)]
 Uuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN, to_lower=True)]
 Number = Annotated[Decimal, PlainValidator(number, json_schema_input_type=_JsonNumber)]
 Amount = Annotated[Decimal, PlainValidator(amount, json_schema_input_type=Annotated[_JsonNumber, Field(gt=0)])]
+NotNegative = Annotated[
+    Decimal, PlainValidator(not_negative, json_schema_input_type=Annotated[_JsonNumber, Field(ge=0)])
+]
 Timestamp = Annotated[datetime, PlainValidator(timestamp, json_schema_input_type=_JsonTimestamp)]
 Hour = Annotated[datetime, PlainValidator(hour, json_schema_input_type=_JsonTimestamp)]
 
@@ -126,6 +141,7 @@ Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_CHARS_MAX,
 Text = Annotated[str, StringConstraints(max_length=TEXT_CHARS_MAX, pattern=TEXT_PATTERN)]
 ExternalId = Annotated[str, StringConstraints(max_length=EXTERNAL_ID_CHARS_MAX, pattern=TEXT_PATTERN)]
 UniquenessKey = Annotated[str, StringConstraints(min_length=1, max_length=KEY_CHARS_MAX, pattern=TEXT_PATTERN)]
+TransactionId = UniquenessKey
 
 CommitType = Annotated[Literal["PREPAID", "POSTPAID"], _member("PREPAID", "POSTPAID", lower_case_too=True)]
 RateType = Annotated[Literal["COMMIT_RATE", "LIST_RATE"], _member("COMMIT_RATE", "LIST_RATE", lower_case_too=True)]

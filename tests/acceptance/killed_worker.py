@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,15 @@ from sqlalchemy import Connection, Engine, event
 
 import worker.intake.receive as receiving
 from shared.wire.envelope import QueuedRequest
+from worker import tasks
 from worker.app import app
+from worker.intake.judge import judge_bodies
 
 __all__ = ["app"]
 
 MOMENT = os.environ["TRUEUP_TEST_KILL"]
-_insert, _judge_bodies = receiving.persist, receiving.judge_bodies
-_wrote_commits = False
+INTAKES = ("COMMITS", "USAGE")
+_wrote = False
 
 
 def _die() -> None:
@@ -23,15 +27,18 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _persist(*given: Any) -> Any:
-    global _wrote_commits  # noqa: PLW0603 (the hook below has no other way to know)
-    decisions = _insert(*given)
-    _wrote_commits = True
-    return decisions
+def _noting(persist: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(*given: Any) -> Any:
+        global _wrote  # noqa: PLW0603 (the hook below has no other way to know)
+        decisions = persist(*given)
+        _wrote = True
+        return decisions
+
+    return noting
 
 
 def _before_commit(_: Connection) -> None:
-    if _wrote_commits:
+    if _wrote:
         _die()
 
 
@@ -39,11 +46,18 @@ def _after_commit(*_: Any) -> None:
     _die()
 
 
-def _judge(requests: list[QueuedRequest]) -> Any:
+def _judge(requests: Iterable[QueuedRequest]) -> Any:
     """A request that kills whoever reads it."""
-    if any(b"poison" in as_bytes(request.text) for request in requests):
+    read = list(requests)
+    if any(b"poison" in as_bytes(request.text) for request in read):
         _die()
-    return _judge_bodies(requests)
+    return judge_bodies(read)
+
+
+def _change(change: Callable[[receiving.Intake], receiving.Intake]) -> None:
+    """Changes what both tasks do."""
+    for name in INTAKES:
+        setattr(tasks, name, change(getattr(tasks, name)))
 
 
 def as_bytes(text: str | bytes) -> bytes:
@@ -52,9 +66,9 @@ def as_bytes(text: str | bytes) -> bytes:
 
 
 if MOMENT == "before the commit":
-    receiving.persist = _persist
+    _change(lambda intake: replace(intake, persist=_noting(intake.persist)))
     event.listen(Engine, "commit", _before_commit)
 elif MOMENT == "between commit and ack":
     receiving._tell = _after_commit
 elif MOMENT == "poison":
-    receiving.judge_bodies = _judge
+    _change(lambda intake: replace(intake, judge=_judge))

@@ -13,6 +13,7 @@ import redis
 from sqlalchemy import text
 
 from shared.clock import utc_now
+from tests.benchmarks.burndown import measure_burndown
 from tests.benchmarks.environment import Environment, data_folder, running_stack
 from tests.benchmarks.footprint import ingest_big_file, time_up
 from tests.benchmarks.invoices import InvoiceRun
@@ -36,6 +37,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--naive-invoices", type=int, default=2_000, help="invoices the naive way, in all rounds")
     parser.add_argument("--invoice-rounds", type=int, default=3)
     parser.add_argument("--future", type=int, default=1_000_000, help="obligations that do not fall due")
+    parser.add_argument("--usage-lines", type=int, default=1_000_000, help="of the month that is burnt down")
     parser.add_argument("--big-rows", type=int, default=1_000_000, help="rows of the file whose memory is watched")
     parser.add_argument("--output", type=Path, help="where to write the report; a full run: RESULTS.md")
     chosen = parser.parse_args()
@@ -62,6 +64,8 @@ def main() -> int:
                 seconds=chosen.latency_seconds,
             )
             invoice_rounds = _invoice_rounds(environment, workload, chosen)
+            _say("burn-down")
+            burndown = measure_burndown(seed=SEED, lines=chosen.usage_lines)
             _say(f"a file of {chosen.big_rows:,} rows")
             environment.load_default(workload.catalog())
             big = ingest_big_file(environment, workload, rows=chosen.big_rows)
@@ -77,6 +81,7 @@ def main() -> int:
         latency=latency,
         invoice_rounds=invoice_rounds,
         future=chosen.future,
+        burndown=burndown,
         big=big,
         up_s=up_s,
     )
@@ -91,6 +96,7 @@ def _rounds(environment: Environment, workload: Workload, chosen: argparse.Names
     """Slices of the three ways in turn; who goes first changes from round to round."""
     catalog = workload.catalog()
     naive, trueup, ceiling = (environment.tenant(name, catalog) for name in ("naive", "trueup", "ceiling"))
+    lines_of = environment.tenant("usage", catalog)
     rows, of_naive = chosen.rows // chosen.rounds, chosen.naive // chosen.rounds
     warm_up = list(workload.requests(WARM_UP_ROWS))
     run_naive(environment, naive, warm_up[:WARM_UP_NAIVE])
@@ -98,11 +104,12 @@ def _rounds(environment: Environment, workload: Workload, chosen: argparse.Names
     run_ceiling(environment, ceiling, warm_up)
     rounds = []
     for number in range(chosen.rounds):
-        requests = list(workload.requests(rows))
+        requests, lines = list(workload.requests(rows)), list(workload.usage(rows))
         ways: dict[str, Callable[[], Slice]] = {
             "naive": lambda: run_naive(environment, naive, requests[:of_naive]),  # noqa: B023 (called at once)
             "trueup": lambda: run_trueup(environment, trueup, requests),  # noqa: B023
             "ceiling": lambda: run_ceiling(environment, ceiling, requests),  # noqa: B023
+            "usage": lambda: run_trueup(environment, lines_of, lines, kind="usage"),  # noqa: B023
         }
         turns = _rotated(list(ways), number)
         slices = {name: ways[name]() for name in turns}

@@ -41,7 +41,7 @@ def _parameters(account_id: int, requests: Sequence[Request]) -> Parameters:
         "account_id": account_id,
         "commits": intake._json([commit_row(each) for each in candidates]),
         "segments": intake._json([row for each in candidates for row in segment_rows(each)]),
-        "obligations": intake._json([row for each in candidates for row in obligation_rows(each)]),
+        "obligations": intake._json([row for each in candidates for row in obligation_rows(each, usage_grace_h=24)]),
         "fingerprint_version": FINGERPRINT_VERSION,
         "batch_id": new_id(),
         "attempt": 1,

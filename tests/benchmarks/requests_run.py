@@ -11,6 +11,7 @@ from shared.producer.content import open_source
 from shared.producer.ingest import Ingest, name_batch
 from shared.producer.publish import Publisher, Signer
 from shared.producer.rows import scan
+from shared.wire.envelope import Kind
 from tests.benchmarks.ceiling import insert_concurrently, statements_of
 from tests.benchmarks.cpu import Cost, Meter
 from tests.benchmarks.environment import Environment, Tenant, wait_until
@@ -22,7 +23,7 @@ _SECONDS_MAX = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What was done, and what it took."""
+    """What was done, and what it took. Of usage, its lines stand for commits."""
 
     requests: int
     commits: int
@@ -52,26 +53,28 @@ def run_naive(environment: Environment, tenant: Tenant, requests: Sequence[Reque
     return Slice(len(requests), new, meter.cost)
 
 
-def run_trueup(environment: Environment, tenant: Tenant, requests: Sequence[Request]) -> Slice:
+def run_trueup(
+    environment: Environment, tenant: Tenant, requests: Sequence[Request], *, kind: Kind = "commit"
+) -> Slice:
     """Ingests a file: from the start of its scan until every row's outcome is committed."""
     path = environment.scratch / "requests.jsonl"
     write_lines(path, requests)
     with Meter() as meter:
-        counts = _ingest(environment, tenant, path)
+        counts = _ingest(environment, tenant, path, kind)
     assert counts == Counter(request.fate for request in requests), counts
     return Slice(len(requests), counts["created"], meter.cost)
 
 
-def _ingest(environment: Environment, tenant: Tenant, path: Path) -> Counter[str]:
+def _ingest(environment: Environment, tenant: Tenant, path: Path, kind: Kind) -> Counter[str]:
     signer = Signer.of_token(tenant.token)
     with (
         open_source(path) as source,
         Publisher(environment.state.broker, account=tenant.name, signer=signer) as publisher,
     ):
-        scanned = scan(source)
+        scanned = scan(source, kind=kind)
         summary = Ingest(
             source=source,
-            batch=name_batch(source, scanned, account=tenant.name, kind="commit", name=None, new=False),
+            batch=name_batch(source, scanned, account=tenant.name, kind=kind, name=None, new=False),
             account_id=tenant.id,
             engine=environment.engine,
             publisher=publisher,

@@ -68,6 +68,26 @@ class Workload:
         self._recent.clear()
         return islice(self._endless(), count)
 
+    def usage(self, count: int) -> Iterator[Request]:
+        """The next lines of rated usage, of a month that is long to come: nothing closes while it is measured."""
+        return (Request(orjson.dumps(self._usage_line()), "created") for _ in range(count))
+
+    def _usage_line(self) -> Body:
+        draw = self._random
+        customer, contract = draw.choice(self._customers)
+        price = draw.randrange(1, 10_000)
+        return {
+            "transaction_id": f"line-{draw.getrandbits(64):016x}",
+            "customer_id": customer,
+            "contract_id": contract,
+            "product_id": draw.choice(self._products[1:]),
+            "timestamp": f"2030-06-{draw.randrange(1, 31):02}T{draw.randrange(24):02}:{draw.randrange(60):02}:00Z",
+            "quantity": draw.randrange(1, 1_000),
+            "list_price": price,
+            "commit_price": price - price // 10,
+            "pricing_group_values": {"region": draw.choice(_REGIONS)},
+        }
+
     def _endless(self) -> Iterator[Request]:
         while True:
             turn = self._random.random()

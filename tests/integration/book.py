@@ -178,7 +178,7 @@ def _obligation(commit_id: UUID, position: int, charge: tuple[datetime, str, str
         "id": str(new_id()),
         "commit_id": str(commit_id),
         "position": position,
-        "scheduled_at": at.isoformat(),
+        "timestamp": at.isoformat(),
         "unit_price": unit_price,
         "quantity": quantity,
         "amount": amount,

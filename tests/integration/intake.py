@@ -1,6 +1,7 @@
 """What the intake tests share: envelopes made by hand, received without a broker."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,9 +20,11 @@ from shared.store.tokens import SCOPES, create_token
 from shared.wire.catalog import read_catalog
 from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
 from shared.wire.outcome import Outcome
+from shared.wire.routes import TASK_RECORD
 from tests.conftest import DATA, SECRET_KEY
 from worker.intake.message import Message
-from worker.intake.receive import Services, receive
+from worker.intake.receive import COMMITS, Services, receive
+from worker.usage.record import USAGE
 
 Entry = dict[str, Any]
 
@@ -51,6 +54,7 @@ class Intake:
     account: str = "acme"
     redis_url: str | None = None
     settings: Settings = field(default_factory=settings_of)
+    task: str = TASK_CREATE
 
     def __post_init__(self) -> None:
         with self.engine.begin() as connection:
@@ -63,14 +67,19 @@ class Intake:
         """A signed message."""
         said = json.dumps({"v": 1, "account": self.account, "sent_at": "2026-01-01T00:00:00Z", **meta})
         requests = json.dumps(entries)
-        headers = Signer.of_token(token or self.token).headers(said, requests, at=utc_now())
-        return Message(TASK_CREATE, said, requests, headers[SIGNATURE_HEADER], attempt)
+        headers = Signer.of_token(token or self.token).headers(said, requests, at=utc_now(), task=self.task)
+        return Message(self.task, said, requests, headers[SIGNATURE_HEADER], attempt)
 
     def receive(self, *entries: Entry, **more: Any) -> list[Outcome]:
         """Receives one envelope; returns the outcomes of its requests, in order."""
-        receive(self.message(list(entries), **more), self.services, now=utc_now())
+        self.take(self.message(list(entries), **more))
         found = self.outcomes(*entries)
         return [found[UUID(each["id"])] for each in entries]
+
+    def take(self, message: Message) -> Counter[str]:
+        """Receives a message as the worker of its task does."""
+        intake = USAGE if message.task == TASK_RECORD else COMMITS
+        return receive(message, self.services, now=utc_now(), intake=intake)
 
     def outcomes(self, *entries: Entry) -> dict[UUID, Outcome]:
         """The stored outcomes of these requests."""

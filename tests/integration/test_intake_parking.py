@@ -1,6 +1,7 @@
 """What cannot be decided is parked, and nothing else is lost with it (spec 2.1, 2.4, 2.5)."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,8 @@ from shared.store.accepted import suspect
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from worker.intake import persist as persisting
-from worker.intake import receive as receiving
 from worker.intake.judge import Candidate
-from worker.intake.receive import receive
+from worker.intake.receive import COMMITS, receive
 
 
 @pytest.fixture
@@ -112,17 +112,17 @@ def test_a_created_request_is_never_parked(intake: Intake) -> None:
     assert (intake.count("parked"), intake.count("delivery")) == (0, 0)
 
 
-def test_deaths_are_counted_by_content(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deaths_are_counted_by_content(intake: Intake) -> None:
     """Whoever delivers it, and however: from the third delivery on an envelope is halved."""
     message = intake.message([entry(prepaid()) for _ in range(4)])
 
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(receiving, "judge_bodies", die)
+    deadly = replace(COMMITS, judge=die)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            receive(message, intake.services, now=utc_now())
+            receive(message, intake.services, now=utc_now(), intake=deadly)
     assert receive(message, intake.services, now=utc_now()) == {}
     assert intake.rows("SELECT size FROM intake WHERE account_id = :a") == [(2,), (2,)]
 

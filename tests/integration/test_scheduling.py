@@ -23,10 +23,12 @@ from structlog.testing import capture_logs
 from shared.clock import utc_now
 from shared.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from shared.settings import read_settings
+from shared.store import due
 from shared.store.accounts import create_account
 from shared.store.engine import make_engine
 from tests.conftest import SECRET_KEY, RunningServices
 from tests.integration.book import LAST_YEAR, LONG_AGO, Book
+from tests.integration.usage_book import START, UsageBook
 from worker.config import celery_config
 from worker.invoicing.clock import advance_clock
 from worker.scheduling.look import look
@@ -100,6 +102,39 @@ def test_a_sandbox_is_due_by_its_own_clock(database: Engine, app: Celery, redis_
         advance_clock(connection, account_id=sandbox, to=LAST_YEAR, actor="key")
     assert look(database, app) == 1
     assert sent(redis_url) == [sandbox]
+
+
+def test_a_month_and_a_segment_that_are_over_are_work(database: Engine, app: Celery, redis_url: str) -> None:
+    """An account is named for a month that is to be closed, or a segment that is to expire, and for nothing less."""
+    used, expiring = UsageBook(database), UsageBook(database, name="expiring")
+    used.use(START, "1")
+    expiring.commit("CREDIT", "1", ends=datetime(2030, 2, 1, tzinfo=UTC))
+    for clock, busy in (("2030-02-01T23:59:59Z", []), ("2030-02-02T00:00:00Z", [used, expiring])):
+        used.run("UPDATE account SET clock_at = :clock", clock=clock)
+        assert look(database, app) == len(busy)
+    assert sorted(sent(redis_url)) == [used.account_id, expiring.account_id]
+    used.work()
+    expiring.work()
+    assert look(database, app) == 0
+
+
+def test_a_look_costs_little(database: Engine) -> None:
+    """It descends one index for each kind of work: thousands of months and segments to come add nothing."""
+    book = UsageBook(database)
+    book.commit("CREDIT", "1")
+    book.run(
+        "INSERT INTO usage_month (account_id, customer_id, starting_at) "
+        "SELECT :account_id, gen_random_uuid(), '2030-01-01Z' FROM generate_series(1, 4000)"
+    )
+    book.run(
+        "INSERT INTO segment (account_id, commit_id, position, amount, starting_at, ending_before, expires) "
+        "SELECT s.account_id, s.commit_id, n, 1, starting_at, ending_before, true FROM segment AS s, "
+        "generate_series(1, 4000) AS n"
+    )
+    book.run("ANALYZE usage_month, segment")
+    plan = book.rows(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {due._ACCOUNTS.text}", accounts_max=9, usage_grace_h=24)
+    top = plan[0][0][0]["Plan"]
+    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 20
 
 
 def test_a_full_queue_gets_no_more(book: Book, app: Celery, redis_url: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from shared.clock import utc_now
 from shared.settings import PREFIX, Settings, read_settings
-from shared.store.engine import make_engine, transaction
+from shared.store.engine import make_engine, snapshot, transaction
 from shared.store.tokens import Caller, NotAuthenticated, Scope, authenticate
 from worker.cli.exits import CommandError, ExitCode
 from worker.cli.options import Chosen
@@ -102,6 +102,17 @@ class Session:
             if self._chosen.account not in (None, caller.account):
                 raise NotAuthenticated(f"the token is of account {caller.account!r}, not {self._chosen.account!r}")
             caller.require(scope)
+            yield connection, caller
+
+    @contextmanager
+    def snapshot(self, scope: Scope) -> Iterator[tuple[Connection, Caller]]:
+        """One unit of reading on behalf of whoever holds the token: nothing can be written.
+
+        Raises:
+            NotAuthenticated, NotAuthorised: the token is no good, or not good for this.
+        """
+        caller = self.caller(scope)
+        with snapshot(self.engine) as connection:
             yield connection, caller
 
     def caller(self, scope: Scope) -> Caller:

@@ -58,7 +58,8 @@ def _wait_until_settled(here: Session, account_id: int) -> None:
     deadline = time.monotonic() + _SETTLE_SECONDS_MAX
     while time.monotonic() < deadline:
         with transaction(here.engine) as connection:
-            if account_id not in accounts_due(connection, accounts_max=_ACCOUNTS_MAX):
+            due = accounts_due(connection, accounts_max=_ACCOUNTS_MAX, usage_grace_h=here.settings.usage_grace_h)
+            if account_id not in due:
                 return
         time.sleep(_POLL_S)
     raise CommandError("what is due does not become invoices: see `trueup doctor`", ExitCode.UNAVAILABLE)

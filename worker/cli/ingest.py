@@ -1,11 +1,11 @@
-"""Files of requests become commits (spec 2.6)."""
+"""Files of requests become commits, and files of usage become lines (spec 2.6, 3.3)."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, NoReturn
 
 import orjson
 import typer
@@ -17,8 +17,8 @@ from shared.producer.ingest import Ingest, NothingDecided, RowOutcome, Summary, 
 from shared.producer.publish import BrokerUnavailable, Publisher, Signer
 from shared.producer.row import Row
 from shared.producer.rows import Scan, scan
-from shared.store.tokens import Caller
-from shared.wire.envelope import Kind
+from shared.store.tokens import Caller, Scope
+from shared.wire.envelope import CommitKind, Kind
 from worker.cli.context import Session, session
 from worker.cli.exits import CommandError, ExitCode
 from worker.cli.listing import AsJson
@@ -30,13 +30,24 @@ _BROKER_RETRY_S = 3.0
 
 app = typer.Typer()
 
+Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="JSONL or CSV, plain or gzip; - is stdin.")]
+BatchName = Annotated[
+    str | None, typer.Option("--batch-id", metavar="ID", help="Name the batch (a UUID or any name); one file only.")
+]
+New = Annotated[bool, typer.Option("--new", help="A new batch, even of a file that was ingested before.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Judge every row, send nothing (as validate).")]
+Results = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Write row, id, outcome, errors, existing as JSON lines.")
+]
+Failed = Annotated[Path | None, typer.Option(metavar="PATH", help="Write the failed rows (else: in the data folder).")]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How files are to be ingested.
 
     Attributes:
-        kind: what a bare body is.
+        kind: what a bare body is, or a line of usage.
         batch_name: the name or id that the user gives the batch.
         new: makes a batch of its own of content that was ingested before.
         require_keys: refuses a file with rows that have no uniqueness key.
@@ -51,27 +62,26 @@ class Plan:
     results: Path | None = None
     failed: Path | None = None
 
+    @property
+    def scope(self) -> Scope:
+        """What its sender must be allowed."""
+        return "usage:write" if self.kind == "usage" else "commits:write"
+
 
 @app.command()
 def ingest(
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JSONL or CSV, plain or gzip; - is stdin.")],
+    files: Files,
     *,
-    kind: Annotated[Kind, typer.Option(help="What a bare body is.")] = "commit",
-    batch_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Name the batch (a UUID or any name); one file only.")
-    ] = None,
-    new: Annotated[bool, typer.Option("--new", help="A new batch, even of a file that was ingested before.")] = False,
+    kind: Annotated[CommitKind, typer.Option(help="What a bare body is.")] = "commit",
+    batch_id: BatchName = None,
+    new: New = False,
     require_keys: Annotated[
         bool, typer.Option("--require-keys", help="Refuse a file that has rows without uniqueness_key.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every row, send nothing (as validate).")] = False,
-    results: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Write row, id, outcome, errors, existing as JSON lines.")
-    ] = None,
-    failed: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Write the failed rows (else: in the data folder).")
-    ] = None,
+    dry_run: DryRun = False,
+    results: Results = None,
+    failed: Failed = None,
     as_json: AsJson = False,
 ) -> None:
     """Send files of requests and wait until every row has its outcome.
@@ -80,16 +90,24 @@ def ingest(
     twice: request ids are made of batch and row, the batch's id of account and content. --json ends with one line:
     batch_id, rows, new, created, duplicate, invalid, not_found, parked, seconds.
     """
-    if len(files) > 1 and (batch_id or results or failed):
-        raise CommandError("--batch-id, --results and --failed go with one FILE")
-    if new and batch_id:
-        raise CommandError("--new and --batch-id exclude each other")
-    current = session(ctx)
-    if dry_run:
-        raise typer.Exit(judge_files(current, files, kind=kind, as_json=as_json))
     plan = Plan(kind, batch_id, new, require_keys, results, failed)
-    codes = [ingest_file(current, name, plan, as_json=as_json) for name in files]
-    raise typer.Exit(max(codes))
+    ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
+
+
+def ingest_files(current: Session, files: list[str], plan: Plan, *, dry_run: bool, as_json: bool) -> NoReturn:
+    """Ingests files one after the other, or only judges them, and ends the command.
+
+    Raises:
+        CommandError: options contradict each other, or the number of files.
+        typer.Exit: with the worst of the exit codes.
+    """
+    if len(files) > 1 and (plan.batch_name or plan.results or plan.failed):
+        raise CommandError("--batch-id, --results and --failed go with one FILE")
+    if plan.new and plan.batch_name:
+        raise CommandError("--new and --batch-id exclude each other")
+    if dry_run:
+        raise typer.Exit(judge_files(current, files, kind=plan.kind, as_json=as_json))
+    raise typer.Exit(max([ingest_file(current, name, plan, as_json=as_json) for name in files]))
 
 
 def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = False) -> ExitCode:
@@ -100,7 +118,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
         BatchDiffers: likewise.
         BrokerUnavailable: what was sent goes on; the same command again resumes.
     """
-    caller = current.caller("commits:write")
+    caller = current.caller(plan.scope)
     with open_source(name) as source:
         scanned = scan(source, kind=plan.kind, warn=say)
         _warn_of_keyless(source, scanned, plan)
@@ -114,7 +132,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
                 publisher=publisher,
                 progress=progress,
                 say=say,
-                check=lambda: current.caller("commits:write"),
+                check=lambda: current.caller(plan.scope),
             )
             try:
                 summary = run.run()
@@ -214,7 +232,7 @@ def _result_line(row: RowOutcome) -> bytes:
 
 def _input_line(row: Row) -> bytes:
     """The row as `ingest` reads it again."""
-    if row.raw or (row.kind == "commit" and row.idempotency_key is None):
+    if row.raw or (row.kind != "credit" and row.idempotency_key is None):
         return row.text.replace("\n", " ").encode() + b"\n"
     key = b"" if row.idempotency_key is None else b'"idempotency_key":' + orjson.dumps(row.idempotency_key) + b","
     return b'{"kind":"' + row.kind.encode() + b'",' + key + b'"body":' + row.text.encode() + b"}\n"

@@ -15,12 +15,13 @@ app = typer.Typer()
 
 @app.command()
 def reconcile(ctx: typer.Context, *, as_json: AsJson = False) -> None:
-    """Recompute outcomes, obligations, numbers and sums, and name each difference; exit code 1 on any.
+    """Recompute outcomes, usage, balances, obligations, invoices; name each difference; exit code 1 on any.
 
     Needs the scope operate.
     """
-    with session(ctx).transaction("operate") as (connection, caller):
-        differences = find_differences(connection, caller.account_id)
+    here = session(ctx)
+    with here.transaction("operate") as (connection, caller):
+        differences = find_differences(connection, caller.account_id, usage_grace_h=here.settings.usage_grace_h)
     if as_json:
         emit_json_list(differences)
     elif differences:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from shared.ids import new_id
+from shared.ids import new_id_text
 from shared.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
 from shared.producer.content import Source, open_source
 from shared.producer.row import Row
@@ -22,6 +22,7 @@ from worker.cli.exits import ExitCode
 from worker.cli.listing import AsJson
 from worker.cli.output import Record, emit, emit_table, say, to_json
 from worker.intake.judge import judge_bodies, judge_catalog
+from worker.usage.judge import judge_terms
 
 app = typer.Typer()
 
@@ -39,7 +40,8 @@ def validate(
     """Judge every row of the files, references too, and send nothing.
 
     --json prints one line per row: {"row", "outcome": "valid" | "invalid" | "not_found", "errors"}. Exit code 3 if some
-    rows are not valid. Whether a uniqueness key is used already is not judged. Needs the scope read.
+    rows are not valid. Whether a uniqueness key or a transaction id is used already is not judged. Needs the scope
+    read.
     """
     code = judge_files(session(ctx), files, kind=kind, as_json=as_json)
     if code is not ExitCode.OK:
@@ -64,12 +66,13 @@ def _judge(connection: Connection, account_id: int, source: Source, *, kind: Kin
     """A verdict per row, in the file's order, with flat memory."""
     stream = rows(source, kind=kind)
     while chunk := list(islice(stream, ENVELOPE_REQUESTS_MAX)):
-        yield from _judge_chunk(connection, account_id, chunk)
+        yield from _judge_chunk(connection, account_id, chunk, kind=kind)
 
 
-def _judge_chunk(connection: Connection, account_id: int, chunk: list[Row]) -> Iterator[Record]:
-    requests = [row.request(new_id()) for row in chunk]
-    judged = judge_catalog(connection, account_id, judge_bodies(requests))
+def _judge_chunk(connection: Connection, account_id: int, chunk: list[Row], *, kind: Kind) -> Iterator[Record]:
+    requests = [row.request(new_id_text()) for row in chunk]
+    judge_references = judge_terms if kind == "usage" else judge_catalog
+    judged = judge_references(connection, account_id, judge_bodies(requests))
     problems = {refusal.request.id: refusal.problems for refusal in judged.refusals}
     for row, request in zip(chunk, requests, strict=True):
         yield _verdict(row, problems.get(request.id, []))

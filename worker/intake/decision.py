@@ -114,6 +114,6 @@ def _same_content(candidate: Candidate, commit: Stored) -> bool:
 
 
 def _event(kind: Kind, verdict: Verdict) -> str | None:
-    if verdict == "created":
+    if verdict == "created" or kind == "usage":  # outcomes tell; a usage line makes no event of its own
         return None
     return f"{kind}.{'parked' if verdict == 'parked' else 'rejected'}"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from shared.limits import BODY_BYTES_MAX
 from shared.store.catalog import look_up, register_unknown
 from shared.wire.envelope import QueuedRequest
+from shared.wire.express import read_usual
 from shared.wire.normal import fingerprint, normalise
 from shared.wire.problems import Problem
 from shared.wire.read import read_body
@@ -17,22 +18,18 @@ from shared.wire.references import judge_references, references_of_all
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A request with a valid body: it becomes a commit unless its references or its keys say otherwise."""
+    """A request with a valid body: it becomes a commit unless its references or its keys say otherwise.
+
+    Attributes:
+        id: of the request, and of its commit.
+        key: the uniqueness key.
+    """
 
     request: QueuedRequest
+    id: str
+    key: str | None
     normal: dict[str, Any]
     fingerprint: bytes
-
-    @property
-    def id(self) -> str:
-        """The id of the request, and of its commit."""
-        return self.request.id
-
-    @property
-    def key(self) -> str | None:
-        """The uniqueness key."""
-        key: str | None = self.normal.get("uniqueness_key")
-        return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def judge_catalog(connection: Connection, account_id: int, judged: Judged, *, op
     """
     if not judged.candidates:
         return judged
-    wanted = references_of_all(candidate.normal for candidate in judged.candidates)
+    wanted = references_of_all([candidate.normal for candidate in judged.candidates])
     known = look_up(connection, account_id, wanted)
     if open_references and register_unknown(connection, account_id, [each.normal for each in judged.candidates], known):
         known = look_up(connection, account_id, wanted)
@@ -91,8 +88,10 @@ def judge_catalog(connection: Connection, account_id: int, judged: Judged, *, op
 def _judge_body(request: QueuedRequest) -> Candidate | Refusal:
     if request.raw_bytes is not None and request.raw_bytes > BODY_BYTES_MAX:
         return Refusal(request, [Problem.of("body_too_large", path="")])
-    body = read_body(request.text, request.kind)
-    if isinstance(body, list):
-        return Refusal(request, body)
-    normal = normalise(body, request.kind)
-    return Candidate(request, normal, fingerprint(normal))
+    normal = read_usual(request.text, request.kind)
+    if normal is None:
+        body = read_body(request.text, request.kind)
+        if isinstance(body, list):
+            return Refusal(request, body)
+        normal = normalise(body, request.kind)
+    return Candidate(request, request.id, normal.get("uniqueness_key"), normal, fingerprint(normal))

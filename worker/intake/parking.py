@@ -5,7 +5,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from shared.store.intake import find_commits, store_outcomes
+from shared.store.intake import store_outcomes
+from shared.store.outcomes import read_outcomes
 from shared.store.parking import Parking, Reason, park
 from shared.wire.envelope import QueuedRequest
 from shared.wire.packing import write_requests
@@ -45,10 +46,11 @@ def park_envelope(
 def park_requests(
     connection: Connection, delivery: Delivery, requests: list[QueuedRequest], *, reason: Reason, detail: str
 ) -> list[Decision]:
-    """Parks requests one by one, each with its outcome; those that have their commit already are created."""
-    stored = {commit.id for commit in find_commits(connection, delivery.account_id, ids=[each.id for each in requests])}
-    there = [created(request) for request in requests if request.id in stored]
-    decisions = [parked(request, reason) for request in requests if request.id not in stored]
+    """Parks requests one by one, each with its outcome; those that are created already stay so."""
+    stored = read_outcomes(connection, delivery.account_id, [UUID(each.id) for each in requests])
+    is_there = {str(each) for each, outcome in stored.items() if outcome.outcome == "created"}
+    there = [created(request) for request in requests if request.id in is_there]
+    decisions = [parked(request, reason) for request in requests if request.id not in is_there]
     for decision in decisions:
         park_request(connection, delivery, decision.request, reason=reason, detail=detail)
     store_outcomes(

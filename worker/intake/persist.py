@@ -153,8 +153,16 @@ def _undecided(candidates: Iterable[Candidate], decided: dict[str, Decision]) ->
     return [candidate for candidate in candidates if candidate.id not in decided]
 
 
+def _is_of_firsts_only(judged: Judged) -> bool:
+    requests = [each.request for each in judged.candidates] + [each.request for each in judged.refusals]
+    keyed = any(request.idempotency_key is not None for request in requests)
+    return not keyed and len({request.id for request in requests}) == len(requests)
+
+
 def _first_of_each(judged: Judged) -> tuple[Judged, Judged]:
     """Splits off what must wait for a later round: repeated ids and repeated idempotency keys."""
+    if _is_of_firsts_only(judged):
+        return judged, Judged()
     now, later = Judged(), Judged()
     ids: set[str] = set()
     keys: set[str] = set()

@@ -1,7 +1,7 @@
 """The use case: one delivery of an envelope becomes outcomes, or is parked (spec 2.4, 2.5)."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +17,11 @@ from shared.store.engine import transaction
 from shared.store.errors import is_away, is_permanent, primary_message
 from shared.store.parking import Reason
 from shared.store.patience import patiently
-from shared.store.tokens import Caller
-from shared.wire.envelope import BadEnvelope, Envelope, QueuedRequest, UnknownVersion, batch_of, read_envelope
+from shared.store.tokens import Caller, Scope
+from shared.wire.envelope import BadEnvelope, Envelope, Kind, QueuedRequest, UnknownVersion, batch_of, read_envelope
 from worker.intake.admit import AlreadyDecided, NotAdmitted, admit
 from worker.intake.decision import Decision
-from worker.intake.judge import judge_bodies
+from worker.intake.judge import Judged, judge_bodies
 from worker.intake.message import Delivery, Message
 from worker.intake.parking import park_envelope, park_requests
 from worker.intake.persist import persist
@@ -41,6 +41,26 @@ class TryAgainLater(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """What a task's envelopes hold, and what becomes of it.
+
+    Attributes:
+        scope: what their sender must be allowed.
+        judge: reads and judges their bodies; pure.
+        persist: decides and stores every request, in the transaction of this connection.
+        kind: what all their requests are; None: what each says.
+    """
+
+    scope: Scope
+    judge: Callable[[Iterable[QueuedRequest]], Judged]
+    persist: Callable[[Connection, Delivery, Judged, UniquenessCache], list[Decision]]
+    kind: Kind | None = None
+
+
+COMMITS = Intake("commits:write", judge_bodies, persist)
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What a worker process holds open."""
 
@@ -49,8 +69,14 @@ class Services:
     settings: Settings
 
 
-def receive(message: Message, services: Services, *, now: datetime) -> Counter[str]:
+def receive(message: Message, services: Services, *, now: datetime, intake: Intake = COMMITS) -> Counter[str]:
     """Decides every request of the envelope and commits; the caller acknowledges afterwards.
+
+    Args:
+        message: as delivered.
+        services: what the process holds open.
+        now: the present, by which the signature's age is judged.
+        intake: what the message's task takes in.
 
     Returns:
         How many requests got which verdict; empty for an envelope that was parked whole, or halved.
@@ -59,7 +85,7 @@ def receive(message: Message, services: Services, *, now: datetime) -> Counter[s
         TryAgainLater: the database did not let anything be decided or parked.
     """
     try:
-        opened = patiently(lambda: _open(message, services, now=now))
+        opened = patiently(lambda: _open(message, services, intake, now=now))
     except Exception as error:
         if is_away(error) or message.attempt < DELIVERIES_MAX:
             raise TryAgainLater(error) from error
@@ -69,7 +95,7 @@ def receive(message: Message, services: Services, *, now: datetime) -> Counter[s
         return Counter()
     caller, envelope, delivery = opened
     try:
-        decisions = _decide(delivery, envelope.requests, services)
+        decisions = _decide(delivery, envelope.requests, services, intake)
     except Exception as error:
         _take_back(delivery, services)
         raise TryAgainLater(error) from error
@@ -77,18 +103,20 @@ def receive(message: Message, services: Services, *, now: datetime) -> Counter[s
     return Counter(decision.verdict for decision in decisions)
 
 
-def _open(message: Message, services: Services, *, now: datetime) -> tuple[Caller, Envelope, Delivery] | None:
+def _open(
+    message: Message, services: Services, intake: Intake, *, now: datetime
+) -> tuple[Caller, Envelope, Delivery] | None:
     """Checks who sent it, then what it is, and counts the delivery before any work; None when there is none to do."""
     with transaction(services.engine) as connection:
         try:
-            caller = admit(connection, message, scope="commits:write", settings=services.settings, now=now)
+            caller = admit(connection, message, scope=intake.scope, settings=services.settings, now=now)
         except AlreadyDecided:
             return None
         except NotAdmitted as error:
             park_envelope(connection, None, message, reason="unauthenticated", detail=str(error))
             return None
         try:
-            envelope = read_envelope(message.meta, message.requests)
+            envelope = read_envelope(message.meta, message.requests, kind=intake.kind)
         except (UnknownVersion, BadEnvelope) as error:
             reason: Reason = "bad_envelope" if isinstance(error, BadEnvelope) else "unknown_version"
             batch_id = batch_of(message.meta)
@@ -106,14 +134,17 @@ def _open(message: Message, services: Services, *, now: datetime) -> tuple[Calle
     return caller, envelope, delivery
 
 
-def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Services) -> list[Decision]:
+def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake) -> list[Decision]:
     """Decides all together; what fails for good, by halves, so that only the request to blame is parked."""
     if is_suspect(delivery):
         return _in_one(delivery, requests, services, lambda connection: take_apart(connection, delivery, requests))
     try:
-        judged = judge_bodies(requests)
+        judged = intake.judge(requests)
         return _in_one(
-            delivery, requests, services, lambda connection: persist(connection, delivery, judged, services.cache)
+            delivery,
+            requests,
+            services,
+            lambda connection: intake.persist(connection, delivery, judged, services.cache),
         )
     except Exception as error:
         reason: Reason = "database_refused" if is_permanent(error) else "transient"
@@ -121,13 +152,13 @@ def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Service
             raise
         if len(requests) == 1:
             return _park(delivery, requests, services, reason=reason, error=error)
-    return _by_halves(delivery, requests, services)
+    return _by_halves(delivery, requests, services, intake)
 
 
-def _by_halves(delivery: Delivery, requests: list[QueuedRequest], services: Services) -> list[Decision]:
+def _by_halves(delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake) -> list[Decision]:
     middle = len(requests) // 2
     halves = (requests[:middle], requests[middle:])
-    decisions = [decision for half in halves for decision in _decide(delivery, half, services)]
+    decisions = [decision for half in halves for decision in _decide(delivery, half, services, intake)]
     if len(requests) == delivery.size:
         _in_one(delivery, requests, services, lambda _: [])
     return decisions

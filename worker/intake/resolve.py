@@ -11,7 +11,7 @@ from shared.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX
 from shared.store.accepted import Kept, accept
 from shared.store.audit import note as note_down
 from shared.store.parking import DISCARDED, ParkedText, choose, mark
-from shared.wire.envelope import QUEUE_BULK
+from shared.wire.routes import route_of_task
 
 _REPLAYED = "replayed"
 
@@ -67,11 +67,15 @@ def _envelopes(rows: list[ParkedText]) -> Iterator[Kept]:
     """Whole envelopes as they came; single requests in as few envelopes as their metas allow."""
     for row in rows:
         if row.request_id is None:
-            yield Kept(row.meta, row.requests, QUEUE_BULK, 1)
-    single = sorted((row for row in rows if row.request_id is not None), key=lambda row: row.meta)
-    for meta, of_meta in groupby(single, key=lambda row: row.meta):
-        for entries in _packed(row.requests[1:-1] for row in of_meta):
-            yield Kept(meta, f"[{','.join(entries)}]", QUEUE_BULK, len(entries))
+            yield Kept(row.meta, row.requests, route_of_task(row.task).bulk, 1)
+    single = sorted((row for row in rows if row.request_id is not None), key=_origin)
+    for (task, meta), alike in groupby(single, key=_origin):
+        for entries in _packed(row.requests[1:-1] for row in alike):
+            yield Kept(meta, f"[{','.join(entries)}]", route_of_task(task).bulk, len(entries))
+
+
+def _origin(row: ParkedText) -> tuple[str, str]:
+    return row.task, row.meta
 
 
 def _packed(entries: Iterator[str]) -> Iterator[list[str]]:

@@ -30,10 +30,10 @@ def commit_row(candidate: Candidate) -> Row:
     return row
 
 
-def segment_rows(candidate: Candidate) -> Iterable[Row]:
+def segment_rows(candidate: Candidate) -> list[Row]:
     """One row for each access item, in the request's order."""
-    for position, item in enumerate(candidate.normal["access_schedule"]["schedule_items"]):
-        yield {"commit_id": candidate.id, "position": position, **item}
+    items, commit_id = candidate.normal["access_schedule"]["schedule_items"], candidate.id
+    return [{**item, "commit_id": commit_id, "position": position} for position, item in enumerate(items)]
 
 
 def obligation_rows(candidate: Candidate, *, usage_grace_h: int) -> Iterable[Row]:
@@ -52,15 +52,7 @@ def obligation_rows(candidate: Candidate, *, usage_grace_h: int) -> Iterable[Row
     if normal["invoice_schedule"]["do_not_invoice"]:
         shared["suppressed_by"] = "do_not_invoice"
     for position, charge in enumerate(charges(normal)):
-        yield {
-            **shared,
-            "id": new_id_text(),
-            "position": position,
-            "scheduled_at": charge["timestamp"],
-            "unit_price": charge["unit_price"],
-            "quantity": charge["quantity"],
-            "amount": charge["amount"],
-        }
+        yield {**shared, **charge, "id": new_id_text(), "position": position}
 
 
 @lru_cache(1024)

@@ -5,8 +5,9 @@ from sqlalchemy import Connection
 
 from shared.limits import DELIVERIES_MAX, DELIVERIES_WHOLE_MAX
 from shared.store.accepted import Kept, accept, digest_of, suspect
-from shared.wire.envelope import QUEUE_BULK, QueuedRequest
+from shared.wire.envelope import QueuedRequest
 from shared.wire.packing import write_requests
+from shared.wire.routes import route_of_task
 from worker.intake.decision import Decision
 from worker.intake.message import Delivery
 from worker.intake.parking import park_requests
@@ -30,9 +31,8 @@ def take_apart(connection: Connection, delivery: Delivery, requests: list[Queued
         return park_requests(connection, delivery, requests, reason="kills_worker", detail=_DETAIL)
     middle = len(requests) // 2
     meta = delivery.message.meta
-    halves = [
-        Kept(meta, write_requests(half), QUEUE_BULK, len(half)) for half in (requests[:middle], requests[middle:])
-    ]
+    queue = route_of_task(delivery.message.task).bulk
+    halves = [Kept(meta, write_requests(half), queue, len(half)) for half in (requests[:middle], requests[middle:])]
     accept(connection, delivery.account_id, halves, lease_s=delivery.settings.lease_s, due_now=True)
     digests = [digest_of(meta, half.requests) for half in halves]
     suspect(connection, delivery.account_id, digests, deliveries=DELIVERIES_WHOLE_MAX - 1)

@@ -10,7 +10,15 @@ from sqlalchemy import Connection
 from shared.domain.money import fits, plain_text
 from shared.limits import TEXT_CHARS_MAX
 from shared.store.audit import note
-from shared.store.ledger import SegmentBalance, book_entry, lock_true_up, segment_balances, type_of_commit
+from shared.store.ledger import (
+    SegmentBalance,
+    book_entry,
+    lock_balances,
+    lock_true_up,
+    segment_balances,
+    type_of_commit,
+)
+from shared.store.regenerations import is_archived
 
 _SETTLED = {"issued": "was invoiced", "nothing_due": "found nothing due", "suppressed": "was suppressed"}
 
@@ -45,7 +53,9 @@ def adjust_commit(
 ) -> Adjustment:
     """Books a manual entry of either sign, with an audit row, in the caller's transaction.
 
-    Waits for a true-up of this commit that is being issued: the entry comes before it, or is refused.
+    Waits for a true-up of this commit that is being issued: the entry comes before it, or is refused. Waits for a month
+    of its customer that is being closed, too: that draws on the balance without the entry. What is given to a segment
+    that has expired expires anew.
 
     Args:
         connection: a transaction.
@@ -67,6 +77,9 @@ def adjust_commit(
     true_up = lock_true_up(connection, account_id, commit_id)
     if true_up in _SETTLED:
         raise AdjustmentRefused(f"the true-up of {commit_id} {_SETTLED[true_up]}: its balance is closed")
+    lock_balances(connection, account_id, commit_id)
+    if is_archived(connection, account_id, commit_id):
+        raise AdjustmentRefused(f"{commit_id} is archived: its balance is closed")
     chosen = _choose(segment_balances(connection, account_id, commit_id), segment)
     entry_id = book_entry(
         connection,

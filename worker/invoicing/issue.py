@@ -1,4 +1,4 @@
-"""The use case: what is due is settled, exactly once (spec 3.6)."""
+"""The use case: what is due is settled, exactly once (spec 3.6). Months are closed and segments expire before that."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,14 +10,16 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from shared.limits import CLAIM_ROWS_MAX, ISSUE_ATTEMPTS_MAX
-from shared.store.due import claim_due, claim_these, count_failure, settle
+from shared.store.due import Claimed, claim_due, claim_these, count_failure, settle
 from shared.store.engine import transaction
 from shared.store.errors import is_permanent, primary_message
 from shared.store.patience import patiently
+from worker.invoicing.close import USAGE_GRACE_H, close_all_due
+from worker.invoicing.expire import expire_all_due
 
 ISSUE_SECONDS_MAX = 30.0  # of one task: below the broker's visibility timeout, so that it is not delivered twice
 
-Claim = Callable[[Connection], Sequence[UUID]]
+Claim = Callable[[Connection], Sequence[Claimed]]
 
 log = structlog.get_logger()
 
@@ -29,6 +31,7 @@ class Issued:
     issued: int = 0
     nothing_due: int = 0
     suppressed: int = 0
+    held: int = 0
     parked: int = 0
     failed: int = 0
 
@@ -37,20 +40,34 @@ class Issued:
             self.issued + other.issued,
             self.nothing_due + other.nothing_due,
             self.suppressed + other.suppressed,
+            self.held + other.held,
             self.parked + other.parked,
             self.failed + other.failed,
         )
 
 
 def issue_all_due(
-    on: Engine, account_id: int, *, rows_max: int = CLAIM_ROWS_MAX, seconds_max: float = ISSUE_SECONDS_MAX
+    on: Engine,
+    account_id: int,
+    *,
+    rows_max: int = CLAIM_ROWS_MAX,
+    usage_grace_h: int = USAGE_GRACE_H,
+    seconds_max: float = ISSUE_SECONDS_MAX,
 ) -> Issued:
-    """Settles claim by claim until the account has nothing due that is free, or the time is up.
+    """All that is due in an account: closes months, lets segments expire, then settles obligations.
+
+    In this order: a true-up waits for the months of its access, and bills what their deductions left. Goes on until
+    nothing due is left that is free, or the time is up.
+
+    Returns:
+        What became of obligations.
 
     Raises:
         DBAPIError: the database is away, and stayed away for as long as patience lasts; nothing is lost.
     """
     ends_at = time.monotonic() + seconds_max
+    close_all_due(on, account_id, usage_grace_h=usage_grace_h, seconds_max=seconds_max)
+    expire_all_due(on, account_id, usage_grace_h=usage_grace_h, rows_max=rows_max, seconds_max=seconds_max)
     total = Issued()
     while (step := issue_due(on, account_id, rows_max=rows_max)) != Issued():
         total += step
@@ -64,6 +81,7 @@ def issue_all_due(
             issued=total.issued,
             nothing_due=total.nothing_due,
             suppressed=total.suppressed,
+            held=total.held,
             parked=total.parked,
         )
     return total
@@ -78,7 +96,7 @@ def issue_due(on: Engine, account_id: int, *, rows_max: int = CLAIM_ROWS_MAX) ->
 
 
 def _settle_claim(on: Engine, account_id: int, claim: Claim) -> Issued:
-    claimed: Sequence[UUID] = ()
+    claimed: Sequence[Claimed] = ()
 
     def unit() -> Issued:
         nonlocal claimed
@@ -91,7 +109,7 @@ def _settle_claim(on: Engine, account_id: int, claim: Claim) -> Issued:
     except DBAPIError as error:
         if not is_permanent(error):
             raise
-        return _settle_by_halves(on, account_id, claimed, error)
+        return _settle_by_halves(on, account_id, [each.id for each in claimed], error)
 
 
 def _settle_by_halves(on: Engine, account_id: int, claimed: Sequence[UUID], error: DBAPIError) -> Issued:

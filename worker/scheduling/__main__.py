@@ -20,7 +20,8 @@ def main() -> None:
 
     def look_and_sweep() -> int:
         tidy(engine())
-        return look(engine(), app) + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
+        sent = look(engine(), app, usage_grace_h=config.usage_grace_h)
+        return sent + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
 
     run(
         look_and_sweep,

@@ -8,14 +8,23 @@ from sqlalchemy import Engine
 
 from shared.store.due import accounts_due
 from shared.store.engine import transaction
+from worker.invoicing.close import USAGE_GRACE_H
 
 QUEUE = "invoices"
 TASK_ISSUE = "invoices.issue"
 BACKLOG_MAX = 200  # tasks on the queue: enough for every worker, and what is stale among them costs little
 
 
-def look(on: Engine, app: Celery, *, backlog_max: int = BACKLOG_MAX) -> int:
-    """Sends one task per account with due rows, the longest overdue first, as far as the queue has room.
+def look(on: Engine, app: Celery, *, backlog_max: int = BACKLOG_MAX, usage_grace_h: int = USAGE_GRACE_H) -> int:
+    """Sends one task per account with something to close, expire or issue, as far as the queue has room.
+
+    The longest overdue come first.
+
+    Args:
+        on: the database.
+        app: sends the tasks.
+        backlog_max: tasks on the queue from which on nothing is sent.
+        usage_grace_h: hours for which a month still takes usage in after its end.
 
     Returns:
         How many tasks were sent.
@@ -25,7 +34,7 @@ def look(on: Engine, app: Celery, *, backlog_max: int = BACKLOG_MAX) -> int:
         kombu.exceptions.OperationalError: the broker is away.
     """
     with transaction(on) as connection:
-        accounts = accounts_due(connection, accounts_max=backlog_max)
+        accounts = accounts_due(connection, accounts_max=backlog_max, usage_grace_h=usage_grace_h)
     return _send(app, accounts, backlog_max=backlog_max) if accounts else 0
 
 

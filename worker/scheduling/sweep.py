@@ -6,7 +6,7 @@ from shared.limits import SWEEP_ENVELOPES_MAX
 from shared.producer.publish import Publisher
 from shared.store.accepted import take_due
 from shared.store.engine import transaction
-from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
+from shared.wire.routes import ENVELOPE_QUEUES
 
 
 def sweep(on: Engine, publisher: Publisher, *, backlog_max: int) -> int:
@@ -27,7 +27,7 @@ def sweep(on: Engine, publisher: Publisher, *, backlog_max: int) -> int:
         DBAPIError: the database is away.
         BrokerUnavailable: the broker is away; what was taken is due again after its lease.
     """
-    if publisher.backlog(QUEUE_SINGLE) + publisher.backlog(QUEUE_BULK) > backlog_max:
+    if sum(map(publisher.backlog, ENVELOPE_QUEUES)) > backlog_max:
         return 0
     with transaction(on) as connection:
         due = take_due(connection, limit=SWEEP_ENVELOPES_MAX)

@@ -23,6 +23,7 @@ from shared.store.tables.columns import (
     account_column,
     finite,
     metadata,
+    not_negative,
     one_of,
     optional,
     positive,
@@ -73,6 +74,13 @@ commit = Table(
     comment="Commits and credits. A row is its request's outcome 'created'.",
 )
 
+# What is left of a segment expires a grace time after this: after the month of its last hour, in which usage may draw
+# on it, or after it came to be, where that is later: usage of the past may still be on its way.
+LAPSES_AFTER = (
+    "greatest(granted_at, (date_trunc('month', ending_before AT TIME ZONE 'UTC' - interval '1 hour') "
+    "+ interval '1 month') AT TIME ZONE 'UTC')"
+)
+
 segment = Table(
     "segment",
     metadata,
@@ -80,19 +88,20 @@ segment = Table(
     required("commit_id", ID, "whose access this is"),
     required("position", SmallInteger, "place in the request, from 0"),
     required("id", ID, "of its own", server_default=text("gen_random_uuid()")),
-    required("amount", Numeric, "money or units granted"),
+    required("amount", Numeric, "money or units granted; 0: an edit took the item away"),
     required("starting_at", TIME, "inclusive, on a whole hour"),
-    required("ending_before", TIME, "exclusive, on a whole hour"),
+    required("ending_before", TIME, "exclusive, on a whole hour; the start itself: access was ended before it began"),
     required(
         "expires",
         Boolean,
         "what is left of it is still to expire; a postpaid commit's is trued up instead",
         server_default=text("false"),
     ),
+    required("granted_at", TIME, "when it came to be, the account's clock", server_default=NOW),
     PrimaryKeyConstraint("account_id", "commit_id", "position"),
-    Index("segment_expiring_idx", "account_id", "ending_before", postgresql_where=text("expires")),
-    positive("amount"),
-    CheckConstraint("starting_at < ending_before", name="window"),
+    Index("segment_expiring_idx", "account_id", text(LAPSES_AFTER), postgresql_where=text("expires")),
+    not_negative("amount"),
+    CheckConstraint("starting_at <= ending_before", name="window"),
     comment="Access schedule items: when how much may be drawn.",
 )
 
@@ -111,7 +120,10 @@ obligation = Table(
     required("amount", Numeric, "of the item; a true-up bills what the ledger says instead"),
     required("state", Text, "pending, then settled once", server_default=text("'pending'")),
     optional(
-        "suppressed_by", Text, "why it will settle without an invoice: do_not_invoice, true_up_disabled, archived"
+        "suppressed_by",
+        Text,
+        "why it settles without an invoice: do_not_invoice, true_up_disabled, archived, invoices_ended (by an end "
+        "date), removed (by an edit)",
     ),
     optional("reason", Text, "why it is held, parked or suppressed"),
     required("attempts", SmallInteger, "failed tries", server_default=text("0")),
@@ -134,6 +146,13 @@ obligation = Table(
         "commit_id",
         "position",
         postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "obligation_one_successor_key",
+        "account_id",
+        "regenerated_from_id",
+        unique=True,
+        postgresql_where=text("regenerated_from_id IS NOT NULL"),
     ),
     one_of("kind", "SCHEDULED", "TRUE_UP"),
     one_of("state", "pending", "issued", "nothing_due", "suppressed", "held", "parked", "voided"),

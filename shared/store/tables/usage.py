@@ -67,6 +67,9 @@ usage_month = Table(
     required("state", Text, "open, or parked after failed tries", server_default=text("'open'")),
     optional("reason", Text, "why it is parked"),
     required("attempts", SmallInteger, "failed tries", server_default=text("0")),
+    optional(
+        "settles_at", TIME, "real time; not closed before, as it was over when its first line came; null: it was not"
+    ),
     PrimaryKeyConstraint("account_id", "customer_id", "starting_at"),
     Index("usage_month_open_idx", "account_id", "starting_at", postgresql_where=text("state = 'open'")),
     one_of("state", "open", "parked"),
@@ -97,6 +100,13 @@ usage_period = Table(
         "starting_at",
         unique=True,
         postgresql_where=text("voided_at IS NULL"),
+    ),
+    Index(
+        "usage_period_one_successor_key",
+        "account_id",
+        "regenerated_from_id",
+        unique=True,
+        postgresql_where=text("regenerated_from_id IS NOT NULL"),
     ),
     Index(None, "account_id", "customer_id", "starting_at"),
     comment="What was closed: a contract's usage of one month and unit. Its lines are invoice lines.",

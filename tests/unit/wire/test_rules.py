@@ -23,7 +23,7 @@ from tests.bodies import (
     text,
     told,
 )
-from tests.unit.wire import test_fields, test_text
+from tests.unit.wire import test_fields, test_text, test_usage
 
 ITEM = "/invoice_schedule/schedule_items/0"
 RECURRING = "/invoice_schedule/recurring_schedule"
@@ -192,7 +192,8 @@ def test_credits(body: Any, expected: list[str]) -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    """Every stable code is produced by a body of these tables, but for those that need a catalog."""
-    tables = (test_text.TABLE, test_fields.TABLE, TABLE)
+    """Every stable code is produced by a body of these tables, but for those that need a catalog or what is stored."""
+    tables = (test_text.TABLE, test_fields.TABLE, TABLE, test_usage.TABLE)
     produced = {problem.split(" ")[0] for table in tables for _, expected in table.values() for problem in expected}
-    assert produced == CODES.keys() - NOT_FOUND_CODES - {"product_not_fixed"}
+    beyond_the_body = {"product_not_fixed", "product_is_fixed", "outside_contract", "transaction_id_reused"}
+    assert produced == CODES.keys() - NOT_FOUND_CODES - beyond_the_body

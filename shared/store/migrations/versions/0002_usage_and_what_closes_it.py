@@ -4,9 +4,14 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-EXPIRES = """
-UPDATE segment AS s SET expires = true
-  FROM commit AS c WHERE c.account_id = s.account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID'
+LAPSES_AFTER = (
+    "greatest(granted_at, (date_trunc('month', ending_before AT TIME ZONE 'UTC' - interval '1 hour') "
+    "+ interval '1 month') AT TIME ZONE 'UTC')"
+)
+
+GRANTED = """
+UPDATE segment AS s SET expires = c.type <> 'POSTPAID', granted_at = c.created_at
+  FROM commit AS c WHERE c.account_id = s.account_id AND c.id = s.commit_id
 """
 
 WAITS_FOR_ITS_MONTH = """
@@ -128,6 +133,12 @@ def upgrade() -> None:
         ),
         sa.Column("reason", sa.Text(), nullable=True, comment="why it is parked"),
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False, comment="failed tries"),
+        sa.Column(
+            "settles_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="real time; not closed before, as it was over when its first line came; null: it was not",
+        ),
         sa.CheckConstraint("state IN ('open', 'parked')", name=op.f("usage_month_state_check")),
         sa.PrimaryKeyConstraint("account_id", "customer_id", "starting_at", name=op.f("usage_month_pkey")),
         comment="Months with usage that are still to be closed: the row goes with the transaction that closes it.",
@@ -338,23 +349,34 @@ def upgrade() -> None:
             comment="what is left of it is still to expire; a postpaid commit's is trued up instead",
         ),
     )
+    op.add_column(
+        "segment",
+        sa.Column(
+            "granted_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when it came to be, the account's clock",
+        ),
+    )
     op.create_index(
         "segment_expiring_idx",
         "segment",
-        ["account_id", "ending_before"],
+        ["account_id", sa.text(LAPSES_AFTER)],
         unique=False,
         postgresql_where=sa.text("expires"),
     )
     op.create_check_constraint(
         op.f("invoice_line_kind_check"), "invoice_line", "kind IN ('charge', 'usage', 'applied')"
     )
-    op.execute(EXPIRES)
+    op.execute(GRANTED)
     op.execute(WAITS_FOR_ITS_MONTH)
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.drop_index("segment_expiring_idx", table_name="segment", postgresql_where=sa.text("expires"))
+    op.drop_column("segment", "granted_at")
     op.drop_column("segment", "expires")
     op.alter_column(
         "obligation",

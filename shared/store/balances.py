@@ -1,0 +1,74 @@
+"""What a customer's commits and credits still have, and the catalog they are judged by: inputs of a burn-down."""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from shared.domain.bills import Label
+from shared.domain.burndown.values import Balance, Catalog, Product, read_specifier
+
+_BALANCES = text("""
+    SELECT CAST(c.id AS text) AS commit_id, CAST(s.id AS text) AS segment_id, s.position, c.type,
+           coalesce(ledger.available, 0) AS available, s.starting_at, s.ending_before,
+           CAST(c.access_unit_id AS text) AS unit_id, c.priority,
+           c.type = 'POSTPAID' OR c.type = 'PREPAID' AND c.invoice_unit_id IS NOT NULL AS paid, c.created_at,
+           c.access_type, c.rate_type, CAST(c.applicable_contract_ids AS text[]) AS contract_ids,
+           CAST(c.applicable_product_ids AS text[]) AS product_ids, c.applicable_product_tags AS product_tags,
+           c.specifiers
+      FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
+     CROSS JOIN LATERAL (
+        SELECT sum(amount) AS available FROM ledger_entry
+         WHERE account_id = c.account_id AND commit_id = c.id AND segment_id = s.id) AS ledger
+     WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND c.archived_at IS NULL
+     ORDER BY c.id, s.position
+""")
+
+_LABELS = text("""
+    SELECT CAST(c.id AS text) AS id, CAST(c.product_id AS text) AS product_id, coalesce(c.name, p.name) AS name
+      FROM commit AS c JOIN product AS p ON p.account_id = c.account_id AND p.id = c.product_id
+     WHERE c.account_id = :account_id AND c.customer_id = :customer_id
+""")
+
+_PRODUCTS = text("""
+    SELECT CAST(id AS text) AS id, name, type, tags FROM product WHERE account_id = :account_id
+""")
+
+
+def load_balances(connection: Connection, account_id: int, customer_id: UUID) -> list[Balance]:
+    """Every segment of the customer's commits and credits, but for archived ones, with the sum of its entries."""
+    rows = connection.execute(_BALANCES, {"account_id": account_id, "customer_id": customer_id})
+    return [_balance(row) for row in rows]
+
+
+def load_labels(connection: Connection, account_id: int, customer_id: UUID) -> dict[str, Label]:
+    """What the customer's commits and credits are called, by id."""
+    rows = connection.execute(_LABELS, {"account_id": account_id, "customer_id": customer_id})
+    return {row.id: Label(row.product_id, row.name) for row in rows}
+
+
+def load_products(connection: Connection, account_id: int) -> Catalog:
+    """The account's products, of every type."""
+    rows = connection.execute(_PRODUCTS, {"account_id": account_id})
+    return {row.id: Product(id=row.id, name=row.name, type=row.type, tags=frozenset(row.tags)) for row in rows}
+
+
+def _balance(row: Row[tuple[object, ...]]) -> Balance:
+    return Balance(
+        commit_id=row.commit_id,
+        segment_id=row.segment_id,
+        position=row.position,
+        type=row.type,
+        available=row.available,
+        starting_at=row.starting_at,
+        ending_before=row.ending_before,
+        unit_id=row.unit_id,
+        priority=row.priority,
+        paid=row.paid,
+        created_at=row.created_at,
+        access_type=row.access_type,
+        rate_type=row.rate_type,
+        applicable_contract_ids=frozenset(row.contract_ids or ()),
+        applicable_product_ids=frozenset(row.product_ids or ()),
+        applicable_product_tags=frozenset(row.product_tags or ()),
+        specifiers=tuple(read_specifier(each) for each in row.specifiers or ()),
+    )

@@ -1,0 +1,125 @@
+"""Voids, regenerations and changes at the same time: one of them happens, the other is told (spec 3.6, 3.7)."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from shared.store.due import claim_due, settle
+from tests.integration.change_book import ChangeBook
+from tests.integration.test_invoicing_at_once import until
+from tests.integration.usage_book import SILENT
+from worker.commits.archive import archive_commit
+from worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
+from worker.invoicing.void import VoidRefused, void_invoice
+
+JANUARY, FEBRUARY = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2))
+INSTALMENT = {"schedule_items": [{"timestamp": "2030-01-01T00:00:00Z", "amount": 300}]}
+_WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.fixture
+def book(common_database: Engine) -> ChangeBook:
+    """A sandbox's book on 1 January 2030."""
+    return ChangeBook(common_database)
+
+
+def second_of(book: ChangeBook, first: Callable[[Any], Any], second: Callable[[], Any]) -> Future[Any]:
+    """What comes of the second of two units that begin before the first has committed; it waits for the first."""
+    with ThreadPoolExecutor(1) as pool, book.engine.begin() as connection:
+        first(connection)
+        waiting = pool.submit(second)
+        until(lambda: len(book.rows(_WAITING)) == 1)
+        connection.commit()
+    return waiting
+
+
+def test_two_regenerations_at_once_make_one_successor(book: ChangeBook) -> None:
+    """Of instalment, usage invoice and usage period: the second caller learns the id that the first one made."""
+    book.request("POSTPAID", 500, invoice_schedule=INSTALMENT | {"do_not_invoice": True} | _item(500))
+    book.request(amount=5, invoice_schedule=INSTALMENT)
+    book.use(JANUARY, "30")
+    book.use(JANUARY, "20", contract_id=SILENT)
+    book.close(JANUARY)
+    (silent,) = book.rows("SELECT id FROM usage_period WHERE account_id = :account_id AND NOT is_invoiced")
+    for void in [invoice.id for invoice in book.invoices()] + [silent.id]:
+        book.void(void)
+        made: list[Any] = []
+
+        def first(connection: Any, key: Any = void, made: list[Any] = made) -> None:
+            made.append(regenerate_invoice(connection, account_id=book.account_id, invoice_id=key, actor="key"))
+
+        late = second_of(book, first, lambda key=void: book.regenerate(key))
+        with pytest.raises(AlreadyRegenerated) as told:
+            late.result()
+        assert told.value.successor_id == made[0].id
+    book.work()
+    successors = book.rows(
+        "SELECT id FROM invoice WHERE account_id = :account_id AND regenerated_from_id IS NOT NULL UNION ALL "
+        "SELECT id FROM usage_period WHERE account_id = :account_id AND NOT is_invoiced AND voided_at IS NULL"
+    )
+    assert len(successors) == 3
+    assert book.differences() == []
+
+
+def _item(amount: int) -> dict[str, Any]:
+    return {"schedule_items": [{"timestamp": "2031-01-01T00:00:00Z", "amount": amount}]}
+
+
+def test_a_void_waits_for_the_true_up_that_settles(book: ChangeBook) -> None:
+    """Usage is voided before its true-up settles, and is not counted, or waits for it and is refused."""
+    book.commit("POSTPAID", "1000", ends=FEBRUARY, at=datetime(2030, 3, 1, tzinfo=UTC))
+    book.use(JANUARY, "250")
+    book.close(JANUARY)
+    (usage,) = book.invoices()
+    book.run("UPDATE account SET clock_at = '2030-03-01Z' WHERE id = :account_id")
+
+    def settle_true_up(connection: Any) -> None:
+        settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=9))
+
+    late = second_of(book, settle_true_up, lambda: book.void(usage.id))
+    with pytest.raises(VoidRefused, match="entered a finalized true-up"):
+        late.result()
+    assert [invoice.total for invoice in book.invoices()] == [250, 750]
+    assert book.differences() == []
+
+
+def test_a_true_up_passes_over_what_is_being_voided(book: ChangeBook) -> None:
+    """Whoever settles does not wait: the true-up settles at the next look, with what is left of the usage."""
+    book.commit("POSTPAID", "1000", ends=FEBRUARY, at=datetime(2030, 3, 1, tzinfo=UTC))
+    book.use(JANUARY, "250")
+    book.close(JANUARY)
+    (usage,) = book.invoices()
+    book.run("UPDATE account SET clock_at = '2030-03-01Z' WHERE id = :account_id")
+    with book.engine.begin() as connection:
+        which = {"account_id": book.account_id, "invoice_id": usage.id, "actor": "key"}
+        void_invoice(connection, **which, reason="wrong price")
+        book.work()
+        assert len(book.invoices()) == 1
+        regenerate_invoice(connection, **which)
+    book.work()
+    assert [(invoice.status, invoice.total) for invoice in book.invoices()] == [
+        ("VOID", 250),
+        ("FINALIZED", 250),
+        ("FINALIZED", 750),
+    ]
+    assert book.differences() == []
+
+
+def test_an_edit_waits_for_the_month_that_closes(book: ChangeBook) -> None:
+    """What reads balances and what changes them come one after the other: an archived commit pays nothing more."""
+    commit_id = book.request("CREDIT", 100)
+    book.use(JANUARY, "30")
+    book.run("UPDATE account SET clock_at = '2030-02-02Z' WHERE id = :account_id")
+
+    def archive(connection: Any) -> None:
+        archive_commit(connection, account_id=book.account_id, commit_id=commit_id, actor="key")
+
+    second_of(book, archive, book.work).result()
+    assert [invoice.total for invoice in book.invoices()] == [30]
+    assert book.balance(commit_id) == 0
+    assert book.rows("SELECT FROM usage_month WHERE account_id = :account_id") == []
+    assert book.differences() == []

@@ -1,0 +1,72 @@
+"""The accountant's tables of what lies ahead, row by row, on a real database."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+
+from shared.store.engine import snapshot
+from tests.integration.usage_book import CUSTOMER, UsageBook
+from tests.tables.ahead_cells import adjust, day, make_commits, make_usage, parts
+from tests.tables.table import Row, read_table
+from worker.invoicing.balance import customer_balance
+from worker.invoicing.clock import advance_clock
+from worker.invoicing.forecast import Foreseen, forecast
+from worker.invoicing.reconcile import reconcile
+
+Told = tuple[datetime, str, Decimal, str]
+
+
+@pytest.fixture
+def book(shared_database: Engine, request: pytest.FixtureRequest) -> UsageBook:
+    """The empty book of a sandbox."""
+    return UsageBook(shared_database, name=request.node.name)
+
+
+def told(cell: str) -> list[Told]:
+    """What a cell foresees: "2030-03-02 true-up 0 nothing_due"."""
+    found = []
+    for part in parts(cell):
+        when, kind, amount, *outcome = part.split()
+        found.append((day(when), kind.upper().replace("-", "_"), Decimal(amount), *(outcome or ["issued"])))
+    return found
+
+
+def foreseen(book: UsageBook, until: datetime) -> list[Foreseen]:
+    """The forecast."""
+    with snapshot(book.engine) as connection:
+        return forecast(connection, account_id=book.account_id, until=until, usage_grace_h=24)
+
+
+@pytest.mark.parametrize("case", read_table("forecast.txt"), ids=lambda case: case["case"])
+def test_what_is_foreseen_comes_true(book: UsageBook, case: Row) -> None:
+    """Each row of forecast.txt: the forecast, and the invoices that are made when the time has come."""
+    with book.engine.begin() as connection:
+        advance_clock(connection, account_id=book.account_id, to=day(case["clock"]), actor="key")
+    make_commits(book, case["commits"])
+    make_usage(book, case["usage"])
+    found = foreseen(book, day(case["until"]))
+    assert [(each.at, each.type, each.amount, each.outcome) for each in found] == told(case["foreseen"])
+    book.go_to(day(case["until"]))
+    made = {invoice.id: (invoice.issued_at, invoice.total) for invoice in book.invoices()}
+    assert made == {each.id: (each.issued_at, each.amount) for each in found if each.outcome == "issued"}
+    with book.engine.begin() as connection:
+        assert reconcile(connection, book.account_id) == []
+
+
+@pytest.mark.parametrize("case", read_table("balance.txt"), ids=lambda case: case["case"])
+def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
+    """Each row of balance.txt: what is usable of each commit, with drafts and without."""
+    commits = make_commits(book, case["commits"])
+    make_usage(book, case["usage"])
+    if case["adjusted"]:
+        adjust(book, commits[0], case["adjusted"])
+    book.go_to(day(case["clock"]))
+    with snapshot(book.engine) as connection:
+        balance = customer_balance(connection, account_id=book.account_id, customer_id=CUSTOMER)
+    by_id = {each.commit_id: each for each in balance.commits}
+    found = [by_id[str(key)] for key in commits]
+    assert [each.usable for each in found] == [Decimal(amount) for amount in case["usable"].split()]
+    assert [each.finalized for each in found] == [Decimal(amount) for amount in case["finalized"].split()]
+    assert [each.usable for each in balance.units] == [sum(each.usable for each in found)]

@@ -1,0 +1,95 @@
+"""The use case: access, or invoicing, ends earlier than was agreed (spec 3.7)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.store.changes import Item, Segment, Stored, change_segment, suppress_items
+from shared.wire.changes import EndDate
+from worker.commits.refusal import Changed, ChangeRefused, lock_known, refuse_other_commit, tell
+
+
+def end_commit(connection: Connection, *, account_id: int, commit_id: UUID, change: EndDate, actor: str) -> Changed:
+    """Shortens access, drops invoices, or both, in the caller's transaction; neither touches the other.
+
+    Access: segments end at `access_ending_before` at the latest; one that would have begun then or later ends where it
+    begins, so that it is never drawn. What is left expires when its time comes. A segment that has expired stays as it
+    is. Invoices: items at or after `invoices_ending_before` that are not finalized are never invoiced.
+
+    Raises:
+        UnknownCommit: there is no such commit.
+        ChangeRefused: access would be prolonged, or closed usage drew on it after the new end; a POSTPAID commit's
+            access belongs to its true-up; it is archived.
+    """
+    refuse_other_commit(change, commit_id)
+    stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"))
+    if stored.columns["archived_at"] is not None:
+        raise ChangeRefused.archived(commit_id)
+    access, invoices = change.get("access_ending_before"), change.get("invoices_ending_before")
+    shortened = _shortened(stored, access) if access else []
+    dropped = _dropped(stored.items, invoices) if invoices else []
+    for before, after in shortened:
+        change_segment(
+            connection,
+            account_id,
+            commit_id,
+            before,
+            amount=after.amount,
+            starting_at=after.starting_at,
+            ending_before=after.ending_before,
+        )
+    suppress_items(connection, account_id, [item.id for item in dropped], "invoices_ended")
+    changed = _told(commit_id, shortened, dropped)
+    return tell(connection, account_id, stored, changed, actor=actor, action="end_commit", event="edited")
+
+
+def _shortened(stored: Stored, end: datetime) -> list[tuple[Segment, Segment]]:
+    if stored.type == "POSTPAID":
+        raise ChangeRefused(
+            "/access_ending_before",
+            "the access of a POSTPAID commit is what its true-up bills: edit the access schedule instead",
+        )
+    last = _end_of_access(stored.segments)
+    if end > last:
+        raise ChangeRefused(
+            "/access_ending_before", f"access ends at {last.isoformat()}: it can be ended earlier, not prolonged"
+        )
+    concerned = [segment for segment in stored.segments if segment.expires and segment.ending_before > end]
+    _refuse_drawn_after(concerned, end)
+    pairs = [(each, replace(each, ending_before=max(each.starting_at, end))) for each in concerned]
+    return [(before, after) for before, after in pairs if before != after]
+
+
+def _end_of_access(segments: Sequence[Segment]) -> datetime:
+    """When the last segment ends that was not ended before it began."""
+    ends = [each.ending_before for each in segments if each.amount and each.starting_at < each.ending_before]
+    return max(ends, default=min(each.starting_at for each in segments))
+
+
+def _refuse_drawn_after(segments: Sequence[Segment], end: datetime) -> None:
+    drawn_until = max((each.drawn_until for each in segments if each.drawn_until), default=end)
+    if drawn_until > end:
+        raise ChangeRefused(
+            "/access_ending_before",
+            f"usage until {drawn_until.isoformat()} drew on it in closed months: choose that or later, or void those "
+            "usage invoices first",
+        )
+
+
+def _dropped(items: Sequence[Item], end: datetime) -> list[Item]:
+    return [item for item in items if item.is_open and item.scheduled_at >= end and item.suppressed_by is None]
+
+
+def _told(commit_id: UUID, shortened: Sequence[tuple[Segment, Segment]], dropped: Sequence[Item]) -> Changed:
+    before: dict[str, object] = {}
+    after: dict[str, object] = {}
+    if shortened:
+        before["access_schedule"] = {str(was.id): was.ending_before.isoformat() for was, _ in shortened}
+        after["access_schedule"] = {str(new.id): new.ending_before.isoformat() for _, new in shortened}
+    if dropped:
+        before["invoice_schedule"] = {str(item.id): item.state for item in dropped}
+        after["invoice_schedule"] = dict.fromkeys((str(item.id) for item in dropped), "invoices_ended")
+    return Changed(commit_id, before, after)

@@ -1,0 +1,90 @@
+"""How a change is told that it was made, or why not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.store.audit import note
+from shared.store.changes import Stored, lock_commit
+from shared.store.voids import announce
+from shared.wire.problems import Problem, error_body
+from worker.invoicing.adjust import UnknownCommit
+
+Record = Mapping[str, Any]
+
+
+class InvalidChange(Exception):
+    """The body of the change is wrong: `problems` has codes and paths as for a request that makes a commit."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(error_body(problems)["message"])
+        self.problems = problems
+
+
+class ChangeRefused(Exception):
+    """The commit as it is does not allow the change.
+
+    Attributes:
+        path: JSON Pointer into the body of what is refused; empty for the change as a whole.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+
+    @classmethod
+    def archived(cls, commit_id: UUID) -> Self:
+        """What is archived does not change any more."""
+        return cls("", f"{commit_id} is archived: it does not change any more")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change did to a commit: the changed parts before and after, JSON-ready; empty when nothing changed."""
+
+    commit_id: UUID
+    before: Record = field(default_factory=dict)
+    after: Record = field(default_factory=dict)
+
+
+def lock_known(connection: Connection, account_id: int, commit_id: UUID, *, customer_id: str | None = None) -> Stored:
+    """The commit, locked.
+
+    Raises:
+        UnknownCommit: the account, or that customer, has no such commit.
+    """
+    stored = lock_commit(connection, account_id, commit_id)
+    if stored is None:
+        raise UnknownCommit(f"no commit or credit {commit_id} in this account")
+    if customer_id is not None and customer_id != str(stored.columns["customer_id"]):
+        raise UnknownCommit(f"customer {customer_id} has no commit or credit {commit_id}")
+    return stored
+
+
+def refuse_other_commit(change: Mapping[str, Any], commit_id: UUID) -> None:
+    """Refuses a body that names another commit or credit than the one that is to change."""
+    for name in ("commit_id", "credit_id"):
+        named = change.get(name)
+        if named is not None and named != str(commit_id):
+            raise ChangeRefused(f"/{name}", f"the body is for {named}, not for {commit_id}")
+
+
+def tell(
+    connection: Connection, account_id: int, stored: Stored, changed: Changed, *, actor: str, action: str, event: str
+) -> Changed:
+    """Writes the audit row and the event of a change that changed something."""
+    if changed.after:
+        note(
+            connection,
+            account_id,
+            actor=actor,
+            action=action,
+            subject=str(stored.id),
+            before=changed.before,
+            after=changed.after,
+        )
+        announce(connection, account_id, f"{'credit' if stored.type == 'CREDIT' else 'commit'}.{event}", [stored.id])
+    return changed

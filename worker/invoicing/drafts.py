@@ -1,0 +1,155 @@
+"""Usage invoices that are not closed yet: made of open usage whenever they are read, and never stored (spec 3.5)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.domain.bills import BillLine, PeriodBill
+from shared.store.invoices import Status, is_stored, list_invoices, names_of_usage, show_invoice, with_rule
+from shared.store.periods import period_id
+from shared.store.usage_reads import customers_with_open_usage, possible_periods
+from worker.invoicing.close import USAGE_GRACE_H
+from worker.invoicing.outlook import bills_of_open_usage, period_id_of
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDraft:
+    """A period as it would be closed now; its id stays the period's, and the invoice's."""
+
+    id: UUID
+    bill: PeriodBill
+
+
+def usage_drafts(connection: Connection, account_id: int, customer_id: UUID) -> list[UsageDraft]:
+    """What would become of all open usage of a customer: a draft for each month, contract and unit, in that order.
+
+    A later month draws on what an earlier one leaves. Contracts whose usage is not invoiced have drafts as well: of the
+    deductions that their periods will book.
+    """
+    bills = bills_of_open_usage(connection, account_id, customer_id, before=None)
+    return [UsageDraft(period_id_of(account_id, each), each) for each in bills]
+
+
+def list_with_drafts(
+    connection: Connection,
+    account_id: int,
+    *,
+    limit: int,
+    status: Status | None = None,
+    customer_id: UUID | None = None,
+    commit_id: UUID | None = None,
+    after: UUID | None = None,
+    usage_grace_h: int = USAGE_GRACE_H,
+) -> list[Record]:
+    """As `list_invoices`, and then the drafts of open usage, customer by customer and month by month."""
+    past_usage = None
+    if after is not None and not is_stored(connection, account_id, after):
+        past_usage = after
+    page: list[Record] = []
+    if past_usage is None:
+        chosen = {"status": status, "customer_id": customer_id, "commit_id": commit_id, "after": after}
+        page = list_invoices(connection, account_id, limit=limit, **chosen)  # type: ignore[arg-type]
+    if status in (None, "DRAFT") and commit_id is None and len(page) < limit:
+        drafts = _records(connection, account_id, customer_id, past_usage, usage_grace_h)
+        page += islice(drafts, limit - len(page))
+    return page
+
+
+def show_with_drafts(
+    connection: Connection, account_id: int, invoice_id: UUID, *, usage_grace_h: int = USAGE_GRACE_H
+) -> Record | None:
+    """As `show_invoice`; the id may also be that of a draft of open usage."""
+    found = show_invoice(connection, account_id, invoice_id)
+    customer_id = None if found else _customer_of(connection, account_id, invoice_id)
+    if customer_id is None:
+        return found
+    for draft in usage_drafts(connection, account_id, customer_id):
+        if draft.id == invoice_id:
+            head = _record(connection, account_id, customer_id, draft, usage_grace_h)
+            lines = [_line(position, line) for position, line in enumerate(draft.bill.lines)]
+            return head and head | {"lines": lines}
+    return None
+
+
+def _records(
+    connection: Connection, account_id: int, customer_id: UUID | None, after: UUID | None, usage_grace_h: int
+) -> Iterator[Record]:
+    """The drafts that will be invoices, from the one after `after` on."""
+    since = None if after is None else _customer_of(connection, account_id, after)
+    if after is not None and since is None:
+        return
+    skipping = since is not None
+    while customers := customers_with_open_usage(connection, account_id, customer_id=customer_id, since=since):
+        for each in customers:
+            for draft in usage_drafts(connection, account_id, each):
+                if not skipping and (record := _record(connection, account_id, each, draft, usage_grace_h)):
+                    yield record
+                skipping = skipping and draft.id != after
+            skipping = False
+        since = UUID(int=customers[-1].int + 1)
+
+
+def _customer_of(connection: Connection, account_id: int, draft_id: UUID) -> UUID | None:
+    """Whose draft this is. Its id is a hash, so all that there can be are tried."""
+    for customer_id, contract_id, unit_id, starting_at in possible_periods(connection, account_id):
+        if period_id(account_id, contract_id=contract_id, unit_id=unit_id, starting_at=starting_at) == draft_id:
+            return customer_id
+    return None
+
+
+def _record(
+    connection: Connection, account_id: int, customer_id: UUID, draft: UsageDraft, usage_grace_h: int
+) -> Record | None:
+    """A draft under the names of an invoice; None where no invoice will be made of it."""
+    bill = draft.bill
+    names = names_of_usage(connection, account_id, contract_id=bill.contract_id, unit_id=bill.unit_id)
+    if not names["is_invoiced"]:
+        return None
+    return {
+        "id": draft.id,
+        "number": None,
+        "type": "USAGE",
+        "status": "DRAFT",
+        "customer_id": customer_id,
+        "customer": names["customer"],
+        "contract_id": UUID(bill.contract_id),
+        "unit_id": UUID(bill.unit_id),
+        "unit": names["unit"],
+        "commit_id": None,
+        "total": bill.total,
+        "issued_at": bill.month.ending_before,
+        "finalized_at": None,
+        "voided_at": None,
+        "regenerated_from_id": None,
+        "due_at": bill.month.ending_before + timedelta(hours=usage_grace_h),
+    }
+
+
+def _line(position: int, line: BillLine) -> Record:
+    """A line under the names of a stored one."""
+    return with_rule(
+        {
+            "position": position,
+            "kind": line.kind,
+            "name": line.name,
+            "product_id": UUID(line.product_id),
+            "pricing_group_values": dict(line.pricing_group_values) or None,
+            "presentation_group_values": dict(line.presentation_group_values) or None,
+            "quantity": line.quantity,
+            "unit_price": line.unit_price,
+            "amount": line.amount,
+            "is_billed": line.is_billed,
+            "commit_id": UUID(line.commit_id) if line.commit_id else None,
+            "segment_id": UUID(line.segment_id) if line.segment_id else None,
+            "criterion": line.criterion,
+            "starting_at": line.starting_at,
+            "ending_before": line.ending_before,
+        }
+    )

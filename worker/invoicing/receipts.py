@@ -1,0 +1,127 @@
+"""Receipts of open months, for people: what a burn-down gives as things stand, hour by hour (spec 3.4)."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from shared.domain.bills import PeriodBill
+from shared.domain.burndown.exact import rounded
+from shared.domain.burndown.usage import HOUR
+from shared.domain.burndown.values import Catalog, Receipt
+from shared.domain.month import month_of
+from shared.store.balances import load_products
+from shared.store.explained import Record
+from shared.store.periods import period_id as id_of_period
+from shared.store.usage_reads import possible_periods
+from worker.invoicing.outlook import bills_of_open_usage, period_id_of
+from worker.invoicing.rules import rule_of_line, rule_of_payer
+
+
+def receipts_of_commit(connection: Connection, account_id: int, customer_id: UUID, commit_id: UUID) -> list[Record]:
+    """What usage of open months draws on a commit or credit."""
+    wanted = str(commit_id)
+
+    def is_wanted(receipt: Receipt) -> bool:
+        return receipt.balance is not None and receipt.balance.commit_id == wanted
+
+    found, _ = _burnt_down(connection, account_id, customer_id, is_wanted)
+    return found
+
+
+def draft_of(connection: Connection, account_id: int, period_id: UUID) -> Record | None:
+    """The draft of a usage period with its receipts; None when no open month can become a period of this id."""
+    draft = _possible(connection, account_id, period_id)
+    if draft is None:
+        return None
+
+    def is_wanted(receipt: Receipt) -> bool:
+        kind, month = receipt.line.kind, month_of(receipt.line.time).starting_at
+        return (kind.contract_id, kind.unit_id, month) == (draft.contract_id, draft.unit_id, draft.starting_at)
+
+    receipts, bills = _burnt_down(connection, account_id, draft.customer_id, is_wanted)
+    bill = next((each for each in bills if period_id_of(account_id, each) == period_id), None)
+    if bill is None:
+        return None
+    return {"what": "draft", "id": period_id, **_told(draft, bill), "receipts": receipts}
+
+
+class _Draft(NamedTuple):
+    """A contract's open month in one unit."""
+
+    customer_id: UUID
+    contract_id: str
+    unit_id: str
+    starting_at: datetime
+
+
+def _possible(connection: Connection, account_id: int, period_id: UUID) -> _Draft | None:
+    """What the id was made of; it is a hash, so all that it can be made of are tried."""
+    for draft in (_Draft(*each) for each in possible_periods(connection, account_id)):
+        key = id_of_period(
+            account_id, contract_id=draft.contract_id, unit_id=draft.unit_id, starting_at=draft.starting_at
+        )
+        if key == period_id:
+            return draft
+    return None
+
+
+def _told(draft: _Draft, bill: PeriodBill) -> Record:
+    return {
+        "customer_id": draft.customer_id,
+        "contract_id": draft.contract_id,
+        "unit_id": draft.unit_id,
+        "starting_at": draft.starting_at,
+        "ending_before": bill.month.ending_before,
+        "type": "USAGE",
+        "status": "DRAFT",
+        "total": bill.total,
+        "usage": [_usage(draft, asdict(line)) for line in bill.lines if line.kind == "usage"],
+    }
+
+
+def _usage(draft: _Draft, line: Record) -> Record:
+    kept = {name: value for name, value in line.items() if name not in ("kind", "is_billed", "name")}
+    groups = {name: dict(kept[name]) or None for name in ("pricing_group_values", "presentation_group_values")}
+    whose = {"customer_id": draft.customer_id, "contract_id": draft.contract_id, "unit_id": draft.unit_id}
+    return rule_of_line(whose | {"product": line["name"]} | kept | groups)
+
+
+def _burnt_down(
+    connection: Connection, account_id: int, customer_id: UUID, is_wanted: Callable[[Receipt], bool]
+) -> tuple[list[Record], list[PeriodBill]]:
+    found: list[Record] = []
+    catalog = load_products(connection, account_id)
+
+    def keep(receipt: Receipt) -> None:
+        if is_wanted(receipt):
+            found.append(_record(receipt, customer_id, catalog))
+
+    bills = list(bills_of_open_usage(connection, account_id, customer_id, before=None, watch=keep))
+    return found, bills
+
+
+def _record(receipt: Receipt, customer_id: UUID, catalog: Catalog) -> Record:
+    kind, balance = receipt.line.kind, receipt.balance
+    return {
+        "customer_id": customer_id,
+        "contract_id": kind.contract_id,
+        "product": catalog[kind.product_id].name,
+        "product_id": kind.product_id,
+        "unit_id": kind.unit_id,
+        "quantity": rounded(receipt.quantity),
+        "unit_price": receipt.unit_price,
+        "amount": rounded(receipt.amount),
+        "pricing_group_values": dict(kind.pricing_group_values) or None,
+        "presentation_group_values": dict(kind.presentation_group_values) or None,
+        "starting_at": receipt.line.time,
+        "ending_before": receipt.line.time + HOUR,
+        "commit_id": balance.commit_id if balance else None,
+        "segment_id": balance.segment_id if balance else None,
+        "segment": balance.position if balance else None,
+        "left": rounded(receipt.left) if balance else None,
+        "rule": rule_of_payer(receipt.criterion, is_paid=balance is not None),
+    }
