@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     statement_timeout_s: Annotated[
         int, Field(ge=1, le=600, description="Postgres ends a statement after this long")
     ] = 40
-    scheduler_interval_s: Annotated[float, Field(gt=0, le=60, description="how often the scheduler looks")] = 1.0
+    scheduler_interval_s: Annotated[float, Field(gt=0, le=60, description="how often the scheduler looks")] = 0.5
     issue_rows: Annotated[int, Field(ge=1, le=5000, description="due rows that one invoicing transaction claims")] = 500
     usage_grace_h: Annotated[
         int, Field(ge=0, le=24 * 365, description="how long after its end a month takes usage in before it is closed")

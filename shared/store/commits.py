@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 # What may be drawn now: segments that are future or over count 0, and none counts below 0 (spec 3.2).
-_USABLE = """
+USABLE = """
     SELECT greatest(0, sum(e.amount)) AS usable
       FROM segment s JOIN ledger_entry e
         ON e.account_id = s.account_id AND e.commit_id = s.commit_id AND e.segment_id = s.id
@@ -19,7 +19,7 @@ _USABLE = """
 _LIST = text(f"""
     SELECT c.id, c.type, c.name, c.customer_id, u.name AS customer, c.priority, c.uniqueness_key, c.created_at,
            (SELECT sum(amount) FROM segment s WHERE s.account_id = c.account_id AND s.commit_id = c.id) AS amount,
-           (SELECT coalesce(sum(usable), 0) FROM ({_USABLE}) AS balances) AS balance
+           (SELECT coalesce(sum(usable), 0) FROM ({USABLE}) AS balances) AS balance
       FROM commit c JOIN account a ON a.id = c.account_id
       LEFT JOIN customer u ON u.account_id = c.account_id AND u.id = c.customer_id
      WHERE c.account_id = :account_id
@@ -56,7 +56,7 @@ _OBLIGATIONS = text("""
 
 _BALANCE = text(f"""
     SELECT coalesce(sum(usable), 0)
-      FROM commit c JOIN account a ON a.id = c.account_id CROSS JOIN LATERAL ({_USABLE}) AS balances
+      FROM commit c JOIN account a ON a.id = c.account_id CROSS JOIN LATERAL ({USABLE}) AS balances
      WHERE c.account_id = :account_id AND c.id = :id
 """)
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from hashlib import sha256
 from random import Random
 
+from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.values import Balance, Catalog, LineKind, Product, Specifier, UsageLine
+from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine
 
 MONTH = datetime(2030, 1, 1, tzinfo=UTC)
 HOURS = 31 * 24
@@ -45,7 +46,7 @@ def make_month(*, seed: int, lines: int, hours: int = HOURS) -> Month:
     Balances hold about two thirds of what it costs; some are open for a quarter of it only.
     """
     random = Random(seed)
-    catalog = {product.id: product for product in (_product(random, number) for number in range(PRODUCTS))}
+    catalog = Catalog(_product(random, number) for number in range(PRODUCTS))
     kinds = tuple(_kind(random) for _ in range(KINDS))
     cost = sum((kind.list_price for kind in kinds), Decimal(0)) / KINDS * 500 * lines
     balances = tuple(_balance(random, number, hours=hours, amount=cost / 75) for number in range(BALANCES))

@@ -19,7 +19,8 @@ _KINDS = (  # what a child's command line holds, and what kind of process that m
     ("postgres", "postgres"),
     ("valkey-server", "valkey"),
     ("tests.benchmarks.naive", "naive workers"),
-    ("worker.app", "workers"),
+    ("worker.run", "workers"),
+    ("worker.gateway", "gateway"),
     ("worker.scheduling", "scheduler"),
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from urllib.request import urlopen
 
 import redis
 from sqlalchemy import text
@@ -44,7 +45,7 @@ def run_checks(here: Session, environ: Mapping[str, str]) -> Iterator[Check]:
     settings = _settings(here)
     yield settings
     if settings.ok:
-        for check in (_database, _migrations, _clock, _token, _broker, _cache, _backlog, _workers, _processes):
+        for check in _CHECKS:
             yield from _asked(check, here)
 
 
@@ -171,3 +172,14 @@ def _publisher(here: Session) -> Publisher:
 
 def _redis(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S)
+
+
+def _gateway(here: Session) -> Iterator[Check]:
+    """Whether the gateway of this stack takes calls; one that runs elsewhere is asked there."""
+    url = here.state.http if here.state else None
+    if url is not None:
+        with urlopen(f"{url}/readyz", timeout=_PATIENCE_S):  # noqa: S310 (our own URL; raises unless it is ready)
+            yield Check("gateway", f"takes calls at {url}")
+
+
+_CHECKS = (_database, _migrations, _clock, _token, _broker, _cache, _backlog, _workers, _processes, _gateway)

@@ -19,7 +19,7 @@ from shared.store.tokens import SCOPES, NotAuthenticated, authenticate, create_t
 from worker.cli.context import DEFAULT_ACCOUNT, Session, session
 from worker.cli.demo import has_commits, run_demo
 from worker.cli.exits import CommandError
-from worker.cli.hints import as_typed, say_next_steps
+from worker.cli.hints import as_typed, say_gateway, say_next_steps
 from worker.cli.output import say
 from worker.cli.project import project_file
 from worker.local.console import Console
@@ -132,4 +132,6 @@ def _tell(here: Session, state: State, *, ready_file: Path | None, demo: bool) -
     say(f"trueup runs in {here.folder.path} (process {state.pid}; logs in {here.folder.log})")
     if demo and not has_commits(here):
         run_demo(here)
+    if state.http:
+        say_gateway(here.folder, state.http, DEFAULT_ACCOUNT)
     say_next_steps(here.folder)

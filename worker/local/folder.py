@@ -39,12 +39,17 @@ class AlreadyRunningError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What runs: the supervisor's process id, and the URLs (with passwords) of what it serves."""
+    """What runs: the supervisor's process id, and the URLs (with passwords) of what it serves.
+
+    Attributes:
+        http: of the gateway; None where none runs.
+    """
 
     pid: int
     database: str = field(repr=False)
     redis: str = field(repr=False)
     broker: str = field(repr=False)
+    http: str | None = None
 
     def to_json(self) -> str:
         """One JSON object."""

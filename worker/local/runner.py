@@ -91,6 +91,10 @@ class Runner:
         """Whether every process takes work."""
         return all(process.child and (self._ready_folder / process.name).exists() for process in self.processes)
 
+    def runs(self, name: str) -> bool:
+        """Whether a line of the Procfile has this name."""
+        return any(process.name.partition(".")[0] == name for process in self.processes)
+
     def failing(self) -> Supervised | None:
         """A process that died too often in a row, if any."""
         return next((process for process in self.processes if process.backoff.failures >= FAILURES_MAX), None)

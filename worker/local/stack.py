@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from worker.local.address import GatewayAddress
 from worker.local.console import Console
 from worker.local.external import BROKER_SETTING, DATABASE_SETTING, REDIS_SETTING, check_external
 from worker.local.folder import DataFolder, State
@@ -17,6 +18,7 @@ from worker.local.services import Services, stop_left_services
 SECRET_SETTING = "TRUEUP_SECRET_KEY"  # noqa: S105 (the name of the setting, not its value)
 FOLDER_SETTING = "TRUEUP_DATA"
 _TEND_INTERVAL_S = 0.1
+_GATEWAY = "gateway"  # what the Procfile calls it
 
 Prepare = Callable[[Mapping[str, str]], None]
 
@@ -55,6 +57,7 @@ class Stack:
         self._console = console
         self._concurrency = concurrency or {}
         self._services = Services(folder, environ, console=console)
+        self._address = GatewayAddress(environ)
         self._runner: Runner | None = None
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -95,11 +98,13 @@ class Stack:
         self._runner = self._make_runner(environ)
         if not self._wait_until_ready(self._runner):
             return None
+        self._address.release()
         state = State(
             pid=os.getpid(),
             database=environ[DATABASE_SETTING],
             broker=environ[BROKER_SETTING],
             redis=environ[REDIS_SETTING],
+            http=self._address.url() if self._runner.runs(_GATEWAY) else None,
         )
         self._folder.write_state(state)
         return state
@@ -115,6 +120,7 @@ class Stack:
         self._folder.clear_state()
         if self._runner:
             self._runner.stop()
+        self._address.release()
         self._services.stop()
 
     def _environ(self) -> dict[str, str]:
@@ -122,6 +128,7 @@ class Stack:
         return {
             **self._given,
             **self._services.urls(),
+            **self._address.settings(),
             SECRET_SETTING: self._given.get(SECRET_SETTING) or self._folder.secret_key(),
             FOLDER_SETTING: str(self._folder.path),
             "PATH": os.pathsep.join([programs, self._given.get("PATH", os.defpath)]),

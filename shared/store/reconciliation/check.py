@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 OPENINGS = "('PREPAID_COMMIT_SEGMENT_START', 'CREDIT_SEGMENT_START', 'POSTPAID_COMMIT_INITIAL_BALANCE')"
-OVERDUE_MINUTES = 10  # the scheduler looks every second, and a full queue of a busy day is worked off sooner
+OVERDUE_MINUTES = 10  # the scheduler looks twice a second, and a full queue of a busy day is worked off sooner
 
 
 @dataclass(frozen=True, slots=True)

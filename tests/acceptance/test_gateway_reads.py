@@ -1,0 +1,216 @@
+"""Reading over HTTP: the SDK's strict mode accepts every answer, and pages follow one another."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import metronome
+import pytest
+from sqlalchemy import Engine
+
+from shared.ids import new_id
+from tests.acceptance.gateway import Gateway, gateway
+from tests.acceptance.processes import Fleet
+from tests.integration.intake import Intake, entry
+from tests.integration.test_intake import ACME, CONTRACT, prepaid
+from worker.gateway.objects import AgreementPage, CustomerPage
+
+
+@pytest.fixture(scope="module")
+def account(module_database: Engine) -> Intake:
+    """An account with the catalog of the cases."""
+    return Intake(module_database)
+
+
+@pytest.fixture(scope="module")
+def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
+    """A gateway; envelopes are received by the tests themselves."""
+    with gateway(module_fleet, account.token) as running:
+        yield running
+
+
+def made(account: Intake, body: dict[str, Any], **more: Any) -> str:
+    """The id of a commit or credit that is there now."""
+    request_id = str(new_id())
+    [outcome] = account.receive(entry(body, request_id=request_id, **more))
+    assert outcome.outcome == "created"
+    return request_id
+
+
+def credit(**more: Any) -> dict[str, Any]:
+    """A valid body of a credit."""
+    return {name: value for name, value in prepaid(**more).items() if name != "type"}
+
+
+INVOICED = {
+    "invoice_schedule": {"schedule_items": [{"timestamp": "2025-01-01T00:00:00Z", "amount": 250}]},
+    "invoice_contract_id": CONTRACT,
+}
+
+
+def test_commits_and_credits(here: Gateway, account: Intake) -> None:
+    """Each list has its own kind, whole, and nothing else of the customer's."""
+    commit_id = made(account, prepaid(**INVOICED, name="shown", specifiers=[{"product_tags": ["a"]}]))
+    credit_id = made(account, credit(), kind="credit")
+    sdk = here.sdk().v1.customers
+    listed = {each.id: each for each in sdk.commits.list(customer_id=ACME, include_balance=True, include_ledgers=True)}
+    commit = listed[commit_id]
+    assert credit_id not in listed
+    assert commit.invoice_schedule
+    assert commit.invoice_schedule.schedule_items
+    assert commit.ledger
+    assert (commit.name, commit.type, commit.cost_basis) == ("shown", "PREPAID", 0.25)
+    assert [item.amount for item in commit.invoice_schedule.schedule_items] == [250]
+    assert [entry.type for entry in commit.ledger] == ["PREPAID_COMMIT_SEGMENT_START"]
+    [found] = sdk.credits.list(customer_id=ACME, credit_id=credit_id)
+    assert (found.type, found.cost_basis, found.balance) == ("CREDIT", 0, None)
+    balances = here.sdk().v1.contracts
+    assert {commit_id, credit_id} <= {each.id for each in balances.list_balances(customer_id=ACME)}
+    usable = balances.list_balances(customer_id=ACME, exclude_zero_balances=True, include_balance=True)
+    assert all(each.balance for each in usable)
+
+
+def test_pages(here: Gateway, account: Intake) -> None:
+    """Pages follow one another until all are told, each once, in order."""
+    keys = {f"page {number}" for number in range(5)}
+    for key in keys:
+        made(account, prepaid(uniqueness_key=key))
+    first = here.sdk().v1.customers.commits.list(customer_id=ACME, limit=2)
+    told = list(first)
+    assert len(first.data) == 2
+    assert keys <= {each.uniqueness_key for each in told}
+    assert [each.id for each in told] == sorted({each.id for each in told})
+
+
+def test_filters(here: Gateway, account: Intake) -> None:
+    """Windows are half-open, and each filter is taken at its word."""
+    units = {
+        "access_type": "QUANTITY",
+        "schedule_items": [
+            {"amount": 7, "starting_at": "2031-01-01T00:00:00Z", "ending_before": "2032-01-01T00:00:00Z"}
+        ],
+    }
+    future = made(account, prepaid(access_schedule=units))
+    commits = here.sdk().v1.customers.commits
+
+    def listed(**filters: Any) -> bool:
+        return future in {each.id for each in commits.list(customer_id=ACME, **filters)}
+
+    assert listed(covering_date="2031-01-01T00:00:00Z")
+    assert not listed(covering_date="2032-01-01T00:00:00Z")
+    assert listed(starting_at="2031-12-31T23:00:00Z")
+    assert not listed(starting_at="2032-01-01T00:00:00Z")
+    assert not listed(effective_before="2031-01-01T00:00:00Z")
+    assert listed(effective_before="2031-01-01T00:00:01Z", access_type="QUANTITY")
+    assert not listed(access_type="SPEND")
+    assert [each.id for each in commits.list(customer_id=ACME, commit_id=future)] == [future]
+
+
+def test_one_by_id_or_key(here: Gateway, account: Intake) -> None:
+    """A commit is found by its id and by its uniqueness key; another account's is missing."""
+    commit_id = made(account, prepaid(uniqueness_key="found by it"))
+    by_key = here.call("GET", "/v1/commits", params={"uniqueness_key": "found by it"})
+    by_id = here.call("GET", f"/v1/commits/{commit_id}")
+    assert by_key.json == by_id.json
+    assert by_id.json["data"]["id"] == commit_id
+    stranger = Intake(account.engine, account="stranger").token
+    assert here.call("GET", f"/v1/commits/{commit_id}", token=stranger).status == 404
+    assert here.call("GET", "/v1/commits", token=stranger, params={"uniqueness_key": "found by it"}).status == 404
+    assert here.call("POST", "/v1/contracts/customerCommits/list", json={"customer_id": str(uuid4())}).status == 404
+
+
+def test_the_catalog(here: Gateway) -> None:
+    """Customers, products and contracts are added, shown and listed as the SDK does it."""
+    sdk = here.sdk().v1
+    customer = sdk.customers.create(name="New", custom_fields={"region": "north"}).data
+    product = sdk.contracts.products.create(name="Seats", type="FIXED", tags=["a"]).data
+    contract = sdk.contracts.create(customer_id=customer.id, starting_at="2026-01-01T00:00:00Z").data
+    assert sdk.customers.retrieve(customer_id=customer.id).data.custom_fields == {"region": "north"}
+    assert sdk.contracts.products.retrieve(id=product.id).data.current.tags == ["a"]
+    assert sdk.contracts.retrieve(contract_id=contract.id, customer_id=customer.id).data.customer_id == customer.id
+    assert customer.id in {each.id for each in sdk.customers.list(limit=1)}
+    assert [each.id for each in sdk.customers.list(customer_ids=[customer.id])] == [customer.id]
+    assert product.id in {each.id for each in sdk.contracts.products.list(limit=1)}
+    assert [each.id for each in sdk.contracts.list(customer_id=customer.id)] == [contract.id]
+    with pytest.raises(metronome.NotFoundError):
+        sdk.contracts.retrieve(contract_id=contract.id, customer_id=ACME)
+
+
+def test_what_is_wrong_is_told(here: Gateway) -> None:
+    """Every problem of a body or a query, with its place and its code."""
+    answer = here.call(
+        "POST",
+        "/v1/contracts/customerCommits/list",
+        json={"customer_id": "x", "limit": 0, "covering_date": "now", "a": 1},
+    )
+    assert answer.status == 400
+    assert {(each["path"], each["code"]) for each in answer.json["errors"]} == {
+        ("/customer_id", "not_a_uuid"),
+        ("/limit", "wrong_type"),
+        ("/covering_date", "not_a_timestamp"),
+        ("/a", "unknown_field"),
+    }
+    assert here.call("GET", "/v1/customers?limit=x").json["errors"][0]["path"] == "/limit"
+    assert here.call("POST", "/v1/contracts/create", content="{").json["errors"][0]["code"] == "json_invalid"
+
+
+def test_validate(here: Gateway, account: Intake) -> None:
+    """A dry run tells the errors, or the invoices that there would be, and makes nothing."""
+    before = account.count("commit")
+    body = prepaid(**INVOICED, uniqueness_key="only judged")
+    good = here.call("POST", "/v1/commits/validate", json=body).json["data"]
+    assert (good["outcome"], [(each["kind"], each["amount"]) for each in good["invoices"]]) == (
+        "valid",
+        [("SCHEDULED", 250)],
+    )
+    bad = here.call("POST", "/v1/commits/validate", json=body | {"priority": "high"}).json["data"]
+    assert (bad["outcome"], [error["code"] for error in bad["errors"]]) == ("invalid", ["not_a_number"])
+    lost = here.call("POST", "/v1/commits/validate", json=body | {"customer_id": str(uuid4())}).json["data"]
+    assert lost["outcome"] == "not_found"
+    assert account.count("commit") == before
+    holder = made(account, body)
+    again = here.call("POST", "/v1/commits/validate", json=body).json["data"]
+    assert (again["outcome"], again["existing"]["id"]) == ("duplicate", holder)
+
+
+def test_the_document(here: Gateway) -> None:
+    """The document and its page are there for everybody."""
+    document = here.call("GET", "/openapi.json", token="")
+    assert document.json["openapi"].startswith("3.1")
+    page = here.call("GET", "/docs", token="")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("path", ["/v1/contracts/customerCommits/list", "/v1/customers"])
+def test_answers_are_as_documented(here: Gateway, path: str) -> None:
+    """What the document promises of a page is what comes."""
+    method, sent = ("POST", {"json": {"customer_id": ACME, "include_ledgers": True}}) if "list" in path else ("GET", {})
+    model = AgreementPage if "list" in path else CustomerPage
+    model.model_validate_json(here.call(method, path, **sent).text)
+
+
+def test_changes(here: Gateway, account: Intake) -> None:
+    """Access ends earlier, and a commit is edited, as the SDK does it; what is refused says why."""
+    sdk = here.sdk()
+    commit_id, credit_id = made(account, prepaid(name="before")), made(account, credit(), kind="credit")
+    end = "2025-06-01T00:00:00Z"
+    ended = sdk.v1.customers.commits.update_end_date(commit_id=commit_id, customer_id=ACME, access_ending_before=end)
+    assert ended.data.id == commit_id
+    sdk.v1.customers.credits.update_end_date(credit_id=credit_id, customer_id=ACME, access_ending_before=end)
+    sdk.v2.contracts.edit_commit(commit_id=commit_id, customer_id=ACME, name="after", priority=7.5)
+    sdk.v2.contracts.edit_credit(credit_id=credit_id, customer_id=ACME, priority=3)
+    [commit] = sdk.v1.customers.commits.list(customer_id=ACME, commit_id=commit_id)
+    assert commit.access_schedule
+    assert (commit.name, commit.priority) == ("after", 7.5)
+    assert commit.access_schedule.schedule_items[0].ending_before.month == 6
+    path, body = "/v1/contracts/customerCommits/updateEndDate", {"commit_id": commit_id, "customer_id": ACME}
+    later = here.call("POST", path, json=body | {"access_ending_before": "2027-01-01T00:00:00Z"})
+    assert (later.status, later.json["code"]) == (400, "invalid_request")
+    wrong = here.call("POST", path, json={"commit_id": "x", "credit_id": "y"}).json["errors"]
+    assert {(each["path"], each["code"]) for each in wrong} == {
+        ("/commit_id", "not_a_uuid"),
+        ("/credit_id", "unknown_field"),
+        ("/customer_id", "missing"),
+    }
+    stranger = here.call("POST", path, json=body | {"commit_id": str(uuid4())})
+    assert stranger.status == 404

@@ -1,0 +1,109 @@
+"""Every route has a scope, and the document says all that there is to say about it."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from shared.store.tokens import SCOPES as TOKEN_SCOPES
+from tests.integration.intake import settings_of
+from worker.gateway.app import make_app
+from worker.gateway.pages import page_of
+from worker.gateway.route import GuardedRoute
+from worker.gateway.scopes import PUBLIC, SCOPES, NoScope
+
+# Repeated here on purpose: who adds or changes a route says so twice.
+EXPECTED = """
+    GET  /docs                                    public
+    GET  /healthz                                 public
+    GET  /livez                                   public
+    GET  /openapi.json                            public
+    GET  /readyz                                  public
+    GET  /v1/batches/{batch_id}                   read
+    GET  /v1/commits                              read
+    GET  /v1/commits/{commit_id}                  read
+    GET  /v1/customers                            read
+    GET  /v1/customers/{customer_id}              read
+    GET  /v1/requests/{request_id}                read
+    POST /v1/batches                              commits:write
+    POST /v1/commits/validate                     read
+    POST /v1/contract-pricing/products/create     operate
+    POST /v1/contract-pricing/products/get        read
+    POST /v1/contract-pricing/products/list       read
+    POST /v1/contracts/create                     operate
+    POST /v1/contracts/customerBalances/list      read
+    POST /v1/contracts/customerCommits/create     commits:write
+    POST /v1/contracts/customerCommits/list       read
+    POST /v1/contracts/customerCredits/create     commits:write
+    POST /v1/contracts/customerCredits/list       read
+    POST /v1/contracts/get                        read
+    POST /v1/contracts/list                       read
+    POST /v1/customers                            operate
+    POST /v1/contracts/customerCommits/updateEndDate   operate
+    POST /v1/contracts/customerCredits/updateEndDate   operate
+    POST /v2/contracts/commits/edit                    operate
+    POST /v2/contracts/credits/edit                    operate
+"""
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    """The application, not running."""
+    return make_app(settings_of())
+
+
+def routes_of(app: FastAPI) -> set[tuple[str, str]]:
+    """Method and path of every route."""
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert len(routes) == len(app.routes), "a route that is not guarded"
+    assert all(isinstance(route, GuardedRoute) for route in routes)
+    return {(method, route.path_format) for route in routes for method in route.methods or ()}
+
+
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The document's calls by method and path."""
+    paths = document["paths"].items()
+    return {(method.upper(), path): call for path, methods in paths for method, call in methods.items()}
+
+
+def test_every_route_has_its_scope(app: FastAPI) -> None:
+    """The table has every route, and no other; each scope is one that a token can have."""
+    expected = {(method, path): scope for method, path, scope in map(str.split, EXPECTED.strip().splitlines())}
+    assert expected == SCOPES
+    assert routes_of(app) == SCOPES.keys()
+    assert set(SCOPES.values()) <= {*TOKEN_SCOPES, PUBLIC}
+
+
+def test_a_route_without_a_scope_cannot_be_made() -> None:
+    """Nobody forgets to decide who may call it."""
+    router = APIRouter(route_class=GuardedRoute)
+    with pytest.raises(NoScope):
+        router.get("/v1/forgotten")(lambda: None)
+
+
+def test_the_document_has_every_call(app: FastAPI) -> None:
+    """Each with its scope, its refusals with examples, and a schema that is there."""
+    document = app.openapi()
+    calls = operations(document)
+    assert calls.keys() | {("GET", "/docs"), ("GET", "/openapi.json")} == SCOPES.keys()
+    for (method, path), call in calls.items():
+        scope = SCOPES[method, path]
+        assert call.get("x-scope", PUBLIC) == scope
+        assert "422" not in call["responses"]
+        if scope != PUBLIC:
+            assert {"400", "401", "403", "404", "429", "500", "503"} <= call["responses"].keys()
+            refusals = [refusal for status, refusal in call["responses"].items() if status >= "4"]
+            assert all(each["content"]["application/json"]["examples"] for each in refusals)
+    text = json.dumps(document)
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', text)) <= document["components"]["schemas"].keys()
+
+
+def test_the_page_needs_nothing_from_elsewhere(app: FastAPI) -> None:
+    """Every call is on the page, which loads nothing and runs nothing."""
+    page = page_of(app.openapi(), url="http://127.0.0.1:8080")
+    assert all(f"<code>{path}</code>" in page for _, path in operations(app.openapi()))
+    assert not re.search(r"<script|<link|<img|<iframe|@import|url\(|src=", page)
+    assert re.findall(r'href="([^"]+)"', page) == ["/openapi.json"]

@@ -1,0 +1,20 @@
+"""`python -m worker.gateway`: serves HTTP until it is told to stop."""
+
+import gc
+
+from shared.settings import settings
+from worker.gateway.server import serve
+from worker.logging import configure_logging
+
+
+def main() -> None:
+    """Runs until it is told to stop."""
+    config = settings()
+    configure_logging(config)
+    gc.collect()
+    gc.freeze()  # what was imported stays, so the collector need not look at it again
+    serve(config)
+
+
+if __name__ == "__main__":
+    main()

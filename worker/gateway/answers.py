@@ -1,0 +1,97 @@
+"""Answers as bytes: decimals with all their digits, times in UTC."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from fastapi import Response
+
+from shared.wire.outcome import Outcome
+from shared.wire.problems import Problem, error_body
+from worker.gateway.refusals import DO_NOT_RETRY, Refusal
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Json(Response):
+    """JSON, with every digit."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(_encode(content), status, headers)
+
+
+def refused(refusal: Refusal) -> Response:
+    """The answer to a call that is refused."""
+    return Json(refusal.body, refusal.status_code, refusal.headers)
+
+
+def created(commit_id: str, *, replayed: bool = False) -> Response:
+    """200: the commit, or credit, is there."""
+    return Json({"data": {"id": commit_id}}, headers={"idempotent-replayed": "true"} if replayed else None)
+
+
+def accepted(request_id: UUID | str, outcome: str = "pending", **more: Any) -> Response:
+    """202: the request is kept and will have, or has, an outcome that can be asked for."""
+    told = {"id": str(request_id), "outcome": outcome, **more}
+    return Json({"data": told}, 202, {"location": f"/v1/requests/{request_id}"})
+
+
+def decided(outcome: Outcome) -> Response:
+    """What a create is answered with once it is decided.
+
+    Raises:
+        Refusal: it made no commit.
+    """
+    if outcome.outcome == "created":
+        existing = outcome.existing
+        return created(existing["id"] if existing else str(outcome.request_id), replayed=existing is not None)
+    if outcome.outcome == "parked":
+        return accepted(outcome.request_id, "parked", reason=outcome.reason)
+    raise duplicate(outcome) if outcome.outcome == "duplicate" else refusal_of(outcome)
+
+
+def duplicate(outcome: Outcome) -> Refusal:
+    """409: the uniqueness key belongs to another commit or credit."""
+    assert outcome.existing is not None
+    holder = {"id": outcome.existing["id"], "type": outcome.existing["type"]}
+    message = f"the uniqueness_key was used before, by {holder['type']} {holder['id']}"
+    same = {"same_content": outcome.existing["same_content"]}
+    return Refusal(409, "duplicate", message, headers=DO_NOT_RETRY, existing=holder, **same)
+
+
+def refusal_of(outcome: Outcome) -> Refusal:
+    """400, 404, 409 or 413, by the problems of an outcome."""
+    problems = [Problem(each["path"], each["code"], each["message"]) for each in outcome.errors]
+    codes = {problem.code for problem in problems}
+    if codes == {"idempotency_key_reused"}:
+        return Refusal(
+            409, "idempotency_key_reused", f"the idempotency key {problems[0].message}", headers=DO_NOT_RETRY
+        )
+    told = error_body(problems) | ({"more": outcome.more} if outcome.more else {})
+    status = 404 if outcome.outcome == "not_found" else 413 if codes == {"body_too_large"} else 400
+    code, message = told.pop("code"), told.pop("message")
+    return Refusal(status, code, message, **told)
+
+
+def outcome_object(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as `GET /v1/requests/{id}` tells it."""
+    return {
+        "id": str(outcome.request_id),
+        "outcome": outcome.outcome,
+        "errors": outcome.errors,
+        **({"more": outcome.more} if outcome.more else {}),
+        "existing": outcome.existing,
+        "reason": outcome.reason,
+        "attempt": outcome.attempt,
+        "decided_at": utc(outcome.decided_at),
+        "batch_id": outcome.batch_id,
+    }
+
+
+def utc(instant: datetime) -> datetime:
+    """The same instant, written with Z."""
+    return instant.astimezone(UTC)

@@ -1,0 +1,52 @@
+"""The application: routes, failures, and what is open while it runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from shared.settings import Settings
+from worker.gateway.edge import Edge
+from worker.gateway.failures import answer_failures
+from worker.gateway.gateway import Gateway
+from worker.gateway.openapi import describe
+from worker.gateway.routes import agreements, batches, catalog, changes, create, document, health, requests, validation
+
+# Matched in this order: what is called most comes first, and a fixed path before one with a parameter.
+_MODULES = (create, requests, validation, agreements, changes, catalog, batches, health, document)
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The application with every route.
+
+    Raises:
+        NoScope: a route has no entry in the table of scopes.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        gateway = Gateway(settings)
+        app.state.gateway = gateway
+        async with gateway.running():
+            yield
+
+    app = FastAPI(
+        title="Trueup",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+    )
+    for module in _MODULES:
+        app.router.routes.extend(module.router.routes)
+    answer_failures(app)
+    describe(app)
+    return app
+
+
+def wrapped(app: FastAPI) -> ASGIApp:
+    """The application with its outermost layer."""
+    return Edge(app)

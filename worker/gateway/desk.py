@@ -1,0 +1,229 @@
+"""From calls to envelopes and back: takes what is there without waiting to fill, and answers when it is decided."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.producer.publish import BrokerUnavailable, QueueFull
+from shared.store.errors import primary_message
+from shared.wire.envelope import QUEUE_SINGLE, QueuedRequest
+from shared.wire.packing import Pack, pack
+from worker.gateway.keyring import Sender
+from worker.gateway.limits import ENVELOPES_MAX, STOP_SECONDS_MAX, TURN_SECONDS_MAX
+from worker.gateway.post import Letter, NotSent, Post, TokenRevoked
+from worker.gateway.refusals import Refusal, in_doubt, rate_limited, unauthenticated, unavailable
+from worker.gateway.threads import Threads
+from worker.gateway.ticket import PENDING, Answer, Ticket
+from worker.gateway.watch import Watch
+
+log = structlog.get_logger()
+
+Manner = Literal["wait", "keep"]  # for the outcome; or only until it is kept
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The calls of one token that want the same: while envelopes are being sent and decided, the next one gathers.
+
+    Attributes:
+        waiting: calls that are not sent yet.
+        undecided: envelopes that are sent; done when all their calls are answered.
+        is_moving: whether somebody sees to `waiting`.
+    """
+
+    waiting: list[Ticket] = field(default_factory=list)
+    undecided: list[asyncio.Future[None]] = field(default_factory=list)
+    is_moving: bool = False
+
+
+class Desk:
+    """Takes requests and gives their answers.
+
+    Args:
+        post: sends and keeps envelopes.
+        sending: the one thread in which envelopes are sent, in turn.
+        keeping: threads in which they are kept.
+        watch: finds the outcomes.
+        wait_s: how long an outcome is waited for.
+    """
+
+    def __init__(self, post: Post, *, sending: Threads, keeping: Threads, watch: Watch, wait_s: float) -> None:
+        self._post, self._sending, self._keeping, self._watch = post, sending, keeping, watch
+        self._wait_s = wait_s
+        self._lanes: dict[tuple[str, Manner], _Lane] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._expiring: set[Callable[[], None]] = set()
+        self._is_stopping = False
+
+    async def submit(self, sender: Sender, request: QueuedRequest, manner: Manner = "wait") -> Answer:
+        """What became of a request: its outcome, or `PENDING` once it is kept and will have one.
+
+        Raises:
+            Refusal: 429 and 503: it was not taken; or, if that is not known, with its id.
+        """
+        ticket = self._ticket(sender, request)
+        key = (sender.caller.key_id, manner)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane()
+        lane.waiting.append(ticket)
+        if not lane.is_moving:
+            lane.is_moving = True
+            self._start(self._move(lane, sender, manner))
+        return await asyncio.shield(ticket.answer)
+
+    def is_waiting_for(self, account_id: int, request_id: str) -> bool:
+        """Whether a request of this account is on its way from here."""
+        return self._watch.is_waiting_for(account_id, request_id)
+
+    def stop(self) -> None:
+        """Waits for outcomes no longer than this: what has none by then is kept."""
+        self._is_stopping = True
+        for expire in list(self._expiring):
+            asyncio.get_running_loop().call_later(STOP_SECONDS_MAX, expire)
+
+    async def drain(self) -> None:
+        """Returns when nothing is on its way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _ticket(self, sender: Sender, request: QueuedRequest) -> Ticket:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        return Ticket(request, sender.caller.account, sender.caller.account_id, answer)
+
+    async def _move(self, lane: _Lane, sender: Sender, manner: Manner) -> None:
+        """Sends what waits, all that is there each time, until nothing does."""
+        while lane.waiting:
+            await _turn(lane)
+            taken, lane.waiting = lane.waiting, []
+            by_id = {ticket.request.id: ticket for ticket in taken}
+            for packed in pack(ticket.request for ticket in taken):
+                tickets = [by_id[request.id] for request in packed.requests]
+                try:
+                    await self._carry(lane, self._letter(sender, packed), tickets, manner)
+                except Exception as error:
+                    log.exception("envelope not sent", action="envelope_not_sent")
+                    self._fail(tickets, error)
+        lane.is_moving = False
+
+    async def _carry(self, lane: _Lane, letter: Letter, tickets: list[Ticket], manner: Manner) -> None:
+        if manner == "keep":
+            await self._keep_and_send(letter, tickets)
+        elif (decided := await self._send(letter, tickets)) is not None:
+            lane.undecided.append(decided)
+
+    def _letter(self, sender: Sender, packed: Pack) -> Letter:
+        meta = self._post.meta(sender.caller.account)
+        return Letter(sender, meta, packed.text, QUEUE_SINGLE, len(packed.requests))
+
+    async def _send(self, letter: Letter, tickets: list[Ticket]) -> asyncio.Future[None] | None:
+        """Sends, and lets the calls wait; what may or may not have been sent is kept at once.
+
+        Returns:
+            What is done when all of them are answered; None when they are.
+        """
+        self._watch.expect(tickets)
+        try:
+            await self._sending.run(self._post.send, letter)
+        except (QueueFull, NotSent) as error:
+            self._fail(tickets, _refusal(error))
+        except BrokerUnavailable as error:
+            log.warning("envelope perhaps not sent", action="envelope_in_doubt", error=str(error))
+            await self._keep(letter, tickets)
+        else:
+            return self._wait(letter, tickets)
+        return None
+
+    async def _keep_and_send(self, letter: Letter, tickets: list[Ticket]) -> None:
+        """Keeps, and answers; then sends. What is not sent now, the sweeper sends."""
+        try:
+            await self._sending.run(self._post.check_room, letter.queue)
+        except QueueFull as error:
+            self._fail(tickets, _refusal(error))
+            return
+        except NotSent as error:
+            log.warning("envelope to be kept only", action="envelope_not_sent", error=str(error))
+        if await self._keep(letter, tickets):
+            with suppress(QueueFull, NotSent, BrokerUnavailable):
+                await self._sending.run(self._post.send, letter)
+
+    def _wait(self, letter: Letter, tickets: list[Ticket]) -> asyncio.Future[None]:
+        """Lets the envelope's requests wait for their outcomes, as long as it is reasonable."""
+        loop = asyncio.get_running_loop()
+        decided: asyncio.Future[None] = loop.create_future()
+        left = [ticket for ticket in tickets if not ticket.answer.done()]
+        missing = len(left)
+        if not missing:
+            decided.set_result(None)
+            return decided
+
+        def expire() -> None:
+            self._expiring.discard(expire)
+            undecided = [ticket for ticket in left if not ticket.answer.done()]
+            if undecided:
+                self._start(self._keep(letter, undecided))
+
+        def on_answer(_: asyncio.Future[Answer]) -> None:
+            nonlocal missing
+            missing -= 1
+            if not missing:
+                timer.cancel()
+                self._expiring.discard(expire)
+                decided.set_result(None)
+
+        self._expiring.add(expire)
+        timer = loop.call_later(STOP_SECONDS_MAX if self._is_stopping else self._wait_s, expire)
+        for ticket in left:
+            ticket.answer.add_done_callback(on_answer)
+        return decided
+
+    async def _keep(self, letter: Letter, tickets: list[Ticket]) -> bool:
+        """Keeps the envelope, so that its requests can be answered; where that fails nobody knows."""
+        try:
+            await self._keeping.run(self._post.keep, letter)
+        except TokenRevoked as error:
+            self._fail(tickets, unauthenticated(str(error)))
+            return False
+        except (SQLAlchemyError, Refusal) as error:
+            log.warning("envelope perhaps not kept", action="envelope_in_doubt", error=primary_message(error))
+            self._watch.forget(tickets)
+            for ticket in tickets:
+                ticket.fail(in_doubt(ticket.request.id))
+            return False
+        self._watch.forget(tickets)
+        for ticket in tickets:
+            ticket.give(PENDING)
+        return True
+
+    def _fail(self, tickets: list[Ticket], error: Exception) -> None:
+        self._watch.forget(tickets)
+        for ticket in tickets:
+            ticket.fail(error)
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _turn(lane: _Lane) -> None:
+    """Returns when it is reasonable to send another envelope: what gathers meanwhile costs as much as one call.
+
+    An envelope that takes its time, as when its worker died, holds the others up for a moment only.
+    """
+    lane.undecided = [each for each in lane.undecided if not each.done()]
+    if len(lane.undecided) >= ENVELOPES_MAX:
+        done, _ = await asyncio.wait(lane.undecided, timeout=TURN_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            del lane.undecided[0]
+
+
+def _refusal(error: Exception) -> Refusal:
+    if isinstance(error, QueueFull):
+        return rate_limited(f"the backlog is at its limit: {error}", retry_after_s=2)
+    return unavailable("the queue")

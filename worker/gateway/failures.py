@@ -1,0 +1,77 @@
+"""From whatever a call raised to its answer."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as RouterException
+
+from shared.wire.problems import CODES, Problem, pointer
+from worker.gateway.answers import Json, refused
+from worker.gateway.refusals import Refusal, invalid
+
+log = structlog.get_logger()
+
+_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "uuid_parsing": "not_a_uuid",
+    "uuid_type": "not_a_uuid",
+    "literal_error": "not_an_enum_value",
+    "string_too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_long": "too_many_items",
+    "model_attributes_type": "not_an_object",
+}
+
+
+def answer_failures(app: FastAPI) -> None:
+    """Lets every failure be told in the form of spec 1.7."""
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(RouterException, _on_refusal)
+    app.add_exception_handler(HTTPException, _on_refusal)
+    app.add_exception_handler(Exception, _on_defect)
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    if isinstance(error, Refusal):
+        return refused(error)
+    assert isinstance(error, RouterException)
+    method, path = request.method, request.url.path
+    if error.status_code == 405:
+        return Json(_unserved(f"Trueup does not serve {method} {path}, but other methods of it"), 405, error.headers)
+    if error.status_code == 404:
+        return Json(_unserved(f"Trueup does not serve {method} {path}: /docs lists what it serves"), 404)
+    return Json({"message": str(error.detail), "code": "invalid_request"}, error.status_code, error.headers)
+
+
+def _unserved(message: str) -> dict[str, str]:
+    return {"message": message, "code": "not_found"}
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return refused(invalid([_problem(each) for each in error.errors()]))
+
+
+async def _on_defect(request: Request, error: Exception) -> Response:
+    log.error("a defect", action="defect", path=request.url.path, exc_info=error)
+    request_id = request.scope["state"]["request_id"]
+    return Json(
+        {"message": f"a defect in Trueup: please report it with the request id {request_id}", "code": "unavailable"},
+        500,
+        {"x-should-retry": "false", "x-request-id": request_id},
+    )
+
+
+def _problem(error: dict[str, Any]) -> Problem:
+    """What pydantic found, under our code and path."""
+    place, kind = error["loc"][1:], error["type"]
+    code = kind if kind in CODES else _CODES.get(kind, "wrong_type")
+    if kind.startswith(("datetime", "timezone")):
+        code = "not_a_timestamp"
+    if code == "wrong_type":
+        told = error["msg"]
+        return Problem(pointer(place), "wrong_type", told[:1].lower() + told[1:])
+    return Problem.of(code, path=pointer(place), **error.get("ctx", {}))

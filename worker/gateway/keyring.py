@@ -1,0 +1,103 @@
+"""Who calls: a bearer token becomes a sender, and is not asked about in the database at every call."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from shared.clock import utc_now
+from shared.producer.publish import Signer
+from shared.settings import Settings
+from shared.store.engine import transaction
+from shared.store.tokens import Caller, NotAuthenticated, NotAuthorised, Scope, authenticate, queue_key
+from shared.wire.signature import BadToken, split_token
+from worker.gateway.limits import TOKEN_SECONDS_MAX, TOKENS_MAX
+from worker.gateway.refusals import forbidden, unauthenticated
+from worker.gateway.threads import Threads
+
+_SCHEME = "bearer "
+_HOW = "send the header authorization: Bearer tu_<key id>_<secret>"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A caller, and what signs envelopes on its behalf; no signer where workers do not ask for signatures."""
+
+    caller: Caller
+    signer: Signer | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    secret_sha256: bytes
+    sender: Sender
+    until_s: float
+
+
+class Keyring:
+    """The tokens that were good a moment ago.
+
+    Args:
+        engine: where tokens are kept.
+        threads: in which the database is asked.
+        settings: of the secret key that opens the signing keys.
+        clock_s: a monotonic clock.
+    """
+
+    def __init__(
+        self, engine: Engine, threads: Threads, settings: Settings, *, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine, self._threads, self._settings, self._clock_s = engine, threads, settings, clock_s
+        self._known: dict[str, _Known] = {}
+
+    async def admit(self, authorization: str | None, scope: Scope) -> Sender:
+        """The sender that a header speaks for.
+
+        Raises:
+            Refusal: 401 without a good token, 403 without the scope, 503 when the database cannot be asked.
+        """
+        sender = await self._sender(authorization)
+        try:
+            sender.caller.require(scope)
+        except NotAuthorised as error:
+            raise forbidden(str(error)) from None
+        return sender
+
+    async def _sender(self, authorization: str | None) -> Sender:
+        if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
+            raise unauthenticated(f"this call needs a token: {_HOW}")
+        token = authorization[len(_SCHEME) :].strip()
+        try:
+            key_id, secret = split_token(token)
+        except BadToken:
+            raise unauthenticated(f"this is not a Trueup token: {_HOW}") from None
+        digest = hashlib.sha256(secret).digest()
+        known = self._known.get(key_id)
+        if known is not None and hmac.compare_digest(known.secret_sha256, digest) and self._clock_s() < known.until_s:
+            return known.sender
+        return await self._ask(token, key_id, digest)
+
+    async def _ask(self, token: str, key_id: str, digest: bytes) -> Sender:
+        try:
+            sender = await self._threads.run(self._look_up, token)
+        except NotAuthenticated as error:
+            raise unauthenticated(str(error)) from None
+        if len(self._known) >= TOKENS_MAX:
+            self._known.clear()
+        self._known[key_id] = _Known(digest, sender, self._clock_s() + TOKEN_SECONDS_MAX)
+        return sender
+
+    def _look_up(self, token: str) -> Sender:
+        now = utc_now()
+        with transaction(self._engine) as connection:
+            caller = authenticate(connection, token, now=now)
+            if not self._settings.require_signature:
+                return Sender(caller, None)
+            secret_key = self._settings.secret_key.get_secret_value()
+            found = queue_key(connection, caller.key_id, secret_key=secret_key, now=now)
+        if found is None:
+            raise NotAuthenticated("this token was made under another secret key: create another")
+        return Sender(caller, Signer(caller.key_id, found.key))

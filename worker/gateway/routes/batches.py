@@ -1,0 +1,113 @@
+"""Batches: a file in one call (spec 2.6)."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from shared.ids import row_of
+from shared.producer.content import Format, UnreadableInput
+from shared.store.batch_results import batch_results, find_batch
+from shared.store.batches import BatchDiffers
+from shared.store.outcomes import count_outcomes
+from shared.wire.envelope import CommitKind
+from worker.gateway.answers import Json, outcome_object
+from worker.gateway.call import Call
+from worker.gateway.limits import BODY_SECONDS_MAX
+from worker.gateway.models import BatchAccepted, BatchAnswer
+from worker.gateway.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
+from worker.gateway.route import GuardedRoute, caller_of, gateway_of
+from worker.gateway.uploads import Upload
+
+router = APIRouter(route_class=GuardedRoute, tags=["Batches"])
+
+_FORMATS: dict[str, Format | None] = {
+    "application/jsonl": "jsonl",
+    "application/x-ndjson": "jsonl",
+    "application/x-jsonlines": "jsonl",
+    "text/csv": "csv",
+    "application/gzip": None,
+    "application/octet-stream": None,
+    "": None,
+}
+_CALL = {
+    "x-refusals": ["409"],
+    "requestBody": {
+        "required": True,
+        "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in filter(None, _FORMATS)},
+    },
+}
+_RESULTS = 100
+_RESULTS_MAX = 1_000
+
+Name = Annotated[str | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+Results = Annotated[int, Query(ge=1, le=_RESULTS_MAX)]
+Row = Annotated[int, Query(ge=0, lt=1 << 30)]
+
+
+@router.post("/v1/batches", status_code=202, response_model=BatchAccepted, openapi_extra=_CALL)
+async def create_batch(
+    request: Request, kind: CommitKind = "commit", name: Name = None, *, new: bool = False
+) -> Response:
+    """Send a file of requests: JSONL or CSV, plain or gzip, of any length. 202 once every row of it is kept."""
+    media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    if media_type not in _FORMATS:
+        raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
+    gateway, sender = gateway_of(request), request.state.sender
+    async with _spooled(request) as path:
+        upload = Upload(path, _FORMATS[media_type], kind, name, new)
+        try:
+            batch, scanned = await gateway.take_upload(sender, upload)
+        except UnreadableInput as error:
+            raise invalid_field("", str(error).replace(str(path), "the body"), code="json_invalid") from None
+        except BatchDiffers as error:
+            raise Refusal(409, "duplicate", str(error), headers=DO_NOT_RETRY) from None
+    told = {"id": batch.id, "rows": batch.rows, "rows_without_uniqueness_key": scanned.keyless_rows}
+    return Json({"data": told}, 202, {"location": f"/v1/batches/{batch.id}"})
+
+
+@router.get("/v1/batches/{batch_id}", response_model=BatchAnswer)
+async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS, next_page: Row = 0) -> Response:
+    """How far a batch is: how many rows have which outcome, and the outcomes in the order of the rows."""
+    account_id = caller_of(request).account_id
+
+    def look(connection: Connection) -> object:
+        batch = find_batch(connection, account_id, batch_id)
+        if batch is None:
+            return None
+        counts = count_outcomes(connection, account_id, batch_id)
+        results = batch_results(connection, account_id, batch_id, after_row=next_page, limit=limit)
+        rows = [{"row": row_of(each.request_id), **outcome_object(each)} for each in results]
+        undecided = batch["rows"] - sum(counts.values())
+        told = {**batch, "outcomes": counts, "undecided": undecided, "results": rows}
+        return {"data": told, "next_page": rows[-1]["row"] if len(rows) == limit else None}
+
+    found = await gateway_of(request).read(look)
+    if found is None:
+        raise not_found(f"there is no batch {batch_id}")
+    return Json(found)
+
+
+@asynccontextmanager
+async def _spooled(request: Request) -> AsyncIterator[Path]:
+    """The body in a temporary file: it is read twice, and may be longer than memory."""
+    assert isinstance(request, Call)
+    with tempfile.NamedTemporaryFile(prefix="trueup-upload-") as file:
+        parts = aiter(request.stream())
+        try:
+            while True:
+                async with asyncio.timeout(BODY_SECONDS_MAX):
+                    part = await anext(parts, None)
+                if part is None:
+                    break
+                file.write(part)
+        except TimeoutError:
+            raise too_slow() from None
+        file.flush()
+        yield Path(file.name)

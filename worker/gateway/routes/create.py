@@ -1,0 +1,104 @@
+"""Creating commits and credits: the SDK's calls become envelopes on the queue (spec 1, 2.1)."""
+
+import re
+
+from fastapi import APIRouter, Request, Response
+
+from shared.ids import new_id_text
+from shared.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from shared.store.repeats import is_recent
+from shared.wire.envelope import CommitKind, QueuedRequest
+from shared.wire.outcome import Outcome
+from shared.wire.packing import content_of
+from worker.gateway.answers import accepted, created, decided
+from worker.gateway.call import Call
+from worker.gateway.gateway import Gateway
+from worker.gateway.keyring import Sender
+from worker.gateway.limits import RETRY_MINUTES_MAX
+from worker.gateway.models import Made
+from worker.gateway.openapi import ACCEPTED, creates, header
+from worker.gateway.refusals import Refusal, invalid_field
+from worker.gateway.route import GuardedRoute, raw
+from worker.gateway.ticket import PENDING
+
+router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
+
+_CALL = {
+    "x-refusals": ["409"],
+    "parameters": [
+        header("idempotency-key", "The same key and content within 7 days: the first answer again."),
+        header("prefer", "`respond-async`: 202 as soon as the request is kept."),
+    ],
+}
+
+_RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
+
+
+@router.post(
+    "/v1/contracts/customerCommits/create",
+    response_model=Made,
+    responses=ACCEPTED,
+    openapi_extra=_CALL | creates("commit"),
+)
+@raw
+async def create_commit(request: Request) -> Response:
+    """Create a commit: a customer's promise to spend."""
+    return await _create(request, "commit")
+
+
+@router.post(
+    "/v1/contracts/customerCredits/create",
+    response_model=Made,
+    responses=ACCEPTED,
+    openapi_extra=_CALL | creates("credit"),
+)
+@raw
+async def create_credit(request: Request) -> Response:
+    """Create a credit: a balance given for free."""
+    return await _create(request, "credit")
+
+
+async def _create(call: Request, kind: CommitKind) -> Response:
+    assert isinstance(call, Call)
+    call.require_json()
+    gateway: Gateway = call.app.state.gateway
+    sender: Sender = call.state.sender
+    content = content_of(await call.body())
+    request = QueuedRequest(new_id_text(), kind, _idempotency_key(call), *content)
+    is_async = _RESPOND_ASYNC.search(call.headers.get("prefer", "")) is not None
+    answer = await gateway.desk.submit(sender, request, "keep" if is_async else "wait")
+    if answer == PENDING:
+        return accepted(request.id)
+    assert isinstance(answer, Outcome)
+    if _is_retry(call) and gateway.settings.http_answer_retries and (holder := await _own(gateway, sender, answer)):
+        return created(holder)
+    return decided(answer)
+
+
+def _idempotency_key(call: Call) -> str | None:
+    key = call.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
+        message = f"must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"
+        raise invalid_field("/idempotency-key", message, code="too_long" if key else "too_short")
+    return key
+
+
+def _is_retry(call: Call) -> bool:
+    """Whether Metronome's SDK says that it sends this again, because it saw no answer, or none that was final."""
+    count = call.headers.get("x-stainless-retry-count", "0")
+    return count.isdecimal() and int(count) >= 1
+
+
+async def _own(gateway: Gateway, sender: Sender, outcome: Outcome) -> str | None:
+    """The commit that the call's first try made, as far as can be told: of the same content, and young."""
+    holder = outcome.existing
+    if outcome.outcome != "duplicate" or holder is None or not holder["same_content"]:
+        return None
+    account_id, holder_id = sender.caller.account_id, holder["id"]
+    try:
+        own = await gateway.read(
+            lambda connection: is_recent(connection, account_id, holder_id, minutes=RETRY_MINUTES_MAX)
+        )
+    except Refusal:
+        return None
+    return holder_id if own else None

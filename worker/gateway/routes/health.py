@@ -1,0 +1,31 @@
+"""Whether the process lives, whether it takes calls, and how the whole stands."""
+
+from fastapi import APIRouter, Request, Response
+
+from worker.gateway.answers import Json
+from worker.gateway.health import health_of, is_ready
+from worker.gateway.models import Alive, Health, Ready
+from worker.gateway.route import GuardedRoute, gateway_of
+
+router = APIRouter(route_class=GuardedRoute, tags=["Health"])
+
+
+@router.get("/livez", response_model=Alive)
+async def livez() -> Response:
+    """Whether the process answers at all."""
+    return Json({"status": "ok"})
+
+
+@router.get("/readyz", response_model=Ready, responses={503: {"model": Ready}})
+async def readyz(request: Request) -> Response:
+    """Whether it takes calls: database and broker answer, and it is not about to stop."""
+    checks = await is_ready(gateway_of(request))
+    ready = all(checks.values())
+    return Json({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
+
+
+@router.get("/healthz", response_model=Health, responses={503: {"model": Health}})
+async def healthz(request: Request) -> Response:
+    """How the whole stands: the backlog of each queue, and the age of the oldest thing that is due."""
+    health = await health_of(gateway_of(request))
+    return Json(health, 200 if health["status"] == "ok" else 503)

@@ -1,0 +1,82 @@
+"""Serving: uvicorn on a socket, stopped so that everything that was taken is answered."""
+
+import socket
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared.readiness import announce_ready
+from shared.settings import Settings
+from worker.gateway.app import make_app, wrapped
+from worker.gateway.gateway import Gateway
+from worker.gateway.limits import IDLE_SECONDS_MAX
+
+_BACKLOG = 2_048
+_STOP_SECONDS_MAX = 15  # below the supervisor's patience
+
+
+class Server(uvicorn.Server):
+    """A server that says when it takes calls, and tells the gateway when it is to stop."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's signature)
+        """A signal ends the process well: uvicorn would raise it once more when everything is answered."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts, then says so."""
+        await super().startup(sockets)
+        if self.started:
+            announce_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lets what waits be answered soon, then stops."""
+        gateway: Gateway | None = getattr(self._app.state, "gateway", None)
+        if gateway is not None:
+            gateway.stop()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    app = make_app(settings)
+    config = uvicorn.Config(
+        wrapped(app),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=IDLE_SECONDS_MAX,
+        timeout_graceful_shutdown=_STOP_SECONDS_MAX,
+    )
+    with listening(settings) as listener:
+        Server(config, app).run([listener])
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket on the gateway's address.
+
+    Raises:
+        OSError: another process has the address.
+    """
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if settings.http_share_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((settings.http_host, settings.http_port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
