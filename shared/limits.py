@@ -35,6 +35,12 @@ LEASE_S_MAX = 3_600  # of a kept envelope without outcomes, however often it was
 TIDIED_ROWS_MAX = 1_000  # old rows that one look of the scheduler removes
 SWEEP_ENVELOPES_MAX = 50  # that one sweep takes
 
+# Usage.
+USAGE_PUT_OFF_H_MAX = 24  # lines put the closing of a month that was over off for so long, and all later months with it
+
 # Invoicing.
 CLAIM_ROWS_MAX = 500  # due rows that one invoicing transaction takes
+PROBED_ROWS_MAX = 100  # that wait for months, before a quick look gives an account up
+WHOLE_LOOK_S = 30.0  # between looks that give nothing up: how late what stands behind so many that wait may be done
+MONTH_PAUSE_S = 30.0  # after a failed try of a month, and twice that after the second: what was slow may have passed
 ISSUE_ATTEMPTS_MAX = 3  # of one obligation, before it is parked

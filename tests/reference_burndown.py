@@ -9,7 +9,8 @@ from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
 
-from shared.domain.burndown.values import Balance, Catalog, Product, Specifier, UsageLine
+from shared.domain.burndown.catalog import Catalog, Product
+from shared.domain.burndown.values import Balance, Specifier, UsageLine
 
 
 class Step(NamedTuple):

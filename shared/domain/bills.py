@@ -33,6 +33,7 @@ class BillLine:
         criterion: which rule (1 to 11) set the paying balance before its next rival; None: no rival, or overage.
         starting_at: of usage: its first hour.
         ending_before: of usage: the end of its last hour.
+        hours: of usage: those of the month, from 0, of which it holds some; ascending.
     """
 
     kind: Literal["usage", "applied"]
@@ -49,6 +50,7 @@ class BillLine:
     presentation_group_values: GroupValues = ()
     starting_at: datetime | None = None
     ending_before: datetime | None = None
+    hours: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

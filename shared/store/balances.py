@@ -5,7 +5,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from shared.domain.bills import Label
-from shared.domain.burndown.values import Balance, Catalog, Product, read_specifier
+from shared.domain.burndown.catalog import Catalog, Product
+from shared.domain.burndown.values import Balance, read_specifier
 
 _BALANCES = text("""
     SELECT CAST(c.id AS text) AS commit_id, CAST(s.id AS text) AS segment_id, s.position, c.type,
@@ -49,7 +50,7 @@ def load_labels(connection: Connection, account_id: int, customer_id: UUID) -> d
 def load_products(connection: Connection, account_id: int) -> Catalog:
     """The account's products, of every type."""
     rows = connection.execute(_PRODUCTS, {"account_id": account_id})
-    return {row.id: Product(id=row.id, name=row.name, type=row.type, tags=frozenset(row.tags)) for row in rows}
+    return Catalog(Product(id=row.id, name=row.name, type=row.type, tags=frozenset(row.tags)) for row in rows)
 
 
 def _balance(row: Row[tuple[object, ...]]) -> Balance:

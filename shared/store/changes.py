@@ -98,6 +98,19 @@ _OPEN = text("""
       FROM commit AS c JOIN account AS a ON a.id = c.account_id
      WHERE c.account_id = :account_id AND c.id = :commit_id
 """)
+# A postpaid commit's counts from its creation, wherever its access starts.
+_TAKE_OPENINGS_BACK = text("""
+    WITH taken_back AS (
+        INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at)
+        SELECT account_id, commit_id, segment_id, type, -sum(amount), effective_at FROM ledger_entry
+         WHERE account_id = :account_id AND commit_id = :commit_id AND segment_id = :segment_id
+           AND type IN ('PREPAID_COMMIT_SEGMENT_START', 'CREDIT_SEGMENT_START')
+         GROUP BY account_id, commit_id, segment_id, type, effective_at HAVING sum(amount) <> 0
+         ORDER BY effective_at
+        RETURNING amount
+    )
+    SELECT coalesce(-sum(amount), 0) FROM taken_back
+""")
 
 _CHANGE_ITEM = text("""
     UPDATE obligation SET scheduled_at = :scheduled_at, due_at = :due_at, unit_price = :unit_price,
@@ -112,12 +125,13 @@ _ADD_ITEM = text("""
       FROM commit WHERE account_id = :account_id AND id = :commit_id
 """)
 # An instalment has nothing to wait for. A true-up stays until it is due: usage draws on until then, the rest expires.
+# What is void stays void, and so is what it is made anew as: not invoiced.
 _SUPPRESS = text("""
     UPDATE obligation
        SET suppressed_by = :why,
-           state = CASE kind WHEN 'TRUE_UP' THEN 'pending' ELSE 'suppressed' END,
-           reason = CASE kind WHEN 'TRUE_UP' THEN NULL ELSE :why END,
-           settled_at = CASE kind WHEN 'TRUE_UP' THEN NULL ELSE now() END
+           state = CASE WHEN state = 'voided' THEN state WHEN kind = 'TRUE_UP' THEN 'pending' ELSE 'suppressed' END,
+           reason = CASE WHEN state = 'voided' THEN reason WHEN kind = 'TRUE_UP' THEN NULL ELSE :why END,
+           settled_at = CASE WHEN state = 'voided' THEN settled_at WHEN kind = 'TRUE_UP' THEN NULL ELSE now() END
      WHERE account_id = :account_id AND id = ANY(CAST(:ids AS uuid[]))
 """)
 
@@ -252,13 +266,16 @@ def change_segment(
     starting_at: datetime,
     ending_before: datetime,
 ) -> None:
-    """Changes a segment, and books the difference of its amount."""
+    """Changes a segment, and books the difference of its amount; where its start moves, all of it at the new start."""
     of_commit = {"account_id": account_id, "commit_id": commit_id}
     window = {"starting_at": starting_at, "ending_before": ending_before}
     connection.execute(_CHANGE_SEGMENT, of_commit | window | {"id": segment.id, "amount": amount})
-    if amount != segment.amount:
-        opened = {"segment_id": segment.id, "amount": amount - segment.amount, "starting_at": starting_at}
-        connection.execute(_OPEN, of_commit | opened)
+    opened = segment.amount
+    if starting_at != segment.starting_at:
+        opened -= connection.execute(_TAKE_OPENINGS_BACK, of_commit | {"segment_id": segment.id}).scalar_one()
+    if amount != opened:
+        opening = {"segment_id": segment.id, "amount": amount - opened, "starting_at": starting_at}
+        connection.execute(_OPEN, of_commit | opening)
 
 
 def add_segment(

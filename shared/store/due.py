@@ -9,67 +9,78 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from shared.store.drafts import drafts_of
+from shared.store.months import CLOSABLE_BEFORE, PRESENT
 from shared.store.tables.commits import LAPSES_AFTER
 
-# A true-up waits for the months of its customer that overlap the access (spec 3.6).
-_WAITS = """
+# The end of the month of an access's last hour: a true-up relies on all usage before it.
+_RELIES_ON = "date_trunc('month', s.ending_before - interval '1 hour') + interval '1 month'"
+
+# A true-up waits for the months of its customer that overlap the access, and for the grace time of the last (spec 3.6).
+_WAITS = f"""
     o.kind = 'TRUE_UP' AND EXISTS (
-        SELECT FROM commit AS c
-          JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
-          JOIN usage_month AS m ON m.account_id = c.account_id AND m.customer_id = c.customer_id
-                               AND m.starting_at < s.ending_before
-         WHERE c.account_id = o.account_id AND c.id = o.commit_id OFFSET 0)
+        SELECT FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
+         WHERE c.account_id = o.account_id AND c.id = o.commit_id
+           AND ({_RELIES_ON} > account.closable
+                OR EXISTS (SELECT FROM usage_month AS m
+                            WHERE m.account_id = c.account_id AND m.customer_id = c.customer_id
+                              AND m.starting_at < s.ending_before)) OFFSET 0)
 """
 
 # The probe stays one index descent per account and kind of work: LIMIT keeps the planner from turning it into a scan
-# of the future.
+# of the future. What waits for months stands before what does not, and is passed over: up to `rows_max` rows of it.
 _ACCOUNTS = text(f"""
     SELECT account.id
       FROM (SELECT id, coalesce(clock_at, now()) AS present,
                    date_trunc('month', coalesce(clock_at, now()) - make_interval(hours => :usage_grace_h)) AS closable
               FROM account) AS account
      CROSS JOIN LATERAL (
-        (SELECT o.due_at AS since FROM obligation AS o
-          WHERE o.account_id = account.id AND o.state = 'pending' AND o.due_at <= account.present AND NOT ({_WAITS})
-          ORDER BY o.due_at LIMIT 1)
+        (SELECT o.due_at AS since
+           FROM (SELECT * FROM obligation
+                  WHERE account_id = account.id AND state = 'pending' AND due_at <= account.present
+                  ORDER BY due_at LIMIT :rows_max) AS o
+          WHERE NOT ({_WAITS}) ORDER BY o.due_at LIMIT 1)
         UNION ALL
-        (SELECT m.starting_at + interval '1 month' FROM usage_month AS m
-          WHERE m.account_id = account.id AND m.state = 'open' AND m.starting_at < account.closable
-            AND (m.settles_at IS NULL OR m.settles_at <= now())
+        (SELECT m.starting_at + interval '1 month'
+           FROM (SELECT * FROM usage_month
+                  WHERE account_id = account.id AND state = 'open' AND starting_at < account.closable
+                  ORDER BY starting_at, customer_id LIMIT :rows_max) AS m
+          WHERE (m.settles_at IS NULL OR m.settles_at <= now())
             AND NOT EXISTS (SELECT FROM usage_month AS earlier
                              WHERE earlier.account_id = m.account_id AND earlier.customer_id = m.customer_id
                                AND earlier.starting_at < m.starting_at OFFSET 0)
           ORDER BY m.starting_at LIMIT 1)
         UNION ALL
-        (SELECT {LAPSES_AFTER}
-           FROM segment AS s JOIN commit AS c ON c.account_id = s.account_id AND c.id = s.commit_id
-          WHERE s.account_id = account.id AND s.expires
-            AND {LAPSES_AFTER} <= account.present - make_interval(hours => :usage_grace_h)
-            AND NOT EXISTS (SELECT FROM usage_month AS m
-                             WHERE m.account_id = s.account_id AND m.customer_id = c.customer_id
-                               AND m.starting_at < s.ending_before OFFSET 0)
-          ORDER BY {LAPSES_AFTER} LIMIT 1)
+        (SELECT s.lapses_after
+           FROM (SELECT *, {LAPSES_AFTER} AS lapses_after FROM segment
+                  WHERE account_id = account.id AND expires
+                    AND {LAPSES_AFTER} <= account.present - make_interval(hours => :usage_grace_h)
+                  ORDER BY {LAPSES_AFTER} LIMIT :rows_max) AS s
+          WHERE NOT EXISTS (SELECT FROM commit AS c
+                              JOIN usage_month AS m ON m.account_id = c.account_id AND m.customer_id = c.customer_id
+                                                   AND m.starting_at < s.ending_before
+                             WHERE c.account_id = s.account_id AND c.id = s.commit_id OFFSET 0)
+          ORDER BY s.lapses_after LIMIT 1)
       ) AS work
      GROUP BY account.id ORDER BY min(work.since), account.id LIMIT :accounts_max
 """)
 
 # Each claimed row with the month that it relies on: that of the last hour of a true-up's access.
-_CLAIM = """
+_CLAIM = f"""
     SELECT o.id, relied.customer_id, relied.closed_before
       FROM obligation AS o
       LEFT JOIN LATERAL (
-        SELECT c.customer_id,
-               date_trunc('month', s.ending_before - interval '1 hour') + interval '1 month' AS closed_before
+        SELECT c.customer_id, {_RELIES_ON} AS closed_before
           FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.position = 0
          WHERE o.kind = 'TRUE_UP' AND c.account_id = o.account_id AND c.id = o.commit_id OFFSET 0) AS relied ON true
      WHERE o.account_id = :account_id AND o.state = 'pending'
+       AND (relied.closed_before IS NULL OR relied.closed_before <= {CLOSABLE_BEFORE})
        AND NOT EXISTS (SELECT FROM usage_month AS m
                         WHERE m.account_id = o.account_id AND m.customer_id = relied.customer_id
                           AND m.starting_at < relied.closed_before OFFSET 0)
 """
 
 _CLAIM_DUE = text(f"""
-    {_CLAIM} AND o.due_at <= coalesce((SELECT clock_at FROM account WHERE id = :account_id), now())
+    {_CLAIM} AND o.due_at <= {PRESENT}
      ORDER BY o.due_at, o.commit_id, o.position LIMIT :rows_max FOR UPDATE OF o SKIP LOCKED
 """)
 
@@ -109,26 +120,28 @@ _CLAIMED = """
 # Of a plan kept from when the tables were small, every obligation of the account would be held against every commit.
 _PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
-# Usage that was billed before the commit was made did not draw on it: the true-up would ask for it again.
+# Usage that was billed before a commit was made, or before an edit let the commit cover it, did not draw on it: the
+# true-up would ask for it again. An operator who let it be made had seen what there was until then.
 USED_BEFORE = "usage_already_invoiced"
-_USED_BEFORE = """
-    SELECT FROM usage_period AS p
-     WHERE p.account_id = computed.account_id AND p.customer_id = computed.customer_id
-       AND p.starting_at < s.ending_before AND p.ending_before > s.starting_at
-       AND p.voided_at IS NULL AND p.booked_at < computed.commit_booked_at
-       AND (computed.applicable_contract_ids IS NULL OR p.contract_id = ANY(computed.applicable_contract_ids))
+IS_USED_BEFORE = """
+    draft.kind = 'TRUE_UP' AND (draft.released_at > draft.agreed_at) IS NOT TRUE AND EXISTS (
+        SELECT FROM usage_period AS p
+         WHERE p.account_id = draft.account_id AND p.customer_id = draft.customer_id
+           AND p.starting_at < s.ending_before AND p.ending_before > s.starting_at
+           AND p.voided_at IS NULL AND p.booked_at < draft.agreed_at
+           AND (draft.applicable_contract_ids IS NULL OR p.contract_id = ANY(draft.applicable_contract_ids)))
 """
 
 _SETTLE = text(f"""
     WITH draft AS MATERIALIZED (
-        SELECT computed.*, s.id AS segment_id,
+        SELECT draft.*, s.id AS segment_id,
                CASE WHEN suppressed_by IS NOT NULL THEN 'suppressed'
-                    WHEN computed.amount = 0 THEN 'nothing_due'
-                    WHEN kind = 'TRUE_UP' AND released_at IS NULL AND EXISTS ({_USED_BEFORE}) THEN 'held'
+                    WHEN draft.amount = 0 THEN 'nothing_due'
+                    WHEN {IS_USED_BEFORE} THEN 'held'
                     ELSE 'issued' END AS becomes
-          FROM ({drafts_of(_CLAIMED)}) AS computed
-          LEFT JOIN segment AS s ON s.account_id = computed.account_id AND s.commit_id = computed.commit_id
-                                AND s.position = 0 AND computed.kind = 'TRUE_UP'
+          FROM ({drafts_of(_CLAIMED)}) AS draft
+          LEFT JOIN segment AS s ON s.account_id = draft.account_id AND s.commit_id = draft.commit_id
+                                AND s.position = 0 AND draft.kind = 'TRUE_UP'
     ), numbered AS (
         SELECT *, row_number() OVER (ORDER BY turn) AS nth FROM draft WHERE becomes = 'issued'
     ), counter AS (
@@ -190,27 +203,32 @@ class Claimed:
     closed_before: datetime | None
 
 
-def accounts_due(connection: Connection, *, accounts_max: int, usage_grace_h: int) -> Sequence[int]:
+def accounts_due(
+    connection: Connection, *, accounts_max: int, usage_grace_h: int, rows_max: int | None = None
+) -> Sequence[int]:
     """Accounts that have something to close, expire or issue by their own clock, the longest overdue first.
 
     Args:
         connection: a transaction.
         accounts_max: that are named at once.
         usage_grace_h: hours for which a month still takes usage in after its end.
+        rows_max: of an account and kind of work that are looked at, the longest overdue first; an account is overlooked
+            where all of these wait for months. None: as many as there are.
     """
-    return connection.scalars(_ACCOUNTS, {"accounts_max": accounts_max, "usage_grace_h": usage_grace_h}).all()
+    given = {"accounts_max": accounts_max, "usage_grace_h": usage_grace_h, "rows_max": rows_max}
+    return connection.scalars(_ACCOUNTS, given).all()
 
 
-def claim_due(connection: Connection, account_id: int, *, rows_max: int) -> list[Claimed]:
+def claim_due(connection: Connection, account_id: int, *, rows_max: int, usage_grace_h: int) -> list[Claimed]:
     """Locks up to `rows_max` due obligations that wait for nothing and that nobody else has locked, in due order."""
-    rows = connection.execute(_CLAIM_DUE, {"account_id": account_id, "rows_max": rows_max})
-    return [Claimed(*row) for row in rows]
+    which = {"account_id": account_id, "rows_max": rows_max, "usage_grace_h": usage_grace_h}
+    return [Claimed(*row) for row in connection.execute(_CLAIM_DUE, which)]
 
 
-def claim_these(connection: Connection, account_id: int, ids: Sequence[UUID]) -> list[Claimed]:
+def claim_these(connection: Connection, account_id: int, ids: Sequence[UUID], *, usage_grace_h: int) -> list[Claimed]:
     """Locks those of `ids` that are still pending, wait for nothing, and are locked by nobody else, in due order."""
-    rows = connection.execute(_CLAIM_THESE, {"account_id": account_id, "ids": list(ids)})
-    return [Claimed(*row) for row in rows]
+    which = {"account_id": account_id, "ids": list(ids), "usage_grace_h": usage_grace_h}
+    return [Claimed(*row) for row in connection.execute(_CLAIM_THESE, which)]
 
 
 def settle(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> Mapping[str, int]:

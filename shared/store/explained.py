@@ -34,7 +34,7 @@ _OF_PERIOD_ENTRIES = text(
 _USAGE = text("""
     SELECT l.invoice_id AS period_id, p.customer_id, p.contract_id, p.unit_id, l.position AS line, l.name AS product,
            l.product_id, l.quantity, l.unit_price, l.amount, l.pricing_group_values, l.presentation_group_values,
-           l.starting_at, l.ending_before, l.commit_id, l.segment_id, s.position AS segment, l.criterion
+           l.starting_at, l.ending_before, l.hours, l.commit_id, l.segment_id, s.position AS segment, l.criterion
       FROM invoice_line AS l
       JOIN usage_period AS p ON p.account_id = l.account_id AND p.id = l.invoice_id
       LEFT JOIN segment AS s ON s.account_id = l.account_id AND s.commit_id = l.commit_id AND s.id = l.segment_id

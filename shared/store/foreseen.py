@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from shared.store.drafts import drafts_of
+from shared.store.due import IS_USED_BEFORE
 
 _DUE = """
     SELECT o.*, row_number() OVER (ORDER BY o.due_at, o.commit_id, o.position) AS turn
@@ -19,20 +20,14 @@ _DUE = """
 """
 
 _OBLIGATIONS = text(f"""
-    SELECT d.*, customer.name AS customer, unit.name AS unit, o.position, s.ending_before AS access_ends,
-           d.released_at IS NULL AND EXISTS (
-               SELECT FROM usage_period AS p
-                WHERE d.kind = 'TRUE_UP' AND p.account_id = d.account_id AND p.customer_id = d.customer_id
-                  AND p.voided_at IS NULL AND p.booked_at < d.commit_booked_at
-                  AND p.starting_at < s.ending_before AND p.ending_before > s.starting_at
-                  AND (d.applicable_contract_ids IS NULL OR p.contract_id = ANY (d.applicable_contract_ids))
-           ) AS used_before
-      FROM ({drafts_of(_DUE)}) AS d
-      JOIN obligation AS o ON o.account_id = d.account_id AND o.id = d.id
-      LEFT JOIN segment AS s ON s.account_id = d.account_id AND s.commit_id = d.commit_id AND s.position = 0
-      LEFT JOIN customer ON customer.account_id = d.account_id AND customer.id = d.customer_id
-      LEFT JOIN unit ON unit.account_id = d.account_id AND unit.id = d.unit_id
-     ORDER BY d.turn
+    SELECT draft.*, customer.name AS customer, unit.name AS unit, o.position, s.ending_before AS access_ends,
+           {IS_USED_BEFORE} AS used_before
+      FROM ({drafts_of(_DUE)}) AS draft
+      JOIN obligation AS o ON o.account_id = draft.account_id AND o.id = draft.id
+      LEFT JOIN segment AS s ON s.account_id = draft.account_id AND s.commit_id = draft.commit_id AND s.position = 0
+      LEFT JOIN customer ON customer.account_id = draft.account_id AND customer.id = draft.customer_id
+      LEFT JOIN unit ON unit.account_id = draft.account_id AND unit.id = draft.unit_id
+     ORDER BY draft.turn
 """)
 
 _MONTHS = text("""
@@ -67,8 +62,8 @@ def obligations_until(
 ) -> list[dict[str, Any]]:
     """What is not settled and falls due until then, as the drafts they are, in due order.
 
-    `access_ends`: of the first segment. `used_before`: usage of its time was closed before the commit was made, so
-    that its true-up is held unless an operator released it (spec 3.6).
+    `access_ends`: of the first segment. `used_before`: usage of its time was closed before the commit was made,
+    or widened by an edit, so that its true-up is held unless an operator released it (spec 3.6).
     """
     given = {"account_id": account_id, "until": until, "customer_id": customer_id, "contract_id": contract_id}
     return [dict(row) for row in connection.execute(_OBLIGATIONS, given).mappings()]

@@ -19,21 +19,28 @@ FINAL = "(o.outcome = 'created' OR o.reason IS NOT DISTINCT FROM 'discarded')"
 
 # OFFSET 0, and LIMIT 1 below, keep a look-up what it is: one descent of the primary key for each row. Between a flood
 # of rows and the next ANALYZE the planner takes an account for small, and would read all of it for every envelope.
+# Whoever closes months of a customer holds the customer's row. A POSTPAID commit locks it before it says when it was
+# booked: so what is closed before that did not draw on it, and what is closed after that may.
 _INSERT_NEW = text(f"""
-WITH clock AS (
-    SELECT coalesce(clock_at, now()) AS at FROM account WHERE id = :account_id
+WITH promising AS MATERIALIZED (
+    SELECT FROM customer WHERE account_id = :account_id AND id = ANY(CAST(:promising AS uuid[]))
+     ORDER BY id FOR SHARE
+), clock AS (
+    SELECT coalesce(clock_at, now()) AS at, (SELECT count(*) FROM promising) AS locked
+      FROM account WHERE id = :account_id
 ), new AS (
     INSERT INTO commit (
         account_id, id, type, customer_id, product_id, name, description, priority, rate_type, access_type,
         access_unit_id, invoice_unit_id, invoice_contract_id, do_not_invoice, recurring_schedule,
         applicable_product_ids, applicable_product_tags, applicable_contract_ids, specifiers, custom_fields,
         netsuite_sales_order_id, salesforce_opportunity_id, uniqueness_key, fingerprint, fingerprint_version,
-        batch_id, attempt, created_at)
+        batch_id, attempt, created_at, booked_at)
     SELECT :account_id, r.id, r.type, r.customer_id, r.product_id, r.name, r.description, r.priority, r.rate_type,
            r.access_type, r.access_unit_id, r.invoice_unit_id, r.invoice_contract_id, r.do_not_invoice,
            r.recurring_schedule, r.applicable_product_ids, r.applicable_product_tags, r.applicable_contract_ids,
            r.specifiers, r.custom_fields, r.netsuite_sales_order_id, r.salesforce_opportunity_id, r.uniqueness_key,
-           r.fingerprint, :fingerprint_version, CAST(:batch_id AS uuid), :attempt, clock.at
+           r.fingerprint, :fingerprint_version, CAST(:batch_id AS uuid), :attempt, clock.at,
+           CASE WHEN clock.locked >= 0 THEN clock_timestamp() END
       FROM clock, ROWS FROM (json_to_recordset(CAST(:commits AS json)) AS (
         id uuid, type text, customer_id uuid, product_id uuid, name text, description text, priority numeric,
         rate_type text, access_type text, access_unit_id uuid, invoice_unit_id uuid, invoice_contract_id uuid,
@@ -189,6 +196,7 @@ def insert_new(
         _INSERT_NEW,
         {
             "account_id": account_id,
+            "promising": sorted({row["customer_id"] for row in commits if row["type"] == "POSTPAID"}),
             "commits": _json(commits),
             "segments": _json(segments),
             "obligations": _json(obligations),

@@ -1,8 +1,8 @@
 """Months of customers that are to be closed: claiming, locking, closing, giving up (spec 3.5).
 
 `usage_month` is the work list; `customer.usage_closed_before` is the watermark. A month may be closed when its end and
-the grace time have passed on the account's clock, no earlier month of the customer is left, and, where it was over when
-its first line came, no more lines are coming.
+the grace time have passed on the account's clock, no earlier month of the customer is left, no try failed just now,
+and, where it was over when its first line came, no more lines are coming.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,9 @@ _CLOSE = text("""
 _COUNT_FAILURE = text("""
     UPDATE usage_month
        SET attempts = attempts + 1, reason = CAST(:reason AS text),
-           state = CASE WHEN attempts + 1 < :attempts_max THEN state ELSE 'parked' END
+           state = CASE WHEN attempts + 1 < :attempts_max THEN state ELSE 'parked' END,
+           settles_at = CASE WHEN attempts + 1 < :attempts_max
+                             THEN now() + (attempts + 1) * make_interval(secs => :pause_s) ELSE settles_at END
      WHERE account_id = :account_id AND customer_id = :customer_id AND starting_at = :starting_at AND state = 'open'
     RETURNING state
 """)
@@ -99,13 +101,23 @@ def mark_closed(connection: Connection, account_id: int, month: OpenMonth, *, en
     connection.execute(_CLOSE, _of(account_id, month) | {"ending_before": ending_before})
 
 
-def count_failure(connection: Connection, account_id: int, month: OpenMonth, *, reason: str, attempts_max: int) -> str:
+def count_failure(
+    connection: Connection, account_id: int, month: OpenMonth, *, reason: str, attempts_max: int, pause_s: float
+) -> str:
     """Notes a failed try of one month, and parks it with `reason` when it was the last one.
+
+    Args:
+        connection: a transaction.
+        account_id: whose customer.
+        month: that could not be closed.
+        reason: why, for people.
+        attempts_max: tries there are.
+        pause_s: real seconds until the next try, and that much more before each one after it.
 
     Returns:
         The state it is in now; `closed` when somebody else closed it meanwhile.
     """
-    failed = {"reason": reason, "attempts_max": attempts_max}
+    failed = {"reason": reason, "attempts_max": attempts_max, "pause_s": pause_s}
     return connection.scalar(_COUNT_FAILURE, _of(account_id, month) | failed) or "closed"
 
 

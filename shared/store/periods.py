@@ -32,9 +32,9 @@ WITH given AS MATERIALIZED (
     SELECT coalesce(clock_at, now()) AS at FROM account WHERE id = :account_id
 ), periods AS (
     INSERT INTO usage_period (account_id, id, customer_id, contract_id, unit_id, starting_at, ending_before,
-                              is_invoiced, closed_at, regenerated_from_id)
+                              is_invoiced, closed_at, booked_at, regenerated_from_id)
     SELECT :account_id, id, :customer_id, contract_id, unit_id, starting_at, ending_before,
-           is_invoiced, clock.at, CAST(:regenerated_from_id AS uuid)
+           is_invoiced, clock.at, clock_timestamp(), CAST(:regenerated_from_id AS uuid)
       FROM given CROSS JOIN clock ORDER BY turn
 ), invoices AS (
     INSERT INTO invoice (account_id, id, number, type, status, customer_id, contract_id, unit_id, total, issued_at,
@@ -45,15 +45,15 @@ WITH given AS MATERIALIZED (
 ), lines AS (
     INSERT INTO invoice_line (account_id, invoice_id, position, kind, is_billed, name, product_id, quantity,
                               unit_price, amount, commit_id, segment_id, criterion, pricing_group_values,
-                              presentation_group_values, starting_at, ending_before)
+                              presentation_group_values, starting_at, ending_before, hours)
     SELECT :account_id, l.period_id, l.position, l.kind, l.is_billed, l.name, l.product_id, l.quantity,
            l.unit_price, l.amount, l.commit_id, l.segment_id, l.criterion, l.pricing_group_values,
-           l.presentation_group_values, l.starting_at, l.ending_before
+           l.presentation_group_values, l.starting_at, l.ending_before, l.hours
       FROM json_to_recordset(CAST(:lines AS json)) AS l(
         period_id uuid, position integer, kind text, is_billed boolean, name text, product_id uuid, quantity numeric,
         unit_price numeric, amount numeric, commit_id uuid, segment_id uuid, criterion smallint,
         pricing_group_values jsonb, presentation_group_values jsonb, starting_at timestamptz,
-        ending_before timestamptz)
+        ending_before timestamptz, hours smallint[])
 ), entries AS (
     INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at, invoice_id, period_id)
     SELECT :account_id, d.commit_id, d.segment_id, d.type, -d.amount, given.ending_before,
@@ -76,19 +76,31 @@ _DEDUCTIONS = {
 }
 
 _UUID_8 = 0x8 << 76 | 0x2 << 62
+_ALL_BITS = (1 << 128) - 1
+_CUSTOMER_BITS = _ALL_BITS >> 80 << 80
 _UUID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 
 Json = dict[str, Any]
 
 
-def period_id(account_id: int, *, contract_id: UUID | str, unit_id: UUID | str, starting_at: datetime) -> UUID:
-    """The id of a contract's period of one month and unit, from the first draft on: a UUID version 8 made of a hash.
+def period_id(
+    account_id: int, *, customer_id: UUID, contract_id: UUID | str, unit_id: UUID | str, starting_at: datetime
+) -> UUID:
+    """The id of a contract's period of one month and unit, from the first draft on.
 
-    A period that is made anew after a void gets a fresh one.
+    A UUID version 8: the first 48 bits are those of the customer's, by which a draft is found that nothing stores; the
+    others are a hash. A period that is made anew after a void gets a fresh one.
     """
     named = f"usage period\n{account_id}\n{contract_id}\n{unit_id}\n{starting_at:%Y-%m}".encode()
     hashed = int.from_bytes(hashlib.sha256(named).digest()[:16])
-    return UUID(int=hashed & _UUID_FREE_BITS | _UUID_8)
+    whose = customer_id.int & _CUSTOMER_BITS
+    return UUID(int=whose | hashed & ~_CUSTOMER_BITS & _UUID_FREE_BITS | _UUID_8)
+
+
+def customers_between(draft_id: UUID) -> tuple[UUID, UUID]:
+    """The lowest and the highest id of a customer whose period can have this id."""
+    lowest = draft_id.int & _CUSTOMER_BITS
+    return UUID(int=lowest), UUID(int=lowest | ~_CUSTOMER_BITS & _ALL_BITS)
 
 
 def store_periods(
@@ -115,7 +127,7 @@ def store_periods(
     """
     if not bills:
         return []
-    ids = [_new_or_own_id(account_id, each, regenerated_from_id) for each in bills]
+    ids = [_new_or_own_id(account_id, customer_id, each, regenerated_from_id) for each in bills]
     numbered = list(zip(ids, bills, strict=True))
     rows = connection.execute(
         _STORE,
@@ -131,10 +143,16 @@ def store_periods(
     return [row.id for row in rows]
 
 
-def _new_or_own_id(account_id: int, bill: PeriodBill, regenerated_from_id: UUID | None) -> UUID:
-    if regenerated_from_id is not None:
-        return new_id()
-    return period_id(account_id, contract_id=bill.contract_id, unit_id=bill.unit_id, starting_at=bill.month.starting_at)
+def period_id_of(account_id: int, customer_id: UUID, bill: PeriodBill) -> UUID:
+    """The id that the period of this bill, and its invoice, have or will have."""
+    start = bill.month.starting_at
+    return period_id(
+        account_id, customer_id=customer_id, contract_id=bill.contract_id, unit_id=bill.unit_id, starting_at=start
+    )
+
+
+def _new_or_own_id(account_id: int, customer_id: UUID, bill: PeriodBill, regenerated_from_id: UUID | None) -> UUID:
+    return period_id_of(account_id, customer_id, bill) if regenerated_from_id is None else new_id()
 
 
 def _period_row(turn: int, key: UUID, bill: PeriodBill) -> Json:
@@ -168,6 +186,7 @@ def _line_rows(key: UUID, bill: PeriodBill) -> Iterator[Json]:
             "presentation_group_values": dict(line.presentation_group_values) or None,
             "starting_at": line.starting_at,
             "ending_before": line.ending_before,
+            "hours": line.hours,
         }
 
 

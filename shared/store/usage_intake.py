@@ -14,12 +14,15 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, text
 
+from shared.limits import USAGE_PUT_OFF_H_MAX
 from shared.store.catalog import EVER, Record, register_bare
 from shared.store.intake import FINAL
 from shared.store.months import CLOSABLE_BEFORE
 from shared.wire.normal import Normal
 from shared.wire.references import References
 from shared.wire.usage_references import KnownToUsage, Term
+
+_PUT_OFF_MAX = f"interval '{USAGE_PUT_OFF_H_MAX} hours'"
 
 # Every transaction takes its locks in one order: customers by id, lines by transaction id, months by customer and time.
 # `closed` is complete, so all customers are locked, before the first line goes in; FOR SHARE gives their watermarks as
@@ -66,9 +69,11 @@ WITH line AS (
       FROM used ORDER BY 2, 3
     ON CONFLICT DO NOTHING
 ), put_off AS (
-    UPDATE usage_month AS put SET settles_at = now() + make_interval(secs => :usage_settle_s)
+    UPDATE usage_month AS put
+       SET settles_at = least(now() + make_interval(secs => :usage_settle_s), put.opened_at + {_PUT_OFF_MAX})
       FROM (SELECT m.customer_id, m.starting_at FROM usage_month AS m JOIN used USING (customer_id, starting_at)
              WHERE m.account_id = :account_id AND m.settles_at < now() + make_interval(secs => :usage_settle_s / 2.0)
+               AND m.settles_at < m.opened_at + {_PUT_OFF_MAX}
                FOR UPDATE OF m SKIP LOCKED) AS settling
      WHERE put.account_id = :account_id AND put.customer_id = settling.customer_id
        AND put.starting_at = settling.starting_at
@@ -127,7 +132,8 @@ def record_lines(
     a second call would lock customers behind lines.
 
     A month that was over when its first line came would be closed at once, without the rest of the file that brings
-    it: it settles first, and each line that comes meanwhile puts that off, though not oftener than need be.
+    it: it settles first, and each line that comes meanwhile puts that off, though not oftener than need be, and not
+    for more than a day: the customer's later months wait as well.
 
     Args:
         connection: of the envelope's transaction.

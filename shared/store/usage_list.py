@@ -9,19 +9,24 @@ _LINES = """
     SELECT l.request_id AS id, l.transaction_id, l.customer_id, u.name AS customer, l.contract_id, l.product_id,
            p.name AS product, l.unit_id AS credit_type_id, l.at AS "timestamp", l.quantity, l.list_price,
            l.commit_price, l.pricing_group_values, l.presentation_group_values, l.is_late, l.batch_id, l.booked_at
-      FROM usage_line l
+      FROM ({chosen}) AS l
       LEFT JOIN customer u ON u.account_id = l.account_id AND u.id = l.customer_id
       LEFT JOIN product p ON p.account_id = l.account_id AND p.id = l.product_id
-     WHERE l.account_id = :account_id
+     ORDER BY l.request_id
 """
-# Only what is asked for stands in the statement, so that each question is answered by an index of its own.
+_OF_ACCOUNT = "SELECT * FROM usage_line WHERE account_id = :account_id"
+_PAGE = "ORDER BY request_id LIMIT :limit"
+
+# Few lines of many are found by what is asked for, and then sorted; many are met on the way through all of them. No
+# statistics tell which it is, so a stretch of the way is tried first. A contract is of one customer.
+_TRIED_LINES = 2_000
 _CONDITIONS = {
-    "customer_id": "l.customer_id = :customer_id",
-    "contract_id": "l.contract_id = :contract_id",
-    "after": "l.request_id > :after",
+    "customer_id": "customer_id = :customer_id",
+    "contract_id": """contract_id = :contract_id AND customer_id =
+        (SELECT customer_id FROM contract WHERE account_id = :account_id AND id = :contract_id)""",
 }
-_LATE = "l.is_late"
-_PAGE = " ORDER BY l.request_id LIMIT :limit"
+_LATE = "is_late"
+_AFTER = "request_id > :after"
 
 Record = dict[str, Any]
 
@@ -37,9 +42,21 @@ def list_usage(
     after: UUID | None = None,
 ) -> list[Record]:
     """Lines in the order of their requests' ids, a page at a time: `after` is the last id of the page before."""
-    given = {"customer_id": customer_id, "contract_id": contract_id, "after": after}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    asked = {"customer_id": customer_id, "contract_id": contract_id}
+    chosen = {name: value for name, value in asked.items() if value is not None}
     conditions = [_CONDITIONS[name] for name in chosen] + [_LATE] * late_only
-    statement = text(" AND ".join([_LINES, *conditions]) + _PAGE)
-    found = connection.execute(statement, {"account_id": account_id, "limit": limit, **chosen})
+    given = {"account_id": account_id, "limit": limit, "after": after, "tried": max(_TRIED_LINES, limit), **chosen}
+    rest = " AND ".join([_OF_ACCOUNT, *[_AFTER] * (after is not None)])
+    if not conditions:
+        return _records(connection, f"{rest} {_PAGE}", given)
+    wanted = " AND ".join(conditions)
+    tried = f"SELECT * FROM ({rest} ORDER BY request_id LIMIT :tried) AS tried WHERE {wanted} {_PAGE}"
+    page = _records(connection, tried, given)
+    if len(page) == limit:
+        return page
+    return _records(connection, f"SELECT * FROM ({rest} AND {wanted} OFFSET 0) AS found {_PAGE}", given)
+
+
+def _records(connection: Connection, chosen: str, given: dict[str, Any]) -> list[Record]:
+    found = connection.execute(text(_LINES.format(chosen=chosen)), given)
     return [dict(row) for row in found.mappings()]

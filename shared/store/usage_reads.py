@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from shared.domain.burndown.values import GroupValues, LineKind, UsageLine, group_values
 from shared.domain.month import Month
+from shared.store.periods import customers_between, period_id
 
 _FETCHED_ROWS = 2_000
 _FETCHED_CUSTOMERS = 100
@@ -69,8 +70,17 @@ _POSSIBLE = text("""
       FROM usage_month AS m
       JOIN contract AS c ON c.account_id = m.account_id AND c.customer_id = m.customer_id
       JOIN unit AS u ON u.account_id = m.account_id
-     WHERE m.account_id = :account_id
+     WHERE m.account_id = :account_id AND m.customer_id BETWEEN :first AND :last
 """)
+
+
+class DraftTerms(NamedTuple):
+    """A contract's open month in one unit."""
+
+    customer_id: UUID
+    contract_id: str
+    unit_id: str
+    starting_at: datetime
 
 
 def open_usage(
@@ -121,12 +131,17 @@ def customers_with_open_usage(
     return connection.scalars(_CUSTOMERS, chosen).all()
 
 
-def possible_periods(connection: Connection, account_id: int) -> Iterator[tuple[UUID, str, str, datetime]]:
-    """Customer, contract, unit and month of whatever open usage can be of: there need not be any."""
+def find_draft(connection: Connection, account_id: int, draft_id: UUID) -> DraftTerms | None:
+    """What open usage must be of to become a period of this id; there need not be any.
+
+    The id names the customer in part, and is a hash of the rest, so all that it can be made of is tried.
+    """
+    first, last = customers_between(draft_id)
     options = {"stream_results": True, "yield_per": _FETCHED_ROWS}
-    with connection.execute(_POSSIBLE, {"account_id": account_id}, execution_options=options) as rows:
-        for row in rows:
-            yield row.customer_id, row.contract_id, row.unit_id, row.starting_at
+    which = {"account_id": account_id, "first": first, "last": last}
+    with connection.execute(_POSSIBLE, which, execution_options=options) as rows:
+        possible = (DraftTerms(*row) for row in rows)
+        return next((each for each in possible if period_id(account_id, **each._asdict()) == draft_id), None)
 
 
 def _stream(connection: Connection, statement: TextClause, which: dict[str, Any]) -> Iterator[UsageLine]:

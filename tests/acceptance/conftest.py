@@ -1,7 +1,9 @@
 """One running stack for all tests of the command, started and stopped by the command itself."""
 
+import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +13,14 @@ import redis
 from sqlalchemy import Engine
 
 from shared.store.engine import make_engine
+from shared.store.reconciliation.check import Difference
 from tests.acceptance.command import Command
 from tests.acceptance.processes import Fleet, fleet
 from tests.conftest import DATA, RunningServices
+from worker.invoicing.reconcile import reconcile
 
 CATALOG = DATA / "cases" / "catalog.json"
+SECONDS_MAX = 60
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +42,27 @@ def stack(open_folder: Path) -> Iterator[Command]:
         yield command
     finally:
         command.ok("down")
+
+
+@pytest.fixture(autouse=True)
+def reconciled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test leaves in the running stack agrees, once what it sent has been worked on."""
+    stack: Command | None = request.getfixturevalue("stack") if "stack" in request.fixturenames else None
+    yield
+    deadline = time.monotonic() + SECONDS_MAX
+    while stack and (differences := _differences(stack)):
+        assert time.monotonic() < deadline, differences
+        time.sleep(0.2)
+
+
+def _differences(stack: Command) -> list[Difference]:
+    """By a connection of its own: a test may have killed the database in between."""
+    engine = make_engine(json.loads((stack.cwd / "ready.json").read_text())["database"], pool_size=1)
+    try:
+        with engine.begin() as connection:
+            return reconcile(connection)
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture(scope="module")

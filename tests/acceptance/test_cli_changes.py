@@ -24,6 +24,7 @@ def name(stack: Command) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_a_commit_from_the_first_edit_to_the_archive(stack: Command, name: str, tmp_path: Path) -> None:
     """Each step does what it says, names what is in its way, and leaves books that agree."""
     body = invoiced(*ITEMS, access_schedule={"schedule_items": [YEAR]}, uniqueness_key="order-1")

@@ -61,6 +61,7 @@ def test_amounts_are_printed_with_every_digit(stack: Command, account: Callable[
     assert '"balance":123456789012345678.123456789012' in shown.stdout
 
 
+@pytest.mark.slow
 def test_a_true_up_bills_what_adjustments_left(stack: Command, account: Callable[..., str], tmp_path: Path) -> None:
     """Once the sandbox's clock has passed the end, the commit's ledger is billed; then adjustments are refused."""
     name = account("--sandbox")
@@ -86,6 +87,7 @@ def future_postpaid() -> dict[str, Any]:
     return body
 
 
+@pytest.mark.slow
 def test_a_sandbox_clock_moves_only_forward(stack: Command, account: Callable[..., str]) -> None:
     """The clock stands where it was put; moving it back is refused."""
     name = account("--sandbox")
@@ -132,6 +134,7 @@ def test_a_request_shows_its_outcome(stack: Command, account: Callable[..., str]
     assert INSTANT.fullmatch(told["decided_at"])
 
 
+@pytest.mark.slow
 def test_what_is_parked_is_listed_and_shown_with_its_bytes(stack: Command, account: Callable[..., str]) -> None:
     """An envelope that nobody can read is found under its reason, as it was received."""
     name = account()
@@ -147,6 +150,7 @@ def test_what_is_parked_is_listed_and_shown_with_its_bytes(stack: Command, accou
     assert (shown["reason"], shown["meta"], shown["requests"]) == ("bad_envelope", meta, "[garbage")
 
 
+@pytest.mark.slow
 def test_lists_are_arrays_and_say_when_they_are_cut(
     stack: Command, account: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -163,6 +167,7 @@ def test_lists_are_arrays_and_say_when_they_are_cut(
     assert found["id"] == ids[7]
 
 
+@pytest.mark.slow
 def test_options_stand_before_or_after_the_command(stack: Command, account: Callable[..., str]) -> None:
     """The folder, account and token may be given anywhere; the last one counts, and an option wins over a variable."""
     name, nowhere = account(), {"TRUEUP_DATA": "/nowhere", "TRUEUP_TOKEN": "nonsense"}
@@ -187,6 +192,7 @@ def test_a_token_is_shown_once(stack: Command) -> None:
     assert secret not in listed.stdout
 
 
+@pytest.mark.slow
 def test_accounts_are_listed_with_their_clocks(stack: Command, account: Callable[..., str]) -> None:
     """A sandbox has a clock, any other account none."""
     sandbox, real = account("--sandbox"), account()

@@ -100,16 +100,16 @@ def test_the_sample_twice(stack: Command, urls: dict[str, str], tmp_path: Path) 
 
 def test_interrupted_and_resumed(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:
     """Ctrl-C ends with 130 and says what was sent; the same command again makes the rest, and nothing twice."""
-    file = batch_file(tmp_path, name="interrupted", rows=12_000)
+    file = batch_file(tmp_path, name="interrupted", rows=30_000)
     with ingesting(stack, file) as process:
         wait_for(lambda: commits_of(urls, "interrupted"), what="the first commits")
         process.send_signal(signal.SIGINT)
         summary, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "the same command again sends the others" in said
-    assert json.loads(summary)["rows"] == 12_000
+    assert json.loads(summary)["rows"] == 30_000
     resumed = stack.ok("ingest", "--json", file).json()
-    assert (resumed["created"], commits_of(urls, "interrupted")) == (12_000, 12_000)
+    assert (resumed["created"], commits_of(urls, "interrupted")) == (30_000, 30_000)
 
 
 def test_in_two_terminals_at_once(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:

@@ -209,6 +209,42 @@ def _edit(year: Year, connection: Connection, _month: int) -> None:
     )
 
 
+def _edit_scope(year: Year, connection: Connection, _month: int) -> None:
+    products = year.chance.choice([None, year.chance.sample(year.products, 2)])
+    edit_commit(
+        connection,
+        account_id=year.account_id,
+        commit_id=year.one_of(connection, _A_COMMIT).id,
+        change={"applicable_product_ids": products},
+        actor="year",
+        settings=EditSettings(usage_grace_h=24),
+    )
+
+
+def _edit_access(year: Year, connection: Connection, month: int) -> None:
+    """The amount, for a promise that of its true-up too, and when access ends."""
+    query = """
+        SELECT s.commit_id, s.id, o.id AS true_up FROM segment AS s
+          LEFT JOIN obligation AS o ON o.commit_id = s.commit_id AND o.kind = 'TRUE_UP' AND o.state <> 'voided'
+         WHERE s.amount > 0 ORDER BY s.commit_id, s.position
+    """
+    found, amount = year.one_of(connection, query), Decimal(year.chance.randint(50, 12_000))
+    end = month_start(month + year.chance.randint(1, 6))
+    change: Any = {
+        "access_schedule": {"update_schedule_items": [{"id": str(found.id), "amount": amount, "ending_before": end}]}
+    }
+    if found.true_up:
+        change["invoice_schedule"] = {"update_schedule_items": [{"id": str(found.true_up), "amount": amount}]}
+    edit_commit(
+        connection,
+        account_id=year.account_id,
+        commit_id=found.commit_id,
+        change=change,
+        actor="year",
+        settings=EditSettings(usage_grace_h=24),
+    )
+
+
 def _end_early(year: Year, connection: Connection, month: int) -> None:
     end_commit(
         connection,
@@ -269,6 +305,8 @@ def _release(year: Year, connection: Connection, _month: int) -> None:
 
 _CHANGES: tuple[Change, ...] = (
     _edit,
+    _edit_scope,
+    _edit_access,
     _end_early,
     _adjust,
     _switch_true_up_off,

@@ -26,6 +26,7 @@ from worker.intake.judge import judge_bodies
 from worker.intake.rows import commit_row, obligation_rows, segment_rows
 from worker.invoicing.reconcile import reconcile
 from worker.invoicing.regenerate import Regenerated, regenerate_invoice, regenerate_month
+from worker.invoicing.release import release_obligation
 from worker.invoicing.void import Voided, void_invoice
 
 Record = dict[str, Any]
@@ -152,6 +153,21 @@ class ChangeBook(UsageBook):
         """Archives a commit."""
         with self.engine.begin() as connection:
             return archive_commit(connection, account_id=self.account_id, commit_id=commit_id, actor="key")
+
+    def change_promise(self, commit_id: UUID, *, amount: int | None = None, **access: str) -> Changed:
+        """Edits the one access item of a POSTPAID commit, and with its amount that of its true-up."""
+        of_amount = {"amount": amount} if amount else {}
+        (segment,), true_up = self.segments(commit_id), self.obligations(commit_id)[-1]
+        body = {"access_schedule": {"update_schedule_items": [{"id": str(segment.id), **of_amount, **access}]}}
+        if amount:
+            body["invoice_schedule"] = {"update_schedule_items": [{"id": str(true_up.id), **of_amount}]}
+        return self.edit(commit_id, **body)
+
+    def release(self, commit_id: UUID) -> None:
+        """Releases the commit's last obligation."""
+        obligation_id = self.obligations(commit_id)[-1].id
+        with self.engine.begin() as connection:
+            release_obligation(connection, account_id=self.account_id, obligation_id=obligation_id, actor="key")
 
     def disable(self, commit_id: UUID) -> Changed:
         """Disables a true-up."""

@@ -78,7 +78,7 @@ def test_a_void_waits_for_the_true_up_that_settles(book: ChangeBook) -> None:
     book.run("UPDATE account SET clock_at = '2030-03-01Z' WHERE id = :account_id")
 
     def settle_true_up(connection: Any) -> None:
-        settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=9))
+        settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=9, usage_grace_h=24))
 
     late = second_of(book, settle_true_up, lambda: book.void(usage.id))
     with pytest.raises(VoidRefused, match="entered a finalized true-up"):

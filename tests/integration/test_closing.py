@@ -5,13 +5,14 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, delete, insert
 
 from shared.ids import new_id
 from shared.limits import ISSUE_ATTEMPTS_MAX
 from shared.store.due import accounts_due
 from shared.store.invoices import list_invoices, show_invoice
-from shared.store.tables import contract, customer
+from shared.store.months import OpenMonth
+from shared.store.tables import contract, customer, product
 from shared.wire.body import USD_CENTS
 from tests.integration.usage_book import (
     CUSTOMER,
@@ -25,7 +26,8 @@ from tests.integration.usage_book import (
     TRAFFIC,
     UsageBook,
 )
-from worker.invoicing.close import Closed, close_all_due
+from worker.invoicing.close import Closed, Products, close_all_due, close_month
+from worker.invoicing.issue import issue_all_due
 from worker.invoicing.release import ReleaseRefused, release_obligation
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
@@ -58,10 +60,10 @@ def customer_with_contract(book: UsageBook) -> dict[str, UUID]:
     return ids
 
 
-def due(book: UsageBook) -> bool:
+def due(book: UsageBook, usage_grace_h: int = 24) -> bool:
     """Whether the scheduler finds something to do."""
     with book.engine.begin() as connection:
-        return bool(accounts_due(connection, accounts_max=9, usage_grace_h=24))
+        return bool(accounts_due(connection, accounts_max=9, usage_grace_h=usage_grace_h))
 
 
 def test_prepaid_pays_before_postpaid_and_what_postpaid_covers_is_charged(book: UsageBook) -> None:
@@ -241,6 +243,43 @@ def break_usage(book: UsageBook, product_id: UUID) -> None:
     book.run("DELETE FROM product WHERE id = :id", id=product_id)
 
 
+def fail(book: UsageBook, month: datetime) -> None:
+    """Goes to where the month is to be closed, and tries that as often as it takes to give up."""
+    for _ in range(ISSUE_ATTEMPTS_MAX):
+        book.close(month)
+        book.run("UPDATE usage_month SET settles_at = now() WHERE settles_at IS NOT NULL")
+
+
+def test_a_failed_try_is_repeated_after_a_pause(book: UsageBook) -> None:
+    """Not at once, and the second time after twice as long; the later months of the customer wait."""
+    book.use(JANUARY, "4", product_id=TRAFFIC)
+    book.use(FEBRUARY, "4")
+    break_usage(book, TRAFFIC)
+    book.go_to(MARCH)
+    for pause_s in (30, 60):
+        assert close_all_due(book.engine, book.account_id, usage_grace_h=0) == Closed()
+        (january, february) = book.rows(
+            "SELECT state, extract(epoch FROM settles_at - now()) AS pause_s FROM usage_month ORDER BY starting_at"
+        )
+        assert (january.state, february.state, february.pause_s) == ("open", "open", None)
+        assert pause_s - 5 < january.pause_s <= pause_s
+        book.run("UPDATE usage_month SET settles_at = now() WHERE settles_at IS NOT NULL")
+        book.work()
+
+
+def test_a_product_that_came_during_a_run(book: UsageBook) -> None:
+    """The catalog of a run is read again where it lacks a product."""
+    book.use(JANUARY, "4")
+    book.use(FEBRUARY, "5", product_id=TRAFFIC)
+    products = Products(book.account_id)
+    with book.engine.begin() as connection:
+        connection.execute(delete(product).where(product.c.id == TRAFFIC))
+        assert close_month(connection, book.account_id, OpenMonth(CUSTOMER, JANUARY), products=products)
+        connection.execute(insert(product).values(account_id=book.account_id, id=TRAFFIC, name="Traffic", type="USAGE"))
+        assert close_month(connection, book.account_id, OpenMonth(CUSTOMER, FEBRUARY), products=products)
+    assert totals(book) == [4, 5]
+
+
 def test_a_month_that_fails_is_parked_and_blocks_only_its_customer(book: UsageBook) -> None:
     """A failing customer is parked after its tries: neighbours close, its own later months and true-ups wait."""
     book.commit("POSTPAID", "10", ends=MARCH)
@@ -249,7 +288,7 @@ def test_a_month_that_fails_is_parked_and_blocks_only_its_customer(book: UsageBo
     book.use(FEBRUARY, "4")
     book.use(JANUARY, "7", **other)
     break_usage(book, TRAFFIC)
-    book.close(FEBRUARY)
+    fail(book, FEBRUARY)
     assert totals(book) == [7]
     january, february = book.rows("SELECT * FROM usage_month ORDER BY starting_at")
     assert (january.state, january.attempts, february.state) == ("parked", ISSUE_ATTEMPTS_MAX, "open")
@@ -261,7 +300,7 @@ def test_a_parked_month_is_released_by_its_customer(book: UsageBook) -> None:
     """Once the cause is mended, the customer's id brings its months back, with an audit row; then nothing is left."""
     book.use(JANUARY, "4", product_id=TRAFFIC)
     break_usage(book, TRAFFIC)
-    book.close(JANUARY)
+    fail(book, JANUARY)
     book.run("INSERT INTO product (account_id, id, type) VALUES (:account_id, :id, 'USAGE')", id=TRAFFIC)
     with book.engine.begin() as connection:
         release_obligation(connection, account_id=book.account_id, obligation_id=CUSTOMER, actor="key")
@@ -290,6 +329,18 @@ def test_real_time_closes_what_is_long_over(database: Engine) -> None:
     book.work()
     assert totals(book) == [4]
     assert len(book.rows("SELECT * FROM usage_month")) == 1
+
+
+def test_a_true_up_waits_for_the_grace_time_as_it_is_now(book: UsageBook) -> None:
+    """Made when it was shorter, a true-up does not close its month before usage of it may stop coming."""
+    commit_id = book.commit("POSTPAID", "1000", ends=FEBRUARY)
+    book.run("UPDATE account SET clock_at = :at WHERE id = :account_id", at=FEBRUARY + GRACE)
+    issue_all_due(book.engine, book.account_id, usage_grace_h=240)
+    assert (book.balance(commit_id), due(book, usage_grace_h=240), due(book)) == (1000, False, True)
+    book.use(JANUARY, "300")
+    book.run("UPDATE account SET clock_at = :at WHERE id = :account_id", at=FEBRUARY + 10 * GRACE)
+    issue_all_due(book.engine, book.account_id, usage_grace_h=240)
+    assert totals(book) == [300, 700]
 
 
 def test_a_true_up_over_invoiced_usage_is_held(book: UsageBook) -> None:

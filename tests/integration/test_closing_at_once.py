@@ -13,6 +13,7 @@ from shared.store.due import claim_due, settle
 from shared.store.engine import make_engine
 from shared.store.months import OpenMonth, claim_month
 from shared.store.tables import contract, customer
+from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, GRACE, START, UsageBook
 from worker.invoicing.close import Closed, close_all_due, close_month
 from worker.invoicing.expire import expire_all_due
@@ -85,6 +86,42 @@ def assert_all_is_closed_once(book: UsageBook) -> None:
     assert sorted(announced) == sorted(each.id for each in made)
     with book.engine.begin() as connection:
         assert reconcile(connection) == []
+
+
+@pytest.mark.parametrize("first", ["promise", "closing"])
+def test_a_promise_and_closing_at_once(book: UsageBook, first: str) -> None:
+    """Whoever comes second waits: either usage draws on the commit, or the true-up is held; never neither, or both."""
+    promises = ChangeBook(book.engine)
+    promises.use(JANUARY, "300")
+    at_closing_time(promises)
+    with ThreadPoolExecutor(1) as pool, book.engine.begin() as connection:
+        connection.execute(text("SELECT now()"))  # both transactions have begun
+        if first == "closing":
+            assert close_month(connection, promises.account_id, claim(connection, promises))
+            work = pool.submit(promises.commit, "POSTPAID", "1000", ends=FEBRUARY)
+        else:
+            promises.promise(connection, "1000", ends=FEBRUARY)
+            work = pool.submit(close_all_due, book.engine, promises.account_id)
+        until_somebody_waits(book)
+        connection.commit()
+        work.result()
+    promises.work()
+    (true_up,) = promises.rows("SELECT * FROM obligation WHERE account_id = :account_id")
+    totals = [invoice.total for invoice in promises.invoices()]
+    assert (true_up.state, totals) == (("held", [300]) if first == "closing" else ("issued", [300, 700]))
+
+
+def test_what_closing_saw_is_not_held(book: UsageBook) -> None:
+    """A commit that was made after closing's transaction had begun, and that usage was drawn on, is trued up."""
+    book.use(JANUARY, "300")
+    at_closing_time(book)
+    with book.engine.begin() as closing:
+        closing.execute(text("SELECT now()"))
+        commit_id = book.commit("POSTPAID", "1000", ends=FEBRUARY)
+        assert close_month(closing, book.account_id, claim(closing, book))
+    book.work()
+    assert [invoice.total for invoice in book.invoices()] == [300, 700]
+    assert book.balance(commit_id) == 0
 
 
 def test_three_closers_at_once_close_each_month_once(book: UsageBook) -> None:
@@ -194,7 +231,7 @@ def test_usage_that_comes_while_a_true_up_settles_is_late(book: UsageBook) -> No
     at_closing_time(book)
     with ThreadPoolExecutor(1) as pool:
         with book.engine.begin() as connection:
-            settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=9))
+            settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=9, usage_grace_h=24))
             late = pool.submit(book.use, JANUARY, "4")
             until_somebody_waits(book)
         late.result()

@@ -96,9 +96,6 @@ def test_the_rules_and_codes_are_those_of_creation(book: ChangeBook) -> None:
     ]
     gone = {"access_schedule": {"remove_schedule_items": [{"id": segment}]}}
     assert told(book, prepaid, **gone) == ["empty_schedule /access_schedule/remove_schedule_items"]
-    assert told(book, postpaid, access_schedule={"add_schedule_items": [item(1, "2030-01-01", "2030-02-01")]}) == [
-        "postpaid_single_access_item /access_schedule/schedule_items"
-    ]
     true_up = {"id": str(book.obligations(postpaid)[0].id), "amount": 99}
     assert told(book, postpaid, invoice_schedule={"update_schedule_items": [true_up]}) == [
         "postpaid_totals_differ /invoice_schedule/update_schedule_items/0"
@@ -136,6 +133,31 @@ def test_segments_change_and_their_openings_add_up(book: ChangeBook) -> None:
     book.go_to(datetime(2031, 2, 2, tzinfo=UTC))
     assert book.balance(commit_id) == 0
     assert book.differences() == []
+
+
+def test_an_opening_goes_where_its_segment_goes(book: ChangeBook) -> None:
+    """What was booked at the old start is taken back there, and booked at the new one with what the amount is now."""
+    commit_id = book.request("CREDIT", access_schedule={"schedule_items": [item(100, "2030-02-01", "2030-04-01")]})
+    segment = str(book.segments(commit_id)[0].id)
+    changes: list[dict[str, Any]] = [
+        {"starting_at": "2030-03-01T00:00:00Z"},
+        {"amount": 130},
+        {"starting_at": "2030-01-01T00:00:00Z", "amount": 150.5},
+    ]
+    for change in changes:
+        book.edit(commit_id, access_schedule={"update_schedule_items": [{"id": segment, **change}]})
+        assert book.differences() == []
+    openings = book.rows(
+        "SELECT amount, effective_at FROM ledger_entry WHERE commit_id = :id ORDER BY seq", id=commit_id
+    )
+    assert [(row.amount, row.effective_at) for row in openings] == [
+        (100, FEBRUARY),
+        (-100, FEBRUARY),
+        (100, MARCH),
+        (30, MARCH),
+        (-130, MARCH),
+        (Decimal("150.5"), JANUARY),
+    ]
 
 
 def test_a_segment_keeps_what_was_drawn(book: ChangeBook) -> None:
@@ -243,6 +265,42 @@ def test_a_promise_is_changed_with_its_true_up(book: ChangeBook) -> None:
     update = {"id": str(segment.id), "ending_before": "2030-02-16T00:00:00Z"}
     with pytest.raises(ChangeRefused, match="is issued: void its invoice first"):
         book.edit(commit_id, access_schedule={"update_schedule_items": [update]})
+    assert book.differences() == []
+
+
+def test_a_promise_keeps_its_two_items(book: ChangeBook) -> None:
+    """Its access and its true-up change, but none is added, removed or put in another's place."""
+    commit_id = book.commit("POSTPAID", "1000", ends=MARCH)
+    access = item(1000, "2030-01-01", "2031-01-01")
+    invoice = {"timestamp": "2030-03-02T00:00:00Z", "amount": 1000}
+    schedules = {
+        "access_schedule": (access, str(book.segments(commit_id)[0].id)),
+        "invoice_schedule": (invoice, str(book.obligations(commit_id)[0].id)),
+    }
+    for schedule, (added, present) in schedules.items():
+        both = {"add_schedule_items": [added], "remove_schedule_items": [{"id": present}]}
+        for change in (both, *({name: items} for name, items in both.items())):
+            with pytest.raises(ChangeRefused, match=f"^/{schedule}/{next(iter(change))}: .* update_schedule_items"):
+                book.edit(commit_id, **{schedule: change})
+    assert (len(book.segments(commit_id)), len(book.obligations(commit_id))) == (1, 1)
+    assert book.edit(commit_id, access_schedule={"add_schedule_items": []}).after == {}
+
+
+def test_a_widened_promise_is_held_until_that_is_released(book: ChangeBook) -> None:
+    """Usage that was charged is not billed again by a true-up: held, and held again by each edit that adds to it."""
+    commit_id = book.commit("POSTPAID", "200", ends=MARCH)
+    book.use(JANUARY, "300")
+    book.close(JANUARY)
+    book.change_promise(commit_id, amount=1000)
+    book.close(FEBRUARY)
+    assert (book.state(commit_id), book.obligations(commit_id)[0].reason) == ("held", "usage_already_invoiced")
+    book.release(commit_id)
+    book.change_promise(commit_id, amount=1100)
+    book.work()
+    assert book.state(commit_id) == "held"
+    book.release(commit_id)
+    book.work()
+    assert (book.state(commit_id), book.invoices()[-1].total) == ("issued", 900)
     assert book.differences() == []
 
 

@@ -71,6 +71,23 @@ def test_invoices_end_without_access(book: ChangeBook) -> None:
     assert book.differences() == []
 
 
+def test_what_is_void_is_not_invoiced_after_the_end(book: ChangeBook) -> None:
+    """An instalment that is void when its date is dropped is made anew without an invoice."""
+    commit_id = book.request(invoice_schedule={"schedule_items": INSTALMENTS})
+    book.go_to(datetime(2030, 12, 1, tzinfo=UTC))
+    last = book.invoices()[-1].id
+    book.void(last)
+    book.end(commit_id, invoices_ending_before="2030-04-01T00:00:00Z")
+    book.regenerate(last)
+    book.work()
+    assert [invoice.status for invoice in book.invoices()] == ["FINALIZED", "FINALIZED", "VOID"]
+    assert (book.obligations(commit_id)[-1].state, book.obligations(commit_id)[-1].reason) == (
+        "suppressed",
+        "invoices_ended",
+    )
+    assert book.differences() == []
+
+
 def test_access_ends_without_invoices(book: ChangeBook) -> None:
     """What was agreed to be paid is paid, although access ends."""
     commit_id = book.request(invoice_schedule={"schedule_items": INSTALMENTS})

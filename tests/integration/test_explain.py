@@ -104,6 +104,21 @@ def test_the_transactions_behind_usage(book: Explained) -> None:
     assert [each["transaction_ids"] for each in found["receipts"]] == [[book.open]]
 
 
+def test_usage_stands_behind_its_payer_only(book: Explained) -> None:
+    """What a balance covers between two hours of overage is not behind the overage."""
+    day, hours = datetime(2030, 5, 1, tzinfo=UTC), [timedelta(hours=n) for n in (5, 10, 20)]
+    book.commit("PREPAID", "1000", starts=day + hours[1], ends=day + hours[1] + timedelta(hours=1))
+    before, covered, after = (book.use(day + hour, "10") for hour in hours)
+    may = {"account_id": book.account_id, "until": day.replace(month=7), "usage_grace_h": 24}
+    with snapshot(book.engine) as connection:
+        (draft,) = (each.id for each in forecast(connection, **may) if each.issued_at.month == 6)
+    for _ in ("draft", "invoice"):
+        found = book.explain(draft, lines=True)["usage"]
+        assert [each["transaction_ids"] for each in found] == [[before, after], [covered]]
+        assert all("hours" not in each for each in found)
+        book.close(day)
+
+
 def test_a_usage_invoice(book: Explained) -> None:
     """Every line with who pays and why, and the entries that it booked."""
     found = book.explain(book.invoice("USAGE"))

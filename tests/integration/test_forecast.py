@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.store.engine import snapshot
 from shared.store.tables import metadata
+from tests.integration.change_book import ChangeBook
 from tests.integration.instalments import instalment
 from tests.integration.usage_book import CUSTOMER, FIRST, SECOND, START, UsageBook
 from worker.invoicing.forecast import ForecastRefused, Foreseen, forecast
@@ -119,6 +120,29 @@ def test_a_true_up_over_invoiced_usage_will_be_held(book: UsageBook) -> None:
     with book.engine.begin() as connection:
         release_obligation(connection, account_id=book.account_id, obligation_id=held.id, actor="key")
     assert next(each for each in foreseen(book) if each.commit_id == late).outcome == "issued"
+
+
+def test_a_widened_promise_will_be_held(common_database: Engine) -> None:
+    """What an edit lets a commit cover was charged before: held, as it is when the time has come."""
+    promises = ChangeBook(common_database)
+    commit_id = promises.commit("POSTPAID", "20", ends=MARCH)
+    promises.use(START, "30")
+    promises.go_to(FEBRUARY + timedelta(days=2))
+    assert outcomes(foreseen(promises)) == [("TRUE_UP", Decimal(0), "nothing_due")]
+    promises.change_promise(commit_id, amount=70)
+    found = foreseen(promises)
+    assert outcomes(found) == [("TRUE_UP", Decimal(50), "held")]
+    promises.go_to(found[0].at)
+    assert (promises.state(commit_id), foreseen(promises)[0].why) == ("held", "usage_already_invoiced")
+
+
+def test_a_true_up_is_foreseen_with_the_present_grace_time(common_database: Engine) -> None:
+    """It waits for the month of its access's last hour, however long that is left open now."""
+    promises = ChangeBook(common_database)
+    promises.commit("POSTPAID", "20", ends=MARCH - timedelta(days=9))
+    with snapshot(promises.engine) as connection:
+        (found,) = forecast(connection, account_id=promises.account_id, until=NEXT_YEAR, usage_grace_h=240)
+    assert found.at == MARCH + timedelta(hours=240)
 
 
 def test_an_obligation_that_is_parked_says_so(book: UsageBook) -> None:

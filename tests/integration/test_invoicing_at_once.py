@@ -87,7 +87,7 @@ def test_a_rollback_gives_its_numbers_back(book: Book) -> None:
     book.prepaid((LONG_AGO, "1"), (LAST_YEAR, "2"))
 
     def fail(connection: Connection) -> None:
-        settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=1))
+        settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=1, usage_grace_h=24))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), book.engine.begin() as connection:
@@ -100,8 +100,8 @@ def test_claims_do_not_wait_for_each_other(book: Book) -> None:
     """Rows that another transaction holds are passed over."""
     book.prepaid((LONG_AGO, "1"), (LAST_YEAR, "2"))
     with book.engine.begin() as first, book.engine.begin() as second:
-        held = claim_due(first, book.account_id, rows_max=1)
-        others = claim_due(second, book.account_id, rows_max=9)
+        held = claim_due(first, book.account_id, rows_max=1, usage_grace_h=24)
+        others = claim_due(second, book.account_id, rows_max=9, usage_grace_h=24)
         assert len(held) == len(others) == 1
         assert set(held).isdisjoint(others)
 
@@ -142,7 +142,7 @@ def test_an_adjustment_waits_for_the_true_up_and_is_refused(book: Book) -> None:
     commit_id = book.postpaid("10")
     with ThreadPoolExecutor(1) as pool:
         with book.engine.begin() as connection:
-            claimed = claim_due(connection, book.account_id, rows_max=1)
+            claimed = claim_due(connection, book.account_id, rows_max=1, usage_grace_h=24)
             late: Future[None] = pool.submit(adjust, book.engine, book, commit_id, "-3")
             until(lambda: len(book.rows(_WAITING)) == 1)
             settle(connection, book.account_id, claimed)

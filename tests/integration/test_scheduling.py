@@ -17,22 +17,44 @@ import psycopg
 import pytest
 import redis
 from celery import Celery
-from sqlalchemy import Engine
+from sqlalchemy import Engine, TextClause
 from structlog.testing import capture_logs
 
 from shared.clock import utc_now
+from shared.limits import PROBED_ROWS_MAX
 from shared.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from shared.settings import read_settings
-from shared.store import due
+from shared.store import due, months
 from shared.store.accounts import create_account
 from shared.store.engine import make_engine
 from tests.conftest import SECRET_KEY, RunningServices
 from tests.integration.book import LAST_YEAR, LONG_AGO, Book
-from tests.integration.usage_book import START, UsageBook
+from tests.integration.usage_book import FEE, START, UsageBook
 from worker.config import celery_config
 from worker.invoicing.clock import advance_clock
-from worker.scheduling.look import look
+from worker.scheduling.look import Looks, look
 from worker.scheduling.loop import run
+
+WAITING = """
+    WITH used AS (
+        INSERT INTO usage_month (account_id, customer_id, starting_at, settles_at)
+        SELECT :account_id, gen_random_uuid(), '2030-01-01Z', now() + interval '1 hour'
+          FROM generate_series(1, :number) RETURNING account_id, customer_id
+    ), made AS (
+        INSERT INTO commit (account_id, id, type, customer_id, product_id, priority, rate_type, access_type,
+                            access_unit_id, fingerprint, fingerprint_version, created_at)
+        SELECT account_id, gen_random_uuid(), type, customer_id, :fee, 1, 'LIST_RATE', 'SPEND', :fee, '', 1, now()
+          FROM used CROSS JOIN (VALUES ('POSTPAID'), ('CREDIT')) AS each (type)
+        RETURNING account_id, id, type
+    ), opened AS (
+        INSERT INTO segment (account_id, commit_id, position, amount, starting_at, ending_before, granted_at, expires)
+        SELECT account_id, id, 0, 1, '2030-01-01Z', '2030-02-01Z', '2030-01-01Z', type = 'CREDIT' FROM made
+    )
+    INSERT INTO obligation (account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity,
+                            amount)
+    SELECT account_id, gen_random_uuid(), id, 0, 'TRUE_UP', '2030-02-01Z', '2030-02-02Z', 1, 1, 1
+      FROM made WHERE type = 'POSTPAID'
+"""
 
 
 class Pauses(Event):
@@ -132,9 +154,49 @@ def test_a_look_costs_little(database: Engine) -> None:
         "generate_series(1, 4000) AS n"
     )
     book.run("ANALYZE usage_month, segment")
-    plan = book.rows(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {due._ACCOUNTS.text}", accounts_max=9, usage_grace_h=24)
-    top = plan[0][0][0]["Plan"]
-    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 20
+    assert buffers(book, due._ACCOUNTS, accounts_max=9, usage_grace_h=24, rows_max=None) < 20
+
+
+def make_waiting(book: UsageBook, number: int) -> None:
+    """Customers with an open January that settles, a true-up that is due and waits for it, and a credit that ended."""
+    book.run(WAITING, number=number, fee=FEE)
+    book.run("UPDATE account SET clock_at = '2030-02-02Z'")
+    book.run("ANALYZE usage_month, segment, commit, obligation")
+
+
+def test_a_quick_look_costs_little_however_much_waits(database: Engine) -> None:
+    """It passes over a bounded number of true-ups and segments that wait for months; a whole one finds what is left."""
+    book = UsageBook(database)
+    make_waiting(book, 4_000)
+    given = {"accounts_max": 9, "usage_grace_h": 24}
+    assert buffers(book, due._ACCOUNTS, rows_max=PROBED_ROWS_MAX, **given) < 20 * PROBED_ROWS_MAX
+    book.commit("POSTPAID", "1", starts=START - timedelta(days=31), ends=START, at=datetime(2030, 2, 2, tzinfo=UTC))
+    with database.begin() as connection:
+        assert due.accounts_due(connection, rows_max=None, **given) == [book.account_id]
+
+
+def test_claiming_a_month_costs_little(database: Engine) -> None:
+    """It reads the months in the order in which they are claimed, and stops at the first, however many there are."""
+    book = UsageBook(database)
+    book.run(
+        "INSERT INTO usage_month (account_id, customer_id, starting_at) "
+        "SELECT :account_id, gen_random_uuid(), '2030-01-01Z' FROM generate_series(1, 4000)"
+    )
+    book.run("UPDATE account SET clock_at = '2030-02-02Z'")
+    book.run("ANALYZE usage_month")
+    assert buffers(book, months._CLAIM, account_id=book.account_id, usage_grace_h=24) < 20
+
+
+def test_now_and_then_a_look_is_a_whole_one() -> None:
+    """The first one is, and one in each half minute."""
+    looks = Looks()
+    assert [at for at in (100.0, 101.0, 129.9, 130.0, 131.0) if looks.rows_max(at) is None] == [100.0, 130.0]
+
+
+def buffers(book: UsageBook, statement: TextClause, **given: object) -> int:
+    """How many pages a statement looks at."""
+    top = book.rows(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.text}", **given)[0][0][0]["Plan"]
+    return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
 
 
 def test_a_full_queue_gets_no_more(book: Book, app: Celery, redis_url: str) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy import Engine, insert
 
 from shared.domain.month import month_of
 from shared.ids import new_id
+from shared.store.periods import customers_between
 from shared.store.tables import contract, customer
-from shared.store.usage_reads import open_usage, usage_of_period
+from shared.store.usage_reads import find_draft, open_usage, usage_of_period
 from shared.wire.body import USD_CENTS
 from tests.integration.usage_book import CUSTOMER, FIRST, GRACE, SECOND, SILENT, START, TRAFFIC, UsageBook
 from worker.invoicing.drafts import list_with_drafts, show_with_drafts, usage_drafts
@@ -137,3 +138,19 @@ def test_usage_is_read_by_the_hour(book: UsageBook) -> None:
         12,
     ]
     assert before == []
+
+
+def test_a_draft_is_found_by_the_customer_in_its_id(book: UsageBook) -> None:
+    """The id names the customer in part: an id that is nobody's is compared with nothing."""
+    book.use(JANUARY, "4")
+    with book.engine.begin() as connection:
+        (draft,) = usage_drafts(connection, book.account_id, CUSTOMER)
+        assert draft.id.version == 8
+        assert draft.id.bytes[:6] == CUSTOMER.bytes[:6]
+        lowest, highest = customers_between(draft.id)
+        assert lowest <= CUSTOMER <= highest
+        assert lowest.bytes[:6] == highest.bytes[:6]
+        terms = find_draft(connection, book.account_id, draft.id)
+        assert terms == (CUSTOMER, str(FIRST), USD_CENTS, JANUARY)
+        assert find_draft(connection, book.account_id, UUID(int=draft.id.int ^ 1)) is None
+        assert find_draft(connection, book.account_id, new_id()) is None

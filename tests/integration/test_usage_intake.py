@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from shared.ids import new_id
+from shared.store import usage_list
 from shared.store.months import claim_month
 from shared.store.outcomes import count_outcomes
 from shared.store.usage_list import list_usage
@@ -241,6 +242,19 @@ def test_more_lines_put_the_closing_off(intake: Intake) -> None:
         assert (intake.rows("SELECT settles_at FROM usage_month WHERE account_id = :a") == before) == (left_s > 30)
 
 
+def test_the_closing_is_put_off_for_a_day_at_most(intake: Intake) -> None:
+    """A day after a month was opened its closing stays where it is, whatever comes."""
+    intake.receive(used(1))
+    opened = "UPDATE usage_month SET settles_at = now(), opened_at = now() - make_interval(hours => 24, secs => :left)"
+    for number, left_s in enumerate((-10, 0), 2):
+        with intake.engine.begin() as connection:
+            connection.execute(text(opened), {"left": left_s})
+        intake.receive(used(number))
+        (seconds,) = settling(intake)
+        assert seconds is not None
+        assert -left_s - 5 < seconds <= -left_s
+
+
 def test_a_month_that_is_being_closed_is_not_put_off(intake: Intake) -> None:
     """Whoever closes it holds the row and waits for the customer: intake goes on, and its line is in the month."""
     intake.receive(used(1))
@@ -404,3 +418,16 @@ def test_lists(intake: Intake) -> None:
         assert [each["transaction_id"] for each in first + second] == ["t-0", "t-1", "t-2", "t-4"]
         assert [each["transaction_id"] for each in listed(contract_id=STRANGERS_CONTRACT)] == ["t-1", "t-3"]
         assert listed(customer_id=STRANGER, contract_id=CONTRACT) == listed(late_only=True) == []
+
+
+def test_few_lines_of_many_are_found(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are the same whether a customer's lines are met on the way through all of them or looked up."""
+    stranger = {"customer_id": STRANGER, "contract_id": STRANGERS_CONTRACT}
+    intake.receive(*(used(number, **({} if number in {0, 7, 9} else stranger)) for number in range(10)))
+    with intake.engine.connect() as connection:
+        for tried in (1, 4, 2_000):
+            monkeypatch.setattr(usage_list, "_TRIED_LINES", tried)
+            for chosen in ({"customer_id": CUSTOMER}, {"contract_id": CONTRACT}):
+                first = list_usage(connection, intake.account_id, limit=2, **chosen)
+                rest = list_usage(connection, intake.account_id, limit=2, after=first[-1]["id"], **chosen)
+                assert [each["transaction_id"] for each in first + rest] == ["t-0", "t-7", "t-9"]

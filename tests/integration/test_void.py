@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.ids import new_id
 from tests.integration.change_book import ChangeBook, entry
-from tests.integration.usage_book import FIRST, SILENT, START, TRAFFIC
+from tests.integration.usage_book import FIRST, SECOND, SILENT, START, TRAFFIC
 from worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused
 from worker.invoicing.void import UnknownInvoice, VoidRefused
 
@@ -260,6 +260,91 @@ def test_a_held_true_up_waits_for_all_of_its_usage(book: ChangeBook) -> None:
     book.work()
     assert (book.state(commit_id), book.balance(commit_id)) == ("nothing_due", 0)
     assert [invoice.total for invoice in book.invoices()] == [60, 60, 60, 60]
+    assert book.differences() == []
+
+
+def test_a_held_true_up_waits_only_for_what_concerns_it(book: ChangeBook) -> None:
+    """Usage that is void for good does not hold it up where it is another contract's."""
+    book.use(JANUARY, "250")
+    book.use(JANUARY, "50", contract_id=SECOND)
+    book.close(JANUARY)
+    first, second = sorted(book.invoices(), key=lambda invoice: invoice.contract_id != FIRST)
+    commit_id = book.commit("POSTPAID", "1000", ends=FEBRUARY, applicable_contract_ids=[str(FIRST)])
+    book.work()
+    assert book.state(commit_id) == "held"
+    book.void(second.id)
+    book.void(first.id)
+    book.regenerate(first.id)
+    book.work()
+    assert (book.state(commit_id), book.invoices()[-1].total) == ("issued", 750)
+    assert book.differences() == []
+
+
+def test_a_true_up_over_invoiced_usage_waits_for_all_of_it(book: ChangeBook) -> None:
+    """Void, all of it, and then made anew one by one: what is not made anew yet would be billed twice."""
+    book.use(JANUARY, "60")
+    book.use(FEBRUARY, "60")
+    book.close(FEBRUARY)
+    usage = [invoice.id for invoice in book.invoices()]
+    commit_id = book.commit("POSTPAID", "200", ends=MARCH)
+    book.work()
+    for key in usage:
+        book.void(key)
+    book.regenerate(usage[0])
+    book.work()
+    assert book.state(commit_id) == "held"
+    book.regenerate(usage[1])
+    book.work()
+    assert (book.state(commit_id), book.invoices()[-1].total) == ("issued", 80)
+    assert book.differences() == []
+
+
+def test_what_was_released_stays_so_when_it_is_made_anew(book: ChangeBook) -> None:
+    """A released true-up is voided and made anew: the operator is not asked again."""
+    book.use(JANUARY, "250")
+    book.close(JANUARY)
+    commit_id = book.commit("POSTPAID", "1000", ends=FEBRUARY)
+    book.work()
+    book.release(commit_id)
+    book.work()
+    true_up = book.invoices()[-1].id
+    book.void(true_up)
+    book.regenerate(true_up)
+    book.work()
+    assert [each.state for each in book.obligations(commit_id)] == ["voided", "issued"]
+
+
+def test_a_release_is_of_the_reason_that_was_told(book: ChangeBook) -> None:
+    """Let go although usage is void, a true-up is held all the same where other usage had been invoiced before it."""
+    commit_id = book.commit("POSTPAID", "250", ends=MARCH)
+    book.use(JANUARY, "300")
+    book.use(FEBRUARY, "60")
+    book.close(FEBRUARY)
+    assert book.state(commit_id) == "nothing_due"
+    book.void(book.invoices()[0].id)
+    assert book.obligations(commit_id)[0].reason == "usage_voided"
+    book.change_promise(commit_id, amount=400)
+    book.release(commit_id)
+    book.work()
+    assert (book.state(commit_id), book.obligations(commit_id)[0].reason) == ("held", "usage_already_invoiced")
+
+
+@pytest.mark.parametrize("drawn", ["0", "100"])
+def test_late_usage_draws_on_a_promise_that_is_not_trued_up(book: ChangeBook, drawn: str) -> None:
+    """At its price, as usage in time would have; what is left expires anew."""
+    commit_id = book.commit("POSTPAID", "1000", ends=FEBRUARY, rate_type="COMMIT_RATE")
+    book.disable(commit_id)
+    book.use(JANUARY, drawn, "2", commit_price="1")
+    book.close(JANUARY)
+    book.use(JANUARY, "50", "2", commit_price="1")
+    for usage in book.invoices():
+        book.void(usage.id)
+    book.take_late_in(FIRST, JANUARY)
+    left = 950 - int(drawn)
+    assert (book.invoices()[-1].total, book.balance(commit_id)) == (1000 - left, left)
+    book.work()
+    assert (book.state(commit_id), book.balance(commit_id)) == ("suppressed", 0)
+    assert book.entries(commit_id)[-1] == entry("POSTPAID_COMMIT_EXPIRATION", f"-{left}")
     assert book.differences() == []
 
 

@@ -61,6 +61,22 @@ class UsageBook:
         **more: Any,
     ) -> UUID:
         """A commit or credit of one segment; a POSTPAID one is trued up at `at`, else at the end of access."""
+        with self.engine.begin() as connection:
+            return self.promise(connection, amount, kind, starts=starts, ends=ends, at=at, paid=paid, **more)
+
+    def promise(
+        self,
+        connection: Connection,
+        amount: str,
+        kind: str = "POSTPAID",
+        *,
+        starts: datetime = START,
+        ends: datetime = datetime(2031, 1, 1, tzinfo=UTC),
+        at: datetime | None = None,
+        paid: bool = True,
+        **more: Any,
+    ) -> UUID:
+        """The same, in the caller's transaction."""
         key = new_id()
         row = {
             "id": str(key),
@@ -95,17 +111,16 @@ class UsageBook:
             "quantity": "1",
             "amount": amount,
         }
-        with self.engine.begin() as connection:
-            insert_new(
-                connection,
-                self.account_id,
-                commits=[row],
-                segments=[segment],
-                obligations=[true_up] if kind == "POSTPAID" else [],
-                fingerprint_version=FINGERPRINT_VERSION,
-                batch_id=None,
-                attempt=1,
-            )
+        insert_new(
+            connection,
+            self.account_id,
+            commits=[row],
+            segments=[segment],
+            obligations=[true_up] if kind == "POSTPAID" else [],
+            fingerprint_version=FINGERPRINT_VERSION,
+            batch_id=None,
+            attempt=1,
+        )
         return key
 
     def use(self, at: datetime, quantity: str, price: str = "1", **more: Any) -> str:

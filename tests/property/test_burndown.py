@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.engine import burn_down
 from shared.domain.burndown.exact import rounded, rounded_parts
 from shared.domain.burndown.order import balance_order, deciding_criterion, line_order
 from shared.domain.burndown.totals import balances_left, totals
 from shared.domain.burndown.usage import aggregate, hour_of
-from shared.domain.burndown.values import Balance, Catalog, LineKind, Product, Receipt, Specifier, UsageLine
+from shared.domain.burndown.values import Balance, LineKind, Receipt, Specifier, UsageLine
 from shared.domain.money import shares
 from shared.limits import DECIMALS_MAX
 from tests import reference_burndown as reference
@@ -30,16 +31,15 @@ ROOT = Path(__file__).parents[2]
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HOURS = 4
 
-CATALOG: Catalog = {
-    product.id: product
-    for product in (
+CATALOG = Catalog(
+    (
         Product(id="p1", name="Compute", type="USAGE", tags=frozenset({"cpu", "eu"})),
         Product(id="p2", name="Storage", type="USAGE", tags=frozenset({"disk", "eu"})),
         Product(id="p3", name="Compute", type="COMPOSITE", tags=frozenset({"cpu"})),
         Product(id="p4", name="Support", type="SUBSCRIPTION"),
         Product(id="p9", name="Fee", type="FIXED", tags=frozenset({"eu"})),
     )
-}
+)
 
 
 def holds_for(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -6,19 +6,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from shared.domain.burndown.values import Balance, Catalog, LineKind, Product, Specifier, UsageLine, group_values
+from shared.domain.burndown.catalog import Catalog, Product
+from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values
 
 DAY = datetime(2030, 1, 1, tzinfo=UTC)
-CATALOG: Catalog = {
-    product.id: product
-    for product in (
+CATALOG = Catalog(
+    (
         Product(id="Alpha", name="Alpha", type="USAGE", tags=frozenset({"red"})),
         Product(id="Beta", name="Beta", type="USAGE", tags=frozenset({"red", "blue"})),
         Product(id="Gamma", name="Gamma", type="COMPOSITE"),
         Product(id="Fee", name="Fee", type="FIXED", tags=frozenset({"red"})),
         Product(id="Twin", name="Alpha", type="SUBSCRIPTION", tags=frozenset({"blue"})),
     )
-}
+)
 BALANCE: dict[str, Any] = {
     "commit_id": "A",
     "position": 0,

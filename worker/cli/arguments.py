@@ -29,8 +29,10 @@ def read_instant(text: str, *, now: datetime) -> datetime:
         if duration := _DURATION.fullmatch(text):
             return now + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
         instant = datetime.fromisoformat(text)
+        if instant.tzinfo:
+            return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is not an instant: {INSTANT_HELP}") from None
-    if instant.tzinfo is None and len(text) > len("2026-03-01"):
+    if len(text) > len("2026-03-01"):
         raise typer.BadParameter(f"{text!r} lacks an offset: add Z for UTC")
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return instant.replace(tzinfo=UTC)

@@ -21,13 +21,15 @@ from shared.store.changes import (
     change_segment,
     suppress_items,
 )
+from shared.store.widening import widen
 from shared.wire.changes import Edit
 from shared.wire.normal import Normal, normalise
 from shared.wire.references import judge_references, references_of
 from worker.commits.body import FIELDS, Body, body_of, problems_of
-from worker.commits.guards import changed_accesses, guard_access, guard_invoices
+from worker.commits.guards import changed_accesses, guard_access, guard_invoices, guard_single_items
 from worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan, charge_of, plan_access, plan_invoices
 from worker.commits.refusal import Changed, ChangeRefused, InvalidChange, lock_known, refuse_other_commit, tell
+from worker.commits.widening import is_widened
 
 _UNCHANGED: Edit = {}
 HOUR = timedelta(hours=1)
@@ -48,7 +50,8 @@ def edit_commit(
 
     Scope, order and rate type hold for what is closed from now on. A segment's window moves as long as closed usage
     stays inside, its amount as long as it is not less than what was drawn. Items of the invoice schedule change until
-    they are finalized. A removed item stays visible, with amount 0 or suppressed.
+    they are finalized. A removed item stays visible, with amount 0 or suppressed. A POSTPAID commit keeps its two
+    items; one that covers closed usage now that was charged before is held when it is to be trued up.
 
     Raises:
         UnknownCommit: there is no such commit.
@@ -59,6 +62,7 @@ def edit_commit(
     stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"))
     if stored.columns["archived_at"] is not None:
         raise ChangeRefused.archived(commit_id)
+    guard_single_items(stored, change)
     access = plan_access(stored.segments, change.get("access_schedule"))
     invoices = plan_invoices(stored.items, change.get("invoice_schedule"))
     body = body_of(stored, access, invoices, change)
@@ -69,10 +73,13 @@ def edit_commit(
     _judge_references(connection, account_id, after, settings)
     guard_access(stored, access)
     guard_invoices(invoices)
-    changed = Changes(connection, account_id, stored, _before(stored), after)
+    before = _before(stored)
+    changed = Changes(connection, account_id, stored, before, after)
     changed.write_fields()
     changed.write_access(access)
     changed.write_invoices(invoices, usage_grace_h=settings.usage_grace_h)
+    if is_widened(stored, access, before, after):
+        widen(connection, account_id, commit_id)
     return tell(connection, account_id, stored, changed.told(), actor=actor, action="edit_commit", event="edited")
 
 

@@ -17,7 +17,7 @@ def end_commit(connection: Connection, *, account_id: int, commit_id: UUID, chan
 
     Access: segments end at `access_ending_before` at the latest; one that would have begun then or later ends where it
     begins, so that it is never drawn. What is left expires when its time comes. A segment that has expired stays as it
-    is. Invoices: items at or after `invoices_ending_before` that are not finalized are never invoiced.
+    is. Invoices: items at or after `invoices_ending_before` that are not finalized, or void, are never invoiced.
 
     Raises:
         UnknownCommit: there is no such commit.
@@ -80,7 +80,8 @@ def _refuse_drawn_after(segments: Sequence[Segment], end: datetime) -> None:
 
 
 def _dropped(items: Sequence[Item], end: datetime) -> list[Item]:
-    return [item for item in items if item.is_open and item.scheduled_at >= end and item.suppressed_by is None]
+    concerned = (item for item in items if item.is_open or item.state == "voided")
+    return [item for item in concerned if item.scheduled_at >= end and item.suppressed_by is None]
 
 
 def _told(commit_id: UUID, shortened: Sequence[tuple[Segment, Segment]], dropped: Sequence[Item]) -> Changed:

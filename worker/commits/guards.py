@@ -1,15 +1,33 @@
 """What is finalized does not move: the guards of an edit's schedules (spec 3.7). Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from shared.domain.money import plain_text
 from shared.store.changes import Item, Segment, Stored
+from shared.wire.changes import Edit
 from worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan
 from worker.commits.refusal import ChangeRefused
 
+_ONE_ITEM = "a POSTPAID commit has one item here, for good: change it by update_schedule_items instead"
 _SETTLED = "is {state}: what is finalized does not change; void its invoice, and add an item in its place"
+
+
+def guard_single_items(stored: Stored, change: Edit) -> None:
+    """Refuses to add to the two items of a POSTPAID commit, or to take one away: access and true-up belong together.
+
+    Raises:
+        ChangeRefused: at the list that asks for it.
+    """
+    if stored.type != "POSTPAID":
+        return
+    for schedule in ("access_schedule", "invoice_schedule"):
+        items: Mapping[str, Any] = change.get(schedule) or {}  # type: ignore[assignment]
+        for name in ("add_schedule_items", "remove_schedule_items"):
+            if items.get(name):
+                raise ChangeRefused(f"/{schedule}/{name}", _ONE_ITEM)
 
 
 def changed_accesses(plan: AccessPlan) -> list[Access]:
@@ -30,8 +48,8 @@ def guard_access(stored: Stored, plan: AccessPlan) -> None:
         ChangeRefused: the first of these.
     """
     changed = changed_accesses(plan)
-    if (changed or plan.removed) and stored.type == "POSTPAID":
-        _refuse_settled_true_up(stored, (changed or plan.removed)[0].path)
+    if changed and stored.type == "POSTPAID":
+        _refuse_settled_true_up(stored, changed[0].path)
     for item in changed:
         assert item.stored, "it has changed, so it was there"
         _refuse_expired(stored, item.stored, item.path)

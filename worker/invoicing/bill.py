@@ -23,10 +23,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from shared.domain.bills import BillLine, Deduction, Label, PeriodBill
+from shared.domain.burndown.catalog import Catalog
 from shared.domain.burndown.exact import E12, E24, Exact, exact_sum, rounded_parts
 from shared.domain.burndown.usage import HOUR
-from shared.domain.burndown.values import Balance, Catalog, GroupValues, Receipt
-from shared.domain.month import month_of
+from shared.domain.burndown.values import Balance, GroupValues, Receipt
+from shared.domain.month import hour_of_month, month_of
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
@@ -51,8 +52,7 @@ class _Draft:
     key: _LineKey
     balance: Balance | None
     list_price: Decimal
-    first_hour: datetime
-    last_hour: datetime
+    hours: list[datetime]
     quantity_e12: Exact = 0
     price_e24: Exact = 0
     quantity: Decimal = _ZERO
@@ -88,11 +88,12 @@ def _add_up(receipts: Iterable[Receipt]) -> list[_Draft]:
     """One draft for each line, in the order in which they appear."""
     drafts: dict[_LineKey, _Draft] = {}
     for receipt in receipts:
-        key, hour = _line_key(receipt), receipt.line.time
+        key = _line_key(receipt)
         draft = drafts.get(key)
         if draft is None:
-            draft = drafts[key] = _Draft(key, receipt.balance, receipt.line.kind.list_price, hour, hour)
-        draft.last_hour = hour
+            draft = drafts[key] = _Draft(key, receipt.balance, receipt.line.kind.list_price, [receipt.line.time])
+        if draft.hours[-1] != receipt.line.time:
+            draft.hours.append(receipt.line.time)
         draft.quantity_e12 += receipt.quantity_e12
         draft.price_e24 += receipt.price_e24
     return list(drafts.values())
@@ -149,7 +150,7 @@ def _period_bill(drafts: list[_Draft], catalog: Catalog, labels: Mapping[str, La
     return PeriodBill(
         contract_id=key.contract_id,
         unit_id=key.unit_id,
-        month=month_of(drafts[0].first_hour),
+        month=month_of(drafts[0].hours[0]),
         lines=lines,
         deductions=tuple(deductions),
         total=exact_sum(line.amount for line in lines if line.is_billed),
@@ -173,8 +174,9 @@ def _usage_lines(drafts: list[_Draft], catalog: Catalog) -> Iterator[BillLine]:
             criterion=key.criterion,
             pricing_group_values=key.pricing_group_values,
             presentation_group_values=key.presentation_group_values,
-            starting_at=draft.first_hour,
-            ending_before=draft.last_hour + HOUR,
+            starting_at=draft.hours[0],
+            ending_before=draft.hours[-1] + HOUR,
+            hours=tuple(map(hour_of_month, draft.hours)),
         )
 
 

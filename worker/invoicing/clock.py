@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from shared.domain.month import YEAR_MAX
 from shared.store.audit import note
 
 _NOW = text("SELECT coalesce(clock_at, now()) FROM account WHERE id = :account_id")
 _LOCK = text("SELECT clock_at FROM account WHERE id = :account_id FOR NO KEY UPDATE")
 _ADVANCE = text("UPDATE account SET clock_at = :to WHERE id = :account_id")
-_YEAR_MAX = 9998  # as for every timestamp (spec 1.6)
 
 
 class ClockRefused(Exception):
@@ -42,8 +42,8 @@ def advance_clock(connection: Connection, *, account_id: int, to: datetime, acto
     before: datetime | None = connection.execute(_LOCK, {"account_id": account_id}).scalar_one()
     if before is None:
         raise ClockRefused("the account lives in real time: only the clock of a sandbox account can be moved")
-    if to.tzinfo is None or to.year > _YEAR_MAX:
-        raise ClockRefused(f"the clock needs an instant with an offset, in a year up to {_YEAR_MAX}")
+    if to.tzinfo is None or to.year > YEAR_MAX:
+        raise ClockRefused(f"the clock needs an instant with an offset, in a year up to {YEAR_MAX}")
     if to < before:
         raise ClockRefused(f"the clock stands at {before.isoformat()}: it moves only forward")
     if to > before:

@@ -1,6 +1,8 @@
 """The use case: a customer's month is over; what was used becomes periods, deductions and invoices (spec 3.5)."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -8,9 +10,11 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.domain.bills import PeriodBill
+from shared.domain.burndown.catalog import Catalog
 from shared.domain.burndown.engine import burn_down
 from shared.domain.month import month_of
-from shared.limits import ISSUE_ATTEMPTS_MAX
+from shared.limits import ISSUE_ATTEMPTS_MAX, MONTH_PAUSE_S
 from shared.settings import Settings
 from shared.store.balances import load_balances, load_labels, load_products
 from shared.store.engine import transaction
@@ -45,7 +49,8 @@ def close_all_due(
 ) -> Closed:
     """Closes month by month, the oldest first, until none that is free may be closed, or the time is up.
 
-    Any number of callers at once is safe: each closes months that no other holds.
+    Any number of callers at once is safe: each closes months that no other holds. A month that fails is tried
+    again after a pause, and the later ones of its customer wait.
 
     Args:
         on: the database.
@@ -57,8 +62,8 @@ def close_all_due(
         DBAPIError: the database is away, and stayed away for as long as patience lasts; nothing is lost.
     """
     ends_at = time.monotonic() + seconds_max
-    total = Closed()
-    while (step := _close_next(on, account_id, usage_grace_h)) is not None:
+    total, run = Closed(), _Run(on, account_id, usage_grace_h)
+    while (step := run.close_next()) is not None:
         total += step
         if time.monotonic() >= ends_at:
             break
@@ -67,11 +72,37 @@ def close_all_due(
     return total
 
 
-def close_month(connection: Connection, account_id: int, month: OpenMonth) -> bool:
+class Products:
+    """An account's catalog for a run of months: read when it is first needed, and again where it lacks a product."""
+
+    def __init__(self, account_id: int) -> None:
+        self._account_id = account_id
+        self._catalog: Catalog | None = None
+
+    def bills(self, connection: Connection, by: Callable[[Catalog], list[PeriodBill]]) -> list[PeriodBill]:
+        """What `by` makes of usage by this catalog.
+
+        Raises:
+            KeyError: the account has no such product.
+        """
+        if self._catalog is not None:
+            with suppress(KeyError):
+                return by(self._catalog)
+        self._catalog = load_products(connection, self._account_id)
+        return by(self._catalog)
+
+
+def close_month(connection: Connection, account_id: int, month: OpenMonth, *, products: Products | None = None) -> bool:
     """Closes one month of a customer, in the caller's transaction, which has claimed it.
 
     All contracts and units close together: deductions are booked, invoices are finalized, the watermark moves. A line
     that is being taken in is waited for, and counts; one that comes later is late.
+
+    Args:
+        connection: the transaction.
+        account_id: whose customer.
+        month: which is locked.
+        products: of a run that closes many.
 
     Returns:
         False, with nothing done, when an earlier month of the customer turned up.
@@ -80,44 +111,58 @@ def close_month(connection: Connection, account_id: int, month: OpenMonth) -> bo
     lock_customer(connection, account_id, month.customer_id)
     if not is_first(connection, account_id, month):
         return False
-    catalog = load_products(connection, account_id)
-    receipts = burn_down(
-        open_usage(connection, account_id, month.customer_id, before=ending_before),
-        load_balances(connection, account_id, month.customer_id),
-        catalog,
-    )
+    balances = load_balances(connection, account_id, month.customer_id)
     labels = load_labels(connection, account_id, month.customer_id)
-    bills = bill(receipts, catalog=catalog, labels=labels)
+
+    def bills_by(catalog: Catalog) -> list[PeriodBill]:
+        usage = open_usage(connection, account_id, month.customer_id, before=ending_before)
+        return bill(burn_down(usage, balances, catalog), catalog=catalog, labels=labels)
+
+    bills = (products or Products(account_id)).bills(connection, bills_by)
     mark_closed(connection, account_id, month, ending_before=ending_before)
     store_periods(connection, account_id, bills, customer_id=month.customer_id)
     return True
 
 
-def _close_next(on: Engine, account_id: int, usage_grace_h: int) -> Closed | None:
-    """One try at the oldest month; None when there is none."""
-    month: OpenMonth | None = None
+class _Run:
+    """Tries at one month after the other."""
 
-    def unit() -> Closed | str | None:
-        nonlocal month
-        month = None
+    def __init__(self, on: Engine, account_id: int, usage_grace_h: int) -> None:
+        self._on, self._account_id, self._usage_grace_h = on, account_id, usage_grace_h
+        self._products = Products(account_id)
+
+    def close_next(self) -> Closed | None:
+        """One try at the oldest month; None when there is none."""
+        done = patiently(self._try_next)
+        if not isinstance(done, _Failure):
+            return done
+        return _charge(self._on, self._account_id, done.month, reason=done.reason)
+
+    def _try_next(self) -> "Closed | _Failure | None":
+        month: OpenMonth | None = None
         try:
-            with transaction(on) as connection:
-                month = claim_month(connection, account_id, usage_grace_h=usage_grace_h)
-                return Closed(months=int(close_month(connection, account_id, month))) if month else None
+            with transaction(self._on) as connection:
+                month = claim_month(connection, self._account_id, usage_grace_h=self._usage_grace_h)
+                return Closed(months=int(self._close(connection, month))) if month else None
         except (SQLAlchemyError, psycopg.Error) as error:
             if month is None or not _is_to_blame(error):
                 raise
-            return primary_message(error)
+            return _Failure(month, primary_message(error))
         except Exception as error:
             if month is None:
                 raise
-            return f"{type(error).__name__}: {error}"
+            return _Failure(month, f"{type(error).__name__}: {error}")
 
-    done = patiently(unit)
-    if isinstance(done, str):
-        assert month is not None, "only a claimed month fails"
-        return _charge(on, account_id, month, reason=done)
-    return done
+    def _close(self, connection: Connection, month: OpenMonth) -> bool:
+        return close_month(connection, self._account_id, month, products=self._products)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A month that cannot be closed as things are."""
+
+    month: OpenMonth
+    reason: str
 
 
 def _is_to_blame(error: BaseException) -> bool:
@@ -128,7 +173,14 @@ def _is_to_blame(error: BaseException) -> bool:
 def _charge(on: Engine, account_id: int, month: OpenMonth, *, reason: str) -> Closed:
     def unit() -> str:
         with transaction(on) as connection:
-            return count_failure(connection, account_id, month, reason=reason, attempts_max=ISSUE_ATTEMPTS_MAX)
+            return count_failure(
+                connection,
+                account_id,
+                month,
+                reason=reason,
+                attempts_max=ISSUE_ATTEMPTS_MAX,
+                pause_s=MONTH_PAUSE_S,
+            )
 
     parked = patiently(unit) == "parked"
     log.warning(

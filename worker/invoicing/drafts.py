@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.domain.bills import BillLine, PeriodBill
+from shared.domain.burndown.catalog import Catalog
+from shared.store.balances import load_products
 from shared.store.invoices import Status, is_stored, list_invoices, names_of_usage, show_invoice, with_rule
-from shared.store.periods import period_id
-from shared.store.usage_reads import customers_with_open_usage, possible_periods
+from shared.store.periods import period_id_of
+from shared.store.usage_reads import customers_with_open_usage, find_draft
 from worker.invoicing.close import USAGE_GRACE_H
-from worker.invoicing.outlook import bills_of_open_usage, period_id_of
+from worker.invoicing.outlook import bills_of_open_usage
 
 Record = dict[str, Any]
 
@@ -27,14 +29,23 @@ class UsageDraft:
     bill: PeriodBill
 
 
-def usage_drafts(connection: Connection, account_id: int, customer_id: UUID) -> list[UsageDraft]:
+def usage_drafts(
+    connection: Connection, account_id: int, customer_id: UUID, *, catalog: Catalog | None = None
+) -> list[UsageDraft]:
     """What would become of all open usage of a customer: a draft for each month, contract and unit, in that order.
 
     A later month draws on what an earlier one leaves. Contracts whose usage is not invoiced have drafts as well: of the
     deductions that their periods will book.
+
+    Args:
+        connection: a snapshot.
+        account_id: whose customer.
+        customer_id: whose usage.
+        catalog: the account's, where the caller has it.
     """
-    bills = bills_of_open_usage(connection, account_id, customer_id, before=None)
-    return [UsageDraft(period_id_of(account_id, each), each) for each in bills]
+    catalog = load_products(connection, account_id) if catalog is None else catalog
+    bills = bills_of_open_usage(connection, account_id, customer_id, catalog=catalog, before=None)
+    return [UsageDraft(period_id_of(account_id, customer_id, each), each) for each in bills]
 
 
 def list_with_drafts(
@@ -67,12 +78,12 @@ def show_with_drafts(
 ) -> Record | None:
     """As `show_invoice`; the id may also be that of a draft of open usage."""
     found = show_invoice(connection, account_id, invoice_id)
-    customer_id = None if found else _customer_of(connection, account_id, invoice_id)
-    if customer_id is None:
+    terms = None if found else find_draft(connection, account_id, invoice_id)
+    if terms is None:
         return found
-    for draft in usage_drafts(connection, account_id, customer_id):
+    for draft in usage_drafts(connection, account_id, terms.customer_id):
         if draft.id == invoice_id:
-            head = _record(connection, account_id, customer_id, draft, usage_grace_h)
+            head = _record(connection, account_id, terms.customer_id, draft, usage_grace_h)
             lines = [_line(position, line) for position, line in enumerate(draft.bill.lines)]
             return head and head | {"lines": lines}
     return None
@@ -82,26 +93,19 @@ def _records(
     connection: Connection, account_id: int, customer_id: UUID | None, after: UUID | None, usage_grace_h: int
 ) -> Iterator[Record]:
     """The drafts that will be invoices, from the one after `after` on."""
-    since = None if after is None else _customer_of(connection, account_id, after)
-    if after is not None and since is None:
+    reached = None if after is None else find_draft(connection, account_id, after)
+    if after is not None and reached is None:
         return
-    skipping = since is not None
+    since, skipping = reached and reached.customer_id, reached is not None
+    catalog = load_products(connection, account_id)
     while customers := customers_with_open_usage(connection, account_id, customer_id=customer_id, since=since):
         for each in customers:
-            for draft in usage_drafts(connection, account_id, each):
+            for draft in usage_drafts(connection, account_id, each, catalog=catalog):
                 if not skipping and (record := _record(connection, account_id, each, draft, usage_grace_h)):
                     yield record
                 skipping = skipping and draft.id != after
             skipping = False
         since = UUID(int=customers[-1].int + 1)
-
-
-def _customer_of(connection: Connection, account_id: int, draft_id: UUID) -> UUID | None:
-    """Whose draft this is. Its id is a hash, so all that there can be are tried."""
-    for customer_id, contract_id, unit_id, starting_at in possible_periods(connection, account_id):
-        if period_id(account_id, contract_id=contract_id, unit_id=unit_id, starting_at=starting_at) == draft_id:
-            return customer_id
-    return None
 
 
 def _record(

@@ -58,9 +58,9 @@ def explain(connection: Connection, *, account_id: int, which: UUID, lines: bool
     )
     if found is None:
         raise UnknownId(f"no commit, credit or invoice {which} in this account")
-    if lines:
-        for part in {"usage", "receipts"} & found.keys():
-            found[part] = with_transactions(connection, account_id, found[part])
+    for part in {"usage", "receipts"} & found.keys():
+        pieces = with_transactions(connection, account_id, found[part]) if lines else found[part]
+        found[part] = [{name: value for name, value in piece.items() if name != "hours"} for piece in pieces]
     return found
 
 

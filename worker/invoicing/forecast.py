@@ -12,14 +12,15 @@ from sqlalchemy import Connection
 
 from shared.domain.bills import PeriodBill
 from shared.domain.money import plain_text
-from shared.domain.month import Month, month_of
+from shared.domain.month import YEAR_MAX, Month, month_of
+from shared.store.balances import load_products
 from shared.store.due import USED_BEFORE
 from shared.store.foreseen import AwaitedMonth, invoiced_contracts, obligations_until, open_months
 from shared.store.names import customer_name, customer_of_contract, unit_names
+from shared.store.periods import period_id_of
 from worker.invoicing.clock import account_now
-from worker.invoicing.outlook import bills_of_open_usage, period_id_of
+from worker.invoicing.outlook import bills_of_open_usage
 
-YEAR_MAX = 9998  # as for every timestamp (spec 1.6)
 Outcome = Literal["issued", "nothing_due", "suppressed", "held", "parked", "waiting"]
 
 
@@ -144,11 +145,16 @@ def _refuse(
 def _outlooks(
     connection: Connection, account_id: int, present: _Present, customer_id: UUID | None
 ) -> dict[UUID, _Outlook]:
-    found = {}
-    for key, group in groupby(open_months(connection, account_id, customer_id), key=lambda month: month.customer_id):
+    found: dict[UUID, _Outlook] = {}
+    awaited = open_months(connection, account_id, customer_id)
+    if not awaited:
+        return found
+    catalog = load_products(connection, account_id)
+    for key, group in groupby(awaited, key=lambda month: month.customer_id):
         months = list(group)
         ends = [_end(month) for month in months if present.closing(_end(month)) <= present.until]
-        bills = list(bills_of_open_usage(connection, account_id, key, before=ends[-1])) if ends else []
+        before = ends[-1] if ends else months[0].starting_at
+        bills = list(bills_of_open_usage(connection, account_id, key, catalog=catalog, before=before)) if ends else []
         found[key] = _Outlook(months, bills, _drawn(bills))
     return found
 
@@ -186,7 +192,7 @@ def _usage_invoices(
                     customer_id=customer_id,
                     contract_id=UUID(bill.contract_id),
                     unit_id=UUID(bill.unit_id),
-                    id=period_id_of(account_id, bill),
+                    id=period_id_of(account_id, customer_id, bill),
                 )
 
 
@@ -204,8 +210,9 @@ def _of_obligation(row: Mapping[str, Any], outlook: _Outlook, present: _Present)
     awaited = [month for month in outlook.months if is_true_up and month.starting_at < row["access_ends"]]
     amount, arithmetic = _true_up(row, outlook) if is_true_up else (row["amount"], _item(row))
     outcome, why = _outcome(row, amount, arithmetic, [month for month in awaited if month.state == "parked"])
+    ends = [_end(month) for month in awaited] + ([_relies_on(row)] if is_true_up else [])
     return Foreseen(
-        at=max(present.now, row["due_at"], *(present.closing(_end(month)) for month in awaited)),
+        at=max(present.now, row["due_at"], *(present.closing(end) for end in ends)),
         outcome=outcome,
         type=row["kind"],
         issued_at=row["scheduled_at"],
@@ -219,6 +226,11 @@ def _of_obligation(row: Mapping[str, Any], outlook: _Outlook, present: _Present)
         commit_id=row["commit_id"],
         id=row["id"],
     )
+
+
+def _relies_on(true_up: Mapping[str, Any]) -> datetime:
+    """The end of the month of its access's last hour, which is to be closed."""
+    return month_of(true_up["access_ends"] - timedelta(hours=1)).ending_before
 
 
 def _outcome(

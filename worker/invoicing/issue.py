@@ -69,7 +69,7 @@ def issue_all_due(
     close_all_due(on, account_id, usage_grace_h=usage_grace_h, seconds_max=seconds_max)
     expire_all_due(on, account_id, usage_grace_h=usage_grace_h, rows_max=rows_max, seconds_max=seconds_max)
     total = Issued()
-    while (step := issue_due(on, account_id, rows_max=rows_max)) != Issued():
+    while (step := issue_due(on, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h)) != Issued():
         total += step
         if time.monotonic() >= ends_at:
             break
@@ -87,15 +87,21 @@ def issue_all_due(
     return total
 
 
-def issue_due(on: Engine, account_id: int, *, rows_max: int = CLAIM_ROWS_MAX) -> Issued:
+def issue_due(
+    on: Engine, account_id: int, *, rows_max: int = CLAIM_ROWS_MAX, usage_grace_h: int = USAGE_GRACE_H
+) -> Issued:
     """Settles up to `rows_max` due obligations in one transaction; by halves when one of them makes it fail.
 
     Any number of callers at once is safe: each claims rows that no other holds.
     """
-    return _settle_claim(on, account_id, lambda connection: claim_due(connection, account_id, rows_max=rows_max))
+
+    def claim(connection: Connection) -> Sequence[Claimed]:
+        return claim_due(connection, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h)
+
+    return _settle_claim(on, account_id, claim, usage_grace_h)
 
 
-def _settle_claim(on: Engine, account_id: int, claim: Claim) -> Issued:
+def _settle_claim(on: Engine, account_id: int, claim: Claim, usage_grace_h: int) -> Issued:
     claimed: Sequence[Claimed] = ()
 
     def unit() -> Issued:
@@ -109,19 +115,25 @@ def _settle_claim(on: Engine, account_id: int, claim: Claim) -> Issued:
     except DBAPIError as error:
         if not is_permanent(error):
             raise
-        return _settle_by_halves(on, account_id, [each.id for each in claimed], error)
+        return _settle_by_halves(on, account_id, [each.id for each in claimed], error, usage_grace_h)
 
 
-def _settle_by_halves(on: Engine, account_id: int, claimed: Sequence[UUID], error: DBAPIError) -> Issued:
+def _settle_by_halves(
+    on: Engine, account_id: int, claimed: Sequence[UUID], error: DBAPIError, usage_grace_h: int
+) -> Issued:
     """Finds the row to blame: its neighbours are settled, it is charged with a failed try."""
     if len(claimed) == 1:
         return _charge(on, account_id, claimed[0], error)
     middle = len(claimed) // 2
-    return _settle_these(on, account_id, claimed[:middle]) + _settle_these(on, account_id, claimed[middle:])
+    first, second = (_settle_these(on, account_id, ids, usage_grace_h) for ids in (claimed[:middle], claimed[middle:]))
+    return first + second
 
 
-def _settle_these(on: Engine, account_id: int, ids: Sequence[UUID]) -> Issued:
-    return _settle_claim(on, account_id, lambda connection: claim_these(connection, account_id, ids))
+def _settle_these(on: Engine, account_id: int, ids: Sequence[UUID], usage_grace_h: int) -> Issued:
+    def claim(connection: Connection) -> Sequence[Claimed]:
+        return claim_these(connection, account_id, ids, usage_grace_h=usage_grace_h)
+
+    return _settle_claim(on, account_id, claim, usage_grace_h)
 
 
 def _charge(on: Engine, account_id: int, obligation_id: UUID, error: DBAPIError) -> Issued:

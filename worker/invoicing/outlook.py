@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.domain.bills import Deduction, PeriodBill
+from shared.domain.burndown.catalog import Catalog
 from shared.domain.burndown.engine import burn_down
 from shared.domain.burndown.exact import exact_sum
 from shared.domain.burndown.values import Balance, Receipt
 from shared.domain.month import month_of
-from shared.store.balances import load_balances, load_labels, load_products
-from shared.store.periods import period_id
+from shared.store.balances import load_balances, load_labels
 from shared.store.usage_reads import open_usage
 from worker.invoicing.bill import bill
 
@@ -26,6 +26,7 @@ def bills_of_open_usage(
     account_id: int,
     customer_id: UUID,
     *,
+    catalog: Catalog,
     before: datetime | None,
     watch: Watch = lambda _: None,
 ) -> Iterator[PeriodBill]:
@@ -35,10 +36,10 @@ def bills_of_open_usage(
         connection: a transaction, which must outlive the iterator.
         account_id: whose customer.
         customer_id: whose usage.
+        catalog: of the account, as it is in this transaction.
         before: the start of a month, exclusive; None for all there is.
         watch: is shown every receipt.
     """
-    catalog = load_products(connection, account_id)
     labels = load_labels(connection, account_id, customer_id)
     balances = load_balances(connection, account_id, customer_id)
     usage = open_usage(connection, account_id, customer_id, before=before)
@@ -46,12 +47,6 @@ def bills_of_open_usage(
         bills = bill(_watched(burn_down(lines, balances, catalog), watch), catalog=catalog, labels=labels)
         yield from bills
         balances = _drawn(balances, (each for of_month in bills for each in of_month.deductions))
-
-
-def period_id_of(account_id: int, bill: PeriodBill) -> UUID:
-    """The id that the period, and its invoice, will have."""
-    start = bill.month.starting_at
-    return period_id(account_id, contract_id=bill.contract_id, unit_id=bill.unit_id, starting_at=start)
 
 
 def _watched(receipts: Iterable[Receipt], watch: Watch) -> Iterator[Receipt]:

@@ -2,22 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from shared.domain.bills import PeriodBill
+from shared.domain.burndown.catalog import Catalog
 from shared.domain.burndown.exact import rounded
 from shared.domain.burndown.usage import HOUR
-from shared.domain.burndown.values import Catalog, Receipt
+from shared.domain.burndown.values import Receipt
 from shared.domain.month import month_of
 from shared.store.balances import load_products
 from shared.store.explained import Record
-from shared.store.periods import period_id as id_of_period
-from shared.store.usage_reads import possible_periods
-from worker.invoicing.outlook import bills_of_open_usage, period_id_of
+from shared.store.periods import period_id_of
+from shared.store.usage_reads import DraftTerms, find_draft
+from worker.invoicing.outlook import bills_of_open_usage
 from worker.invoicing.rules import rule_of_line, rule_of_payer
 
 
@@ -34,7 +33,7 @@ def receipts_of_commit(connection: Connection, account_id: int, customer_id: UUI
 
 def draft_of(connection: Connection, account_id: int, period_id: UUID) -> Record | None:
     """The draft of a usage period with its receipts; None when no open month can become a period of this id."""
-    draft = _possible(connection, account_id, period_id)
+    draft = find_draft(connection, account_id, period_id)
     if draft is None:
         return None
 
@@ -43,33 +42,13 @@ def draft_of(connection: Connection, account_id: int, period_id: UUID) -> Record
         return (kind.contract_id, kind.unit_id, month) == (draft.contract_id, draft.unit_id, draft.starting_at)
 
     receipts, bills = _burnt_down(connection, account_id, draft.customer_id, is_wanted)
-    bill = next((each for each in bills if period_id_of(account_id, each) == period_id), None)
+    bill = next((each for each in bills if period_id_of(account_id, draft.customer_id, each) == period_id), None)
     if bill is None:
         return None
     return {"what": "draft", "id": period_id, **_told(draft, bill), "receipts": receipts}
 
 
-class _Draft(NamedTuple):
-    """A contract's open month in one unit."""
-
-    customer_id: UUID
-    contract_id: str
-    unit_id: str
-    starting_at: datetime
-
-
-def _possible(connection: Connection, account_id: int, period_id: UUID) -> _Draft | None:
-    """What the id was made of; it is a hash, so all that it can be made of are tried."""
-    for draft in (_Draft(*each) for each in possible_periods(connection, account_id)):
-        key = id_of_period(
-            account_id, contract_id=draft.contract_id, unit_id=draft.unit_id, starting_at=draft.starting_at
-        )
-        if key == period_id:
-            return draft
-    return None
-
-
-def _told(draft: _Draft, bill: PeriodBill) -> Record:
+def _told(draft: DraftTerms, bill: PeriodBill) -> Record:
     return {
         "customer_id": draft.customer_id,
         "contract_id": draft.contract_id,
@@ -83,7 +62,7 @@ def _told(draft: _Draft, bill: PeriodBill) -> Record:
     }
 
 
-def _usage(draft: _Draft, line: Record) -> Record:
+def _usage(draft: DraftTerms, line: Record) -> Record:
     kept = {name: value for name, value in line.items() if name not in ("kind", "is_billed", "name")}
     groups = {name: dict(kept[name]) or None for name in ("pricing_group_values", "presentation_group_values")}
     whose = {"customer_id": draft.customer_id, "contract_id": draft.contract_id, "unit_id": draft.unit_id}
@@ -100,7 +79,7 @@ def _burnt_down(
         if is_wanted(receipt):
             found.append(_record(receipt, customer_id, catalog))
 
-    bills = list(bills_of_open_usage(connection, account_id, customer_id, before=None, watch=keep))
+    bills = list(bills_of_open_usage(connection, account_id, customer_id, catalog=catalog, before=None, watch=keep))
     return found, bills
 
 

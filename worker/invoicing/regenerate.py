@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from shared.domain.bills import PeriodBill
 from shared.domain.burndown.engine import burn_down
-from shared.domain.month import Month, month_of
+from shared.domain.month import YEAR_MAX, Month, month_of
 from shared.ids import new_id
 from shared.store.audit import note
 from shared.store.balances import load_balances, load_labels, load_products
@@ -23,6 +23,7 @@ from shared.store.regenerations import (
     renew_obligation,
     successor_of_obligation,
     successor_of_period,
+    suppress_anew,
     take_late_usage_in,
     unhold_true_ups,
     units_with_late_usage,
@@ -115,6 +116,8 @@ def regenerate_month(
         RegenerateRefused: the contract has no late usage in this month (that of a month which is not closed yet is
             not late), or an invoice that is not void stands in the way.
     """
+    if month.year > YEAR_MAX:
+        raise RegenerateRefused(f"a month is of a year up to {YEAR_MAX}")
     wanted = month_of(month)
     customer_id = customer_of_contract(connection, account_id, contract_id)
     if customer_id is None:
@@ -186,6 +189,7 @@ def _anew(connection: Connection, account_id: int, usage: UnbilledUsage) -> Rege
     """Burns down what is usage on the balances as they are, what had expired since included."""
     expired = expired_in(connection, account_id, usage.customer_id, usage.month)
     take_back_expirations(connection, account_id, expired, reason=_REASON)
+    suppress_anew(connection, account_id, expired)
     take_late_usage_in(connection, account_id, usage)
     stored = store_periods(
         connection,

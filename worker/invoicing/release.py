@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, update
 
 from shared.store.audit import note
+from shared.store.due import USED_BEFORE
 from shared.store.months import release_months
 from shared.store.tables import obligation
 
@@ -18,8 +19,8 @@ class ReleaseRefused(Exception):
 def release_obligation(connection: Connection, *, account_id: int, obligation_id: UUID, actor: str) -> None:
     """Makes a parked or held obligation pending again, with an audit row, in the caller's transaction.
 
-    A true-up that was held is made although usage had been invoiced before its commit. The id of a customer brings
-    back the months of this customer that could not be closed.
+    A true-up that was held as usage had been invoiced before its commit is made all the same. The id of a customer
+    brings back the months of this customer that could not be closed.
 
     Raises:
         ReleaseRefused: it is neither parked nor held, or the account has no such obligation.
@@ -33,7 +34,7 @@ def release_obligation(connection: Connection, *, account_id: int, obligation_id
         state = "unknown" if before is None else before.state
         raise ReleaseRefused(f"obligation {obligation_id} is {state}: only parked and held ones are released")
     pending: dict[str, object] = {"state": "pending", "reason": None, "attempts": 0, "settled_at": None}
-    if before.state == "held":
+    if before.reason == USED_BEFORE:
         pending["released_at"] = func.now()
     connection.execute(update(obligation).where(*which).values(pending))
     note(

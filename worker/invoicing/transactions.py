@@ -9,8 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.domain.burndown.usage import HOUR, hour_of
+from shared.domain.burndown.usage import HOUR
 from shared.domain.burndown.values import group_values
+from shared.domain.month import month_of
 from shared.store.explained import Record, Transaction, transactions
 
 _Hour = tuple[Any, ...]
@@ -24,7 +25,7 @@ def with_transactions(connection: Connection, account_id: int, usage: Sequence[R
     Args:
         connection: a transaction.
         account_id: whose usage.
-        usage: with customer, contract, product, unit, unit price, group values, and the hours it covers.
+        usage: with customer, contract, product, unit, unit price, group values, and the hours of which it holds usage.
     """
     told = [piece | {"transaction_ids": []} for piece in usage]
     for customer_id, group in groupby(sorted(told, key=_customer), key=_customer):
@@ -51,10 +52,11 @@ def _fill(connection: Connection, account_id: int, customer_id: UUID, pieces: Se
 
 
 def _hours(piece: Record) -> Iterator[datetime]:
-    hour = hour_of(piece["starting_at"])
-    while hour < piece["ending_before"]:
-        yield hour
-        hour += HOUR
+    """Those of which it holds usage; a receipt is of one hour."""
+    if (hours := piece.get("hours")) is None:
+        return iter([piece["starting_at"]])
+    start = month_of(piece["starting_at"]).starting_at
+    return (start + hour * HOUR for hour in hours)
 
 
 def _kind_of_piece(piece: Record) -> _Hour:

@@ -1,12 +1,14 @@
 """`python -m worker.scheduling`: any number of these may run at once."""
 
+import time
+
 from shared.producer.publish import Publisher, Signer
 from shared.readiness import announce_ready
 from shared.settings import Settings, settings
 from shared.store.engine import engine
 from shared.store.tokens import SYSTEM_KEY_ID, system_key
 from worker.app import app
-from worker.scheduling.look import look
+from worker.scheduling.look import Looks, look
 from worker.scheduling.loop import run, stop_on_signals
 from worker.scheduling.sweep import sweep
 from worker.scheduling.tidy import tidy
@@ -15,12 +17,13 @@ from worker.scheduling.tidy import tidy
 def main() -> None:
     """Runs until it is told to stop."""
     stopping = stop_on_signals()
-    config = settings()
+    config, looks = settings(), Looks()
     publisher = _publisher(config)
 
     def look_and_sweep() -> int:
         tidy(engine())
-        sent = look(engine(), app, usage_grace_h=config.usage_grace_h)
+        rows_max = looks.rows_max(time.monotonic())
+        sent = look(engine(), app, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
         return sent + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
 
     run(

@@ -1,11 +1,13 @@
 """One look: who has something due, and one task for each of them."""
 
+import math
 from typing import Any
 
 from celery import Celery
 from kombu.exceptions import ChannelError
 from sqlalchemy import Engine
 
+from shared.limits import PROBED_ROWS_MAX, WHOLE_LOOK_S
 from shared.store.due import accounts_due
 from shared.store.engine import transaction
 from worker.invoicing.close import USAGE_GRACE_H
@@ -15,7 +17,36 @@ TASK_ISSUE = "invoices.issue"
 BACKLOG_MAX = 200  # tasks on the queue: enough for every worker, and what is stale among them costs little
 
 
-def look(on: Engine, app: Celery, *, backlog_max: int = BACKLOG_MAX, usage_grace_h: int = USAGE_GRACE_H) -> int:
+class Looks:
+    """The looks of one process: quick ones, and now and then a whole one.
+
+    True-ups and expiries wait for months, tens of thousands of them where usage of the past is brought in. A quick
+    look passes over a number of them, as it is made every second, and what stands behind them is found by a whole one.
+    """
+
+    def __init__(self) -> None:
+        self._whole_at = -math.inf
+
+    def rows_max(self, now: float) -> int | None:
+        """Of how many waiting rows the look made now goes through; None: of all.
+
+        Args:
+            now: seconds of a clock that never goes back.
+        """
+        if now < self._whole_at + WHOLE_LOOK_S:
+            return PROBED_ROWS_MAX
+        self._whole_at = now
+        return None
+
+
+def look(
+    on: Engine,
+    app: Celery,
+    *,
+    backlog_max: int = BACKLOG_MAX,
+    usage_grace_h: int = USAGE_GRACE_H,
+    rows_max: int | None = None,
+) -> int:
     """Sends one task per account with something to close, expire or issue, as far as the queue has room.
 
     The longest overdue come first.
@@ -25,6 +56,7 @@ def look(on: Engine, app: Celery, *, backlog_max: int = BACKLOG_MAX, usage_grace
         app: sends the tasks.
         backlog_max: tasks on the queue from which on nothing is sent.
         usage_grace_h: hours for which a month still takes usage in after its end.
+        rows_max: as for `accounts_due`.
 
     Returns:
         How many tasks were sent.
@@ -34,7 +66,7 @@ def look(on: Engine, app: Celery, *, backlog_max: int = BACKLOG_MAX, usage_grace
         kombu.exceptions.OperationalError: the broker is away.
     """
     with transaction(on) as connection:
-        accounts = accounts_due(connection, accounts_max=backlog_max, usage_grace_h=usage_grace_h)
+        accounts = accounts_due(connection, accounts_max=backlog_max, usage_grace_h=usage_grace_h, rows_max=rows_max)
     return _send(app, accounts, backlog_max=backlog_max) if accounts else 0
 
 

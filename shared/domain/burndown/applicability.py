@@ -1,8 +1,10 @@
 """Which usage a balance is for (spec 1.1, 1.4, 3.4). Whether it is open at that hour is the engine's question."""
 
+from collections.abc import Iterable
 from sys import maxsize
 
-from shared.domain.burndown.values import Balance, Catalog, GroupValues, LineKind, Product, Specifier
+from shared.domain.burndown.catalog import Catalog, Product
+from shared.domain.burndown.values import Balance, GroupValues, LineKind, Specifier
 
 UNLIMITED = maxsize
 """More products, or contracts, than any filter names."""
@@ -26,7 +28,8 @@ def applicable_products(balance: Balance, catalog: Catalog) -> int:
     """
     if not _filters_products(balance) and not all(map(_restricts_product, balance.specifiers or (Specifier(),))):
         return UNLIMITED
-    return sum(product.type != "FIXED" and _may_match(balance, product) for product in catalog.values())
+    asked = balance.applicable_product_ids, balance.applicable_product_tags, balance.specifiers
+    return catalog.counted(asked, lambda: _count(balance, catalog))
 
 
 def applicable_contracts(balance: Balance) -> int:
@@ -37,6 +40,25 @@ def applicable_contracts(balance: Balance) -> int:
 def group_specifiers(balance: Balance) -> int:
     """How many of its specifiers look at group values."""
     return sum(bool(each.pricing_group_values or each.presentation_group_values) for each in balance.specifiers)
+
+
+def _count(balance: Balance, catalog: Catalog) -> int:
+    """Looks at no more products than ids and tags let through."""
+    candidates = (catalog[each] for each in _candidates(balance, catalog) if each in catalog)
+    return sum(product.type != "FIXED" and _may_match(balance, product) for product in candidates)
+
+
+def _candidates(balance: Balance, catalog: Catalog) -> Iterable[str]:
+    """Ids of products, each once, all that can match among them."""
+    if balance.specifiers:
+        return set().union(*(_specified(each, catalog) for each in balance.specifiers))
+    return balance.applicable_product_ids.union(*map(catalog.tagged, balance.applicable_product_tags))
+
+
+def _specified(specifier: Specifier, catalog: Catalog) -> Iterable[str]:
+    if specifier.product_id is not None:
+        return (specifier.product_id,)
+    return catalog.tagged(min(specifier.product_tags)) if specifier.product_tags else catalog
 
 
 def _pays_in(balance: Balance, unit_id: str) -> bool:

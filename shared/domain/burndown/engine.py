@@ -8,11 +8,12 @@ from fractions import Fraction
 from itertools import pairwise
 
 from shared.domain.burndown.applicability import applies
+from shared.domain.burndown.catalog import Catalog
 from shared.domain.burndown.criterion import Criterion
 from shared.domain.burndown.exact import E12, Exact, in_e12, whole
 from shared.domain.burndown.order import OrderKey, balance_order, deciding_criterion, line_order
 from shared.domain.burndown.usage import by_hour, hour_of
-from shared.domain.burndown.values import Balance, Catalog, LineKind, Receipt, UsageLine
+from shared.domain.burndown.values import Balance, LineKind, Receipt, UsageLine
 
 
 @dataclass(slots=True)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from shared.domain.burndown.applicability import applicable_contracts, applicable_products, group_specifiers
+from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.criterion import Criterion
-from shared.domain.burndown.values import Balance, Catalog, LineKind, Product
+from shared.domain.burndown.values import Balance, LineKind
 
 OrderKey = tuple[Any, ...]
 """Compared place by place; the lower one goes first."""

@@ -17,7 +17,6 @@ from shared.domain.burndown.exact import E12, E24, Exact, in_e12
 CommitType = Literal["PREPAID", "POSTPAID", "CREDIT"]
 AccessType = Literal["SPEND", "QUANTITY"]
 RateType = Literal["LIST_RATE", "COMMIT_RATE"]
-ProductType = Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
 
 GroupValues = tuple[tuple[str, str], ...]
 """Keys and values, sorted: equal maps make equal tuples, which can be ordered."""
@@ -26,20 +25,6 @@ GroupValues = tuple[tuple[str, str], ...]
 def group_values(values: Mapping[str, str] | None) -> GroupValues:
     """Group values in their one form; none are as good as an empty map."""
     return tuple(sorted(values.items())) if values else ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
-    """What usage is of."""
-
-    id: str
-    name: str
-    type: ProductType
-    tags: frozenset[str] = frozenset()
-
-
-Catalog = Mapping[str, Product]
-"""The products of an account by id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

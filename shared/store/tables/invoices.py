@@ -13,7 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.store.tables.columns import ID, NOW, TIME, account_column, finite, metadata, one_of, optional, required
 
@@ -75,6 +75,7 @@ invoice_line = Table(
     optional("presentation_group_values", JSONB, "of a usage line"),
     optional("starting_at", TIME, "of a usage line: its first hour"),
     optional("ending_before", TIME, "of a usage line: the end of its last hour"),
+    optional("hours", ARRAY(SmallInteger), "of a usage line: the hours of the month, from 0, of which it holds usage"),
     optional("arithmetic", JSONB, "of a true-up: committed, drawn, adjustments, due, as decimal text"),
     PrimaryKeyConstraint("account_id", "invoice_id", "position"),
     one_of("kind", "charge", "usage", "applied"),

@@ -68,10 +68,18 @@ usage_month = Table(
     optional("reason", Text, "why it is parked"),
     required("attempts", SmallInteger, "failed tries", server_default=text("0")),
     optional(
-        "settles_at", TIME, "real time; not closed before, as it was over when its first line came; null: it was not"
+        "settles_at",
+        TIME,
+        "real time; not closed before: it was over when its first line came, or a try failed; null: neither",
+    ),
+    required(
+        "opened_at",
+        TIME,
+        "real time; lines put its closing off for a day from then on, and no longer",
+        server_default=NOW,
     ),
     PrimaryKeyConstraint("account_id", "customer_id", "starting_at"),
-    Index("usage_month_open_idx", "account_id", "starting_at", postgresql_where=text("state = 'open'")),
+    Index("usage_month_open_idx", "account_id", "starting_at", "customer_id", postgresql_where=text("state = 'open'")),
     one_of("state", "open", "parked"),
     comment="Months with usage that are still to be closed: the row goes with the transaction that closes it.",
 )

@@ -8,16 +8,18 @@ from fractions import Fraction
 
 import pytest
 
+from shared.domain.burndown.applicability import applicable_products
+from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.criterion import Criterion
 from shared.domain.burndown.engine import burn_down
 from shared.domain.burndown.exact import exact_sum, in_e12, rounded, whole
 from shared.domain.burndown.totals import Total, balances_left, totals
 from shared.domain.burndown.usage import HoursOutOfOrder, aggregate
-from shared.domain.burndown.values import Balance, LineKind, Product, Specifier, UsageLine, group_values, read_specifier
+from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values, read_specifier
 
 HOUR = timedelta(hours=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
-CATALOG = {"compute": Product(id="compute", name="Compute", type="USAGE")}
+CATALOG = Catalog([Product(id="compute", name="Compute", type="USAGE")])
 KIND = LineKind(
     contract_id="contract", product_id="compute", unit_id="usd", list_price=Decimal(3), commit_price=Decimal(2)
 )
@@ -73,7 +75,7 @@ def test_hours_must_ascend() -> None:
 def test_a_product_outside_the_catalog() -> None:
     """Usage of a product that the catalog does not know cannot be judged."""
     with pytest.raises(KeyError, match="compute"):
-        list(burn_down([used("1")], [BALANCE], {}))
+        list(burn_down([used("1")], [BALANCE], Catalog()))
 
 
 def test_a_segment_given_twice() -> None:
@@ -180,3 +182,23 @@ def test_scaled_figures() -> None:
     assert exact_sum([Decimal("1e17"), Decimal("1e-12")]) == Decimal("100000000000000000.000000000001")
     assert exact_sum([]) == 0
     assert (whole(Fraction(6, 3)), whole(Fraction(1, 3)), whole(7)) == (2, Fraction(1, 3), 7)
+
+
+class Once(Catalog):
+    """A catalog that is gone through once at most."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.walks += 1
+        assert self.walks == 1
+        return super().__iter__()
+
+
+def test_a_filter_is_counted_once() -> None:
+    """However many balances have it, and in however many burn-downs."""
+    catalog = Once(Product(id=f"p{n}", name="P", type="USAGE", tags=frozenset({f"t{n % 3}"})) for n in range(9))
+    excluding = replace(BALANCE, specifiers=(Specifier(exclude=(frozenset({"t0"}),)),))
+    others = replace(BALANCE, specifiers=(), applicable_product_tags=frozenset({"t1"}))
+    for _ in range(2):
+        assert [applicable_products(each, catalog) for each in (excluding, excluding, others)] == [6, 6, 3]
