@@ -37,15 +37,15 @@ def _envelopes(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
 def _parameters(account_id: int, requests: Sequence[Request]) -> Parameters:
     queued = [QueuedRequest(str(new_id()), "commit", None, request.text) for request in requests]
     candidates = sorted(judge_bodies(queued).candidates, key=lambda candidate: candidate.key or "")
-    return {
-        "account_id": account_id,
-        "commits": intake._json([commit_row(each) for each in candidates]),
-        "segments": intake._json([row for each in candidates for row in segment_rows(each)]),
-        "obligations": intake._json([row for each in candidates for row in obligation_rows(each, usage_grace_h=24)]),
-        "fingerprint_version": FINGERPRINT_VERSION,
-        "batch_id": new_id(),
-        "attempt": 1,
-    }
+    return intake.parameters_of_new(
+        account_id,
+        commits=[commit_row(each) for each in candidates],
+        segments=[row for each in candidates for row in segment_rows(each)],
+        obligations=[row for each in candidates for row in obligation_rows(each, usage_grace_h=24)],
+        fingerprint_version=FINGERPRINT_VERSION,
+        batch_id=new_id(),
+        attempt=1,
+    )
 
 
 def insert_concurrently(database_url: str, statements: Sequence[Parameters]) -> None:

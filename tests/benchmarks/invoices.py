@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from shared.domain.month import month_of
 from tests.benchmarks.cpu import Cost, Meter
 from tests.benchmarks.environment import Environment, Tenant, wait_until
 from tests.benchmarks.naive import issue_invoice, send_to
 from worker.invoicing.clock import account_now, advance_clock
 
+GRACE = timedelta(hours=24)  # the default: a true-up waits until the last month of its access is closed
 INSTALMENTS = 4  # future obligations of one commit
 COMMITTED, DRAWN = 1_000, 400  # what is billed is the difference
 _SECONDS_MAX = 120.0
@@ -36,7 +38,8 @@ WITH asked AS (
     RETURNING id
 ), granted AS (
     INSERT INTO segment (account_id, commit_id, position, amount, starting_at, ending_before)
-    SELECT account_id, made.id, 0, committed, due_at - interval '365 days', due_at FROM asked CROSS JOIN made
+    SELECT account_id, made.id, 0, committed, due_at - interval '366 days', due_at - interval '1 day'
+      FROM asked CROSS JOIN made
     RETURNING commit_id, id
 ), booked AS (
     INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at)
@@ -85,11 +88,11 @@ class InvoiceRun:
         with self._environment.engine.begin() as connection:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             now = account_now(connection, self._trueup.id)
-            self._due = [now + timedelta(hours=number) for number in range(1, rounds + 1)]
+            self._due = [_month_after(now, number) + GRACE for number in range(1, rounds + 1)]
             for number, due_at in enumerate(self._due):
                 _seed_true_ups(connection, self._trueup, number, count=invoices, due_at=due_at)
                 _seed_true_ups(connection, self._naive, number, count=naive_invoices, due_at=due_at)
-            _seed_future(connection, self._trueup, count=future, from_at=now + timedelta(days=1))
+            _seed_future(connection, self._trueup, count=future, from_at=_month_after(now, rounds + 1))
         with self._environment.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
 
@@ -128,6 +131,13 @@ class InvoiceRun:
         issued = self._issued(tenant)
         assert self._environment.count("invoice", tenant.id) == issued
         assert billed == issued * (COMMITTED - DRAWN), billed
+
+
+def _month_after(instant: datetime, months: int) -> datetime:
+    """The start of a month to come."""
+    for _ in range(months):
+        instant = month_of(instant).ending_before
+    return instant
 
 
 def _seed_true_ups(connection: Connection, tenant: Tenant, number: int, *, count: int, due_at: datetime) -> None:
