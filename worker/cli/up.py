@@ -17,7 +17,6 @@ from shared.store.engine import make_engine, transaction
 from shared.store.migrate import upgrade
 from shared.store.tokens import SCOPES, NotAuthenticated, authenticate, create_token
 from worker.cli.context import DEFAULT_ACCOUNT, Session, session
-from worker.cli.demo import has_commits, run_demo
 from worker.cli.exits import CommandError
 from worker.cli.hints import as_typed, say_gateway, say_next_steps
 from worker.cli.output import say
@@ -59,6 +58,14 @@ def up(
         say(f"stop it with: {as_typed(here.folder, 'down')}")
     else:
         _stay_up(here.folder, tell, logs=logs)
+
+
+def _run_demo(here: Session) -> None:
+    """Runs the sample, if there is no commit yet; imported only here, as it is half of what `up` would import."""
+    from worker.cli.demo import has_commits, run_demo  # noqa: PLC0415
+
+    if not has_commits(here):
+        run_demo(here)
 
 
 def _withdraw(ready_file: Path) -> None:
@@ -130,8 +137,8 @@ def _tell(here: Session, state: State, *, ready_file: Path | None, demo: bool) -
     if ready_file:
         write_private(ready_file, state.to_json())
     say(f"trueup runs in {here.folder.path} (process {state.pid}; logs in {here.folder.log})")
-    if demo and not has_commits(here):
-        run_demo(here)
+    if demo:
+        _run_demo(here)
     if state.http:
         say_gateway(here.folder, state.http, DEFAULT_ACCOUNT)
     say_next_steps(here.folder)
