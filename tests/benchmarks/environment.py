@@ -25,7 +25,7 @@ from worker.local.folder import DataFolder, State
 from worker.local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
-WORKERS = 2  # processes that work on what is measured: Trueup's `bulk` and `invoices`, the naive ones, the ceiling's connections
+WORKERS = 2  # processes each way: Trueup's `bulk` and `invoices`, the naive ones, the ceiling's connections
 _NAIVE = "naive: exec celery --quiet -A tests.benchmarks.naive worker -P solo -n naive-$$@%h -Q naive -l WARNING"
 
 
