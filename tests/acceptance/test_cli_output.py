@@ -52,6 +52,7 @@ def wait_for_invoices(stack: Command, account: str) -> list[dict[str, Any]]:
     return invoices
 
 
+@pytest.mark.slow
 def test_amounts_are_printed_with_every_digit(stack: Command, account: Callable[..., str], tmp_path: Path) -> None:
     """A number that no float holds comes out of the database as it went in, as a JSON number."""
     name = account()
@@ -124,6 +125,7 @@ def test_validate_of_good_rows_ends_with_0(stack: Command) -> None:
     assert result.json() == {"row": 1, "outcome": "valid", "errors": []}
 
 
+@pytest.mark.slow
 def test_a_request_shows_its_outcome(stack: Command, account: Callable[..., str], tmp_path: Path) -> None:
     """Created or refused: `requests show` tells it, with every error and its place."""
     name = account()
@@ -207,6 +209,7 @@ def test_the_catalog_says_what_it_loaded(stack: Command) -> None:
     assert stack.ok("catalog", "load", CATALOG, "--json").json() == counted
 
 
+@pytest.mark.slow
 def test_doctor_names_a_setting_that_does_not_exist(stack: Command) -> None:
     """All checks pass on a running stack; a misspelt variable fails with the name that was meant."""
     assert all(check["ok"] for check in stack.ok("doctor", "--json").json())

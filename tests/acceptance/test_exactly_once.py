@@ -154,6 +154,7 @@ def test_two_schedulers_and_three_workers(processes: Fleet, account: Intake) -> 
     assert_reconciled(account)
 
 
+@pytest.mark.slow
 def test_a_request_that_kills_its_worker(processes: Fleet, account: Intake) -> None:
     """Its envelope is halved from the third delivery on; in the end it alone is parked, its neighbours are commits."""
     requests = requests_of(8)

@@ -54,6 +54,7 @@ def test_red_without_the_unique_index() -> None:
     assert any("one_commit_per_key" in each for each in report.violations)
 
 
+@pytest.mark.slow
 def test_red_without_the_sweeper() -> None:
     """Without a sweeper, what was kept and then forgotten by the broker has no outcome, and the look says so."""
     lineup = Lineup(workers=WORKERS, producers=("kept",), schedulers=1, scheduler="tests.chaos.no_sweeper")
@@ -62,6 +63,7 @@ def test_red_without_the_sweeper() -> None:
     assert any("has no outcome" in each for each in report.violations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("app", "patience_s"), [("worker.app", 60), ("tests.chaos.early_ack", 10)])
 def test_red_when_the_ack_comes_before_the_commit(app: str, patience_s: float) -> None:
     """A worker killed before its COMMIT loses nothing; if it acknowledged before, it does, and the look says so.
