@@ -110,7 +110,3 @@ class UniquenessCache:
 @lru_cache(_ENTRIES_REMEMBERED)
 def _entry(account_id: int, key: str) -> bytes:
     return _PREFIX + hashlib.blake2b(f"{account_id}\n{key}".encode(), digest_size=16).digest()
-
-
-def _octets(uuid: str) -> bytes:
-    return bytes.fromhex(uuid.replace("-", ""))
