@@ -155,7 +155,7 @@ def test_a_flood_delays_neither_a_single_request_nor_an_invoice(
         database_url=urls["database"],
         redis_url=urls["redis"],
     )
-    with producer, ingesting(flood, file), redis.Redis.from_url(urls["broker"]) as broker:
+    with producer, ingesting(flood, file) as flooding, redis.Redis.from_url(urls["broker"]) as broker:
         wait_for(lambda: broker.llen(QUEUE_BULK) > 10, what="a backlog")
         began_s = time.monotonic()
         request = producer.submit(body(0, name="single", invoice_schedule=due, invoice_contract_id=CONTRACT))
@@ -165,6 +165,8 @@ def test_a_flood_delays_neither_a_single_request_nor_an_invoice(
         assert waited_s < 5
         wait_for(lambda: invoices_of(urls, str(request)) == 1, what="its invoice", seconds_max=10)
         assert broker.llen(QUEUE_BULK) > 0, "the flood was over before the invoice was issued"
+        flooding.communicate(timeout=120)
+        assert flooding.returncode == 0
 
 
 def invoices_of(urls: dict[str, str], commit_id: str) -> int:
