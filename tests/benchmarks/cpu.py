@@ -15,29 +15,34 @@ from typing import Self
 import psutil
 
 PRODUCER = "producer"
-_KINDS = (  # what a child's command line holds, and what kind of process that makes it
+_NAMED = (  # how the name of a process begins, and what kind that makes it
+    ("trueup-gateway", "gateway"),
+    ("trueup-schedule", "scheduler"),
+    ("trueup-nursery", "nursery"),
+    ("trueup-", "workers"),
+)
+_RUNNING = (  # what a command line holds
     ("postgres", "postgres"),
     ("valkey-server", "valkey"),
     ("tests.benchmarks.naive", "naive workers"),
-    ("worker.run", "workers"),
-    ("worker.gateway", "gateway"),
-    ("worker.scheduling", "scheduler"),
+    ("tests.benchmarks.bare_route", "bare route"),
 )
 
 
-def kind_of(command: str) -> str:
-    """The kind of one of our children."""
-    return next((kind for part, kind in _KINDS if part in command), "other")
+def kind_of(name: str, command: str) -> str:
+    """The kind of a process, by its name and command line."""
+    named = (kind for start, kind in _NAMED if name.startswith(start))
+    running = (kind for part, kind in _RUNNING if part in command)
+    return next(named, None) or next(running, "other")
 
 
 def processes() -> Iterator[tuple[str, psutil.Process]]:
     """This process, which produces, and everything that descends from it, with its kind."""
     here = psutil.Process()
     yield PRODUCER, here
-    for child in here.children():
+    for child in here.children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            kind = kind_of(" ".join(child.cmdline()))
-            yield from ((kind, each) for each in (child, *child.children(recursive=True)))
+            yield kind_of(child.name(), " ".join(child.cmdline())), child
 
 
 def cpu_seconds() -> dict[str, float]:

@@ -19,6 +19,7 @@ from shared.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from worker.local.backoff import Backoff
 from worker.local.console import Console
 from worker.local.logs import LogFile
+from worker.local.nursery import Child, Nursery, module_of
 from worker.local.server import ServiceError, ending, spawn, stop_processes
 
 GRACE_SECONDS_MAX = 20.0
@@ -35,7 +36,7 @@ class Supervised:
     environ: Mapping[str, str]
     log: LogFile
     backoff: Backoff = field(default_factory=Backoff)
-    child: subprocess.Popen[bytes] | None = None
+    child: Child | None = None
 
 
 class Runner:
@@ -51,6 +52,7 @@ class Runner:
         log_folder: where `<name>.log` is written.
         ready_folder: where `<name>` appears when the process takes work.
         console: where deaths and the processes' own lines are printed.
+        nursery: forks those that are Python modules, and is stopped with them; none: a shell runs every line.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Runner:
         log_folder: Path,
         ready_folder: Path,
         console: Console,
+        nursery: Nursery | None = None,
     ) -> None:
+        self._nursery = nursery
         self._ready_folder = ready_folder
         self._console = console
         expanded = expand_processes(parse_procfile(procfile).processes, concurrency=dict(concurrency))
@@ -107,6 +111,8 @@ class Runner:
                 stop_processes(members, stop_signal=signal.SIGTERM, seconds_max=grace_s)
         for child in children.values():
             child.wait()
+        if self._nursery:
+            self._nursery.stop()
         for process in self.processes:
             process.child = None
             self._console.echo(process.name, process.log.new_lines())
@@ -114,16 +120,24 @@ class Runner:
     def _start(self, process: Supervised) -> None:
         (self._ready_folder / process.name).unlink(missing_ok=True)
         process.backoff.started(time.monotonic())
-        argv = ["/bin/sh", "-c", process.command]
         try:
-            process.child = spawn(argv, log=process.log, env=process.environ, stdin=subprocess.DEVNULL)
+            process.child = self._launch(process)
         except ServiceError as error:
             self._postpone(process, str(error))
 
-    def _bury(self, process: Supervised, child: subprocess.Popen[bytes]) -> None:
+    def _launch(self, process: Supervised) -> Child:
+        module = module_of(process.command)
+        if module and self._nursery:
+            if not self._nursery.is_alive():
+                self._nursery = self._nursery.anew()
+            return self._nursery.fork(module, environ=process.environ, log=process.log)
+        argv = ["/bin/sh", "-c", process.command]
+        return spawn(argv, log=process.log, env=process.environ, stdin=subprocess.DEVNULL)
+
+    def _bury(self, process: Supervised, child: Child) -> None:
         stop_processes(list(_members({child.pid: child})), stop_signal=signal.SIGKILL)
         process.child = None
-        self._postpone(process, ending(child.returncode))
+        self._postpone(process, ending(child.wait()))
 
     def _postpone(self, process: Supervised, reason: str) -> None:
         delay_s = process.backoff.failed(time.monotonic())
@@ -150,5 +164,5 @@ def _members(sessions: Mapping[int, object]) -> Iterator[psutil.Process]:
     """Everything that runs in these sessions: the children, and whatever they started."""
     for process in psutil.process_iter():
         with suppress(ProcessLookupError, PermissionError):
-            if os.getsid(process.pid) in sessions:
+            if process.pid in sessions or os.getsid(process.pid) in sessions:
                 yield process

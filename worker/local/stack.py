@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from shared.readiness import READY_FOLDER_VARIABLE
 from worker.local.address import GatewayAddress
 from worker.local.console import Console
 from worker.local.external import BROKER_SETTING, DATABASE_SETTING, REDIS_SETTING, check_external
 from worker.local.folder import DataFolder, State
+from worker.local.logs import LogFile
+from worker.local.nursery import Nursery
 from worker.local.runner import Runner, stop_orphans
 from worker.local.services import Services, stop_left_services
 
@@ -58,6 +61,7 @@ class Stack:
         self._concurrency = concurrency or {}
         self._services = Services(folder, environ, console=console)
         self._address = GatewayAddress(environ)
+        self._nursery: Nursery | None = None
         self._runner: Runner | None = None
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -92,8 +96,9 @@ class Stack:
         """
         stop_left_by_killed(self._folder)
         check_external(self._given)
+        self._nursery = Nursery(self._environ(), LogFile(self._folder.log / "nursery.log"))
         self._services.start()
-        environ = self._environ()
+        environ = {**self._environ(), **self._services.urls(), **self._address.settings()}
         self._prepare(environ)
         self._runner = self._make_runner(environ)
         if not self._wait_until_ready(self._runner):
@@ -120,6 +125,8 @@ class Stack:
         self._folder.clear_state()
         if self._runner:
             self._runner.stop()
+        elif self._nursery:
+            self._nursery.stop()
         self._address.release()
         self._services.stop()
 
@@ -127,10 +134,9 @@ class Stack:
         programs = str(Path(sys.executable).parent)  # where the commands of this environment lie, activated or not
         return {
             **self._given,
-            **self._services.urls(),
-            **self._address.settings(),
             SECRET_SETTING: self._given.get(SECRET_SETTING) or self._folder.secret_key(),
             FOLDER_SETTING: str(self._folder.path),
+            READY_FOLDER_VARIABLE: str(self._folder.ready),
             "PATH": os.pathsep.join([programs, self._given.get("PATH", os.defpath)]),
             "PYTHONUNBUFFERED": "1",
         }
@@ -143,6 +149,7 @@ class Stack:
             log_folder=self._folder.log,
             ready_folder=self._folder.ready,
             console=self._console,
+            nursery=self._nursery,
         )
 
     def _wait_until_ready(self, runner: Runner) -> bool:

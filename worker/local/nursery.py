@@ -1,0 +1,148 @@
+"""Has the Procfile's Python processes forked from one that has imported everything (`worker.nursery`)."""
+
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from worker.local.logs import LogFile
+from worker.local.server import ServiceError
+
+_MODULE = re.compile(r"exec python -m ([\w.]+(?: [\w.:/=-]+)*)")
+_ANSWER_SECONDS_MAX = 60.0  # the imports, on a machine that does much else
+_LOST = 255  # the exit code of one that nobody is left to tell about
+_CHUNK = 65_536
+
+
+class Child(Protocol):
+    """A process that is supervised: a `subprocess.Popen`, or a fork of the nursery's."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Its exit code, or minus the signal that killed it; none while it runs."""
+
+    def wait(self) -> int:
+        """Waits until it has ended, and says how."""
+
+
+class Nursery:
+    """A process that has imported everything, or is about to. When it has died, what it forked counts as lost.
+
+    Args:
+        environ: what it sees itself; each fork has an environment of its own.
+        log: where its errors go.
+    """
+
+    def __init__(self, environ: Mapping[str, str], log: LogFile) -> None:
+        self._environ = environ
+        self._log = log
+        self._unread = b""
+        self._started: list[int] = []
+        self._codes: dict[int, int] = {}
+        with log.open() as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "worker.nursery"],
+                env=dict(environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def is_alive(self) -> bool:
+        """Whether it can fork."""
+        return self._process.poll() is None
+
+    def fork(self, argv: Sequence[str], *, environ: Mapping[str, str], log: LogFile) -> "Forked":
+        """Runs a module in a session of its own, as `python -m` would; waits until the imports are over.
+
+        Raises:
+            ServiceError: it died, or hangs.
+        """
+        log.open().close()  # made with the right mode
+        self._ask({"argv": list(argv), "environ": dict(environ), "log": str(log.path)})
+        deadline = time.monotonic() + _ANSWER_SECONDS_MAX
+        while not self._started:
+            self.listen(seconds_max=0.1)
+            if not self.is_alive() or time.monotonic() > deadline:
+                self._process.kill()
+                raise self._failure()
+        return Forked(self._started.pop(), self)
+
+    def code_of(self, pid: int) -> int | None:
+        """How a fork ended; none while it runs."""
+        self.listen()
+        return self._codes.get(pid, None if self.is_alive() else _LOST)
+
+    def listen(self, *, seconds_max: float = 0.0) -> None:
+        """Takes in what it says."""
+        reports = self._process.stdout
+        assert reports is not None
+        if reports.closed or not select.select([reports], [], [], seconds_max)[0]:
+            return
+        *lines, self._unread = (self._unread + os.read(reports.fileno(), _CHUNK)).split(b"\n")
+        for line in lines:
+            self._note(json.loads(line))
+
+    def anew(self) -> "Nursery":
+        """Another one, in place of this one that died."""
+        self.stop()
+        return Nursery(self._environ, self._log)
+
+    def stop(self) -> None:
+        """Ends it; what it forked is not touched."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait()
+
+    def _ask(self, wanted: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(wanted).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._failure() from None
+
+    def _failure(self) -> ServiceError:
+        return ServiceError(f"the nursery is gone. Its log, {self._log.path}, ends:\n{self._log.tail()}")
+
+    def _note(self, report: dict[str, Any]) -> None:
+        if pid := report.get("started"):
+            self._codes.pop(pid, None)
+            self._started.append(pid)
+        else:
+            self._codes[report["ended"]] = report["code"]
+
+
+@dataclass(slots=True)
+class Forked:
+    """A process that the nursery forked."""
+
+    pid: int
+    nursery: Nursery
+
+    def poll(self) -> int | None:
+        """How it ended, if it did."""
+        return self.nursery.code_of(self.pid)
+
+    def wait(self) -> int:
+        """Waits until the nursery has told."""
+        while (code := self.poll()) is None:
+            self.nursery.listen(seconds_max=1.0)
+        return code
+
+
+def module_of(command: str) -> list[str] | None:
+    """The module and its arguments, where a line of a Procfile does nothing but run one: `exec python -m …`."""
+    found = _MODULE.fullmatch(command)
+    return found[1].split() if found else None
