@@ -9,13 +9,17 @@ from celery.signals import task_postrun, worker_ready
 from shared.readiness import announce_ready
 from shared.settings import settings
 from worker.config import celery_config
+from worker.decoding import decode_quickly
 from worker.logging import configure_logging
 from worker.transport import keep_fetching
+
+_GARBAGE_MAX = 20_000  # objects made since, of those that the collector looks at
 
 app = Celery("trueup", include=["worker.tasks"])
 app.conf.update(celery_config(settings()))
 configure_logging(settings())
 keep_fetching()
+decode_quickly()
 
 
 @worker_ready.connect
@@ -30,4 +34,5 @@ def _on_ready(**_: Any) -> None:
 @task_postrun.connect
 def _on_task_over(**_: Any) -> None:
     """Between tasks hardly anything lives: collecting takes 0.4 ms, where it took 15 µs a request within them."""
-    gc.collect()
+    if gc.get_count()[0] > _GARBAGE_MAX:  # small envelopes leave little behind
+        gc.collect()

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import pytest
 import redis
+from kombu.compression import decompress
 from sqlalchemy import Engine, insert
 
 from shared.ids import new_id
@@ -56,7 +56,7 @@ def messages(broker: "redis.Redis[Any]", queue: str) -> list[dict[str, Any]]:
 
 def arguments(message: dict[str, Any]) -> tuple[str, str]:
     """Both arguments of a message."""
-    (meta, requests), kwargs, _ = json.loads(zlib.decompress(b64decode(message["body"])))
+    (meta, requests), kwargs, _ = json.loads(decompress(b64decode(message["body"]), message["headers"]["compression"]))
     assert kwargs == {}
     return meta, requests
 
