@@ -37,6 +37,19 @@ def jsonl_rows(lines: Iterable[Line], kind: Kind) -> Iterator[Row]:
             yield _row(line, kind)
 
 
+def jsonl_keyless(lines: Iterable[Line], kind: Kind) -> Iterator[bool]:
+    """Of each row of a JSONL input whether it is keyless, and no more: the first pass is waited for."""
+    for line in lines:
+        if line.text.strip():
+            yield kind != "usage" and _is_keyless(line.text)
+
+
+def _is_keyless(text: bytes) -> bool:
+    outline = _outline_of(text)
+    wrapper = _wrapper_of(text) if outline and outline.body is not UNSET else None
+    return _keyless(outline if wrapper is None else _outline_of(bytes(wrapper.body)))
+
+
 def _row(line: Line, kind: Kind) -> Row:
     if kind == "usage":
         return Row(line.number, kind, None, *content_of(line.text, size_bytes=line.size_bytes))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.producer.content import Format, Line, Lines, Source, UnreadableInput
 from shared.producer.csv_rows import csv_rows
-from shared.producer.jsonl_rows import jsonl_rows
+from shared.producer.jsonl_rows import jsonl_keyless, jsonl_rows
 from shared.producer.row import Row
 from shared.wire.envelope import Kind
 
@@ -42,9 +42,9 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
     """
     lines = Lines(source)
     count = keyless = 0
-    for row in _rows(source, lines, kind, warn):
+    for is_keyless in _keyless(source, lines, kind, warn):
         count += 1
-        keyless += row.keyless
+        keyless += is_keyless
     if count == 0:
         raise UnreadableInput(f"{source.name} has no row: nothing stands below its header")
     return Scan(lines.sha256_hex, count, keyless, source.format)
@@ -56,10 +56,13 @@ def rows(source: Source, *, kind: Kind = "commit") -> Iterator[Row]:
     Raises:
         UnreadableInput: as `scan`.
     """
-    return _rows(source, Lines(source), kind, None)
-
-
-def _rows(source: Source, lines: Iterable[Line], kind: Kind, warn: Warn | None) -> Iterator[Row]:
+    lines = Lines(source)
     if source.format == "csv":
-        return csv_rows(lines, kind, name=source.name, warn=warn)
+        return csv_rows(lines, kind, name=source.name, warn=None)
     return jsonl_rows(lines, kind)
+
+
+def _keyless(source: Source, lines: Iterable[Line], kind: Kind, warn: Warn | None) -> Iterator[bool]:
+    if source.format == "csv":
+        return (row.keyless for row in csv_rows(lines, kind, name=source.name, warn=warn))
+    return jsonl_keyless(lines, kind)
