@@ -8,7 +8,8 @@ Invariants:
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 from uuid import UUID
@@ -25,6 +26,14 @@ _MEMORY_CHECK_S = 10.0
 _ENTRIES_REMEMBERED = 2_048  # those of an envelope, from the look-up to the note
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Which of an account's requests have outcomes now: a hint, with ids only (spec 2.1)."""
+
+    account: str
+    ids: Sequence[str]
 
 
 class UniquenessCache:
@@ -50,24 +59,19 @@ class UniquenessCache:
             return self._failed(error)
         return {key: UUID(bytes=value) for key, value in zip(keys, found, strict=True) if value and len(value) == 16}
 
-    def remember(self, account_id: int, used: Mapping[str, str]) -> None:
-        """Notes which commits (their ids, as text) hold these keys. Call it after the commit, never before."""
-        if not used or not self._usable():
-            return
-        try:
-            if self._room():
-                self._write(
-                    {_entry(account_id, key): bytes.fromhex(holder.replace("-", "")) for key, holder in used.items()}
-                )
-        except redis.RedisError as error:
-            self._failed(error)
+    def remember(self, account_id: int, used: Mapping[str, str], *, reply: Reply | None = None) -> None:
+        """Notes which commits (their ids, as text) hold these keys, and tells whoever waits; one round trip.
 
-    def announce(self, account: str, ids: Iterable[str]) -> None:
-        """Tells whoever waits that these requests have outcomes: a hint, with ids only (spec 2.1)."""
+        Call it after the commit, never before.
+        """
         if not self._usable():
             return
+        entries = {_entry(account_id, key): bytes.fromhex(holder.replace("-", "")) for key, holder in used.items()}
         try:
-            self._client.publish(DONE_CHANNEL.format(account=account), ",".join(ids))
+            if entries and not self._room():
+                entries = {}
+            if entries or reply:
+                self._write(entries, reply)
         except redis.RedisError as error:
             self._failed(error)
 
@@ -94,14 +98,15 @@ class UniquenessCache:
             self._memory_checked_s = time.monotonic()
         return self._has_room
 
-    def _write(self, entries: Mapping[bytes, bytes]) -> None:
-        flat = [part for entry in entries.items() for part in entry]
-        try:
-            self._client.execute_command(  # type: ignore[no-untyped-call]
-                "MSETEX", len(entries), *flat, "EX", self._ttl_s
-            )
-        except redis.ResponseError:  # Redis before 8.4, Valkey before 9.1
-            with self._client.pipeline(transaction=False) as pipe:
+    def _write(self, entries: Mapping[bytes, bytes], reply: Reply | None) -> None:
+        with self._client.pipeline(transaction=False) as pipe:
+            if entries:
+                flat = [part for entry in entries.items() for part in entry]
+                pipe.execute_command("MSETEX", len(entries), *flat, "EX", self._ttl_s)  # type: ignore[no-untyped-call]
+            if reply:
+                pipe.publish(DONE_CHANNEL.format(account=reply.account), ",".join(reply.ids))
+            first, *_ = pipe.execute(raise_on_error=False)
+            if entries and isinstance(first, redis.ResponseError):  # Redis before 8.4, Valkey before 9.1
                 for key, value in entries.items():
                     pipe.set(key, value, ex=self._ttl_s)
                 pipe.execute()

@@ -69,6 +69,15 @@ class Settings(BaseSettings):
     http_wait_s: Annotated[
         float, Field(gt=0, le=600, description="how long the gateway waits for an outcome before it answers 202")
     ] = 10.0
+    http_headers_s: Annotated[
+        float, Field(gt=0, le=600, description="a connection is closed when a call's headers take longer to arrive")
+    ] = 10.0
+    http_body_s: Annotated[
+        float, Field(gt=0, le=600, description="how long a body, or the next part of an upload, may take: 408")
+    ] = 30.0
+    http_uploads: Annotated[
+        int, Field(ge=1, le=32, description="uploads that a gateway process takes in at once; the others wait")
+    ] = 4
     http_rate: Annotated[
         int, Field(ge=0, description="calls a second that an account may make to a gateway process; 0: any number")
     ] = 0

@@ -11,7 +11,7 @@ from shared.settings import settings
 from worker.config import celery_config
 from worker.decoding import decode_quickly
 from worker.logging import configure_logging
-from worker.transport import keep_fetching
+from worker.transport import keep_client, keep_fetching
 
 _GARBAGE_MAX = 20_000  # objects made since, of those that the collector looks at
 
@@ -19,6 +19,7 @@ app = Celery("trueup", include=["worker.tasks"])
 app.conf.update(celery_config(settings()))
 configure_logging(settings())
 keep_fetching()
+keep_client()
 decode_quickly()
 
 

@@ -193,7 +193,7 @@ class Producer:
 
     def _keep_and_publish(self, meta: str, packed: Pack, *, queue: str) -> None:
         assert self._database is not None
-        envelope = Kept(meta, packed.text, queue, len(packed.requests))
+        envelope = Kept(meta, packed.text, queue, len(packed.requests), packed.span)
         self._database.keep(envelope, lease_s=max(1, round(self._resend_after_s)))
         with suppress(BrokerUnavailable):  # what is kept, the sweeper publishes
             self._publisher.publish(meta, packed.text, queue=queue)

@@ -8,12 +8,14 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import Connection, func, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.limits import LEASE_S_MAX
 from shared.store.tables import delivery, intake
+from shared.wire.packing import Span
 
 _TAKE_DUE = text("""
 WITH due AS MATERIALIZED (
@@ -40,7 +42,8 @@ DELETE FROM delivery AS d USING old WHERE d.account_id = old.account_id AND d.di
 """)
 
 _COUNT_DELIVERY = text("""
-    INSERT INTO delivery AS d (account_id, digest, count) VALUES (:account_id, :digest, 1)
+    INSERT INTO delivery AS d (account_id, digest, count)
+    SELECT :account_id, :digest, 1 FROM set_config('synchronous_commit', 'off', true)
     ON CONFLICT (account_id, digest) DO UPDATE SET count = least(d.count + 1, 1000), last_at = now()
     RETURNING count
 """)
@@ -57,12 +60,14 @@ class Kept:
 
     Attributes:
         size: how many requests it holds.
+        span: where their ids lie, so that they are found by them; None: nobody has read it.
     """
 
     meta: str
     requests: str
     queue: str
     size: int
+    span: Span | None = None
 
 
 def digest_of(meta: str, requests: str) -> bytes:
@@ -104,6 +109,8 @@ def accept(
             "queue": each.queue,
             "size": each.size,
             "lease_s": lease_s,
+            "first_id": each.span and UUID(each.span.first),
+            "last_id": each.span and UUID(each.span.last),
         }
         for each in envelopes
     ]
@@ -142,7 +149,6 @@ def count_delivery(connection: Connection, account_id: int, digest: bytes) -> in
     The count of a worker that is killed survives it. It need not survive a crash of the database, so that nobody waits
     for the disk.
     """
-    connection.execute(text("SET LOCAL synchronous_commit = off"))
     return int(connection.execute(_COUNT_DELIVERY, {"account_id": account_id, "digest": digest}).scalar_one())
 
 

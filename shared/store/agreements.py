@@ -1,15 +1,17 @@
 """Commits and credits with all that belongs to them, a page at a time, as the API tells them."""
 
+import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from shared.store.commits import USABLE
+from shared.store.commits import USABLE_BY_DRAFTS
 
 Record = dict[str, Any]
 
@@ -27,6 +29,12 @@ _COLUMNS = """
      WHERE c.account_id = :account_id
 """
 
+# What an edit took away, and what was ended before it began, is no access.
+_ACCESS = """
+    SELECT FROM segment AS s WHERE s.account_id = c.account_id AND s.commit_id = c.id
+       AND s.amount > 0 AND s.starting_at < s.ending_before
+"""
+
 _OF_CUSTOMER = text(f"""
     {_COLUMNS}
        AND c.customer_id = :customer_id AND c.type = ANY(:types)
@@ -34,14 +42,13 @@ _OF_CUSTOMER = text(f"""
        AND (CAST(:after AS uuid) IS NULL OR c.id > :after)
        AND (CAST(:access_type AS text) IS NULL OR c.access_type = :access_type)
        AND (:include_archived OR c.archived_at IS NULL)
-       AND EXISTS (
-            SELECT FROM segment AS s WHERE s.account_id = c.account_id AND s.commit_id = c.id
-               AND (CAST(:covering_date AS timestamptz) IS NULL
-                    OR (s.starting_at <= :covering_date AND :covering_date < s.ending_before))
-               AND (CAST(:starting_at AS timestamptz) IS NULL OR s.ending_before > :starting_at)
-               AND (CAST(:effective_before AS timestamptz) IS NULL OR s.starting_at < :effective_before))
+       AND (CAST(:covering_date AS timestamptz) IS NULL OR EXISTS (
+            {_ACCESS} AND s.starting_at <= :covering_date AND s.ending_before > :covering_date))
+       AND (CAST(:starting_at AS timestamptz) IS NULL OR EXISTS ({_ACCESS} AND s.ending_before > :starting_at))
+       AND (CAST(:effective_before AS timestamptz) IS NULL OR EXISTS (
+            {_ACCESS} AND s.starting_at < :effective_before))
        AND (NOT :has_balance OR EXISTS (
-            SELECT FROM account AS a CROSS JOIN LATERAL ({USABLE}) AS balances
+            SELECT FROM account AS a CROSS JOIN LATERAL ({USABLE_BY_DRAFTS}) AS balances
              WHERE a.id = c.account_id AND usable > 0))
      ORDER BY c.id LIMIT :limit
 """)
@@ -66,7 +73,7 @@ _ITEMS = text("""
 """)
 
 _BALANCES = text(f"""
-    SELECT c.id AS commit_id, (SELECT coalesce(sum(usable), 0) FROM ({USABLE}) AS balances) AS balance
+    SELECT c.id AS commit_id, (SELECT coalesce(sum(usable), 0) FROM ({USABLE_BY_DRAFTS}) AS balances) AS balance
       FROM commit AS c JOIN account AS a ON a.id = c.account_id
      WHERE c.account_id = :account_id AND c.id = ANY(:ids)
 """)
@@ -87,6 +94,7 @@ class Choice:
         starting_at: any access at this instant or later.
         effective_before: any access before this instant.
         has_balance: there is something left to draw now.
+        left: what drafts leave of the segments that they draw on, by id: they reserve it.
         after: the last id of the page before.
     """
 
@@ -99,6 +107,7 @@ class Choice:
     effective_before: datetime | None = None
     include_archived: bool = False
     has_balance: bool = False
+    left: Mapping[str, Decimal] = field(default_factory=dict)
     after: UUID | None = None
 
 
@@ -107,7 +116,7 @@ class Agreement:
     """A commit or credit: its own columns, and the rows that belong to it.
 
     Attributes:
-        balance: what may be drawn now; None where it was not asked for.
+        balance: what may be drawn now; None until `add_balances`.
         ledger: in the order of booking; None where it was not asked for.
     """
 
@@ -119,18 +128,13 @@ class Agreement:
 
 
 def list_agreements(
-    connection: Connection,
-    account_id: int,
-    choice: Choice,
-    *,
-    limit: int,
-    with_balance: bool = False,
-    with_ledger: bool = False,
+    connection: Connection, account_id: int, choice: Choice, *, limit: int, with_ledger: bool = False
 ) -> list[Agreement]:
     """A page in the order of ids."""
     chosen = {name: getattr(choice, name) for name in Choice.__slots__}
-    found = _records(connection, _OF_CUSTOMER, account_id, limit=limit, **chosen | {"types": list(choice.types)})
-    return _whole(connection, account_id, found, with_balance=with_balance, with_ledger=with_ledger)
+    as_parameters = {"types": list(choice.types), "left": _as_json(choice.left)}
+    found = _records(connection, _OF_CUSTOMER, account_id, limit=limit, **chosen | as_parameters)
+    return _whole(connection, account_id, found, with_ledger=with_ledger)
 
 
 def find_agreement(
@@ -140,27 +144,36 @@ def find_agreement(
     id: UUID | None = None,  # noqa: A002
     uniqueness_key: str | None = None,
 ) -> Agreement | None:
-    """The commit or credit with this id, or with this key, with balance and ledger."""
+    """The commit or credit with this id, or with this key, with its ledger."""
     if id is not None:
         found = _records(connection, _BY_ID, account_id, id=id)
     else:
         found = _records(connection, _BY_KEY, account_id, uniqueness_key=uniqueness_key)
-    whole = _whole(connection, account_id, found, with_balance=True, with_ledger=True)
+    whole = _whole(connection, account_id, found, with_ledger=True)
     return whole[0] if whole else None
 
 
-def _whole(
-    connection: Connection, account_id: int, rows: list[Record], *, with_balance: bool, with_ledger: bool
-) -> list[Agreement]:
+def add_balances(
+    connection: Connection, account_id: int, agreements: Iterable[Agreement], left: Mapping[str, Decimal]
+) -> None:
+    """Adds what may be drawn now: what drafts leave of a segment, by id, and of others what the ledger says."""
+    by_id = {each.columns["id"]: each for each in agreements}
+    found = _by_commit(connection, _BALANCES, account_id, list(by_id), left=_as_json(left))
+    for agreement_id, [balance] in found.items():
+        by_id[agreement_id].balance = balance["balance"]
+
+
+def _as_json(amounts: Mapping[str, Decimal]) -> str:
+    return json.dumps({key: str(amount) for key, amount in amounts.items()})
+
+
+def _whole(connection: Connection, account_id: int, rows: list[Record], *, with_ledger: bool) -> list[Agreement]:
     found = {row["id"]: Agreement(row) for row in rows}
     ids = list(found)
     for agreement_id, segments in _by_commit(connection, _SEGMENTS, account_id, ids).items():
         found[agreement_id].segments = segments
     for agreement_id, items in _by_commit(connection, _ITEMS, account_id, ids).items():
         found[agreement_id].items = items
-    if with_balance:
-        for agreement_id, [balance] in _by_commit(connection, _BALANCES, account_id, ids).items():
-            found[agreement_id].balance = balance["balance"]
     if with_ledger:
         ledgers = _by_commit(connection, _LEDGERS, account_id, ids)
         for agreement_id, agreement in found.items():
@@ -169,11 +182,11 @@ def _whole(
 
 
 def _by_commit(
-    connection: Connection, statement: Any, account_id: int, ids: Collection[UUID]
+    connection: Connection, statement: Any, account_id: int, ids: Collection[UUID], **more: Any
 ) -> Mapping[UUID, list[Record]]:
     by_commit: defaultdict[UUID, list[Record]] = defaultdict(list)
     if ids:
-        for row in _records(connection, statement, account_id, ids=list(ids)):
+        for row in _records(connection, statement, account_id, ids=list(ids), **more):
             by_commit[row.pop("commit_id")].append(row)
     return by_commit
 

@@ -1,12 +1,15 @@
 """What a customer's commits and credits still have, and the catalog they are judged by: inputs of a burn-down."""
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
 from shared.domain.bills import Label
 from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.values import Balance, read_specifier
+from shared.domain.burndown.values import Balance, CommitType, read_specifier
 
 _BALANCES = text("""
     SELECT CAST(c.id AS text) AS commit_id, CAST(s.id AS text) AS segment_id, s.position, c.type,
@@ -24,6 +27,16 @@ _BALANCES = text("""
      ORDER BY c.id, s.position
 """)
 
+# Filters are joined by or, what one of them says by and.
+_ADMITTED = text("""
+    SELECT CAST(c.id AS text) FROM commit AS c
+     WHERE c.account_id = :account_id AND c.customer_id = :customer_id
+       AND EXISTS (
+            SELECT FROM jsonb_to_recordset(CAST(:filters AS jsonb)) AS f (types text[], ids uuid[], custom_fields jsonb)
+             WHERE (f.types IS NULL OR c.type = ANY(f.types)) AND (f.ids IS NULL OR c.id = ANY(f.ids))
+               AND (f.custom_fields IS NULL OR coalesce(c.custom_fields, '{}') @> f.custom_fields))
+""")
+
 _LABELS = text("""
     SELECT CAST(c.id AS text) AS id, CAST(c.product_id AS text) AS product_id, coalesce(c.name, p.name) AS name
       FROM commit AS c JOIN product AS p ON p.account_id = c.account_id AND p.id = c.product_id
@@ -35,10 +48,34 @@ _PRODUCTS = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceFilter:
+    """Which commits and credits: all that is given must hold.
+
+    Attributes:
+        types: PREPAID, POSTPAID, CREDIT.
+        ids: one of these.
+        custom_fields: each of these, with this value.
+    """
+
+    types: Sequence[CommitType] | None = None
+    ids: Sequence[UUID] | None = None
+    custom_fields: Mapping[str, str] | None = None
+
+
 def load_balances(connection: Connection, account_id: int, customer_id: UUID) -> list[Balance]:
     """Every segment of the customer's commits and credits, but for archived ones, with the sum of its entries."""
     rows = connection.execute(_BALANCES, {"account_id": account_id, "customer_id": customer_id})
     return [_balance(row) for row in rows]
+
+
+def admitted_commits(
+    connection: Connection, account_id: int, customer_id: UUID, filters: Iterable[BalanceFilter]
+) -> set[str]:
+    """The ids of the customer's commits and credits that any of the filters admits."""
+    rows = [{"types": each.types, "ids": each.ids, "custom_fields": each.custom_fields} for each in filters]
+    which = {"account_id": account_id, "customer_id": customer_id, "filters": json.dumps(rows, default=str)}
+    return set(connection.scalars(_ADMITTED, which))
 
 
 def load_labels(connection: Connection, account_id: int, customer_id: UUID) -> dict[str, Label]:

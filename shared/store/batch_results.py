@@ -18,6 +18,9 @@ _IDS = text("""
     UNION
     (SELECT request_id FROM outcome WHERE account_id = :account_id AND request_id > :after AND request_id <= :last
       ORDER BY request_id LIMIT :limit)
+    UNION
+    (SELECT request_id FROM usage_line WHERE account_id = :account_id AND request_id > :after AND request_id <= :last
+      ORDER BY request_id LIMIT :limit)
     ORDER BY 1 LIMIT :limit
 """)
 

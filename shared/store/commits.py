@@ -7,14 +7,19 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 # What may be drawn now: segments that are future or over count 0, and none counts below 0 (spec 3.2).
-USABLE = """
-    SELECT greatest(0, sum(e.amount)) AS usable
+_USABLE = """
+    SELECT greatest(0, {balance}) AS usable
       FROM segment s JOIN ledger_entry e
         ON e.account_id = s.account_id AND e.commit_id = s.commit_id AND e.segment_id = s.id
      WHERE s.account_id = c.account_id AND s.commit_id = c.id
        AND s.starting_at <= coalesce(a.clock_at, now()) AND coalesce(a.clock_at, now()) < s.ending_before
      GROUP BY s.id
 """
+USABLE = _USABLE.format(balance="sum(e.amount)")
+# The same where drafts reserve: `left` says what they leave, by segment.
+USABLE_BY_DRAFTS = _USABLE.format(
+    balance="coalesce(CAST(CAST(:left AS jsonb) ->> CAST(s.id AS text) AS numeric), sum(e.amount))"
+)
 
 _LIST = text(f"""
     SELECT c.id, c.type, c.name, c.customer_id, u.name AS customer, c.priority, c.uniqueness_key, c.created_at,

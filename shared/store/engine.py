@@ -1,30 +1,66 @@
 """The engine and the unit of work. Made after a fork, never before one."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.settings import settings
+
+_FRESH_S = 1.0  # a connection that answered this recently is not asked whether it is still there
 
 
 def make_engine(database_url: str, *, statement_timeout_s: int = 40, pool_size: int = 2) -> Engine:
     """An engine whose sessions run in UTC and end a statement after `statement_timeout_s` seconds."""
     url = make_url(database_url).set(drivername="postgresql+psycopg")
+    given = _arguments(statement_timeout_s)
+    made = create_engine(url, pool_size=pool_size, max_overflow=2, connect_args=given)
+    event.listen(made, "connect", _note_answer)
+    event.listen(made, "checkin", _note_answer)
+    event.listen(made, "checkout", _require_answer)
+    return made
+
+
+async def connect_in_loop(database_url: str, *, statement_timeout_s: int) -> "psycopg.AsyncConnection[Any]":
+    """A connection as the engine's, for an event loop; each statement is a transaction.
+
+    Raises:
+        psycopg.Error: the database does not answer.
+    """
+    url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return await psycopg.AsyncConnection.connect(url, autocommit=True, **_arguments(statement_timeout_s))
+
+
+def _arguments(statement_timeout_s: int) -> dict[str, Any]:
     limit_ms = statement_timeout_s * 1_000
     # A plan made for one account's values trusts statistics that may not know the account yet, and reads all its rows.
     settings = ("timezone=UTC", "plan_cache_mode=force_generic_plan")
     limits = (f"statement_timeout={limit_ms}", f"lock_timeout={limit_ms}")
     options = " ".join(f"-c {setting}" for setting in (*settings, *limits))
-    return create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=2,
-        pool_pre_ping=True,
-        connect_args={"options": options, "connect_timeout": 10, "application_name": "trueup", "keepalives_idle": 30},
-    )
+    return {"options": options, "connect_timeout": 10, "application_name": "trueup", "keepalives_idle": 30}
+
+
+def _note_answer(_: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["answered_s"] = time.monotonic()
+
+
+def _require_answer(dbapi_connection: "psycopg.Connection[Any]", entry: ConnectionPoolEntry, _: Any) -> None:
+    """Lets the pool replace a connection that was lost while nobody used it."""
+    if time.monotonic() - entry.info.get("answered_s", 0.0) < _FRESH_S:
+        return
+    try:
+        dbapi_connection.autocommit = True  # a rollback would make psycopg forget every prepared statement
+        dbapi_connection.execute("")
+        dbapi_connection.autocommit = False
+    except psycopg.Error as error:
+        raise DisconnectionError from error
 
 
 @cache
@@ -38,6 +74,13 @@ def engine() -> Engine:
 def transaction(on: Engine | None = None) -> Iterator[Connection]:
     """One unit of work: commits at the end, rolls back when anything is raised."""
     with (on or engine()).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def statements(on: Engine) -> Iterator[Connection]:
+    """A connection on which each statement is a transaction of its own, and costs one round trip."""
+    with on.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         yield connection
 
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-_COMMIT = text("SELECT type FROM commit WHERE account_id = :account_id AND id = :commit_id")
+from shared.store.taken import Taken
+
+_COMMIT = text("""
+    SELECT type FROM commit WHERE account_id = :account_id AND id = :commit_id
+       AND (CAST(:customer_id AS uuid) IS NULL OR customer_id = :customer_id)
+""")
 
 _LOCK_TRUE_UP = text("""
     SELECT state FROM obligation
@@ -22,12 +28,12 @@ _LOCK_CUSTOMER = text("""
 """)
 
 _SEGMENTS = text("""
-    SELECT segment.position, segment.id, coalesce(sum(entry.amount), 0) AS balance
+    SELECT segment.position, segment.id, segment.starting_at, coalesce(sum(entry.amount), 0) AS balance
       FROM segment LEFT JOIN ledger_entry AS entry
         ON entry.account_id = segment.account_id AND entry.commit_id = segment.commit_id
        AND entry.segment_id = segment.id
      WHERE segment.account_id = :account_id AND segment.commit_id = :commit_id
-     GROUP BY segment.position, segment.id ORDER BY segment.position
+     GROUP BY segment.position, segment.id, segment.starting_at ORDER BY segment.position
 """)
 
 # What is given to a segment that has expired is to expire, too.
@@ -37,11 +43,15 @@ _BOOK = text("""
          WHERE s.account_id = :account_id AND s.commit_id = :commit_id AND s.id = :segment_id AND NOT s.expires
            AND c.account_id = s.account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID' AND :amount > 0
     )
-    INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at, reason)
-    SELECT id, :commit_id, :segment_id, :type, :amount, coalesce(clock_at, now()), :reason
+    INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at, reason, uniqueness_key)
+    SELECT id, :commit_id, :segment_id, :type, :amount,
+           coalesce(CAST(:effective_at AS timestamptz), clock_at, now()), :reason, :uniqueness_key
       FROM account WHERE id = :account_id
+        ON CONFLICT (account_id, uniqueness_key) WHERE uniqueness_key IS NOT NULL DO NOTHING
     RETURNING id
 """)
+
+_HOLDER = text("SELECT id FROM ledger_entry WHERE account_id = :account_id AND uniqueness_key = :uniqueness_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +60,16 @@ class SegmentBalance:
 
     position: int
     id: UUID
+    starting_at: datetime
     balance: Decimal
 
 
 def type_of_commit(
-    connection: Connection, account_id: int, commit_id: UUID
+    connection: Connection, account_id: int, commit_id: UUID, *, customer_id: UUID | None = None
 ) -> Literal["PREPAID", "POSTPAID", "CREDIT"] | None:
-    """The type of a commit or credit; None when the account has no such commit."""
-    found: Literal["PREPAID", "POSTPAID", "CREDIT"] | None = connection.scalar(_COMMIT, _of(account_id, commit_id))
+    """The type of a commit or credit; None when the account, or that customer, has no such commit."""
+    which = _of(account_id, commit_id) | {"customer_id": customer_id}
+    found: Literal["PREPAID", "POSTPAID", "CREDIT"] | None = connection.scalar(_COMMIT, which)
     return found
 
 
@@ -79,7 +91,7 @@ def lock_balances(connection: Connection, account_id: int, commit_id: UUID) -> N
 def segment_balances(connection: Connection, account_id: int, commit_id: UUID) -> Sequence[SegmentBalance]:
     """The commit's segments in the order of the request."""
     rows = connection.execute(_SEGMENTS, _of(account_id, commit_id))
-    return [SegmentBalance(row.position, row.id, row.balance) for row in rows]
+    return [SegmentBalance(row.position, row.id, row.starting_at, row.balance) for row in rows]
 
 
 def book_entry(
@@ -91,10 +103,19 @@ def book_entry(
     kind: str,
     amount: Decimal,
     reason: str,
+    effective_at: datetime | None = None,
+    uniqueness_key: str | None = None,
 ) -> UUID:
-    """Appends an entry, effective at the account's present; returns its id."""
-    entry = {"segment_id": segment_id, "type": kind, "amount": amount, "reason": reason}
-    booked: UUID = connection.execute(_BOOK, _of(account_id, commit_id) | entry).scalar_one()
+    """Appends an entry, effective at the account's present where nothing else is said; returns its id.
+
+    Raises:
+        Taken: another entry has the uniqueness key.
+    """
+    entry = {"segment_id": segment_id, "type": kind, "amount": amount, "reason": reason, "effective_at": effective_at}
+    key = {"account_id": account_id, "uniqueness_key": uniqueness_key}
+    booked: UUID | None = connection.scalar(_BOOK, _of(account_id, commit_id) | entry | key)
+    if booked is None:
+        raise Taken("the uniqueness_key", connection.execute(_HOLDER, key).scalar_one())
     return booked
 
 

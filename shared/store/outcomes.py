@@ -1,21 +1,27 @@
 """Outcomes: a commit, or a usage line, is its request's outcome `created`; outcome rows tell the rest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, TextClause, text
+from psycopg import AsyncConnection
+from psycopg.rows import namedtuple_row
+from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from shared.wire.outcome import VERDICTS, Outcome, Verdict
 
 # LIMIT 1 and OFFSET 0 keep a look-up one descent of the primary key for each row: while a flood of rows waits for the
 # next ANALYZE, the planner takes an account for small, and would read all of it instead, again and again.
-_OF_REQUESTS = text("""
+_COMMITS = """
     SELECT c.id AS request_id, 'created' AS outcome, c.attempt, c.booked_at AS decided_at, '[]'::jsonb AS errors,
            0 AS more, NULL::jsonb AS existing, NULL AS reason, c.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
      CROSS JOIN LATERAL (SELECT * FROM commit WHERE account_id = :account_id AND id = wanted.id LIMIT 1) AS c
+"""
+
+_OF_REQUESTS = text(f"""{_COMMITS}
     UNION ALL
     SELECT l.request_id, 'created', l.attempt, l.booked_at, '[]'::jsonb, 0, NULL::jsonb, NULL, l.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
@@ -60,12 +66,34 @@ _REFUSED_OF_BATCH = text("""
        AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
 """)
 
+_DRIVER = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+_COMMITS_IN_LOOP, _OF_REQUESTS_IN_LOOP = (str(each.compile(dialect=_DRIVER)) for each in (text(_COMMITS), _OF_REQUESTS))
+
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_outcomes(connection: Connection, account_id: int, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
     """The outcomes of those of `ids` that have one."""
     rows = connection.execute(_OF_REQUESTS, {"account_id": account_id, "ids": list(ids)})
+    return {row.request_id: _outcome(row) for row in rows}
+
+
+async def read_outcomes_in_loop(
+    connection: "AsyncConnection[Any]", account_id: int, ids: Collection[UUID]
+) -> dict[UUID, Outcome]:
+    """As `read_outcomes`, in an event loop; most are commits, so that it looks for these alone first."""
+    found = await _fetched(connection, _COMMITS_IN_LOOP, account_id, ids)
+    if missing := [each for each in ids if each not in found]:
+        found |= await _fetched(connection, _OF_REQUESTS_IN_LOOP, account_id, missing)
+    return found
+
+
+async def _fetched(
+    connection: "AsyncConnection[Any]", statement: str, account_id: int, ids: Collection[UUID]
+) -> dict[UUID, Outcome]:
+    async with connection.cursor(row_factory=namedtuple_row) as cursor:
+        await cursor.execute(statement, {"account_id": account_id, "ids": list(ids)}, prepare=True)
+        rows: list[Any] = await cursor.fetchall()
     return {row.request_id: _outcome(row) for row in rows}
 
 
@@ -105,7 +133,7 @@ def _streamed(connection: Connection, statement: TextClause, parameters: dict[st
     return iter(connection.scalars(statement.execution_options(stream_results=True, yield_per=10_000), parameters))
 
 
-def _outcome(row: Row[tuple[object, ...]]) -> Outcome:
+def _outcome(row: Any) -> Outcome:
     return Outcome(
         request_id=row.request_id,
         outcome=row.outcome,

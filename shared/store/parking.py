@@ -1,18 +1,19 @@
 """Parked messages: what could not be decided, kept with its bytes and the reason (spec 2.5)."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, func, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Connection, Uuid, any_, bindparam, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.limits import UNAUTHENTICATED_BYTES_MAX, UNAUTHENTICATED_ROWS_MAX
 from shared.store.accepted import as_bytes, as_text
 from shared.store.tables import outcome, parked
 
+State = Literal["parked", "replayed", "discarded"]
 Reason = Literal[
     "unauthenticated",
     "unknown_task",
@@ -28,6 +29,8 @@ Reason = Literal[
 ]
 _COUNT_ONLY = text("SELECT nextval('parked_overflow')")
 _COUNTED_ONLY = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM parked_overflow")
+
+_CHOSEN_ROWS = 1_000
 
 DISCARDED = "discarded"  # an outcome's reason, once an operator gave its request up
 
@@ -113,13 +116,29 @@ def _storable(text: str) -> str:
 
 
 def list_parked(
-    connection: Connection, account_id: int, *, limit: int, reason: str | None = None, state: str = "parked"
+    connection: Connection,
+    account_id: int,
+    *,
+    limit: int,
+    reason: str | None = None,
+    batch_id: UUID | None = None,
+    state: str = "parked",
+    after: UUID | None = None,
 ) -> list[dict[str, Any]]:
-    """The account's parked envelopes and requests, oldest first, without their bytes."""
+    """The account's parked envelopes and requests, oldest first, without their bytes.
+
+    Args:
+        after: the last id of the page before.
+    """
     shown = [column for column in parked.c if column.name not in ("meta", "requests", "signature", "digest")]
     query = select(*shown).where(parked.c.account_id == account_id, parked.c.state == state)
     if reason is not None:
         query = query.where(parked.c.reason == reason)
+    if batch_id is not None:
+        query = query.where(parked.c.batch_id == batch_id)
+    if after is not None:
+        reached = select(parked.c.parked_at, parked.c.id).where(parked.c.account_id == account_id, parked.c.id == after)
+        query = query.where(tuple_(parked.c.parked_at, parked.c.id) > reached.scalar_subquery())
     return [
         dict(row) for row in connection.execute(query.order_by(parked.c.parked_at, parked.c.id).limit(limit)).mappings()
     ]
@@ -163,25 +182,43 @@ class ParkedText:
     requests: str
 
 
-def choose(
-    connection: Connection,
-    account_id: int,
-    *,
-    ids: Collection[UUID] = (),
-    reason: str | None = None,
-    batch_id: UUID | None = None,
-) -> list[ParkedText]:
-    """Locks and returns the parked rows that fit, oldest first; by id also those that were replayed or discarded."""
-    query = select(parked.c.id, parked.c.request_id, parked.c.task, parked.c.meta, parked.c.requests).where(
-        parked.c.account_id == account_id
-    )
-    query = query.where(parked.c.id.in_(ids)) if ids else query.where(parked.c.state == "parked")
-    if reason is not None:
-        query = query.where(parked.c.reason == reason)
-    if batch_id is not None:
-        query = query.where(parked.c.batch_id == batch_id)
-    rows = connection.execute(query.order_by(parked.c.parked_at, parked.c.id).with_for_update())
-    return [ParkedText(row.id, row.request_id, row.task, as_text(row.meta), as_text(row.requests)) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which parked rows: by id, by reason, by batch; what is given must all hold.
+
+    Attributes:
+        ids: of parked rows; only these can also bring back what was discarded or replayed before.
+    """
+
+    ids: tuple[UUID, ...] = ()
+    reason: str | None = None
+    batch_id: UUID | None = None
+
+
+def count_chosen(connection: Connection, account_id: int, choice: Choice) -> int:
+    """How many parked rows fit."""
+    return int(connection.execute(select(func.count()).where(*_fitting(account_id, choice))).scalar_one())
+
+
+def choose(connection: Connection, account_id: int, choice: Choice) -> Iterator[list[ParkedText]]:
+    """Locks and returns the parked rows that fit, oldest first, some at a time: all of them may be large."""
+    query = select(parked.c.id, parked.c.request_id, parked.c.task, parked.c.meta, parked.c.requests)
+    query = query.where(*_fitting(account_id, choice)).order_by(parked.c.parked_at, parked.c.id).with_for_update()
+    with connection.execute(query, execution_options={"yield_per": _CHOSEN_ROWS}) as rows:
+        for some in rows.partitions():
+            yield [
+                ParkedText(row.id, row.request_id, row.task, as_text(row.meta), as_text(row.requests)) for row in some
+            ]
+
+
+def _fitting(account_id: int, choice: Choice) -> list[ColumnElement[bool]]:
+    fits = [parked.c.account_id == account_id]
+    fits.append(parked.c.id.in_(choice.ids) if choice.ids else parked.c.state == "parked")
+    if choice.reason is not None:
+        fits.append(parked.c.reason == choice.reason)
+    if choice.batch_id is not None:
+        fits.append(parked.c.batch_id == choice.batch_id)
+    return fits
 
 
 def mark(

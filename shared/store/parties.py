@@ -1,13 +1,15 @@
 """The catalog one record at a time: customers, products and contracts as the API makes and reads them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, Text, func, insert, or_, select
+from sqlalchemy.dialects import postgresql
 
-from shared.store.tables import contract, customer, product
+from shared.store.tables import contract, customer, ingest_alias, product
+from shared.store.taken import Taken
 
 Record = dict[str, Any]
 
@@ -18,19 +20,56 @@ def has_customer(connection: Connection, account_id: int, customer_id: UUID) -> 
 
 
 def add_customer(
-    connection: Connection, account_id: int, *, customer_id: UUID, name: str, custom_fields: Mapping[str, str]
+    connection: Connection,
+    account_id: int,
+    *,
+    customer_id: UUID,
+    name: str,
+    custom_fields: Mapping[str, str],
+    ingest_aliases: Sequence[str] = (),
 ) -> None:
-    """Adds a customer."""
+    """Adds a customer.
+
+    Raises:
+        Taken: an alias is another customer's.
+    """
     values = {"account_id": account_id, "id": customer_id, "name": name, "custom_fields": dict(custom_fields)}
     connection.execute(insert(customer).values(values))
+    # In one order, so that two who share aliases wait for each other, and do not lock each other out.
+    for alias, position in sorted({alias: at for at, alias in enumerate(ingest_aliases)}.items()):
+        _add_alias(connection, account_id, customer_id, alias, position)
+
+
+def _add_alias(connection: Connection, account_id: int, customer_id: UUID, alias: str, position: int) -> None:
+    values = {"account_id": account_id, "alias": alias, "customer_id": customer_id, "position": position}
+    if not _insert_new(connection, ingest_alias, values):
+        raise Taken(f"the alias {alias}", connection.scalars(_named(account_id, alias)).one())
+
+
+def _insert_new(connection: Connection, table: Table, values: Record) -> bool:
+    """Whether the row was added, because no other one was there."""
+    statement = postgresql.insert(table).values(values).on_conflict_do_nothing().returning(table.c.account_id)
+    return connection.scalar(statement) is not None
+
+
+def _named(account_id: int, alias: str) -> Select[Any]:
+    found = (ingest_alias.c.account_id == account_id, ingest_alias.c.alias == alias)
+    return select(ingest_alias.c.customer_id).where(*found)
 
 
 def add_product(
-    connection: Connection, account_id: int, *, product_id: UUID, name: str, product_type: str, tags: Collection[str]
+    connection: Connection,
+    account_id: int,
+    *,
+    product_id: UUID,
+    name: str,
+    product_type: str,
+    tags: Collection[str],
+    kept: Record,
 ) -> None:
-    """Adds a product."""
+    """Adds a product; `kept` is returned as it is."""
     values = {"account_id": account_id, "id": product_id, "name": name, "type": product_type, "tags": list(tags)}
-    connection.execute(insert(product).values(values))
+    connection.execute(insert(product).values(values | {"kept": kept}))
 
 
 def add_contract(
@@ -42,8 +81,14 @@ def add_contract(
     starting_at: datetime,
     ending_before: datetime | None,
     net_payment_terms_days: int | None,
+    uniqueness_key: str | None,
+    kept: Record,
 ) -> bool:
-    """Adds a contract; False when the account has no such customer."""
+    """Adds a contract, `kept` being returned as it is; False when the account has no such customer.
+
+    Raises:
+        Taken: another contract has the uniqueness key.
+    """
     if not has_customer(connection, account_id, customer_id):
         return False
     values = {
@@ -53,8 +98,12 @@ def add_contract(
         "starting_at": starting_at,
         "ending_before": ending_before,
         "net_payment_terms_days": net_payment_terms_days,
+        "uniqueness_key": uniqueness_key,
+        "kept": kept,
     }
-    connection.execute(insert(contract).values(values))
+    if not _insert_new(connection, contract, values):
+        same_key = (contract.c.account_id == account_id, contract.c.uniqueness_key == uniqueness_key)
+        raise Taken("the uniqueness_key", connection.scalars(select(contract.c.id).where(*same_key)).one())
     return True
 
 
@@ -75,10 +124,18 @@ def find_contract(connection: Connection, account_id: int, contract_id: UUID, *,
 
 
 def list_customers(
-    connection: Connection, account_id: int, *, limit: int, after: UUID | None = None, ids: Collection[UUID] = ()
+    connection: Connection,
+    account_id: int,
+    *,
+    limit: int,
+    after: UUID | None = None,
+    ids: Collection[UUID] = (),
+    alias: str | None = None,
 ) -> list[Record]:
-    """Customers in the order of their ids; these only, if any are named."""
-    chosen = [customer.c.id.in_(ids)] if ids else []
+    """Customers in the order of their ids; these only, if any are named, and the one of this alias only."""
+    chosen: list[ColumnElement[bool]] = [customer.c.id.in_(ids)] if ids else []
+    if alias is not None:
+        chosen.append(customer.c.id == _named(account_id, alias).scalar_subquery())
     return _list(connection, customer, account_id, *chosen, limit=limit, after=after)
 
 
@@ -112,8 +169,17 @@ def list_contracts(
     return _list(connection, contract, account_id, *chosen, limit=limit, after=after)
 
 
+def _select(table: Table) -> Select[Any]:
+    """All columns; of customers their aliases, too."""
+    if table is not customer:
+        return select(table)
+    own = (ingest_alias.c.account_id == customer.c.account_id, ingest_alias.c.customer_id == customer.c.id)
+    aliases = select(ingest_alias.c.alias).where(*own).order_by(ingest_alias.c.position).scalar_subquery()
+    return select(customer, func.array(aliases, type_=postgresql.ARRAY(Text)).label("ingest_aliases"))
+
+
 def _find(connection: Connection, table: Table, account_id: int, record_id: UUID) -> Record | None:
-    query = select(table).where(table.c.account_id == account_id, table.c.id == record_id)
+    query = _select(table).where(table.c.account_id == account_id, table.c.id == record_id)
     found = connection.execute(query).mappings().one_or_none()
     return dict(found) if found else None
 
@@ -121,7 +187,7 @@ def _find(connection: Connection, table: Table, account_id: int, record_id: UUID
 def _list(
     connection: Connection, table: Table, account_id: int, *chosen: Any, limit: int, after: UUID | None
 ) -> list[Record]:
-    query = select(table).where(table.c.account_id == account_id, *chosen)
+    query = _select(table).where(table.c.account_id == account_id, *chosen)
     if after is not None:
         query = query.where(table.c.id > after)
     return [dict(row) for row in connection.execute(query.order_by(table.c.id).limit(limit)).mappings()]

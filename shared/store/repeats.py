@@ -9,7 +9,13 @@ _IS_RECENT = text("""
       FROM commit WHERE account_id = :account_id AND id = :id
 """)
 
-_IS_KEPT = text("SELECT EXISTS (SELECT FROM intake WHERE account_id = :account_id AND position(:id IN requests) > 0)")
+# Envelopes of one sender hold ids side by side: few or none lie around an id, and only these are read.
+IS_KEPT = text("""
+    SELECT EXISTS (SELECT FROM intake WHERE account_id = :account_id AND last_id >= :id AND first_id <= :id
+                      AND position(:quoted IN requests) > 0)
+        OR EXISTS (SELECT FROM intake WHERE account_id = :account_id AND last_id IS NULL
+                      AND position(:quoted IN requests) > 0)
+""")
 
 
 def is_recent(connection: Connection, account_id: int, commit_id: UUID | str, *, minutes: int) -> bool:
@@ -19,5 +25,6 @@ def is_recent(connection: Connection, account_id: int, commit_id: UUID | str, *,
 
 
 def is_kept(connection: Connection, account_id: int, request_id: UUID) -> bool:
-    """Whether an envelope that is kept for its outcomes holds this request. Reads all the account's: ask last."""
-    return bool(connection.scalar(_IS_KEPT, {"account_id": account_id, "id": f'"{request_id}"'.encode()}))
+    """Whether an envelope that is kept for its outcomes holds this request."""
+    which = {"account_id": account_id, "id": request_id, "quoted": f'"{request_id}"'.encode()}
+    return bool(connection.scalar(IS_KEPT, which))

@@ -5,17 +5,26 @@ import hmac
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal, get_args
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
-from shared.store.tables import account, token
+from shared.store.tables import token
 from shared.wire.signature import new_token, signing_key, split_token
 
 Scope = Literal["commits:write", "usage:write", "read", "operate", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 SYSTEM_KEY_ID = "system"
+_KEYS_REMEMBERED = 1_024
+
+_VALID = text("""
+    SELECT t.account_id, account.name AS account_name, t.key_id, t.secret_sha256, t.signing_key, t.scopes,
+           t.last_used_at
+      FROM token AS t JOIN account ON account.id = t.account_id
+     WHERE t.key_id = :key_id AND coalesce(t.expires_at > :now, true) AND coalesce(t.revoked_at > :now, true)
+""")
 
 
 class NotAuthenticated(Exception):
@@ -77,7 +86,7 @@ def create_token(
     expires_at: datetime | None = None,
 ) -> str:
     """Makes a token and returns its text, which is not stored anywhere."""
-    text, key_id, secret = new_token()
+    bearer, key_id, secret = new_token()
     connection.execute(
         insert(token).values(
             account_id=account_id,
@@ -89,20 +98,20 @@ def create_token(
             expires_at=expires_at,
         )
     )
-    return text
+    return bearer
 
 
-def authenticate(connection: Connection, text: str, *, now: datetime) -> Caller:
+def authenticate(connection: Connection, bearer: str, *, now: datetime) -> Caller:
     """Who this bearer token speaks for.
 
     Raises:
         NotAuthenticated: it is malformed, or (which of these is not told) unknown, expired or revoked.
     """
     try:
-        key_id, secret = split_token(text)
+        key_id, secret = split_token(bearer)
     except ValueError:
         raise NotAuthenticated("this is not a Trueup token: it looks like tu_<key id>_<secret>") from None
-    row = connection.execute(_valid_token(key_id, now=now)).one_or_none()
+    row = connection.execute(_VALID, {"key_id": key_id, "now": now}).one_or_none()
     expected = row.secret_sha256 if row else bytes(32)
     if not hmac.compare_digest(hashlib.sha256(secret).digest(), expected) or row is None:
         raise NotAuthenticated("this token is unknown, expired or revoked: create another with `trueup tokens create`")
@@ -112,11 +121,11 @@ def authenticate(connection: Connection, text: str, *, now: datetime) -> Caller:
 
 def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: datetime) -> QueueKey | None:
     """The signing key behind `key_id`; None when it is unknown, expired, revoked or sealed under another secret."""
-    row = connection.execute(_valid_token(key_id, now=now)).one_or_none()
+    row = connection.execute(_VALID, {"key_id": key_id, "now": now}).one_or_none()
     if row is None:
         return None
     try:
-        key = _vault(secret_key).decrypt(row.signing_key)
+        key = _unsealed(secret_key, row.signing_key)
     except InvalidToken:
         return None
     _note_use(connection, row, now=now)
@@ -146,24 +155,18 @@ def revoke_token(connection: Connection, *, account_id: int, key_id: str, now: d
     )
 
 
-def _valid_token(key_id: str, *, now: datetime):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return (
-        select(token, account.c.name.label("account_name"))
-        .join(account, account.c.id == token.c.account_id)
-        .where(
-            token.c.key_id == key_id,
-            (token.c.expires_at.is_(None)) | (token.c.expires_at > now),
-            (token.c.revoked_at.is_(None)) | (token.c.revoked_at > now),
-        )
-    )
-
-
 def _note_use(connection: Connection, row: Row[tuple[object, ...]], *, now: datetime) -> None:
     """To the minute, so that not every use is a write; a row that another locks is left alone."""
     if row.last_used_at is not None and now - row.last_used_at < timedelta(minutes=1):
         return
     free = select(token.c.key_id).where(token.c.key_id == row.key_id).with_for_update(skip_locked=True)
     connection.execute(update(token).where(token.c.key_id.in_(free)).values(last_used_at=now))
+
+
+@lru_cache(_KEYS_REMEMBERED)
+def _unsealed(secret_key: str, sealed: bytes) -> bytes:
+    """What opens under the same key once opens again: a worker asks for every envelope."""
+    return _vault(secret_key).decrypt(sealed)
 
 
 def _vault(secret_key: str) -> Fernet:

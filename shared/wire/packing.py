@@ -16,6 +16,13 @@ _syntax = msgspec.json.Decoder(msgspec.Raw)
 _encode = msgspec.json.encode
 
 
+class Span(NamedTuple):
+    """The least and the greatest id of an envelope's requests: those of one sender lie side by side."""
+
+    first: str
+    last: str
+
+
 class Content(NamedTuple):
     """What travels of one row or body: the last three fields of `QueuedRequest`."""
 
@@ -30,6 +37,17 @@ class Pack:
 
     requests: list[QueuedRequest]
     text: str
+
+    @property
+    def span(self) -> Span:
+        """Between which ids its requests are."""
+        return span_of(request.id for request in self.requests)
+
+
+def span_of(ids: Iterable[str]) -> Span:
+    """Between which ids these are; in lower case, they have the order of their text."""
+    known = list(ids)
+    return Span(min(known), max(known))
 
 
 def content_of(text: bytes | str, *, size_bytes: int | None = None, is_parsed: bool = False) -> Content:
@@ -113,12 +131,9 @@ def pack(requests: Iterable[QueuedRequest]) -> Iterator[Pack]:
 
 
 def _entry(request: QueuedRequest) -> str:
-    head: dict[str, str] = {"id": request.id}
-    if request.kind != "usage":
-        head["kind"] = request.kind
+    members = f'{{"id":"{request.id}"' if request.kind == "usage" else f'{{"id":"{request.id}","kind":"{request.kind}"'
     if request.idempotency_key is not None:
-        head["idempotency_key"] = request.idempotency_key
-    members = _encode(head)[:-1].decode()
+        members += f',"idempotency_key":{_encode(request.idempotency_key).decode()}'
     text = request.text if isinstance(request.text, str) else request.text.decode()
     if not request.raw:
         return f'{members},"body":{text}}}'

@@ -15,12 +15,18 @@ from sqlalchemy import Engine
 from shared.store.engine import make_engine
 from shared.store.reconciliation.check import Difference
 from tests.acceptance.command import Command
-from tests.acceptance.processes import Fleet, fleet
+from tests.acceptance.processes import Fleet, fleet, nursery
 from tests.conftest import DATA, RunningServices
 from worker.invoicing.reconcile import reconcile
 
 CATALOG = DATA / "cases" / "catalog.json"
 SECONDS_MAX = 60
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported() -> None:
+    """Imports begin while Postgres starts."""
+    nursery()
 
 
 @pytest.fixture(scope="session")
@@ -80,9 +86,11 @@ def module_database(services: RunningServices, template: str) -> Iterator[Engine
 def module_fleet(
     services: RunningServices, module_database: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Fleet]:
-    """Where the processes of a module run, before an empty broker."""
+    """Where the processes of a module run, before an empty broker; what they leave agrees."""
     with redis.Redis.from_url(services.redis_url) as client:
         client.flushall()
     database_url = module_database.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with fleet(database_url, services.redis_url, tmp_path_factory.mktemp("processes")) as running:
         yield running
+    with module_database.begin() as connection:
+        assert reconcile(connection) == []

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from metronome import Metronome
 
 from tests.acceptance.processes import Fleet
 
-ARGV = [sys.executable, "-m", "worker.gateway"]
+ARGV = ["worker.gateway"]
 CREATE = "/v1/contracts/customerCommits/create"
 
 

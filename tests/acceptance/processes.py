@@ -1,22 +1,68 @@
 """Real processes: Celery workers and schedulers on a database and a broker of their own."""
 
+import atexit
 import os
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TypeVar
 
 from tests.conftest import SECRET_KEY
+from worker.local.logs import LogFile
+from worker.local.nursery import Forked, Nursery
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
+
+_nursery_is_asked = Lock()  # by one at a time: tests start processes in threads too
+
+
+@dataclass(frozen=True)
+class Process:
+    """A real process, forked from one that has imported everything already: imports were most of a test."""
+
+    forked: Forked
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self.forked.pid
+
+    def poll(self) -> int | None:
+        """Its exit code, or minus the signal that killed it; none while it runs."""
+        with _nursery_is_asked:
+            return self.forked.poll()
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """How it ended."""
+        wait_for(lambda: self.poll() is not None, what=f"process {self.pid} to end", seconds_max=timeout)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal, if it still runs."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+@cache
+def nursery() -> Nursery:
+    """What all processes of this run are forked from, once its imports are over; it ends with the run, however."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-nursery-"))
+        made = Nursery({**os.environ, "PYTHONPATH": str(ROOT)}, LogFile(Path(folder, "nursery.log")))
+        stack.callback(made.stop)
+        atexit.register(stack.pop_all().close)
+        return made
 
 
 @dataclass
@@ -27,11 +73,11 @@ class Fleet:
     redis_url: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: list[Process] = field(default_factory=list)
 
-    def worker(self, queues: str, *, app: str = "worker.app", **environ: str) -> subprocess.Popen[bytes]:
+    def worker(self, queues: str, *, app: str = "worker.app", **environ: str) -> Process:
         """A solo Celery worker on these queues, ready to take work."""
-        argv = [sys.executable, "-m", "celery", "--quiet", "-A", app, "worker", "-P", "solo", "-Q", queues]
+        argv = ["celery", "--quiet", "-A", app, "worker", "-P", "solo", "-Q", queues]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         return self._start([*argv, "-n", f"w{len(self.started)}@test", *quiet], environ)
 
@@ -54,11 +100,11 @@ class Fleet:
                 over.set()
         supervised.result()
 
-    def scheduler(self, **environ: str) -> subprocess.Popen[bytes]:
+    def scheduler(self, **environ: str) -> Process:
         """A scheduler that has looked once."""
-        return self._start([sys.executable, "-m", "worker.scheduling"], environ)
+        return self._start(["worker.scheduling"], environ)
 
-    def _start(self, argv: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, argv: list[str], environ: dict[str, str]) -> Process:
         name = f"process-{len(self.started)}"
         known = {
             "TRUEUP_DATABASE_URL": self.database_url,
@@ -71,10 +117,10 @@ class Fleet:
             "TRUEUP_PROCESS_NAME": name,
             "PYTHONPATH": str(ROOT),
         }
-        with (self.folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                argv, cwd=ROOT, env={**os.environ, **known, **self.settings, **environ}, stdout=log, stderr=log
-            )
+        log, whole = LogFile(self.folder / f"{name}.log"), {**os.environ, **known, **self.settings, **environ}
+        with _nursery_is_asked:
+            forked = nursery().fork(argv, environ=whole, log=log)
+        process = Process(forked)
         self.started.append(process)
         wait_for(lambda: (self.folder / name).exists() or process.poll() is not None, what=f"{name} to be ready")
         return process
@@ -92,13 +138,12 @@ def fleet(database_url: str, redis_url: str, folder: Path, **settings: str) -> I
         yield running
     finally:
         for process in running.started:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)
         for process in running.started:
             try:
                 process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            except AssertionError:
+                process.send_signal(signal.SIGKILL)
                 process.wait()
 
 

@@ -6,13 +6,14 @@ from uuid import uuid4
 
 import metronome
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from shared.ids import new_id
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import Fleet
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
+from worker.gateway.models import ParkedPage
 from worker.gateway.objects import AgreementPage, CustomerPage
 
 
@@ -104,6 +105,16 @@ def test_filters(here: Gateway, account: Intake) -> None:
     assert listed(effective_before="2031-01-01T00:00:01Z", access_type="QUANTITY")
     assert not listed(access_type="SPEND")
     assert [each.id for each in commits.list(customer_id=ACME, commit_id=future)] == [future]
+    years = [
+        {"amount": 1, "starting_at": f"{y}-01-01T00:00:00Z", "ending_before": f"{y}-02-01T00:00:00Z"}
+        for y in (2041, 2043)
+    ]
+    gap = made(account, prepaid(access_schedule={"schedule_items": years}))
+    between = commits.list(
+        customer_id=ACME, starting_at="2042-01-01T00:00:00Z", effective_before="2042-01-01T00:00:00Z"
+    )
+    assert gap in {each.id for each in between}
+    assert gap not in {each.id for each in commits.list(customer_id=ACME, covering_date="2042-01-01T00:00:00Z")}
 
 
 def test_one_by_id_or_key(here: Gateway, account: Intake) -> None:
@@ -136,6 +147,28 @@ def test_the_catalog(here: Gateway) -> None:
         sdk.contracts.retrieve(contract_id=contract.id, customer_id=ACME)
 
 
+def test_what_the_catalog_keeps(here: Gateway) -> None:
+    """What Trueup has no use for is returned as it was said; aliases and keys stand once in an account."""
+    sdk, metric, card = here.sdk().v1, str(uuid4()), str(uuid4())
+    customer = sdk.customers.create(name="Called", external_id="first", ingest_aliases=["z", "first", "a"]).data
+    assert (customer.external_id, customer.ingest_aliases) == ("first", ["first", "z", "a"])
+    assert [each.id for each in sdk.customers.list(ingest_alias="a")] == [customer.id]
+    assert sdk.customers.retrieve(customer_id=customer.id).data.ingest_aliases == ["first", "z", "a"]
+    assert list(sdk.customers.list(only_archived=True)) == list(sdk.customers.list(salesforce_account_ids=["x"])) == []
+    with pytest.raises(metronome.ConflictError, match=customer.id):
+        sdk.customers.create(name="Other", ingest_aliases=["b", "a"])
+    assert list(sdk.customers.list(ingest_alias="b")) == []
+    product = sdk.contracts.products.create(name="Calls", type="USAGE", billable_metric_id=metric).data
+    assert sdk.contracts.products.retrieve(id=product.id).data.current.billable_metric_id == metric
+    terms: dict[str, Any] = {"customer_id": customer.id, "starting_at": "2026-01-01T00:00:00Z", "uniqueness_key": "one"}
+    contract = sdk.contracts.create(**terms, name="Deal", rate_card_id=card, custom_fields={"a": "b"}).data
+    with pytest.raises(metronome.ConflictError, match=contract.id):
+        sdk.contracts.create(**terms)
+    [kept] = sdk.contracts.list(customer_id=customer.id)
+    assert (kept.uniqueness_key, kept.custom_fields) == ("one", {"a": "b"})
+    assert (kept.current.name, kept.initial.rate_card_id) == ("Deal", card)
+
+
 def test_what_is_wrong_is_told(here: Gateway) -> None:
     """Every problem of a body or a query, with its place and its code."""
     answer = here.call(
@@ -151,6 +184,7 @@ def test_what_is_wrong_is_told(here: Gateway) -> None:
         ("/a", "unknown_field"),
     }
     assert here.call("GET", "/v1/customers?limit=x").json["errors"][0]["path"] == "/limit"
+    assert here.call("GET", "/v1/customers?a=x").json["errors"][0]["code"] == "unknown_field"
     assert here.call("POST", "/v1/contracts/create", content="{").json["errors"][0]["code"] == "json_invalid"
 
 
@@ -214,3 +248,44 @@ def test_changes(here: Gateway, account: Intake) -> None:
     }
     stranger = here.call("POST", path, json=body | {"commit_id": str(uuid4())})
     assert stranger.status == 404
+
+
+def test_parked(here: Gateway, account: Intake) -> None:
+    """What is parked is listed page by page, counted, and sent on once, by whoever may operate; others see nothing."""
+    first, second = str(new_id()), str(new_id())
+    with account.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE commit ADD CONSTRAINT poison CHECK (name <> 'poison')"))
+    for batch in (first, first, second):
+        account.receive(entry(prepaid(name="poison")), batch_id=batch)
+    with account.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE commit DROP CONSTRAINT poison"))
+
+    def listed(**filters: Any) -> list[Any]:
+        return list(here.call("GET", "/v1/parked", params=filters).json["data"])
+
+    def replay(status: int = 200, token: str | None = None, **choice: Any) -> Any:
+        answer = here.call("POST", "/v1/parked/replay", json=choice, token=token)
+        assert answer.status == status
+        return answer.json.get("data")
+
+    told = here.call("GET", "/v1/parked", params={"limit": 2})
+    ParkedPage.model_validate_json(told.text)
+    page = told.json
+    rest = listed(limit=2, next_page=page["next_page"])
+    assert [each["batch_id"] for each in [*page["data"], *rest]] == [first, first, second]
+    assert (page["counts"], page["data"][0]["state"]) == ({"database_refused": 3}, "parked")
+    assert len(listed(batch=first)) == len(listed(reason="database_refused", batch=first)) == 2
+    assert listed(reason="transient") == []
+    assert here.call("GET", "/v1/parked", params={"reason": "tired"}).status == 400
+    stranger = Intake(account.engine, account="a stranger").token
+    assert here.call("GET", "/v1/parked", token=stranger).json == {"data": [], "counts": {}, "next_page": None}
+    assert replay(token=stranger, ids=[rest[0]["id"]]) == {"chosen": 0, "replayed": 0}
+    replay(status=400)
+    assert replay(reason="database_refused", dry_run=True) == {"chosen": 3, "replayed": 0}
+    assert replay(ids=[rest[0]["id"]]) == {"chosen": 1, "replayed": 1}
+    assert [replay(batch_id=first)["replayed"] for _ in range(2)] == [2, 0]
+    assert (listed(), len(listed(state="replayed")), account.count("intake")) == ([], 3, 2)
+    actors = account.rows("SELECT actor FROM audit WHERE account_id = :a AND action = 'replay_parked'")
+    assert {row.actor for row in actors} == {here.token.split("_")[1]}
+    kept = here.call("GET", f"/v1/requests/{rest[0]['request_id']}").json["data"]
+    assert (kept["outcome"], kept["reason"]) == ("parked", "replayed")

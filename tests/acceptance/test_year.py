@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from subprocess import Popen
 from uuid import UUID
 
 import pytest
@@ -14,7 +13,7 @@ from sqlalchemy import Engine
 
 from shared.store.due import accounts_due
 from shared.store.engine import snapshot
-from tests.acceptance.processes import Fleet, fleet, wait_for
+from tests.acceptance.processes import Fleet, Process, fleet, wait_for
 from tests.acceptance.year import Year, month_start
 from worker.config import QUEUES
 from worker.invoicing.forecast import forecast
@@ -59,7 +58,7 @@ class Stack:
         self._scheduler = self._processes.scheduler()
 
 
-def _kill(process: Popen[bytes]) -> None:
+def _kill(process: Process) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
 

@@ -16,9 +16,19 @@ from shared.clock import utc_now
 from tests.benchmarks.burndown import measure_burndown
 from tests.benchmarks.environment import Environment, data_folder, running_stack
 from tests.benchmarks.footprint import ingest_big_file, time_up
+from tests.benchmarks.gateway import GatewayRun, measure_gateway
 from tests.benchmarks.invoices import InvoiceRun
 from tests.benchmarks.latency import measure_latency
-from tests.benchmarks.report import InvoiceRound, Measured, Round, render, targets
+from tests.benchmarks.report import (
+    InvoiceRound,
+    Measured,
+    Round,
+    gateway_section,
+    gateway_targets,
+    render,
+    target_table,
+    targets,
+)
 from tests.benchmarks.requests_run import Slice, run_ceiling, run_naive, run_trueup
 from tests.benchmarks.workload import Workload
 
@@ -33,12 +43,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--naive", type=int, default=2_000, help="requests through the naive worker, in all rounds")
     parser.add_argument("--rounds", type=int, default=10, help="rounds of one slice of each way")
     parser.add_argument("--latency-seconds", type=float, default=30.0)
+    parser.add_argument("--gateway-rounds", type=int, default=5, help="rounds of creates over HTTP")
+    parser.add_argument("--gateway-seconds", type=float, default=2.0, help="of each of their six slices")
     parser.add_argument("--invoices", type=int, default=10_000, help="true-ups that fall due in each of the rounds")
     parser.add_argument("--naive-invoices", type=int, default=2_000, help="invoices the naive way, in all rounds")
     parser.add_argument("--invoice-rounds", type=int, default=3)
     parser.add_argument("--future", type=int, default=1_000_000, help="obligations that do not fall due")
     parser.add_argument("--usage-lines", type=int, default=1_000_000, help="of the month that is burnt down")
     parser.add_argument("--big-rows", type=int, default=1_000_000, help="rows of the file whose memory is watched")
+    parser.add_argument("--only", choices=["gateway"], help="measure nothing but this")
     parser.add_argument("--output", type=Path, help="where to write the report; a full run: RESULTS.md")
     chosen = parser.parse_args()
     if chosen.output is None and len(sys.argv) == 1:
@@ -50,6 +63,8 @@ def main() -> int:
     """Measures; 1 when a target was missed."""
     chosen, began_s = _options(), time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    if chosen.only:
+        return _gateway_only(chosen)
     with data_folder() as folder:
         with running_stack(folder) as environment:
             workload = Workload(SEED)
@@ -63,6 +78,7 @@ def main() -> int:
                 load_per_s=median(each.trueup.requests_per_s for each in rounds) / 2,
                 seconds=chosen.latency_seconds,
             )
+            gateway = _gateway(environment, workload, chosen)
             invoice_rounds = _invoice_rounds(environment, workload, chosen)
             _say("burn-down")
             burndown = measure_burndown(seed=SEED, lines=chosen.usage_lines)
@@ -79,6 +95,7 @@ def main() -> int:
         valkey=valkey,
         rounds=rounds,
         latency=latency,
+        gateway=gateway,
         invoice_rounds=invoice_rounds,
         future=chosen.future,
         burndown=burndown,
@@ -90,6 +107,19 @@ def main() -> int:
     if chosen.output:
         chosen.output.write_text(page, encoding="utf-8")
     return 0 if all(each.reached for each in targets(run)) else 1
+
+
+def _gateway_only(chosen: argparse.Namespace) -> int:
+    with data_folder() as folder, running_stack(folder) as environment:
+        run = _gateway(environment, Workload(SEED), chosen)
+    wanted = gateway_targets(run)
+    sys.stdout.write(f"{target_table(wanted)}\n\n{gateway_section(run)}\n")
+    return 0 if all(each.reached for each in wanted) else 1
+
+
+def _gateway(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> GatewayRun:
+    _say("creates over HTTP")
+    return measure_gateway(environment, workload, rounds=chosen.gateway_rounds, seconds=chosen.gateway_seconds)
 
 
 def _rounds(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> list[Round]:

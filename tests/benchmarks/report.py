@@ -17,6 +17,7 @@ from tests.benchmarks.burndown_workload import BALANCES
 from tests.benchmarks.cpu import Cost
 from tests.benchmarks.environment import WORKERS
 from tests.benchmarks.footprint import BigIngest
+from tests.benchmarks.gateway import KINDS, GatewayRun
 from tests.benchmarks.invoices import InvoiceSlice
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.requests_run import Slice
@@ -56,6 +57,7 @@ class Measured:
     valkey: str
     rounds: Sequence[Round]
     latency: Latency
+    gateway: GatewayRun
     invoice_rounds: Sequence[InvoiceRound]
     future: int
     burndown: BurnDownRun
@@ -85,8 +87,17 @@ def targets(run: Measured) -> list[Target]:
         _at_least("usage lines/s to requests/s of commits", _usage_share(run), 0.5, "{:.2f}"),
         _at_least("burn-down to the line-by-line reference", run.burndown.ratio, 20, "{:.0f}x"),
         _at_most("p99 of a single request at half load", run.latency.p99_ms, 200, "{:.0f} ms"),
+        *gateway_targets(run.gateway),
         _at_most(f"largest process of ours, {run.big.rows:,} rows", run.big.largest_of_ours_mb, 250, "{:.0f} MB"),
         _at_most("trueup up on an existing folder", run.up_s, 5, "{:.1f} s"),
+    ]
+
+
+def gateway_targets(found: GatewayRun) -> list[Target]:
+    """Those of creates over HTTP."""
+    return [
+        _at_least("creates/s over HTTP to a bare route's, 64 connections", found.rate(64), 0.6, "{:.2f}"),
+        _at_most("p50 of a create over HTTP to a bare route's, 1 connection", found.p50(1), 10, "{:.1f}x"),
     ]
 
 
@@ -123,9 +134,10 @@ def render(run: Measured) -> str:
     """The whole page, in Markdown."""
     parts = (
         _head(run),
-        _target_table(run),
+        target_table(targets(run)),
         _requests(run),
         _latency(run),
+        gateway_section(run.gateway),
         _invoices(run),
         _burndown(run),
         _memory(run),
@@ -153,8 +165,9 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _target_table(run: Measured) -> str:
-    rows = [(each.what, each.wanted, each.measured, "yes" if each.reached else "**no**") for each in targets(run)]
+def target_table(wanted: Sequence[Target]) -> str:
+    """What was to be reached, and whether it was."""
+    rows = [(each.what, each.wanted, each.measured, "yes" if each.reached else "**no**") for each in wanted]
     return "## Targets\n\n" + _table(("", "wanted", "measured", "reached"), rows)
 
 
@@ -220,6 +233,18 @@ def _latency(run: Measured) -> str:
     )
 
 
+def gateway_section(found: GatewayRun) -> str:
+    """Creates over HTTP, through the gateway and through a bare route."""
+    kinds = ["client" if kind == "producer" else kind for kind in KINDS]
+    columns = ("", "connections", "creates", "creates/s", "p50 ms", "p99 ms", *kinds, "all")
+    return (
+        "## Creates over HTTP\n\nOne server process each way. Rates are medians of the slices, times are of all calls; "
+        "CPU is in µs per create by kind of process.\n\n"
+        + _table(columns, found.rows())
+        + f"\n\nThe gateway's rate to the bare route's, round by round. {found.pace()}."
+    )
+
+
 def _invoices(run: Measured) -> str:
     rows = []
     ways: tuple[tuple[str, Callable[[InvoiceRound], InvoiceSlice]], ...] = (
@@ -276,6 +301,10 @@ def _method() -> str:
         "- Burn-down: the reference is the oracle of the property tests, which draws line by line.\n"
         "- Latency: open loop, from the instant at which a request was to be submitted to the worker's reply after the "
         "commit; each request is kept in `intake` first.\n"
+        "- Over HTTP: closed loop, so many connections of one client, a slice of each way in turn, every answer 200. "
+        "The bare route is FastAPI on the same server: a pydantic model, one prepared insert of one row, its own "
+        "commit. It checks no token and no catalog, and keeps no segment, obligation, ledger entry or event. Behind "
+        "the gateway are the queue, the workers and Postgres.\n"
         "- Invoices: from the moment they fall due, the scheduler's next look included, to the last commit; naive: "
         "from the first task sent.\n"
         "- CPU: user and system time of whole process trees, processes that ended included.\n"

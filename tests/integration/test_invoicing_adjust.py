@@ -1,5 +1,7 @@
 """Entries booked by hand (spec 3.2)."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -7,9 +9,13 @@ from uuid import UUID
 import pytest
 
 from shared.ids import new_id
+from shared.store.taken import Taken
 from tests.integration.book import LAST_YEAR, Book
 from worker.invoicing.adjust import Adjustment, AdjustmentRefused, UnknownCommit, adjust_commit
 from worker.invoicing.issue import issue_all_due
+from worker.invoicing.reconcile import reconcile
+
+NEXT_CENTURY = datetime(2101, 1, 1, tzinfo=UTC)
 
 
 def adjust(book: Book, commit_id: UUID, amount: str, reason: str = "goodwill", **more: Any) -> Adjustment:
@@ -92,3 +98,47 @@ def test_an_unknown_commit_is_refused(book: Book) -> None:
     """An id that is no commit of this account is unknown."""
     with pytest.raises(UnknownCommit):
         adjust(book, new_id(), "1")
+
+
+def test_it_is_dated_as_it_is_told(book: Book) -> None:
+    """At the account's present, at its segment's start, or at any instant; it counts at once, and nothing differs."""
+    credit = book.credit("5", "7")
+    ids = [row.id for row in book.rows("SELECT id FROM segment ORDER BY position")]
+    for effective_at in ("now", "start", NEXT_CENTURY):
+        adjust(book, credit, "1", segment=ids[1], effective_at=effective_at)
+    found = book.rows(
+        "SELECT e.effective_at, s.starting_at, s.position"
+        "  FROM ledger_entry AS e JOIN segment AS s ON s.id = e.segment_id WHERE e.type ~ 'MANUAL' ORDER BY e.seq"
+    )
+    assert [row.position for row in found] == [1, 1, 1]
+    assert found[0].effective_at > found[1].effective_at == found[1].starting_at
+    assert found[2].effective_at == NEXT_CENTURY
+    assert adjust(book, credit, "1", segment=1).balance_after == 11
+    with book.engine.begin() as connection:
+        assert reconcile(connection, book.account_id) == []
+
+
+def test_a_key_works_once(book: Book) -> None:
+    """Of many entries with one uniqueness key at once one is booked, and the others name it; what fails uses no key."""
+    commit_id = book.postpaid("10")
+    with pytest.raises(AdjustmentRefused):
+        adjust(book, commit_id, "1", segment=7, uniqueness_key="ticket")
+
+    def one(_: int) -> UUID:
+        try:
+            return adjust(book, commit_id, "-1", uniqueness_key="ticket").entry_id
+        except Taken as error:
+            return error.holder
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(one, range(8)))) == 1
+    assert book.entries(commit_id)[1:] == [("POSTPAID_COMMIT_MANUAL", Decimal(-1))]
+
+
+def test_it_is_of_the_customer(book: Book) -> None:
+    """Where a customer or a segment is named, another's commit or segment is unknown."""
+    mine, other = book.postpaid("10"), book.postpaid("10")
+    [theirs] = book.rows("SELECT id FROM segment WHERE commit_id = :key", key=other)
+    for wrong in ({"customer_id": new_id()}, {"segment": theirs.id}):
+        with pytest.raises(UnknownCommit):
+            adjust(book, mine, "1", **wrong)

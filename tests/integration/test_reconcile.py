@@ -52,6 +52,11 @@ INJECTED = {
     "invoice_numbers": "UPDATE account SET next_invoice_number = 9 WHERE next_invoice_number > 1",
     "batch_undecided": "UPDATE batch SET rows = 2",
     "batch_outcomes": "UPDATE batch SET rows = 0",
+    "kept_undecided": "INSERT INTO intake (account_id, digest, meta, requests, queue, size, lease_s, due_at,"
+    " accepted_at)"
+    " SELECT account_id, '', '', '', 'commits', 2, 60, now(), now() - interval '1 hour' FROM batch",
+    "parked_without_outcome": "INSERT INTO parked (account_id, reason, request_id, task, meta, requests, digest)"
+    " SELECT account_id, 'transient', gen_random_uuid(), 'commits.create', '', '', '' FROM batch",
     "obligation_parked": "UPDATE obligation SET state = 'parked' WHERE kind = 'TRUE_UP'",
     "overdue": "UPDATE obligation SET due_at = now() - interval '1 hour' WHERE state = 'pending'",
 }

@@ -10,6 +10,7 @@ from shared.clock import utc_now
 from shared.ids import new_id
 from shared.producer.publish import Signer
 from shared.store.accepted import Kept, take_due
+from shared.store.parking import Choice
 from shared.store.tokens import SYSTEM_KEY_ID, create_token, system_key
 from shared.wire.envelope import SIGNATURE_HEADER
 from shared.wire.routes import QUEUE_USAGE, TASK_RECORD, task_on
@@ -18,7 +19,7 @@ from tests.integration.intake import Intake
 from tests.integration.test_usage_intake import used
 from worker.intake.message import Message
 from worker.intake.receive import receive
-from worker.intake.resolve import Choice, replay
+from worker.intake.resolve import replay
 from worker.usage.record import USAGE
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))

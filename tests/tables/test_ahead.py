@@ -1,16 +1,19 @@
 """The accountant's tables of what lies ahead, row by row, on a real database."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine
 
+from shared.store.agreements import Choice, add_balances, list_agreements
+from shared.store.balances import BalanceFilter
 from shared.store.engine import snapshot
 from tests.integration.usage_book import CUSTOMER, UsageBook
 from tests.tables.ahead_cells import adjust, day, make_commits, make_usage, parts
 from tests.tables.table import Row, read_table
-from worker.invoicing.balance import customer_balance
+from worker.invoicing.balance import customer_balance, left_by_drafts, net_balance
 from worker.invoicing.clock import advance_clock
 from worker.invoicing.forecast import Foreseen, forecast
 from worker.invoicing.reconcile import reconcile
@@ -57,7 +60,7 @@ def test_what_is_foreseen_comes_true(book: UsageBook, case: Row) -> None:
 
 @pytest.mark.parametrize("case", read_table("balance.txt"), ids=lambda case: case["case"])
 def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
-    """Each row of balance.txt: what is usable of each commit, with drafts and without."""
+    """Each row of balance.txt: what is usable of each commit, with drafts and without; lists say the same."""
     commits = make_commits(book, case["commits"])
     make_usage(book, case["usage"])
     if case["adjusted"]:
@@ -65,8 +68,28 @@ def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
     book.go_to(day(case["clock"]))
     with snapshot(book.engine) as connection:
         balance = customer_balance(connection, account_id=book.account_id, customer_id=CUSTOMER)
+        net = [
+            net_balance(
+                connection,
+                account_id=book.account_id,
+                customer_id=CUSTOMER,
+                access_type="SPEND",
+                filters=[BalanceFilter(ids=commits)],
+                with_drafts=with_drafts,
+            )
+            for with_drafts in (True, False)
+        ]
+        left = left_by_drafts(connection, account_id=book.account_id, customer_id=CUSTOMER)
+        choice = Choice(customer_id=CUSTOMER, types=("PREPAID", "POSTPAID", "CREDIT"), left=left)
+        listed = list_agreements(connection, book.account_id, choice, limit=9)
+        usable = list_agreements(connection, book.account_id, replace(choice, has_balance=True), limit=9)
+        add_balances(connection, book.account_id, listed, left)
     by_id = {each.commit_id: each for each in balance.commits}
     found = [by_id[str(key)] for key in commits]
     assert [each.usable for each in found] == [Decimal(amount) for amount in case["usable"].split()]
     assert [each.finalized for each in found] == [Decimal(amount) for amount in case["finalized"].split()]
+    assert net == [sum(each.usable for each in found), sum(each.finalized for each in found)]
+    by_list = {str(each.columns["id"]): each.balance for each in listed}
+    assert by_list == {each.commit_id: each.usable for each in found}
+    assert {str(each.columns["id"]) for each in usable} == {each.commit_id for each in found if each.usable}
     assert [each.usable for each in balance.units] == [sum(each.usable for each in found)]

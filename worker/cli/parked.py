@@ -5,12 +5,21 @@ from uuid import UUID
 
 import typer
 
-from shared.store.parking import Reason, count_parked, count_unkept, list_parked, list_unattributed, show_parked
+from shared.store.parking import (
+    Choice,
+    Reason,
+    count_chosen,
+    count_parked,
+    count_unkept,
+    list_parked,
+    list_unattributed,
+    show_parked,
+)
 from worker.cli.context import session
 from worker.cli.exits import CommandError
 from worker.cli.listing import SHOWN_ROWS, AsJson
 from worker.cli.output import emit_json, emit_json_list, emit_record, emit_table, say
-from worker.intake.resolve import Choice, count_chosen, discard, replay
+from worker.intake.resolve import discard, replay
 
 app = typer.Typer(
     no_args_is_help=True, help="What could not be decided: list, show, replay, discard. Needs the scope operate."

@@ -5,13 +5,20 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.store.changes import archive_row, finalized_of
+from shared.wire.envelope import CommitKind
 from worker.commits.refusal import Changed, ChangeRefused, lock_known, tell
 
 _NAMED_MAX = 5
 
 
 def archive_commit(
-    connection: Connection, *, account_id: int, commit_id: UUID, actor: str, customer_id: str | None = None
+    connection: Connection,
+    *,
+    account_id: int,
+    commit_id: UUID,
+    actor: str,
+    customer_id: str | None = None,
+    kind: CommitKind | None = None,
 ) -> Changed:
     """Archives a commit or credit, in the caller's transaction; its uniqueness key stays used.
 
@@ -19,10 +26,10 @@ def archive_commit(
     archived already changes nothing.
 
     Raises:
-        UnknownCommit: there is no such commit.
+        UnknownCommit: there is none, or not of this customer or kind.
         ChangeRefused: a finalized invoice bills it, or a closed period draws on it: those are to be voided first.
     """
-    stored = lock_known(connection, account_id, commit_id, customer_id=customer_id)
+    stored = lock_known(connection, account_id, commit_id, customer_id=customer_id, kind=kind)
     if stored.columns["archived_at"] is not None:
         return Changed(commit_id)
     finalized = finalized_of(connection, account_id, commit_id)

@@ -7,7 +7,9 @@ from sqlalchemy import Connection
 from shared.ids import new_id
 from shared.store.changes import Item, suppress_items
 from shared.store.regenerations import renew_obligation
+from shared.wire.envelope import CommitKind
 from worker.commits.refusal import Changed, ChangeRefused, lock_known, tell
+from worker.invoicing.adjust import UnknownCommit
 
 _SETTLED = {
     "issued": "was invoiced: void invoice {id} first",
@@ -17,7 +19,14 @@ _SETTLED = {
 
 
 def disable_true_up(
-    connection: Connection, *, account_id: int, commit_id: UUID, actor: str, customer_id: str | None = None
+    connection: Connection,
+    *,
+    account_id: int,
+    commit_id: UUID,
+    actor: str,
+    customer_id: str | None = None,
+    kind: CommitKind | None = None,
+    contract_id: str | None = None,
 ) -> Changed:
     """Makes sure that what is unspent at the end is not billed, in the caller's transaction.
 
@@ -25,10 +34,12 @@ def disable_true_up(
     is void is not made again. To disable what will not be invoiced anyway changes nothing.
 
     Raises:
-        UnknownCommit: there is no such commit.
+        UnknownCommit: there is none, or not of this customer or kind, or not invoiced on this contract.
         ChangeRefused: the true-up is settled, the commit is not POSTPAID, or it is archived.
     """
-    stored = lock_known(connection, account_id, commit_id, customer_id=customer_id)
+    stored = lock_known(connection, account_id, commit_id, customer_id=customer_id, kind=kind)
+    if contract_id not in (None, str(stored.columns["invoice_contract_id"])):
+        raise UnknownCommit(f"contract {contract_id} has no commit {commit_id}")
     if stored.columns["archived_at"] is not None:
         raise ChangeRefused.archived(commit_id)
     if stored.type != "POSTPAID":

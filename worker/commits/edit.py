@@ -23,6 +23,7 @@ from shared.store.changes import (
 )
 from shared.store.widening import widen
 from shared.wire.changes import Edit
+from shared.wire.envelope import CommitKind
 from shared.wire.normal import Normal, normalise
 from shared.wire.references import judge_references, references_of
 from worker.commits.body import FIELDS, Body, body_of, problems_of
@@ -44,7 +45,14 @@ class EditSettings:
 
 
 def edit_commit(
-    connection: Connection, *, account_id: int, commit_id: UUID, change: Edit, actor: str, settings: EditSettings
+    connection: Connection,
+    *,
+    account_id: int,
+    commit_id: UUID,
+    change: Edit,
+    actor: str,
+    settings: EditSettings,
+    kind: CommitKind | None = None,
 ) -> Changed:
     """Changes a commit or credit, in the caller's transaction. The rules and codes are those of its creation.
 
@@ -54,12 +62,12 @@ def edit_commit(
     items; one that covers closed usage now that was charged before is held when it is to be trued up.
 
     Raises:
-        UnknownCommit: there is no such commit.
+        UnknownCommit: there is none, or not of this customer or kind.
         InvalidChange: the commit as it is to be breaks a rule, or names what the catalog does not have.
         ChangeRefused: something finalized depends on what is to change, or the commit is archived.
     """
     refuse_other_commit(change, commit_id)
-    stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"))
+    stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"), kind=kind)
     if stored.columns["archived_at"] is not None:
         raise ChangeRefused.archived(commit_id)
     guard_single_items(stored, change)

@@ -9,10 +9,19 @@ from sqlalchemy import Connection
 
 from shared.store.changes import Item, Segment, Stored, change_segment, suppress_items
 from shared.wire.changes import EndDate
+from shared.wire.envelope import CommitKind
 from worker.commits.refusal import Changed, ChangeRefused, lock_known, refuse_other_commit, tell
 
 
-def end_commit(connection: Connection, *, account_id: int, commit_id: UUID, change: EndDate, actor: str) -> Changed:
+def end_commit(
+    connection: Connection,
+    *,
+    account_id: int,
+    commit_id: UUID,
+    change: EndDate,
+    actor: str,
+    kind: CommitKind | None = None,
+) -> Changed:
     """Shortens access, drops invoices, or both, in the caller's transaction; neither touches the other.
 
     Access: segments end at `access_ending_before` at the latest; one that would have begun then or later ends where it
@@ -20,12 +29,12 @@ def end_commit(connection: Connection, *, account_id: int, commit_id: UUID, chan
     is. Invoices: items at or after `invoices_ending_before` that are not finalized, or void, are never invoiced.
 
     Raises:
-        UnknownCommit: there is no such commit.
+        UnknownCommit: there is none, or not of this customer or kind.
         ChangeRefused: access would be prolonged, or closed usage drew on it after the new end; a POSTPAID commit's
             access belongs to its true-up; it is archived.
     """
     refuse_other_commit(change, commit_id)
-    stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"))
+    stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"), kind=kind)
     if stored.columns["archived_at"] is not None:
         raise ChangeRefused.archived(commit_id)
     access, invoices = change.get("access_ending_before"), change.get("invoices_ending_before")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from shared.store.audit import note
 from shared.store.changes import Stored, lock_commit
 from shared.store.voids import announce
+from shared.wire.envelope import CommitKind
 from shared.wire.problems import Problem, error_body
 from worker.invoicing.adjust import UnknownCommit
 
@@ -50,18 +51,29 @@ class Changed:
     after: Record = field(default_factory=dict)
 
 
-def lock_known(connection: Connection, account_id: int, commit_id: UUID, *, customer_id: str | None = None) -> Stored:
-    """The commit, locked.
+def lock_known(
+    connection: Connection,
+    account_id: int,
+    commit_id: UUID,
+    *,
+    customer_id: str | None = None,
+    kind: CommitKind | None = None,
+) -> Stored:
+    """The commit, locked; of this customer and kind only, where they are given.
 
     Raises:
-        UnknownCommit: the account, or that customer, has no such commit.
+        UnknownCommit: there is none; which of the three was wrong is not told.
     """
     stored = lock_commit(connection, account_id, commit_id)
-    if stored is None:
-        raise UnknownCommit(f"no commit or credit {commit_id} in this account")
-    if customer_id is not None and customer_id != str(stored.columns["customer_id"]):
-        raise UnknownCommit(f"customer {customer_id} has no commit or credit {commit_id}")
+    if stored is None or not _is_meant(stored, customer_id, kind):
+        owner = "this account" if customer_id is None else f"customer {customer_id}"
+        raise UnknownCommit(f"{owner} has no {kind or 'commit or credit'} {commit_id}")
     return stored
+
+
+def _is_meant(stored: Stored, customer_id: str | None, kind: CommitKind | None) -> bool:
+    own_kind: CommitKind = "credit" if stored.type == "CREDIT" else "commit"
+    return customer_id in (None, str(stored.columns["customer_id"])) and kind in (None, own_kind)
 
 
 def refuse_other_commit(change: Mapping[str, Any], commit_id: UUID) -> None:

@@ -10,7 +10,7 @@ from fastapi import Response
 
 from shared.wire.outcome import Outcome
 from shared.wire.problems import Problem, error_body
-from worker.gateway.refusals import DO_NOT_RETRY, Refusal
+from worker.gateway.refusals import DO_NOT_RETRY, Refusal, taken
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -57,10 +57,8 @@ def decided(outcome: Outcome) -> Response:
 def duplicate(outcome: Outcome) -> Refusal:
     """409: the uniqueness key belongs to another commit or credit."""
     assert outcome.existing is not None
-    holder = {"id": outcome.existing["id"], "type": outcome.existing["type"]}
-    message = f"the uniqueness_key was used before, by {holder['type']} {holder['id']}"
-    same = {"same_content": outcome.existing["same_content"]}
-    return Refusal(409, "duplicate", message, headers=DO_NOT_RETRY, existing=holder, **same)
+    existing = outcome.existing
+    return taken("uniqueness_key", existing["type"], existing["id"], same_content=existing["same_content"])
 
 
 def refusal_of(outcome: Outcome) -> Refusal:
@@ -71,6 +69,8 @@ def refusal_of(outcome: Outcome) -> Refusal:
         return Refusal(
             409, "idempotency_key_reused", f"the idempotency key {problems[0].message}", headers=DO_NOT_RETRY
         )
+    if codes == {"transaction_id_reused"} and outcome.existing:
+        return taken("transaction_id", "USAGE", outcome.existing["id"], same_content=False, errors=outcome.errors)
     told = error_body(problems) | ({"more": outcome.more} if outcome.more else {})
     status = 404 if outcome.outcome == "not_found" else 413 if codes == {"body_too_large"} else 400
     code, message = told.pop("code"), told.pop("message")

@@ -11,10 +11,38 @@ from worker.gateway.edge import Edge
 from worker.gateway.failures import answer_failures
 from worker.gateway.gateway import Gateway
 from worker.gateway.openapi import describe
-from worker.gateway.routes import agreements, batches, catalog, changes, create, document, health, requests, validation
+from worker.gateway.routes import (
+    agreements,
+    balances,
+    batches,
+    catalog,
+    changes,
+    create,
+    document,
+    health,
+    invoices,
+    parked,
+    requests,
+    usage,
+    validation,
+)
 
 # Matched in this order: what is called most comes first, and a fixed path before one with a parameter.
-_MODULES = (create, requests, validation, agreements, changes, catalog, batches, health, document)
+_MODULES = (
+    create,
+    usage,
+    requests,
+    validation,
+    agreements,
+    balances,
+    changes,
+    catalog,
+    invoices,
+    batches,
+    parked,
+    health,
+    document,
+)
 
 
 def make_app(settings: Settings) -> FastAPI:

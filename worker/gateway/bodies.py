@@ -1,27 +1,44 @@
 """What calls other than creates may say: the SDK's parameters, and nothing else."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from shared.limits import KEY_CHARS_MAX, LIST_ENTRIES_MAX, NAME_CHARS_MAX, TEXT_CHARS_MAX
-from shared.wire.values import timestamp
+from shared.store.parking import Reason
+from shared.wire.values import ExternalId, Number, Timestamp
 
 PAGE_MAX = 100
 PAGE = 25
 
 
-def _instant(value: Any) -> Any:
-    return timestamp(value) if isinstance(value, str) else value
+def _not_zero(value: Decimal) -> Decimal:
+    if not value:
+        raise PydanticCustomError("wrong_type", "must not be 0")
+    return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("too_short", "must not be empty")
+    return value
+
+
+Instant = Timestamp
+Flag = Annotated[bool, Field(strict=True)]
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
+BodyLimit = Annotated[Limit, Field(strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Field(min_length=1, max_length=KEY_CHARS_MAX, pattern=r"^[^\x00]*$")]
-CustomFields = Annotated[dict[Text, Text], Field(max_length=LIST_ENTRIES_MAX)]
+Entries = Field(max_length=LIST_ENTRIES_MAX)
+Texts = Annotated[list[Text], Entries]
+CustomFields = Annotated[dict[Text, Text], Entries]
+
+_KEPT_OF_CONTRACTS = {"name", "rate_card_id", "custom_fields", "netsuite_sales_order_id", "salesforce_opportunity_id"}
 
 
 class Body(BaseModel):
@@ -38,10 +55,10 @@ class Filter(Body):
     covering_date: Instant | None = None
     effective_before: Instant | None = None
     starting_at: Instant | None = None
-    include_archived: bool | None = None
-    include_balance: bool | None = None
-    include_ledgers: bool | None = None
-    limit: Limit | None = None
+    include_archived: Flag | None = None
+    include_balance: Flag | None = None
+    include_ledgers: Flag | None = None
+    limit: BodyLimit | None = None
     next_page: UUID | None = None
 
     @property
@@ -54,53 +71,155 @@ class CommitFilter(Filter):
     """Which of a customer's commits."""
 
     commit_id: UUID | None = None
-    include_contract_commits: bool | None = None
+    include_contract_commits: Flag | None = None
 
 
 class CreditFilter(Filter):
     """Which of a customer's credits."""
 
     credit_id: UUID | None = None
-    include_contract_credits: bool | None = None
+    include_contract_credits: Flag | None = None
 
 
 class BalanceFilter(Filter):
     """Which of a customer's commits and credits."""
 
     id: UUID | None = None
-    exclude_zero_balances: bool | None = None
-    include_contract_balances: bool | None = None
+    exclude_zero_balances: Flag | None = None
+    include_contract_balances: Flag | None = None
+
+
+class CommitOfCustomer(Body):
+    """Which commit, and whose."""
+
+    customer_id: UUID
+    commit_id: UUID
+
+
+class CreditOfCustomer(Body):
+    """Which credit, and whose."""
+
+    customer_id: UUID
+    credit_id: UUID
+
+
+class PostpaidCommit(CommitOfCustomer):
+    """Which commit is not to be trued up; `contract_id`: the one that it is invoiced on."""
+
+    contract_id: UUID | None = None
+
+
+class ManualEntry(Body):
+    """An entry to be booked by hand; without a timestamp it is dated at the start of its segment."""
+
+    id: UUID
+    customer_id: UUID
+    segment_id: UUID
+    amount: Annotated[Number, AfterValidator(_not_zero)]
+    reason: Annotated[Text, AfterValidator(_not_blank)]
+    timestamp: Instant | None = None
+    uniqueness_key: Key | None = None
+
+
+class BalanceChoice(Body):
+    """Which commits and credits; all that is said must hold."""
+
+    balance_types: Annotated[list[Literal["PREPAID_COMMIT", "POSTPAID_COMMIT", "CREDIT"]], Entries] | None = None
+    custom_fields: CustomFields | None = None
+    ids: Annotated[list[UUID], Entries] | None = None
+
+
+class NetBalance(Body):
+    """What is to be added up: of those that any of the filters admits."""
+
+    customer_id: UUID
+    access_type: Literal["SPEND", "QUANTITY"] | None = None
+    credit_type_id: UUID | None = None
+    filters: Annotated[list[BalanceChoice], Entries] | None = None
+    invoice_inclusion_mode: Literal["FINALIZED", "FINALIZED_AND_DRAFT"] | None = None
 
 
 class NewCustomer(Body):
-    """A customer to be added."""
+    """A customer to be added; the deprecated `external_id` is its first alias."""
 
     name: Name
     custom_fields: CustomFields | None = None
+    external_id: Key | None = None
+    ingest_aliases: Annotated[list[Key], Entries] | None = None
+
+    @property
+    def aliases(self) -> list[str]:
+        """What it may be called, each once."""
+        first = [] if self.external_id is None else [self.external_id]
+        return list(dict.fromkeys(first + (self.ingest_aliases or [])))
+
+
+class PageQuery(Body):
+    """Where in a list to begin, and how much of it."""
+
+    limit: Limit = PAGE
+    next_page: UUID | None = None
+
+
+class CustomerQuery(PageQuery):
+    """Which customers: none is ever archived, or known to Salesforce. Ids are separated by commas."""
+
+    customer_ids: str | None = None
+    ingest_alias: Key | None = None
+    only_archived: bool | None = None
+    salesforce_account_ids: str | None = None
 
 
 class NewProduct(Body):
-    """A product to be added."""
+    """A product to be added; what belongs to metering and rating is returned as it is, and used for nothing."""
 
     name: Name
     type: Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
-    tags: Annotated[list[Text], Field(max_length=LIST_ENTRIES_MAX)] | None = None
+    tags: Texts | None = None
+    custom_fields: CustomFields | None = None
+    billable_metric_id: UUID | None = None
+    composite_product_ids: Annotated[list[UUID], Entries] | None = None
+    composite_tags: Texts | None = None
+    exclude_free_usage: Flag | None = None
+    include_composite_spend: Flag | None = None
+    is_refundable: Flag | None = None
+    netsuite_internal_item_id: Text | None = None
+    netsuite_overage_item_id: Text | None = None
+    presentation_group_key: Texts | None = None
+    pricing_group_key: Texts | None = None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What is returned as it is."""
+        return self.model_dump(mode="json", exclude_none=True, exclude={"name", "type", "tags"})
 
 
 class UsageStatements(Body):
     """How often usage is invoiced: by the calendar month, in UTC."""
 
     frequency: Literal["MONTHLY"]
+    day: Literal["FIRST_OF_MONTH"] | None = None
 
 
 class NewContract(Body):
-    """A contract to be added."""
+    """A contract to be added; the rate card is returned as it is: usage comes with its prices."""
 
     customer_id: UUID
     starting_at: Instant
     ending_before: Instant | None = None
     net_payment_terms_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     usage_statement_schedule: UsageStatements | None = None
+    uniqueness_key: Key | None = None
+    name: Name | None = None
+    rate_card_id: UUID | None = None
+    custom_fields: CustomFields | None = None
+    netsuite_sales_order_id: ExternalId | None = None
+    salesforce_opportunity_id: ExternalId | None = None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What is returned as it is."""
+        return self.model_dump(mode="json", exclude_none=True, include=_KEPT_OF_CONTRACTS)
 
 
 class ProductChoice(Body):
@@ -120,8 +239,8 @@ class ContractChoice(Body):
 
     customer_id: UUID
     contract_id: UUID
-    include_balance: bool | None = None
-    include_ledgers: bool | None = None
+    include_balance: Flag | None = None
+    include_ledgers: Flag | None = None
 
 
 class ContractFilter(Body):
@@ -131,7 +250,30 @@ class ContractFilter(Body):
     covering_date: Instant | None = None
     starting_at: Instant | None = None
     cursor: UUID | None = None
-    include_archived: bool | None = None
-    include_balance: bool | None = None
-    include_ledgers: bool | None = None
-    limit: Limit | None = None
+    include_archived: Flag | None = None
+    include_balance: Flag | None = None
+    include_ledgers: Flag | None = None
+    limit: BodyLimit | None = None
+
+
+class InvoiceToVoid(Body):
+    """Which invoice is taken back, and why."""
+
+    id: UUID
+    reason: Annotated[Text, Field(min_length=1)] | None = None
+
+
+class InvoiceToRegenerate(Body):
+    """Which void invoice is made anew."""
+
+    id: UUID
+
+
+class Replay(Body):
+    """Which parked requests are sent on: what is given must all hold; `all` where nothing else is."""
+
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=LIST_ENTRIES_MAX)] | None = None
+    reason: Reason | None = None
+    batch_id: UUID | None = None
+    all: Flag = False
+    dry_run: Flag = False

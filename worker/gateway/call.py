@@ -8,7 +8,6 @@ from fastapi import Request
 
 from shared.limits import BODY_BYTES_MAX
 from shared.wire.problems import Problem
-from worker.gateway.limits import BODY_SECONDS_MAX
 from worker.gateway.refusals import Refusal, invalid, too_large, too_slow, wrong_media_type
 
 
@@ -28,7 +27,7 @@ class Call(Request):
             if int(self.headers.get("content-length") or 0) > BODY_BYTES_MAX:
                 raise too_large()
             try:
-                async with asyncio.timeout(BODY_SECONDS_MAX):
+                async with asyncio.timeout(self.app.state.gateway.settings.http_body_s):
                     self._body = await self._read()
             except TimeoutError:
                 raise too_slow() from None

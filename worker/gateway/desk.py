@@ -11,12 +11,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.producer.publish import BrokerUnavailable, QueueFull
 from shared.store.errors import primary_message
-from shared.wire.envelope import QUEUE_SINGLE, QueuedRequest
+from shared.wire.envelope import QueuedRequest
 from shared.wire.packing import Pack, pack
+from shared.wire.routes import route_of
 from worker.gateway.keyring import Sender
 from worker.gateway.limits import ENVELOPES_MAX, STOP_SECONDS_MAX, TURN_SECONDS_MAX
 from worker.gateway.post import Letter, NotSent, Post, TokenRevoked
 from worker.gateway.refusals import Refusal, in_doubt, rate_limited, unauthenticated, unavailable
+from worker.gateway.shortcut import PerhapsSent, Shortcut
 from worker.gateway.threads import Threads
 from worker.gateway.ticket import PENDING, Answer, Ticket
 from worker.gateway.watch import Watch
@@ -31,11 +33,13 @@ class _Lane:
     """The calls of one token that want the same: while envelopes are being sent and decided, the next one gathers.
 
     Attributes:
+        queue: where their envelopes go.
         waiting: calls that are not sent yet.
         undecided: envelopes that are sent; done when all their calls are answered.
         is_moving: whether somebody sees to `waiting`.
     """
 
+    queue: str
     waiting: list[Ticket] = field(default_factory=list)
     undecided: list[asyncio.Future[None]] = field(default_factory=list)
     is_moving: bool = False
@@ -46,16 +50,20 @@ class Desk:
 
     Args:
         post: sends and keeps envelopes.
+        shortcut: sends them faster, where it can.
         sending: the one thread in which envelopes are sent, in turn.
         keeping: threads in which they are kept.
         watch: finds the outcomes.
         wait_s: how long an outcome is waited for.
     """
 
-    def __init__(self, post: Post, *, sending: Threads, keeping: Threads, watch: Watch, wait_s: float) -> None:
-        self._post, self._sending, self._keeping, self._watch = post, sending, keeping, watch
+    def __init__(
+        self, post: Post, shortcut: Shortcut, *, sending: Threads, keeping: Threads, watch: Watch, wait_s: float
+    ) -> None:
+        self._post, self._shortcut, self._sending, self._keeping = post, shortcut, sending, keeping
+        self._watch = watch
         self._wait_s = wait_s
-        self._lanes: dict[tuple[str, Manner], _Lane] = {}
+        self._lanes: dict[tuple[str, str, Manner], _Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
         self._expiring: set[Callable[[], None]] = set()
         self._is_stopping = False
@@ -67,10 +75,11 @@ class Desk:
             Refusal: 429 and 503: it was not taken; or, if that is not known, with its id.
         """
         ticket = self._ticket(sender, request)
-        key = (sender.caller.key_id, manner)
+        queue = route_of(request.kind).single
+        key = (sender.caller.key_id, queue, manner)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane()
+            lane = self._lanes[key] = _Lane(queue)
         lane.waiting.append(ticket)
         if not lane.is_moving:
             lane.is_moving = True
@@ -105,7 +114,7 @@ class Desk:
             for packed in pack(ticket.request for ticket in taken):
                 tickets = [by_id[request.id] for request in packed.requests]
                 try:
-                    await self._carry(lane, self._letter(sender, packed), tickets, manner)
+                    await self._carry(lane, self._letter(sender, packed, lane.queue), tickets, manner)
                 except Exception as error:
                     log.exception("envelope not sent", action="envelope_not_sent")
                     self._fail(tickets, error)
@@ -117,9 +126,9 @@ class Desk:
         elif (decided := await self._send(letter, tickets)) is not None:
             lane.undecided.append(decided)
 
-    def _letter(self, sender: Sender, packed: Pack) -> Letter:
+    def _letter(self, sender: Sender, packed: Pack, queue: str) -> Letter:
         meta = self._post.meta(sender.caller.account)
-        return Letter(sender, meta, packed.text, QUEUE_SINGLE, len(packed.requests))
+        return Letter(sender, meta, packed.text, queue, len(packed.requests), packed.span)
 
     async def _send(self, letter: Letter, tickets: list[Ticket]) -> asyncio.Future[None] | None:
         """Sends, and lets the calls wait; what may or may not have been sent is kept at once.
@@ -129,7 +138,7 @@ class Desk:
         """
         self._watch.expect(tickets)
         try:
-            await self._sending.run(self._post.send, letter)
+            await self._dispatch(letter)
         except (QueueFull, NotSent) as error:
             self._fail(tickets, _refusal(error))
         except BrokerUnavailable as error:
@@ -138,6 +147,19 @@ class Desk:
         else:
             return self._wait(letter, tickets)
         return None
+
+    async def _dispatch(self, letter: Letter) -> None:
+        """Sends; raises as `Post.send`."""
+        if not (self._post.knows_room(letter.queue) and self._shortcut.takes(letter)):
+            await self._sending.run(self._post.send, letter)
+            return
+        try:
+            await self._shortcut.send(letter)
+        except PerhapsSent:
+            try:
+                await self._sending.run(self._post.send, letter)
+            except (QueueFull, NotSent) as error:
+                raise BrokerUnavailable(str(error)) from error  # this time it was not sent, but perhaps the first time
 
     async def _keep_and_send(self, letter: Letter, tickets: list[Ticket]) -> None:
         """Keeps, and answers; then sends. What is not sent now, the sweeper sends."""
@@ -150,7 +172,7 @@ class Desk:
             log.warning("envelope to be kept only", action="envelope_not_sent", error=str(error))
         if await self._keep(letter, tickets):
             with suppress(QueueFull, NotSent, BrokerUnavailable):
-                await self._sending.run(self._post.send, letter)
+                await self._dispatch(letter)
 
     def _wait(self, letter: Letter, tickets: list[Ticket]) -> asyncio.Future[None]:
         """Lets the envelope's requests wait for their outcomes, as long as it is reasonable."""

@@ -19,6 +19,16 @@ REQUEST: Json = {
     "uniqueness_key": "order-4711",
 }
 
+USAGE_LINE: Json = {
+    "transaction_id": "gpu-hours-2025-01-07T09",
+    "customer_id": "5e78454d-f065-41c2-84cc-4549c1acc990",
+    "contract_id": "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e",
+    "product_id": "8f1c2b7e-52c9-4f0e-a7bb-0d1f6f0a0001",
+    "timestamp": "2025-01-07T09:30:00Z",
+    "quantity": 120,
+    "list_price": 250,
+}
+
 
 def _example(code: str, message: str, **more: Any) -> Json:
     return {code: {"value": {"message": message, "code": code, **more}}}
@@ -59,7 +69,7 @@ ERRORS: dict[str, Json] = {
         "examples": _example("invalid_request", "the body did not arrive in time"),
     },
     "409": {
-        "description": "The uniqueness key, the idempotency key or the batch's name belongs to something else.",
+        "description": "What is used once (a key, a transaction id, a batch's name) belongs to something else.",
         "examples": _example(
             "duplicate",
             f"the uniqueness_key was used before, by PREPAID {_ID}",

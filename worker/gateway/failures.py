@@ -6,6 +6,7 @@ import structlog
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as RouterException
+from starlette.routing import Match
 
 from shared.wire.problems import CODES, Problem, pointer
 from worker.gateway.answers import Json, refused
@@ -40,10 +41,17 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, RouterException)
     method, path = request.method, request.url.path
     if error.status_code == 405:
-        return Json(_unserved(f"Trueup does not serve {method} {path}, but other methods of it"), 405, error.headers)
+        others = ", ".join(sorted(_methods(request)))
+        return Json(_unserved(f"Trueup does not serve {method} {path}, but {others}"), 405, {"allow": others})
     if error.status_code == 404:
         return Json(_unserved(f"Trueup does not serve {method} {path}: /docs lists what it serves"), 404)
     return Json({"message": str(error.detail), "code": "invalid_request"}, error.status_code, error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """What a path is served for: each method is a route of its own, and the router knows of the first only."""
+    found = (route for route in request.app.router.routes if route.matches(request.scope)[0] != Match.NONE)
+    return {method for route in found for method in route.methods}
 
 
 def _unserved(message: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from worker.gateway.limits import POLL_SECONDS, POLL_SECONDS_ALONE, THREADS_MAX
 from worker.gateway.post import Post
 from worker.gateway.rate import Rate
 from worker.gateway.replies import Replies
+from worker.gateway.shortcut import Shortcut
 from worker.gateway.threads import Threads
 from worker.gateway.uploads import Upload, Uploads
 from worker.gateway.watch import OutcomeReader, Watch
@@ -30,20 +31,28 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         url, timeout_s = str(settings.database_url), settings.statement_timeout_s
-        self.engine: Engine = make_engine(url, statement_timeout_s=timeout_s, pool_size=THREADS_MAX + 2)
+        threads = THREADS_MAX + settings.http_uploads
+        self.engine: Engine = make_engine(url, statement_timeout_s=timeout_s, pool_size=threads)
         self._threads = Threads(THREADS_MAX, name="database")
-        self._sending, self._reading = Threads(1, name="sending"), Threads(1, name="reading")
+        self._sending = Threads(1, name="sending")
         self.post = Post(settings, self.engine)
-        self._reader = OutcomeReader(self.engine)
-        self._watch = Watch(self._reader, self._reading, interval_s=self._interval_s)
+        self._reader = OutcomeReader(settings)
+        self._watch = Watch(self._reader, interval_s=self._interval_s)
         redis_url = None if settings.redis_url is None else str(settings.redis_url)
         self._replies = Replies(redis_url, self._watch.hear)
         self.keyring = Keyring(self.engine, self._threads, settings)
         self.rate = Rate(settings.http_rate)
+        self._shortcut = Shortcut(str(settings.broker_url))
         self.desk = Desk(
-            self.post, sending=self._sending, keeping=self._threads, watch=self._watch, wait_s=settings.http_wait_s
+            self.post,
+            self._shortcut,
+            sending=self._sending,
+            keeping=self._threads,
+            watch=self._watch,
+            wait_s=settings.http_wait_s,
         )
-        self._uploads, self._uploading = Uploads(settings, self.engine), Threads(1, name="uploading")
+        self._uploads = Uploads(settings, self.engine)
+        self._uploading = Threads(settings.http_uploads, name="uploading")
         self.is_stopping = False
 
     @asynccontextmanager
@@ -57,6 +66,8 @@ class Gateway:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._reader.close()
+            await self._shortcut.close()
             self._close()
 
     def stop(self) -> None:
@@ -98,8 +109,7 @@ class Gateway:
         return POLL_SECONDS if self._replies.are_heard else POLL_SECONDS_ALONE
 
     def _close(self) -> None:
-        self._reader.close()
-        for threads in (self._uploading, self._reading, self._sending, self._threads):
+        for threads in (self._uploading, self._sending, self._threads):
             threads.close()
         self.post.close()
         self._uploads.close()

@@ -1,6 +1,5 @@
 """The gateway's bounds, with their reasons. What a request may hold stands in `shared.limits`."""
 
-BODY_SECONDS_MAX = 30.0  # a client that does not finish sending
 IDLE_SECONDS_MAX = 30  # of a connection between two calls; longer than clients keep theirs in a pool
 THREADS_MAX = 8  # calls that are in the database at once; the others wait for a thread
 TOKEN_SECONDS_MAX = 1.0  # for this long a token that was good is good, whatever happens to it

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.store.parking import Reason, State
 from shared.wire.outcome import Verdict
 
 Amount = float  # on the wire: a JSON number with all its digits
@@ -51,10 +52,10 @@ class FieldError(Model):
 
 
 class Existing(Model):
-    """The commit or credit that is there already."""
+    """What is there already: a commit or credit, or another record with this key or alias."""
 
     id: UUID
-    type: Literal["PREPAID", "POSTPAID", "CREDIT"]
+    type: Literal["PREPAID", "POSTPAID", "CREDIT", "USAGE", "CONTRACT", "CUSTOMER", "LEDGER_ENTRY"]
 
 
 class Error(Model):
@@ -189,3 +190,40 @@ class Health(Ready):
 
     backlog: dict[str, int] | None
     oldest_due_obligation_seconds: float | None
+
+
+class Parked(Model):
+    """What could not be decided: an envelope, or one request of it."""
+
+    id: UUID
+    reason: Reason
+    detail: str
+    state: State
+    task: str
+    request_id: UUID | None = None
+    batch_id: UUID | None = None
+    attempts: int
+    parked_at: datetime
+    resolved_at: datetime | None = None
+    note: str | None = None
+
+
+class ParkedPage(Model):
+    """What is parked, oldest first; `counts`: how many there are for each reason, on all pages."""
+
+    data: list[Parked]
+    counts: dict[Reason, int]
+    next_page: UUID | None
+
+
+class Replayed(Model):
+    """How many were chosen, and how many of them are on their way again: none in a dry run."""
+
+    chosen: int
+    replayed: int
+
+
+class ReplayAnswer(Model):
+    """What a replay did, or would do."""
+
+    data: Replayed

@@ -103,6 +103,19 @@ class AgreementPage(Model):
     next_page: UUID | None
 
 
+class Net(Model):
+    """What can be used now, in this unit; in quantities of usage it is the null UUID."""
+
+    balance: Amount
+    credit_type_id: UUID
+
+
+class NetBalanceAnswer(Model):
+    """One sum."""
+
+    data: Net
+
+
 class Customer(Model):
     """Who promises to spend."""
 
@@ -135,6 +148,16 @@ class ProductState(Model):
     tags: list[str]
     created_at: datetime
     created_by: str
+    billable_metric_id: UUID | None = None
+    composite_product_ids: list[UUID] | None = None
+    composite_tags: list[str] | None = None
+    exclude_free_usage: bool | None = None
+    include_composite_spend: bool | None = None
+    is_refundable: bool | None = None
+    netsuite_internal_item_id: str | None = None
+    netsuite_overage_item_id: str | None = None
+    presentation_group_key: list[str] | None = None
+    pricing_group_key: list[str] | None = None
 
 
 class Product(Model):
@@ -145,6 +168,7 @@ class Product(Model):
     initial: ProductState
     current: ProductState
     updates: list[dict[str, Any]]
+    custom_fields: dict[str, str]
 
 
 class ProductAnswer(Model):
@@ -166,6 +190,10 @@ class ContractState(Model):
     starting_at: datetime
     ending_before: datetime | None = None
     net_payment_terms_days: int | None = None
+    name: str | None = None
+    rate_card_id: UUID | None = None
+    netsuite_sales_order_id: str | None = None
+    salesforce_opportunity_id: str | None = None
 
 
 class Contract(Model):
@@ -173,6 +201,8 @@ class Contract(Model):
 
     id: UUID
     customer_id: UUID
+    uniqueness_key: str | None = None
+    custom_fields: dict[str, str]
     initial: ContractState
     current: ContractState
     amendments: list[dict[str, Any]]

@@ -3,16 +3,17 @@
 import json
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from shared.wire.changes import Edit, EndDate
-from shared.wire.envelope import CommitKind
+from shared.wire.envelope import CommitKind, Kind
 from shared.wire.schema import schemas
-from worker.gateway.examples import ERRORS, REQUEST
+from worker.gateway.body_examples import BODIES
+from worker.gateway.examples import ERRORS, REQUEST, USAGE_LINE
 from worker.gateway.models import Accepted, Error
 from worker.gateway.scopes import SCOPES
 
@@ -27,7 +28,8 @@ Commit requests become exactly one commit each, or an answer that says what is w
 Metronome's SDKs work against this address. Every call but the health checks needs `Authorization: Bearer <token>`;
 each names the scope that its token must have. Numbers are exact: read them as decimals.
 """
-_PREFIX: dict[CommitKind, str] = {"commit": "CommitRequest", "credit": "CreditRequest"}
+_PREFIX: dict[Kind, str] = {"commit": "CommitRequest", "credit": "CreditRequest", "usage": "UsageLine"}
+_COMMIT_KINDS: tuple[CommitKind, ...] = get_args(CommitKind)
 _ALWAYS = ("400", "401", "403", "429", "500", "503")
 _WITH_BODY = ("408", "413", "415")
 
@@ -36,6 +38,12 @@ def creates(kind: CommitKind) -> Json:
     """The request of a call that takes a whole commit or credit."""
     example = {name: value for name, value in REQUEST.items() if kind == "commit" or name != "type"}
     body = {"schema": {"$ref": f"#/components/schemas/{_PREFIX[kind]}"}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": body}}}
+
+
+def records() -> Json:
+    """The request of a call that takes a line of rated usage."""
+    body = {"schema": {"$ref": "#/components/schemas/UsageLine"}, "example": USAGE_LINE}
     return {"requestBody": {"required": True, "content": {"application/json": body}}}
 
 
@@ -64,7 +72,8 @@ def _document(app: FastAPI) -> Json:
     components.update(components["Error"].pop("$defs", {}))
     for kind in _PREFIX:
         components.update(_request_schemas(kind))
-        components.update(_change_schemas(kind))
+    for changed in _COMMIT_KINDS:
+        components.update(_change_schemas(changed))
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for method, path, operation in _operations(document):
         _complete(operation, scope=SCOPES[method, path])
@@ -84,6 +93,7 @@ def _complete(operation: Json, *, scope: str) -> None:
     if scope == "public":
         operation["security"] = []
         return
+    _exemplify(operation)
     operation["security"] = [{"token": []}]
     operation["x-scope"] = scope
     statuses = {*_ALWAYS, "404"} | (set(_WITH_BODY) if "requestBody" in operation else set())
@@ -93,7 +103,18 @@ def _complete(operation: Json, *, scope: str) -> None:
         responses[status] = {"description": told["description"], "content": {"application/json": content}}
 
 
-def _request_schemas(kind: CommitKind) -> Json:
+def _exemplify(operation: Json) -> None:
+    """Adds the example of its schema to a body that has none."""
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        named = next(
+            (each["$ref"] for each in (body["schema"], *body["schema"].get("anyOf", ())) if "$ref" in each), ""
+        )
+        example = BODIES.get(named.rsplit("/", 1)[-1])
+        if example is not None:
+            body.setdefault("example", example)
+
+
+def _request_schemas(kind: Kind) -> Json:
     """The schema of a request and its parts, under names of their own."""
     prefix = _PREFIX[kind]
     text = json.dumps(schemas()[f"{kind}-request.schema.json"]).replace("#/$defs/", f"#/components/schemas/{prefix}")

@@ -1,6 +1,7 @@
 """The OpenAPI document as one page of plain HTML: no script, and nothing that is loaded from elsewhere."""
 
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from html import escape
@@ -87,8 +88,8 @@ def _curl(url: str, method: str, path: str, operation: Json) -> str:
     if operation.get("security"):
         lines.append('-H "authorization: Bearer $TRUEUP_TOKEN"')
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-        given = json.dumps(content["example"]) if "example" in content else None
-        lines += [f"-H 'content-type: {media_type}'", f"-d '{given}'" if given else "--data-binary @FILE"]
+        given = f"-d {shlex.quote(json.dumps(content['example']))}" if "example" in content else "--data-binary @FILE"
+        lines += [f"-H 'content-type: {media_type}'", given]
         break
     return " \\\n  ".join(lines)
 

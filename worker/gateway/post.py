@@ -15,7 +15,7 @@ from shared.store.accepted import Kept, accept
 from shared.store.engine import transaction
 from shared.store.tokens import queue_key
 from shared.wire.envelope import Meta
-from shared.wire.packing import write_meta
+from shared.wire.packing import Span, write_meta
 from worker.gateway.keyring import Sender
 from worker.gateway.limits import SEND_SECONDS_MAX
 
@@ -28,7 +28,7 @@ class TokenRevoked(Exception):
     """The caller's token is no longer good: what was sent under it is refused by the workers, too."""
 
 
-_ROOM_SECONDS = 0.05  # for this long the backlog is taken to be what it was
+_ROOM_SECONDS = 0.25  # for this long the backlog is taken to be what it was
 _DOWN_SECONDS = 2.0  # and the broker to be down
 
 
@@ -41,6 +41,7 @@ class Letter:
     requests: str
     queue: str
     size: int
+    span: Span
 
 
 class Post:
@@ -66,6 +67,10 @@ class Post:
         reply = self._replies and batch_id is None
         return write_meta(Meta(account=account, batch_id=batch_id, sent_at=utc_now(), reply=reply))
 
+    def knows_room(self, queue: str) -> bool:
+        """Whether the queue took more a moment ago."""
+        return time.monotonic() < self._room_until_s.get(queue, 0.0)
+
     def check_room(self, queue: str) -> None:
         """Asks whether the queue takes more.
 
@@ -73,7 +78,7 @@ class Post:
             QueueFull: it does not.
             NotSent: the broker does not answer.
         """
-        if time.monotonic() < self._room_until_s.get(queue, 0.0):
+        if self.knows_room(queue):
             return
         try:
             with self._not_down():
@@ -105,7 +110,7 @@ class Post:
             TokenRevoked: it is not kept, as its caller's token is no longer good.
             SQLAlchemyError: it may or may not be kept.
         """
-        kept = Kept(letter.meta, letter.requests, letter.queue, letter.size)
+        kept = Kept(letter.meta, letter.requests, letter.queue, letter.size, letter.span)
         with transaction(self._engine) as connection:
             self._require_token(connection, letter.sender)
             accept(connection, letter.sender.caller.account_id, [kept], lease_s=self._lease_s)

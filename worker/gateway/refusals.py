@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from fastapi import HTTPException
 
@@ -49,6 +50,13 @@ def invalid(problems: Sequence[Problem], *, status: int = 400) -> Refusal:
 def invalid_field(path: str, message: str, *, code: str = "wrong_type") -> Refusal:
     """400 because of one field."""
     return invalid([Problem(path, code, message)])
+
+
+def taken(field: str, kind: str, holder: UUID | str, **more: Any) -> Refusal:
+    """409: what the field says stands once in an account, and belongs to another record."""
+    message = f"the {field} was used before, by {kind} {holder}"
+    existing = {"id": str(holder), "type": kind}
+    return Refusal(409, "duplicate", message, headers=DO_NOT_RETRY, existing=existing, **more)
 
 
 def too_large() -> Refusal:

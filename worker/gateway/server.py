@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from shared.readiness import announce_ready
 from shared.settings import Settings
 from worker.gateway.app import make_app, wrapped
+from worker.gateway.connection import Connection
 from worker.gateway.gateway import Gateway
 from worker.gateway.limits import IDLE_SECONDS_MAX
+from worker.transport import keep_client
 
 _BACKLOG = 2_048
 _STOP_SECONDS_MAX = 15  # below the supervisor's patience
@@ -43,11 +45,13 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
+    keep_client()
+    Connection.headers_s = settings.http_headers_s
     app = make_app(settings)
     config = uvicorn.Config(
         wrapped(app),
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         access_log=False,

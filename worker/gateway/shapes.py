@@ -99,8 +99,8 @@ def customer_object(row: Json) -> Json:
     """A customer, as the call that adds one tells it."""
     return {
         "id": row["id"],
-        "external_id": str(row["id"]),
-        "ingest_aliases": [],
+        "external_id": next(iter(row["ingest_aliases"]), str(row["id"])),
+        "ingest_aliases": row["ingest_aliases"],
         "name": row["name"],
         "custom_fields": row["custom_fields"],
     }
@@ -114,13 +114,17 @@ def customer_detail(row: Json) -> Json:
 
 def product_object(row: Json) -> Json:
     """A product: nothing of it ever changes here, so that what it was at first is what it is."""
-    state = {"created_at": row["created_at"], "created_by": _NOBODY, "name": row["name"], "tags": row["tags"]}
-    return {"id": row["id"], "type": row["type"], "initial": state, "current": state, "updates": []}
+    kept = dict(row["kept"])
+    fields = {"custom_fields": kept.pop("custom_fields", {})}
+    state = {"created_at": row["created_at"], "created_by": _NOBODY, "name": row["name"], "tags": row["tags"]} | kept
+    return {"id": row["id"], "type": row["type"], "initial": state, "current": state, "updates": []} | fields
 
 
 def contract_object(row: Json) -> Json:
     """A contract: it is never amended here, and commits are the customer's."""
-    state = present(
+    kept = dict(row["kept"])
+    fields = {"custom_fields": kept.pop("custom_fields", {}), "usage_invoicing": row["usage_invoicing"]}
+    state = kept | present(
         {
             "created_at": row["created_at"],
             "created_by": _NOBODY,
@@ -136,4 +140,4 @@ def contract_object(row: Json) -> Json:
         }
     )
     told = {"id": row["id"], "customer_id": row["customer_id"], "amendments": [], "initial": state, "current": state}
-    return told | {"usage_invoicing": row["usage_invoicing"]}
+    return told | fields | present({"uniqueness_key": row["uniqueness_key"]})

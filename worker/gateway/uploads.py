@@ -18,9 +18,9 @@ from shared.store.accepted import Kept, accept
 from shared.store.batches import Batch, open_batch
 from shared.store.engine import transaction
 from shared.store.outcomes import created_ids
-from shared.wire.envelope import CommitKind, QueuedRequest
+from shared.wire.envelope import Kind, QueuedRequest
 from shared.wire.packing import Pack, pack
-from shared.wire.routes import COMMITS
+from shared.wire.routes import route_of
 from worker.gateway.keyring import Sender
 from worker.gateway.post import Letter, NotSent, Post
 
@@ -41,13 +41,13 @@ class Upload:
 
     path: Path
     format: Format | None
-    kind: CommitKind
+    kind: Kind
     name: str | None
     new: bool
 
 
 class Uploads:
-    """Takes uploads, one after the other."""
+    """Takes uploads, in several threads."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._engine, self._lease_s = engine, settings.lease_s
@@ -88,8 +88,9 @@ class Uploads:
 
     def _take(self, sender: Sender, batch: Batch, packs: list[Pack], *, has_room: bool) -> bool:
         meta = self._post.meta(sender.caller.account, batch_id=batch.id)
-        letters = [Letter(sender, meta, packed.text, COMMITS.bulk, len(packed.requests)) for packed in packs]
-        kept = [Kept(each.meta, each.requests, each.queue, each.size) for each in letters]
+        queue = route_of(batch.kind).bulk
+        letters = [Letter(sender, meta, packed.text, queue, len(packed.requests), packed.span) for packed in packs]
+        kept = [Kept(each.meta, each.requests, each.queue, each.size, each.span) for each in letters]
         with transaction(self._engine) as connection:
             accept(connection, sender.caller.account_id, kept, lease_s=self._lease_s, due_now=not has_room)
         return has_room and all(self._send(letter) for letter in letters)

@@ -3,17 +3,17 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
+from shared.settings import Settings
+from shared.store.engine import connect_in_loop
 from shared.store.errors import primary_message
-from shared.store.outcomes import read_outcomes
+from shared.store.outcomes import read_outcomes_in_loop
 from shared.wire.outcome import Outcome
-from worker.gateway.refusals import Refusal
-from worker.gateway.threads import Threads
 from worker.gateway.ticket import Ticket
 
 log = structlog.get_logger()
@@ -22,48 +22,46 @@ Wanted = dict[int, list[UUID]]  # ids by account
 
 
 class OutcomeReader:
-    """Reads outcomes on a connection of its own, kept open: a look costs one round trip."""
+    """Reads outcomes on a connection of its own, kept open: a look costs one round trip, and no thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._connection: Connection | None = None
+    def __init__(self, settings: Settings) -> None:
+        self._url, self._timeout_s = str(settings.database_url), settings.statement_timeout_s
+        self._connection: psycopg.AsyncConnection[Any] | None = None
 
-    def read(self, wanted: Wanted) -> list[Outcome]:
-        """The outcomes that are there. For one thread only.
+    async def read(self, wanted: Wanted) -> list[Outcome]:
+        """The outcomes that are there.
 
         Raises:
-            SQLAlchemyError: the database did not answer; the next look takes another connection.
+            psycopg.Error: the database did not answer; the next look takes another connection.
         """
+        found: list[Outcome] = []
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
-            connection = self._connection
-            return [
-                found for account, ids in wanted.items() for found in read_outcomes(connection, account, ids).values()
-            ]
-        except SQLAlchemyError:
-            self.close()
+                self._connection = await connect_in_loop(self._url, statement_timeout_s=self._timeout_s)
+            for account_id, ids in wanted.items():
+                found += (await read_outcomes_in_loop(self._connection, account_id, ids)).values()
+        except psycopg.Error:
+            await self.close()
             raise
+        return found
 
-    def close(self) -> None:
-        """Gives the connection back."""
+    async def close(self) -> None:
+        """Closes the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.invalidate()
-            connection.close()
+            await connection.close()
 
 
 class Watch:
     """Who waits for which outcome.
 
     Args:
-        reader: where outcomes are read, in the one thread of `thread`.
-        thread: that thread.
+        reader: where outcomes are read.
         interval_s: how often everybody is looked after, as things stand.
     """
 
-    def __init__(self, reader: OutcomeReader, thread: Threads, *, interval_s: Callable[[], float]) -> None:
-        self._reader, self._thread, self._interval_s = reader, thread, interval_s
+    def __init__(self, reader: OutcomeReader, *, interval_s: Callable[[], float]) -> None:
+        self._reader, self._interval_s = reader, interval_s
         self._waiting: dict[str, Ticket] = {}
         self._wanted: set[str] = set()
         self._news = asyncio.Event()
@@ -110,8 +108,8 @@ class Watch:
         for each in wanted:
             by_account[self._waiting[each].account_id].append(self._waiting[each].id)
         try:
-            found = await self._thread.run(self._reader.read, dict(by_account))
-        except (SQLAlchemyError, Refusal) as error:  # the next look tries again; who waits too long is kept
+            found = await self._reader.read(by_account)
+        except psycopg.Error as error:  # the next look tries again; who waits too long is kept
             log.warning("outcomes cannot be read", action="outcomes_unread", error=primary_message(error))
             return
         for outcome in found:

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from shared.dedupe import UniquenessCache
+from shared.dedupe import Reply, UniquenessCache
 from shared.limits import DELIVERIES_MAX
 from shared.settings import Settings
 from shared.store.accepted import count_delivery, forget_delivery, release
-from shared.store.engine import transaction
+from shared.store.engine import statements, transaction
 from shared.store.errors import is_away, is_permanent, primary_message
 from shared.store.parking import Reason
 from shared.store.patience import patiently
@@ -107,21 +107,18 @@ def _open(
     message: Message, services: Services, intake: Intake, *, now: datetime
 ) -> tuple[Caller, Envelope, Delivery] | None:
     """Checks who sent it, then what it is, and counts the delivery before any work; None when there is none to do."""
-    with transaction(services.engine) as connection:
+    with statements(services.engine) as connection:
         try:
             caller = admit(connection, message, scope=intake.scope, settings=services.settings, now=now)
         except AlreadyDecided:
             return None
         except NotAdmitted as error:
-            park_envelope(connection, None, message, reason="unauthenticated", detail=str(error))
+            _park_unattributed(message, services, "unauthenticated", str(error))
             return None
         try:
             envelope = read_envelope(message.meta, message.requests, kind=intake.kind)
         except (UnknownVersion, BadEnvelope) as error:
-            reason: Reason = "bad_envelope" if isinstance(error, BadEnvelope) else "unknown_version"
-            batch_id = batch_of(message.meta)
-            park_envelope(connection, caller.account_id, message, reason=reason, detail=str(error), batch_id=batch_id)
-            release(connection, caller.account_id, message.digest)
+            _park_unread(caller, message, services, error)
             return None
         delivery = Delivery(
             account_id=caller.account_id,
@@ -132,6 +129,19 @@ def _open(
             settings=services.settings,
         )
     return caller, envelope, delivery
+
+
+def _park_unattributed(message: Message, services: Services, reason: Reason, detail: str) -> None:
+    with transaction(services.engine) as connection:
+        park_envelope(connection, None, message, reason=reason, detail=detail)
+
+
+def _park_unread(caller: Caller, message: Message, services: Services, error: UnknownVersion | BadEnvelope) -> None:
+    reason: Reason = "bad_envelope" if isinstance(error, BadEnvelope) else "unknown_version"
+    batch_id = batch_of(message.meta)
+    with transaction(services.engine) as connection:
+        park_envelope(connection, caller.account_id, message, reason=reason, detail=str(error), batch_id=batch_id)
+        release(connection, caller.account_id, message.digest)
 
 
 def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake) -> list[Decision]:
@@ -193,13 +203,8 @@ def _in_one(
 
 def _park_unopened(message: Message, services: Services, error: Exception) -> None:
     """Parks, under no account, what could not even be opened, five times over."""
-
-    def unit() -> None:
-        with transaction(services.engine) as connection:
-            park_envelope(connection, None, message, reason="transient", detail=primary_message(error))
-
     try:
-        patiently(unit)
+        patiently(lambda: _park_unattributed(message, services, "transient", primary_message(error)))
     except Exception as failure:
         raise TryAgainLater(failure) from failure
 
@@ -213,6 +218,5 @@ def _take_back(delivery: Delivery, services: Services) -> None:
 def _tell(caller: Caller, envelope: Envelope, decisions: list[Decision], cache: UniquenessCache) -> None:
     """Notes the used keys in Redis and wakes whoever waits; both are hints."""
     used = {decision.key: decision.holder_id for decision in decisions if decision.key and decision.holder_id}
-    cache.remember(caller.account_id, used)
-    if envelope.meta.reply:
-        cache.announce(caller.account, (decision.request.id for decision in decisions))
+    told = Reply(caller.account, [decision.request.id for decision in decisions]) if envelope.meta.reply else None
+    cache.remember(caller.account_id, used, reply=told)

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from shared.limits import DELIVERIES_MAX, DELIVERIES_WHOLE_MAX
 from shared.store.accepted import Kept, accept, digest_of, suspect
 from shared.wire.envelope import QueuedRequest
-from shared.wire.packing import write_requests
+from shared.wire.packing import span_of, write_requests
 from shared.wire.routes import route_of_task
 from worker.intake.decision import Decision
 from worker.intake.message import Delivery
@@ -32,7 +32,10 @@ def take_apart(connection: Connection, delivery: Delivery, requests: list[Queued
     middle = len(requests) // 2
     meta = delivery.message.meta
     queue = route_of_task(delivery.message.task).bulk
-    halves = [Kept(meta, write_requests(half), queue, len(half)) for half in (requests[:middle], requests[middle:])]
+    halves = [
+        Kept(meta, write_requests(half), queue, len(half), span_of(request.id for request in half))
+        for half in (requests[:middle], requests[middle:])
+    ]
     accept(connection, delivery.account_id, halves, lease_s=delivery.settings.lease_s, due_now=True)
     digests = [digest_of(meta, half.requests) for half in halves]
     suspect(connection, delivery.account_id, digests, deliveries=DELIVERIES_WHOLE_MAX - 1)

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -49,7 +51,10 @@ def adjust_commit(
     amount: Decimal,
     reason: str,
     actor: str,
-    segment: int | None = None,
+    segment: int | UUID | None = None,
+    customer_id: UUID | None = None,
+    effective_at: datetime | Literal["now", "start"] = "now",
+    uniqueness_key: str | None = None,
 ) -> Adjustment:
     """Books a manual entry of either sign, with an audit row, in the caller's transaction.
 
@@ -64,23 +69,28 @@ def adjust_commit(
         amount: signed, in the unit of the commit's access; at most 18 digits before the point and 12 after.
         reason: why, in the operator's words.
         actor: key id of the operator's token.
-        segment: position in the access schedule, from 0; needed when there is more than one.
+        segment: position in the access schedule, from 0, or id; needed when there is more than one.
+        customer_id: whose commit it must be.
+        effective_at: the date of the entry, `start` being that of the segment; it counts from now on, whatever that is.
+        uniqueness_key: used once for entries of this account; judged last, so that what is refused does not use it.
 
     Raises:
-        UnknownCommit: there is no such commit in this account.
+        UnknownCommit: there is no such commit in this account, or not of this customer, or without such a segment.
+        Taken: the uniqueness key belongs to another entry.
         AdjustmentRefused: the true-up is settled, or the arguments make no entry.
     """
     _refuse_malformed(amount, reason)
-    commit_type = type_of_commit(connection, account_id, commit_id)
+    commit_type = type_of_commit(connection, account_id, commit_id, customer_id=customer_id)
     if commit_type is None:
-        raise UnknownCommit(f"no commit or credit {commit_id} in this account")
+        owner = "this account" if customer_id is None else f"customer {customer_id}"
+        raise UnknownCommit(f"{owner} has no commit or credit {commit_id}")
     true_up = lock_true_up(connection, account_id, commit_id)
     if true_up in _SETTLED:
         raise AdjustmentRefused(f"the true-up of {commit_id} {_SETTLED[true_up]}: its balance is closed")
     lock_balances(connection, account_id, commit_id)
     if is_archived(connection, account_id, commit_id):
         raise AdjustmentRefused(f"{commit_id} is archived: its balance is closed")
-    chosen = _choose(segment_balances(connection, account_id, commit_id), segment)
+    chosen = _choose(commit_id, segment_balances(connection, account_id, commit_id), segment)
     entry_id = book_entry(
         connection,
         account_id,
@@ -89,8 +99,10 @@ def adjust_commit(
         kind="CREDIT_MANUAL" if commit_type == "CREDIT" else f"{commit_type}_COMMIT_MANUAL",
         amount=amount,
         reason=reason,
+        effective_at=_instant(effective_at, chosen),
+        uniqueness_key=uniqueness_key,
     )
-    after = _choose(segment_balances(connection, account_id, commit_id), chosen.position)
+    after = _choose(commit_id, segment_balances(connection, account_id, commit_id), chosen.position)
     adjustment = Adjustment(entry_id, chosen.id, chosen.balance, after.balance)
     note(
         connection,
@@ -119,12 +131,20 @@ def _refuse_malformed(amount: Decimal, reason: str) -> None:
         raise AdjustmentRefused(f"the reason must be a text of 1 to {TEXT_CHARS_MAX} characters")
 
 
-def _choose(segments: Sequence[SegmentBalance], position: int | None) -> SegmentBalance:
-    if position is None:
+def _instant(effective_at: datetime | Literal["now", "start"], segment: SegmentBalance) -> datetime | None:
+    if isinstance(effective_at, datetime):
+        return effective_at
+    return segment.starting_at if effective_at == "start" else None
+
+
+def _choose(commit_id: UUID, segments: Sequence[SegmentBalance], which: int | UUID | None) -> SegmentBalance:
+    if which is None:
         if len(segments) != 1:
             raise AdjustmentRefused(f"the commit has {len(segments)} segments: say which, 0 to {len(segments) - 1}")
         return segments[0]
     for segment in segments:
-        if segment.position == position:
+        if which in (segment.position, segment.id):
             return segment
-    raise AdjustmentRefused(f"the commit has no segment {position}: it has {len(segments)}, counted from 0")
+    if isinstance(which, UUID):
+        raise UnknownCommit(f"{commit_id} has no segment {which}")
+    raise AdjustmentRefused(f"the commit has no segment {which}: it has {len(segments)}, counted from 0")

@@ -1,5 +1,6 @@
 """The use case: what a customer can still use, now (spec 3.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,11 +13,10 @@ from sqlalchemy import Connection
 from shared.domain.bills import Label
 from shared.domain.burndown.engine import burn_down
 from shared.domain.burndown.exact import exact_sum, rounded
-from shared.domain.burndown.totals import balances_left
 from shared.domain.burndown.values import AccessType, Balance, CommitType
-from shared.store.balances import load_balances, load_labels, load_products
+from shared.store.balances import BalanceFilter, admitted_commits, load_balances, load_labels, load_products
 from shared.store.names import customer_name, unit_names
-from shared.store.usage_reads import open_usage
+from shared.store.usage_reads import customers_with_open_usage, open_usage
 from worker.invoicing.clock import account_now
 
 
@@ -80,7 +80,7 @@ def customer_balance(connection: Connection, *, account_id: int, customer_id: UU
     balances = load_balances(connection, account_id, customer_id)
     commits = _by_commit(
         balances,
-        _left(connection, account_id, customer_id, balances),
+        _reserved(connection, account_id, customer_id, balances),
         now,
         labels=load_labels(connection, account_id, customer_id),
         units=unit_names(connection, account_id),
@@ -88,14 +88,65 @@ def customer_balance(connection: Connection, *, account_id: int, customer_id: UU
     return CustomerBalance(customer_id=customer_id, customer=name, as_of=now, units=_by_unit(commits), commits=commits)
 
 
-def _left(connection: Connection, account_id: int, customer_id: UUID, balances: list[Balance]) -> dict[str, Fraction]:
+def net_balance(
+    connection: Connection,
+    *,
+    account_id: int,
+    customer_id: UUID,
+    access_type: AccessType,
+    unit_id: UUID | None = None,
+    filters: Sequence[BalanceFilter] = (),
+    with_drafts: bool = True,
+) -> Decimal:
+    """What the customer can use of all commits and credits together.
+
+    Args:
+        connection: a snapshot.
+        account_id: whose customer.
+        customer_id: who asks.
+        access_type: money or quantities: they do not add up.
+        unit_id: in this unit only; None: in any.
+        filters: those that any of these admits; none: all.
+        with_drafts: whether usage of open months is taken off.
+
+    Raises:
+        UnknownCustomer: the account has no such customer.
+    """
+    balance = customer_balance(connection, account_id=account_id, customer_id=customer_id)
+    admitted = admitted_commits(connection, account_id, customer_id, filters) if filters else None
+    return exact_sum(
+        each.usable if with_drafts else each.finalized
+        for each in balance.commits
+        if each.access_type == access_type
+        and unit_id in (None, UUID(each.unit_id))
+        and (admitted is None or each.commit_id in admitted)
+    )
+
+
+def left_by_drafts(connection: Connection, *, account_id: int, customer_id: UUID) -> dict[str, Decimal]:
+    """What usage of open months leaves of the segments that it draws on, by their ids: drafts reserve.
+
+    Of the others there is what the ledger says. Costs a burn-down where there is such usage.
+    """
+    if not customers_with_open_usage(connection, account_id, customer_id=customer_id, since=None):
+        return {}
+    return _reserved(connection, account_id, customer_id, load_balances(connection, account_id, customer_id))
+
+
+def _reserved(
+    connection: Connection, account_id: int, customer_id: UUID, balances: list[Balance]
+) -> dict[str, Decimal]:
     usage = open_usage(connection, account_id, customer_id, before=None)
-    return balances_left(balances, burn_down(usage, balances, load_products(connection, account_id)))
+    left: dict[str, Fraction] = {}
+    for receipt in burn_down(usage, balances, load_products(connection, account_id)):
+        if receipt.balance is not None:
+            left[receipt.balance.segment_id] = receipt.left
+    return {segment_id: rounded(rest) for segment_id, rest in left.items()}
 
 
 def _by_commit(
     balances: list[Balance],
-    left: dict[str, Fraction],
+    left: dict[str, Decimal],
     now: datetime,
     *,
     labels: dict[str, Label],
@@ -103,7 +154,8 @@ def _by_commit(
 ) -> list[UsableCommit]:
     def usable(segment: Balance) -> tuple[Decimal, Decimal]:
         if segment.starting_at <= now < segment.ending_before:
-            return rounded(left[segment.segment_id]), max(segment.available, Decimal(0))
+            by_ledger = max(segment.available, Decimal(0))
+            return left.get(segment.segment_id, by_ledger), by_ledger
         return Decimal(0), Decimal(0)
 
     found = []

@@ -1,6 +1,16 @@
-"""Files of requests, and what became of each row."""
+"""What was received, and what became of it (spec 2.5): nothing ends without an outcome.
 
-from shared.store.reconciliation.check import Check, chosen
+Received are the rows of a batch and the requests of a kept envelope. The gateway's are among these: what it answers
+with an outcome was stored before, and what it answers without one is kept.
+"""
+
+from shared.store.reconciliation.check import OVERDUE_MINUTES, Check, chosen
+
+_IS_DECIDED = """
+    EXISTS (SELECT FROM commit WHERE account_id = p.account_id AND id = p.request_id)
+    OR EXISTS (SELECT FROM usage_line WHERE account_id = p.account_id AND request_id = p.request_id)
+    OR EXISTS (SELECT FROM outcome WHERE account_id = p.account_id AND request_id = p.request_id)
+"""
 
 
 def _batches(name: str, comparison: str) -> Check:
@@ -27,4 +37,21 @@ def _batches(name: str, comparison: str) -> Check:
 CHECKS = (
     _batches("batch_undecided", "<"),
     _batches("batch_outcomes", ">"),
+    Check(
+        "kept_undecided",
+        f"""
+        SELECT encode(k.digest, 'hex') AS subject, k.size || ' outcomes' AS expected,
+               'an envelope that is kept since ' || k.accepted_at AS found
+          FROM intake AS k
+         WHERE k.accepted_at < now() - make_interval(mins => {OVERDUE_MINUTES}) AND {chosen("k")}
+        """,
+    ),
+    Check(
+        "parked_without_outcome",
+        f"""
+        SELECT p.request_id AS subject, 'an outcome' AS expected, 'none, but it is parked: ' || p.reason AS found
+          FROM parked AS p
+         WHERE p.request_id IS NOT NULL AND {chosen("p")} AND NOT ({_IS_DECIDED})
+        """,
+    ),
 )

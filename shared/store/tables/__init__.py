@@ -1,7 +1,7 @@
 """The tables. Comments are part of the schema, so that a database client explains the system."""
 
 from shared.store.tables.accounts import account, token
-from shared.store.tables.catalog import contract, customer, product, unit
+from shared.store.tables.catalog import contract, customer, ingest_alias, product, unit
 from shared.store.tables.columns import metadata
 from shared.store.tables.commits import commit, ledger_entry, obligation, segment
 from shared.store.tables.history import audit, outbox
@@ -18,6 +18,7 @@ __all__ = [
     "customer",
     "delivery",
     "idempotency",
+    "ingest_alias",
     "intake",
     "invoice",
     "invoice_line",

@@ -1,9 +1,14 @@
 """What requests are checked against (spec 3.1)."""
 
+from typing import Any
+
 from sqlalchemy import (
+    Column,
     ForeignKeyConstraint,
+    Index,
     Integer,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     text,
@@ -16,11 +21,19 @@ from shared.store.tables.columns import (
     TIME,
     account_column,
     metadata,
+    once_in_account,
     one_of,
     optional,
     references_account,
     required,
 )
+
+
+def kept_column() -> Column[Any]:
+    """What the SDK's objects have, and Trueup has no use for."""
+    comment = "what else was said at its creation: returned, and used for nothing"
+    return required("kept", JSONB, comment, server_default=text("'{}'"))
+
 
 customer = Table(
     "customer",
@@ -41,6 +54,19 @@ customer = Table(
     comment="Catalog: who promises to spend.",
 )
 
+ingest_alias = Table(
+    "ingest_alias",
+    metadata,
+    account_column(),
+    required("alias", Text, "unique in the account"),
+    required("customer_id", ID, "who is meant"),
+    required("position", SmallInteger, "place among the customer's, from 0"),
+    PrimaryKeyConstraint("account_id", "alias"),
+    Index(None, "account_id", "customer_id"),
+    ForeignKeyConstraint(["account_id", "customer_id"], ["customer.account_id", "customer.id"]),
+    comment="Catalog: what producers of usage call a customer. Kept and returned.",
+)
+
 product = Table(
     "product",
     metadata,
@@ -50,6 +76,9 @@ product = Table(
     required("type", Text, "never changes"),
     required("tags", ARRAY(Text), "what applicability filters match", server_default=text("'{}'")),
     required("created_at", TIME, "booking time", server_default=NOW),
+    required(
+        "kept", JSONB, "what else was said at its creation: returned, and used for nothing", server_default=text("'{}'")
+    ),
     PrimaryKeyConstraint("account_id", "id"),
     references_account(),
     one_of("type", "FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"),
@@ -67,7 +96,12 @@ contract = Table(
     required("usage_invoicing", Text, "whether usage periods make invoices", server_default=text("'MONTHLY'")),
     optional("net_payment_terms_days", Integer, "days from invoice date to due date"),
     required("created_at", TIME, "booking time", server_default=NOW),
+    required(
+        "kept", JSONB, "what else was said at its creation: returned, and used for nothing", server_default=text("'{}'")
+    ),
+    optional("uniqueness_key", Text, "used once per account, for ever"),
     PrimaryKeyConstraint("account_id", "id"),
+    once_in_account("contract", "uniqueness_key"),
     ForeignKeyConstraint(["account_id", "customer_id"], ["customer.account_id", "customer.id"]),
     one_of("usage_invoicing", "MONTHLY", "NONE"),
     comment="Catalog: under which agreement a customer is invoiced.",

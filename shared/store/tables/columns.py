@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     text,
@@ -46,6 +47,12 @@ def account_column() -> Column[Any]:
 def references_account() -> ForeignKeyConstraint:
     """The row goes with its account."""
     return ForeignKeyConstraint(["account_id"], ["account.id"])
+
+
+def once_in_account(table: str, column: str) -> Index:
+    """The column's value stands once in an account; null does not count."""
+    key = f"{table}_{column}_key"
+    return Index(key, "account_id", column, unique=True, postgresql_where=text(f"{column} IS NOT NULL"))
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:

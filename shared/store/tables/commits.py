@@ -24,6 +24,7 @@ from shared.store.tables.columns import (
     finite,
     metadata,
     not_negative,
+    once_in_account,
     one_of,
     optional,
     positive,
@@ -178,7 +179,9 @@ ledger_entry = Table(
     optional("invoice_id", ID, "the invoice it was booked with"),
     optional("period_id", ID, "the closed usage period it was booked with; null: none"),
     optional("reason", Text, "an operator's words"),
+    optional("uniqueness_key", Text, "of an entry booked by hand: used once, for ever"),
     PrimaryKeyConstraint("account_id", "commit_id", "seq"),
+    once_in_account("ledger_entry", "uniqueness_key"),
     finite("amount"),
     one_of(
         "type",

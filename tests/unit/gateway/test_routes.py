@@ -4,13 +4,16 @@ import json
 import re
 from typing import Any
 
+import jiter
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from shared.store.tokens import SCOPES as TOKEN_SCOPES
 from tests.integration.intake import settings_of
+from worker.gateway import bodies
 from worker.gateway.app import make_app
+from worker.gateway.body_examples import BODIES
 from worker.gateway.pages import page_of
 from worker.gateway.route import GuardedRoute
 from worker.gateway.scopes import PUBLIC, SCOPES, NoScope
@@ -28,12 +31,21 @@ EXPECTED = """
     GET  /v1/customers                            read
     GET  /v1/customers/{customer_id}              read
     GET  /v1/requests/{request_id}                read
+    GET  /v1/customers/{customer_id}/invoices     read
+    GET  /v1/customers/{customer_id}/invoices/{invoice_id}   read
+    POST /v1/invoices/void                        operate
+    POST /v1/invoices/regenerate                  operate
+    POST /v1/usage                                usage:write
+    POST /v1/usage/batch                          usage:write
+    GET  /v1/parked                               operate
+    POST /v1/parked/replay                        operate
     POST /v1/batches                              commits:write
     POST /v1/commits/validate                     read
     POST /v1/contract-pricing/products/create     operate
     POST /v1/contract-pricing/products/get        read
     POST /v1/contract-pricing/products/list       read
     POST /v1/contracts/create                     operate
+    POST /v1/contracts/customerBalances/getNetBalance  read
     POST /v1/contracts/customerBalances/list      read
     POST /v1/contracts/customerCommits/create     commits:write
     POST /v1/contracts/customerCommits/list       read
@@ -44,6 +56,10 @@ EXPECTED = """
     POST /v1/customers                            operate
     POST /v1/contracts/customerCommits/updateEndDate   operate
     POST /v1/contracts/customerCredits/updateEndDate   operate
+    POST /v1/contracts/addManualBalanceLedgerEntry     operate
+    POST /v1/contracts/commits/disableTrueup           operate
+    POST /v2/contracts/commits/archive                 operate
+    POST /v2/contracts/credits/archive                 operate
     POST /v2/contracts/commits/edit                    operate
     POST /v2/contracts/credits/edit                    operate
 """
@@ -99,6 +115,17 @@ def test_the_document_has_every_call(app: FastAPI) -> None:
             assert all(each["content"]["application/json"]["examples"] for each in refusals)
     text = json.dumps(document)
     assert set(re.findall(r'"#/components/schemas/([^"]+)"', text)) <= document["components"]["schemas"].keys()
+
+
+def test_every_body_has_an_example(app: FastAPI) -> None:
+    """One that the call's own type takes; nothing else has an example."""
+    contents = [call["requestBody"]["content"] for call in operations(app.openapi()).values() if "requestBody" in call]
+    told = [content["application/json"] for content in contents if "application/json" in content]
+    assert all("example" in each for each in told)
+    assert {str(each["schema"]).rsplit("/", 1)[1].split("'")[0] for each in told} >= BODIES.keys()
+    for name, example in BODIES.items():
+        if hasattr(bodies, name):
+            getattr(bodies, name).model_validate(jiter.from_json(json.dumps(example).encode(), float_mode="decimal"))
 
 
 def test_the_page_needs_nothing_from_elsewhere(app: FastAPI) -> None:

@@ -1,17 +1,24 @@
 """Objects in the SDK's shapes, and pages of them."""
 
+import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from metronome.types.shared import Commit, Credit
+from pydantic import TypeAdapter
 
 from shared.store.agreements import Agreement
+from shared.store.tables import ledger_entry
 from worker.gateway.answers import Json
 from worker.gateway.shapes import agreement_object, page
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_TYPES: Any = next(each for each in ledger_entry.constraints if each.name == "ledger_entry_type_check")
+LEDGER_TYPES = re.findall(r"'([A-Z_]+)'", str(_TYPES.sqltext))
 NONE = (
     "name",
     "description",
@@ -81,6 +88,19 @@ def test_ledger_entries(kind: str, members: set[str]) -> None:
     entry["invoice_id"] = uuid4() if "invoice_id" in members else None
     [told] = agreement_object(agreement(ledger=[entry]))["ledger"]
     assert told.keys() == {"type", "amount", "timestamp"} | members
+
+
+@pytest.mark.parametrize("kind", LEDGER_TYPES)
+def test_the_sdk_knows_every_ledger_entry(kind: str) -> None:
+    """Its strict mode accepts a commit, or a credit, with an entry of each type that a ledger can have."""
+    invoice_id = uuid4() if kind.endswith(("DEDUCTION", "TRUEUP")) else None
+    entry = {"type": kind, "amount": Decimal(-1), "effective_at": NOW, "segment_id": uuid4(), "reason": "why"}
+    given = agreement(ledger=[entry | {"invoice_id": invoice_id}])
+    given.segments = [{"id": uuid4(), "amount": Decimal(1), "starting_at": NOW, "ending_before": NOW}]
+    told = json.loads(Json(agreement_object(given)).body)
+    if kind.startswith("CREDIT"):
+        told["type"] = "CREDIT"
+    TypeAdapter(Credit if kind.startswith("CREDIT") else Commit).validate_python(told)
 
 
 def test_pages() -> None:

@@ -1,13 +1,15 @@
 """Reading commits and credits."""
 
-from typing import Annotated
+from dataclasses import replace
+from decimal import Decimal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from shared.limits import KEY_CHARS_MAX
-from shared.store.agreements import Agreement, Choice, find_agreement, list_agreements
+from shared.store.agreements import Agreement, Choice, add_balances, find_agreement, list_agreements
 from shared.store.parties import has_customer
 from shared.wire.problems import Problem
 from worker.gateway.answers import Json
@@ -16,6 +18,7 @@ from worker.gateway.objects import AgreementAnswer, AgreementPage
 from worker.gateway.refusals import invalid, invalid_field, not_found
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
 from worker.gateway.shapes import agreement_object, page
+from worker.invoicing.balance import left_by_drafts
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
 
@@ -45,7 +48,7 @@ async def list_balances(request: Request, body: BalanceFilter) -> Response:
 async def show_commit(request: Request, commit_id: UUID) -> Response:
     """A commit or credit by its id, with balance and ledger."""
     account_id = caller_of(request).account_id
-    found = await gateway_of(request).read(lambda connection: find_agreement(connection, account_id, id=commit_id))
+    found = await gateway_of(request).read(lambda connection: _find(connection, account_id, id=commit_id))
     if found is None:
         raise not_found(f"there is no commit or credit {commit_id}")
     return Json({"data": agreement_object(found)})
@@ -58,11 +61,20 @@ async def find_commit(request: Request, uniqueness_key: UniquenessKey = None) ->
         raise invalid_field("/uniqueness_key", "is required", code="missing")
     account_id = caller_of(request).account_id
     found = await gateway_of(request).read(
-        lambda connection: find_agreement(connection, account_id, uniqueness_key=uniqueness_key)
+        lambda connection: _find(connection, account_id, uniqueness_key=uniqueness_key)
     )
     if found is None:
         raise not_found("there is no commit or credit with this uniqueness_key")
     return Json({"data": agreement_object(found)})
+
+
+def _find(connection: Connection, account_id: int, **which: Any) -> Agreement | None:
+    found = find_agreement(connection, account_id, **which)
+    if found is not None:
+        customer_id = found.columns["customer_id"]
+        left = left_by_drafts(connection, account_id=account_id, customer_id=customer_id)
+        add_balances(connection, account_id, [found], left)
+    return found
 
 
 async def _list(
@@ -85,14 +97,19 @@ async def _list(
     def look(connection: Connection) -> list[Agreement] | None:
         if not has_customer(connection, account_id, body.customer_id):
             return None
-        return list_agreements(
+        left: dict[str, Decimal] = {}
+        if body.include_balance or has_balance:
+            left = left_by_drafts(connection, account_id=account_id, customer_id=body.customer_id)
+        listed = list_agreements(
             connection,
             account_id,
-            choice,
+            replace(choice, left=left),
             limit=body.page_size + 1,
-            with_balance=bool(body.include_balance),
             with_ledger=bool(body.include_ledgers),
         )
+        if body.include_balance:
+            add_balances(connection, account_id, listed, left)
+        return listed
 
     found = await gateway_of(request).read(look)
     if found is None:

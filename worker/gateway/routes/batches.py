@@ -16,10 +16,9 @@ from shared.producer.content import Format, UnreadableInput
 from shared.store.batch_results import batch_results, find_batch
 from shared.store.batches import BatchDiffers
 from shared.store.outcomes import count_outcomes
-from shared.wire.envelope import CommitKind
+from shared.wire.envelope import CommitKind, Kind
 from worker.gateway.answers import Json, outcome_object
 from worker.gateway.call import Call
-from worker.gateway.limits import BODY_SECONDS_MAX
 from worker.gateway.models import BatchAccepted, BatchAnswer
 from worker.gateway.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
@@ -56,6 +55,16 @@ async def create_batch(
     request: Request, kind: CommitKind = "commit", name: Name = None, *, new: bool = False
 ) -> Response:
     """Send a file of requests: JSONL or CSV, plain or gzip, of any length. 202 once every row of it is kept."""
+    return await _take(request, kind, name, new=new)
+
+
+@router.post("/v1/usage/batch", status_code=202, response_model=BatchAccepted, openapi_extra=_CALL)
+async def create_usage_batch(request: Request, name: Name = None, *, new: bool = False) -> Response:
+    """Send a file of lines of rated usage, likewise; `GET /v1/batches/{batch_id}` tells what became of them."""
+    return await _take(request, "usage", name, new=new)
+
+
+async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) -> Response:
     media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if media_type not in _FORMATS:
         raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
@@ -98,11 +107,12 @@ async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS
 async def _spooled(request: Request) -> AsyncIterator[Path]:
     """The body in a temporary file: it is read twice, and may be longer than memory."""
     assert isinstance(request, Call)
+    part_s = gateway_of(request).settings.http_body_s
     with tempfile.NamedTemporaryFile(prefix="trueup-upload-") as file:
         parts = aiter(request.stream())
         try:
             while True:
-                async with asyncio.timeout(BODY_SECONDS_MAX):
+                async with asyncio.timeout(part_s):
                     part = await anext(parts, None)
                 if part is None:
                     break

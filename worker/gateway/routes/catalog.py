@@ -4,19 +4,22 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
 
 from shared.ids import new_id
 from shared.store import parties
+from shared.store.taken import Taken
 from shared.wire.problems import Problem
 from worker.gateway.answers import Json
 from worker.gateway.bodies import (
     PAGE,
     ContractChoice,
     ContractFilter,
-    Limit,
+    CustomerQuery,
     NewContract,
     NewCustomer,
     NewProduct,
+    PageQuery,
     ProductChoice,
     ProductFilter,
 )
@@ -29,39 +32,55 @@ from worker.gateway.objects import (
     ProductAnswer,
     ProductPage,
 )
-from worker.gateway.refusals import invalid, invalid_field, not_found
+from worker.gateway.refusals import invalid, invalid_field, not_found, taken
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
 from worker.gateway.shapes import contract_object, customer_detail, customer_object, page, product_object
 
 router = APIRouter(route_class=GuardedRoute, tags=["Catalog"])
 
-NextPage = UUID | None
-Size = Annotated[Limit, Query()]
+_ONCE = {"x-refusals": ["409"]}
 _UNKNOWN_CUSTOMER = Problem.of("customer_not_found", path="/customer_id")
 
 
-@router.post("/v1/customers", response_model=CustomerAnswer)
+@router.post("/v1/customers", response_model=CustomerAnswer, openapi_extra=_ONCE)
 async def create_customer(request: Request, body: NewCustomer) -> Response:
     """Add a customer."""
     account_id, customer_id, fields = caller_of(request).account_id, new_id(), body.custom_fields or {}
-    await gateway_of(request).write(
-        lambda connection: parties.add_customer(
-            connection, account_id, customer_id=customer_id, name=body.name, custom_fields=fields
+    aliases = body.aliases
+    try:
+        await gateway_of(request).write(
+            lambda connection: parties.add_customer(
+                connection,
+                account_id,
+                customer_id=customer_id,
+                name=body.name,
+                custom_fields=fields,
+                ingest_aliases=aliases,
+            )
         )
-    )
-    return Json({"data": customer_object({"id": customer_id, "name": body.name, "custom_fields": fields})})
+    except Taken as error:
+        raise taken("ingest_aliases", "CUSTOMER", error.holder) from None
+    made = {"id": customer_id, "name": body.name, "custom_fields": fields, "ingest_aliases": aliases}
+    return Json({"data": customer_object(made)})
 
 
 @router.get("/v1/customers", response_model=CustomerPage)
-async def list_customers(
-    request: Request, limit: Size = PAGE, next_page: NextPage = None, customer_ids: str | None = None
-) -> Response:
+async def list_customers(request: Request, query: Annotated[CustomerQuery, Query()]) -> Response:
     """Customers, in the order of their ids; `customer_ids`, separated by commas: these only."""
-    account_id, ids = caller_of(request).account_id, _ids(customer_ids)
+    account_id, ids = caller_of(request).account_id, _ids(query.customer_ids)
+    if query.only_archived or query.salesforce_account_ids:
+        return Json(page((), limit=query.limit))
     found = await gateway_of(request).read(
-        lambda connection: parties.list_customers(connection, account_id, limit=limit + 1, after=next_page, ids=ids)
+        lambda connection: parties.list_customers(
+            connection,
+            account_id,
+            limit=query.limit + 1,
+            after=query.next_page,
+            ids=ids,
+            alias=query.ingest_alias,
+        )
     )
-    return Json(page(map(customer_detail, found), limit=limit))
+    return Json(page(map(customer_detail, found), limit=query.limit))
 
 
 @router.get("/v1/customers/{customer_id}", response_model=CustomerAnswer)
@@ -82,7 +101,13 @@ async def create_product(request: Request, body: NewProduct) -> Response:
     account_id, product_id = caller_of(request).account_id, new_id()
     await gateway_of(request).write(
         lambda connection: parties.add_product(
-            connection, account_id, product_id=product_id, name=body.name, product_type=body.type, tags=body.tags or ()
+            connection,
+            account_id,
+            product_id=product_id,
+            name=body.name,
+            product_type=body.type,
+            tags=body.tags or (),
+            kept=body.kept,
         )
     )
     return Json({"data": {"id": product_id}})
@@ -100,26 +125,27 @@ async def show_product(request: Request, body: ProductChoice) -> Response:
 
 @router.post("/v1/contract-pricing/products/list", response_model=ProductPage)
 async def list_products(
-    request: Request, body: ProductFilter | None = None, limit: Size = PAGE, next_page: NextPage = None
+    request: Request, query: Annotated[PageQuery, Query()], body: ProductFilter | None = None
 ) -> Response:
     """Products, in the order of their ids."""
     account_id = caller_of(request).account_id
     if body is not None and body.archive_filter == "ARCHIVED":
-        return Json(page((), limit=limit))
+        return Json(page((), limit=query.limit))
     found = await gateway_of(request).read(
-        lambda connection: parties.list_products(connection, account_id, limit=limit + 1, after=next_page)
+        lambda connection: parties.list_products(connection, account_id, limit=query.limit + 1, after=query.next_page)
     )
-    return Json(page(map(product_object, found), limit=limit))
+    return Json(page(map(product_object, found), limit=query.limit))
 
 
-@router.post("/v1/contracts/create", response_model=Made)
+@router.post("/v1/contracts/create", response_model=Made, openapi_extra=_ONCE)
 async def create_contract(request: Request, body: NewContract) -> Response:
     """Add a contract; commits and credits are created on their own."""
     account_id, contract_id = caller_of(request).account_id, new_id()
     if body.ending_before is not None and body.ending_before <= body.starting_at:
         raise invalid([Problem.of("window_inverted", path="/ending_before")])
-    added = await gateway_of(request).write(
-        lambda connection: parties.add_contract(
+
+    def add(connection: Connection) -> bool:
+        return parties.add_contract(
             connection,
             account_id,
             contract_id=contract_id,
@@ -127,8 +153,14 @@ async def create_contract(request: Request, body: NewContract) -> Response:
             starting_at=body.starting_at,
             ending_before=body.ending_before,
             net_payment_terms_days=body.net_payment_terms_days,
+            uniqueness_key=body.uniqueness_key,
+            kept=body.kept,
         )
-    )
+
+    try:
+        added = await gateway_of(request).write(add)
+    except Taken as error:
+        raise taken("uniqueness_key", "CONTRACT", error.holder) from None
     if not added:
         raise invalid([_UNKNOWN_CUSTOMER])
     return Json({"data": {"id": contract_id}})

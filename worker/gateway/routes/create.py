@@ -1,15 +1,11 @@
 """Creating commits and credits: the SDK's calls become envelopes on the queue (spec 1, 2.1)."""
 
-import re
-
 from fastapi import APIRouter, Request, Response
 
-from shared.ids import new_id_text
 from shared.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from shared.store.repeats import is_recent
-from shared.wire.envelope import CommitKind, QueuedRequest
+from shared.wire.envelope import CommitKind
 from shared.wire.outcome import Outcome
-from shared.wire.packing import content_of
 from worker.gateway.answers import accepted, created, decided
 from worker.gateway.call import Call
 from worker.gateway.gateway import Gateway
@@ -19,6 +15,7 @@ from worker.gateway.models import Made
 from worker.gateway.openapi import ACCEPTED, creates, header
 from worker.gateway.refusals import Refusal, invalid_field
 from worker.gateway.route import GuardedRoute, raw
+from worker.gateway.submit import PREFER, submit
 from worker.gateway.ticket import PENDING
 
 router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
@@ -27,11 +24,9 @@ _CALL = {
     "x-refusals": ["409"],
     "parameters": [
         header("idempotency-key", "The same key and content within 7 days: the first answer again."),
-        header("prefer", "`respond-async`: 202 as soon as the request is kept."),
+        PREFER,
     ],
 }
-
-_RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 
 
 @router.post(
@@ -60,15 +55,11 @@ async def create_credit(request: Request) -> Response:
 
 async def _create(call: Request, kind: CommitKind) -> Response:
     assert isinstance(call, Call)
-    call.require_json()
     gateway: Gateway = call.app.state.gateway
     sender: Sender = call.state.sender
-    content = content_of(await call.body())
-    request = QueuedRequest(new_id_text(), kind, _idempotency_key(call), *content)
-    is_async = _RESPOND_ASYNC.search(call.headers.get("prefer", "")) is not None
-    answer = await gateway.desk.submit(sender, request, "keep" if is_async else "wait")
+    request_id, answer = await submit(call, kind, idempotency_key=_idempotency_key(call))
     if answer == PENDING:
-        return accepted(request.id)
+        return accepted(request_id)
     assert isinstance(answer, Outcome)
     if _is_retry(call) and gateway.settings.http_answer_retries and (holder := await _own(gateway, sender, answer)):
         return created(holder)

@@ -1,0 +1,63 @@
+"""Every parameter that Metronome's SDK knows is served, or refused by its name."""
+
+from typing import get_type_hints
+
+import pytest
+from metronome.types import v1
+from metronome.types.shared_params import BalanceFilter
+from metronome.types.v1 import contracts, customers
+from metronome.types.v2 import ContractEditCommitParams, ContractEditCreditParams
+from pydantic import BaseModel
+
+from shared.wire.changes import Edit, EndDate
+from worker.gateway import bodies
+
+# What no type of ours has is `unknown_field`. Who adds a parameter takes it out here.
+REFUSED = {
+    v1.ContractAddManualBalanceEntryParams: "contract_id per_group_amounts",
+    v1.ContractCreateParams: """
+        billing_provider_configuration commits credits discounts hierarchy_configuration
+        multiplier_override_prioritization overrides package_alias package_id prepaid_balance_threshold_configuration
+        professional_services rate_card_alias recurring_commits recurring_credits reseller_royalties
+        revenue_system_configuration scheduled_charges scheduled_charges_on_usage_invoices
+        spend_threshold_configuration spend_trackers subscriptions total_contract_value transition usage_filter
+    """,
+    v1.CustomerCreateParams: """
+        billing_config customer_billing_provider_configurations customer_revenue_system_configurations
+    """,
+    ContractEditCommitParams: "hierarchy_configuration",
+    ContractEditCreditParams: "hierarchy_configuration",
+    contracts.ProductCreateParams: "quantity_conversion quantity_rounding sql_breakdown_granularity",
+}
+OURS = {
+    customers.CommitListParams: bodies.CommitFilter,
+    customers.CreditListParams: bodies.CreditFilter,
+    v1.ContractListBalancesParams: bodies.BalanceFilter,
+    v1.ContractGetNetBalanceParams: bodies.NetBalance,
+    BalanceFilter: bodies.BalanceChoice,
+    v1.ContractAddManualBalanceEntryParams: bodies.ManualEntry,
+    customers.CommitUpdateEndDateParams: EndDate,
+    customers.CreditUpdateEndDateParams: EndDate,
+    ContractEditCommitParams: Edit,
+    ContractEditCreditParams: Edit,
+    v1.ContractCreateParams: bodies.NewContract,
+    v1.ContractRetrieveParams: bodies.ContractChoice,
+    v1.ContractListParams: bodies.ContractFilter,
+    v1.CustomerCreateParams: bodies.NewCustomer,
+    v1.CustomerListParams: bodies.CustomerQuery,
+    contracts.ProductCreateParams: bodies.NewProduct,
+    contracts.ProductRetrieveParams: bodies.ProductChoice,
+}
+ELSEWHERE = {"credit_id"}  # changes know what they change by one name
+
+
+def fields(kind: type) -> set[str]:
+    """What a type of ours takes."""
+    return set(kind.model_fields) if issubclass(kind, BaseModel) else set(get_type_hints(kind)) | ELSEWHERE
+
+
+@pytest.mark.parametrize("theirs", OURS, ids=lambda kind: kind.__name__)
+def test_parameters(theirs: type) -> None:
+    """What is not refused is served, and nothing that is refused is."""
+    known, refused = set(get_type_hints(theirs)), set(REFUSED.get(theirs, "").split())
+    assert known - fields(OURS[theirs]) == refused

@@ -1,0 +1,128 @@
+"""A customer's invoices; taking them back, and making them anew (spec 3.5, 3.6)."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from shared.store.customer_invoices import Details, InvoiceChoice
+from shared.store.invoices import Status
+from shared.store.parties import has_customer
+from shared.wire.problems import Problem
+from worker.gateway.answers import Json
+from worker.gateway.bodies import PAGE, Instant, InvoiceToRegenerate, InvoiceToVoid, Limit
+from worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
+from worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
+from worker.gateway.models import Made
+from worker.gateway.refusals import Refusal, invalid, not_found
+from worker.gateway.route import GuardedRoute, caller_of, gateway_of
+from worker.invoicing.customer_invoices import Record, find_customer_invoice, list_customer_invoices, place_of
+from worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused, regenerate_invoice
+from worker.invoicing.void import UnknownInvoice, VoidRefused, void_invoice
+
+router = APIRouter(route_class=GuardedRoute, tags=["Invoices"])
+
+_REASON = "voided over HTTP"
+
+Type = Literal["USAGE", "USAGE_CONSOLIDATED", "SCHEDULED"]
+Size = Annotated[Limit, Query()]
+Time = Annotated[Instant | None, Query()]
+
+
+@router.get("/v1/customers/{customer_id}/invoices", response_model=InvoicePage)
+async def list_invoices(
+    request: Request,
+    customer_id: UUID,
+    *,
+    contract_id: UUID | None = None,
+    credit_type_id: UUID | None = None,
+    status: Status | None = None,
+    type: Type | None = None,  # noqa: A002 (the SDK's name)
+    starting_on: Time = None,
+    ending_before: Time = None,
+    sort: Literal["date_asc", "date_desc"] = "date_asc",
+    skip_zero_qty_line_items: bool = False,
+    limit: Size = PAGE,
+    next_page: str | None = None,
+) -> Response:
+    """A customer's invoices by date, drafts too: those of open usage as they would be closed now."""
+    account_id = caller_of(request).account_id
+    choice = InvoiceChoice(
+        customer_id=customer_id,
+        contract_id=contract_id,
+        unit_id=credit_type_id,
+        status=status,
+        type=None if type == "USAGE_CONSOLIDATED" else type,
+        starting_on=starting_on,
+        ending_before=ending_before,
+        descending=sort == "date_desc",
+        after=place_at(next_page),
+    )
+
+    def look(connection: Connection) -> tuple[list[Record], Details] | None:
+        if not has_customer(connection, account_id, customer_id):
+            return None
+        return list_customer_invoices(connection, account_id, choice, limit=limit + 1)
+
+    found = await gateway_of(request).read(look)
+    if found is None:
+        raise invalid([Problem.of("customer_not_found", path="/customer_id")])
+    invoices, details = found if type != "USAGE_CONSOLIDATED" else ([], found[1])
+    told = [invoice_object(each, details, skip_zero_quantity=skip_zero_qty_line_items) for each in invoices[:limit]]
+    more = len(invoices) > limit
+    return Json({"data": told, "next_page": cursor_of(place_of(invoices[limit - 1])) if more else None})
+
+
+@router.get("/v1/customers/{customer_id}/invoices/{invoice_id}", response_model=InvoiceAnswer)
+async def show_invoice(
+    request: Request, customer_id: UUID, invoice_id: UUID, *, skip_zero_qty_line_items: bool = False
+) -> Response:
+    """One of a customer's invoices or drafts."""
+    account_id = caller_of(request).account_id
+    found = await gateway_of(request).read(
+        lambda connection: find_customer_invoice(connection, account_id, customer_id, invoice_id)
+    )
+    if found is None:
+        raise not_found(f"customer {customer_id} has no invoice {invoice_id}")
+    return Json({"data": invoice_object(*found, skip_zero_quantity=skip_zero_qty_line_items)})
+
+
+@router.post("/v1/invoices/void", response_model=Made)
+async def void(request: Request, body: InvoiceToVoid) -> Response:
+    """Take a finalized invoice back; what is void already stays void. `reason` stands in the ledger."""
+    caller = caller_of(request)
+    try:
+        voided = await gateway_of(request).write(
+            lambda connection: void_invoice(
+                connection,
+                account_id=caller.account_id,
+                invoice_id=body.id,
+                reason=body.reason or _REASON,
+                actor=caller.key_id,
+            )
+        )
+    except UnknownInvoice as error:
+        raise not_found(str(error)) from None
+    except VoidRefused as error:
+        raise Refusal(400, "invalid_request", str(error)) from None
+    return Json({"data": {"id": voided.id}})
+
+
+@router.post("/v1/invoices/regenerate", response_model=Made)
+async def regenerate(request: Request, body: InvoiceToRegenerate) -> Response:
+    """Make a void invoice anew, once: the answer is the id of what replaces it, as often as it is asked for."""
+    caller = caller_of(request)
+    try:
+        made = await gateway_of(request).write(
+            lambda connection: regenerate_invoice(
+                connection, account_id=caller.account_id, invoice_id=body.id, actor=caller.key_id
+            )
+        )
+    except AlreadyRegenerated as known:
+        return Json({"data": {"id": known.successor_id}})
+    except UnknownInvoice as error:
+        raise not_found(str(error)) from None
+    except RegenerateRefused as error:
+        raise Refusal(400, "invalid_request", str(error)) from None
+    return Json({"data": {"id": made.id}})
