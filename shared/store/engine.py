@@ -80,8 +80,15 @@ def transaction(on: Engine | None = None) -> Iterator[Connection]:
 @contextmanager
 def statements(on: Engine) -> Iterator[Connection]:
     """A connection on which each statement is a transaction of its own, and costs one round trip."""
-    with on.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        yield connection
+    with on.connect() as connection:
+        driver: psycopg.Connection[Any] | None = connection.connection.driver_connection
+        assert driver is not None
+        driver.autocommit = True  # by way of SQLAlchemy's isolation levels it costs as much as a statement
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
 
 
 @contextmanager

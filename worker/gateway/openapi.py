@@ -1,6 +1,7 @@
 """The OpenAPI document: what FastAPI reads out of the routes, and what it cannot know."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Literal, get_args
@@ -87,7 +88,8 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def _complete(operation: Json, *, scope: str) -> None:
-    """Adds scope and errors to a call."""
+    """Adds scope and errors to a call, and says what it does in place of its function's name."""
+    operation["summary"] = re.split(r"[.:;]\s", operation["description"], maxsplit=1)[0].rstrip(".")
     responses = operation["responses"]
     responses.pop("422", None)
     if scope == "public":
