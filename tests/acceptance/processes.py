@@ -7,11 +7,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import TypeVar
 
 from tests.conftest import SECRET_KEY
@@ -20,8 +20,6 @@ from worker.local.nursery import Forked, Nursery
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
-
-_nursery_is_asked = Lock()  # by one at a time: tests start processes in threads too
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ class Process:
 
     def poll(self) -> int | None:
         """Its exit code, or minus the signal that killed it; none while it runs."""
-        with _nursery_is_asked:
-            return self.forked.poll()
+        return self.forked.poll()
 
     def wait(self, timeout: float = 60.0) -> int:
         """How it ended."""
@@ -49,9 +46,7 @@ class Process:
 
     def send_signal(self, number: int) -> None:
         """Sends it a signal, if it still runs."""
-        if self.poll() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+        self.forked.send_signal(number)
 
 
 @cache
@@ -118,9 +113,7 @@ class Fleet:
             "PYTHONPATH": str(ROOT),
         }
         log, whole = LogFile(self.folder / f"{name}.log"), {**os.environ, **known, **self.settings, **environ}
-        with _nursery_is_asked:
-            forked = nursery().fork(argv, environ=whole, log=log)
-        process = Process(forked)
+        process = Process(nursery().fork(argv, environ=whole, log=log))
         self.started.append(process)
         wait_for(lambda: (self.folder / name).exists() or process.poll() is not None, what=f"{name} to be ready")
         return process

@@ -9,6 +9,8 @@ ratios.
     b  Trueup    a file from the start of its scan until its last outcome is committed
     c  ceiling   the same rows by the same statement, prepared beforehand, and nothing else
 
+Creates over HTTP go through the gateway and through a bare FastAPI route that inserts by itself, in turn.
+
 CPU is counted over whole process trees, ended children included. Nothing is estimated; what is reported was measured by
 the run that wrote the report.
 """

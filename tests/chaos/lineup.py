@@ -1,15 +1,19 @@
 """Which processes there are, and the supervisor that runs them: the product's own."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import make_url
 
+from shared.readiness import READY_FOLDER_VARIABLE
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET_KEY
 from worker.local.console import Console
 from worker.local.folder import DataFolder
+from worker.local.logs import LogFile
+from worker.local.nursery import Nursery
 from worker.local.runner import Runner
 from worker.local.server import LOOPBACK
 
@@ -18,7 +22,7 @@ VISIBILITY_TIMEOUT_S = 2
 SCHEDULER_INTERVAL_S = 0.5
 _DATABASE = "TRUEUP_DATABASE_URL"
 _WORKER = (
-    "{python} -m celery --quiet -A {app} worker -P solo -n {name}@chaos -Q {queues} "
+    "python -m celery --quiet -A {app} worker -P solo -n {name}@chaos -Q {queues} "
     "--without-gossip --without-mingle --without-heartbeat -l WARNING"
 )
 
@@ -68,11 +72,10 @@ class Lineup:
 
     def commands(self, folder: DataFolder) -> list[str]:
         """What each process runs."""
-        python = sys.executable
         return [
-            *(_WORKER.format(python=python, app=self.app, name=name, queues=queues) for name, queues in self.workers),
-            *[f"{python} -m {self.scheduler}"] * self.schedulers,
-            *(f"{python} -m tests.chaos.producing {name} {folder.path}" for name in self.producers),
+            *(_WORKER.format(app=self.app, name=name, queues=queues) for name, queues in self.workers),
+            *[f"python -m {self.scheduler}"] * self.schedulers,
+            *(f"python -m tests.chaos.producing {name} {folder.path}" for name in self.producers),
         ]
 
 
@@ -90,9 +93,10 @@ def make_runner(lineup: Lineup, folder: DataFolder, *, urls: dict[str, str], pro
         "TRUEUP_LEASE_S": str(lineup.lease_s),
         "TRUEUP_SCHEDULER_INTERVAL_S": str(SCHEDULER_INTERVAL_S),
         "TRUEUP_LOG_LEVEL": "WARNING",
-        "PATH": "/usr/bin:/bin",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
+        READY_FOLDER_VARIABLE: str(folder.ready),
     }
     named = zip(lineup.names, lineup.commands(folder), strict=True)
     return Runner(
@@ -102,4 +106,5 @@ def make_runner(lineup: Lineup, folder: DataFolder, *, urls: dict[str, str], pro
         log_folder=folder.log,
         ready_folder=folder.ready,
         console=console,
+        nursery=Nursery(environ, LogFile(folder.log / "nursery.log")),
     )

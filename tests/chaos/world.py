@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +26,7 @@ from tests.chaos.waiting import POLL_S, wait_for
 from tests.integration.intake import Intake, entry
 from worker.local.console import Console
 from worker.local.folder import DataFolder
+from worker.local.nursery import Child
 from worker.local.runner import Runner
 from worker.local.server import Server, wait_until
 from worker.local.services import Services
@@ -43,7 +43,7 @@ _BYSTANDER_ROWS = 50
 class Frozen:
     """A worker that was stopped, and what nobody had acknowledged then."""
 
-    child: subprocess.Popen[bytes]
+    child: Child
     held: set[bytes | str]
 
 
@@ -151,7 +151,7 @@ class World:
         with self.engine.begin() as connection:
             connection.execute(text(statement))
 
-    def _child(self, name: str) -> subprocess.Popen[bytes] | None:
+    def _child(self, name: str) -> Child | None:
         return self.runner.processes[self.lineup.names.index(name)].child
 
     def _server(self, service: str) -> Server:

@@ -135,15 +135,13 @@ def alive(pid: int) -> bool:
 
 
 def test_only_plain_modules_are_forked() -> None:
-    """A line that does more than run one module is the shell's."""
-    assert module_of("exec python -m worker.run bulk commits commits.bulk") == [
-        "worker.run",
-        "bulk",
-        "commits",
-        "commits.bulk",
-    ]
-    assert module_of("exec python -m worker.scheduling") == ["worker.scheduling"]
-    for command in ("python -m worker.run a", "A=b exec python -m worker.run", "exec python -m worker.run $QUEUES"):
+    """A line that does more than run one module with plain words, with settings or without, is the shell's."""
+    assert module_of("exec python -m worker.run bulk commits") == (["worker.run", "bulk", "commits"], {})
+    assert module_of("URL=postgresql://u:p@h:1/d A=b exec python -m worker.scheduling") == (
+        ["worker.scheduling"],
+        {"URL": "postgresql://u:p@h:1/d", "A": "b"},
+    )
+    for command in ("python -m a", "exec python -m a $B", "exec python -m a; b", 'A="b" exec python -m a', "exec b"):
         assert module_of(command) is None
 
 

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any, Protocol
 
 from worker.local.logs import LogFile
 from worker.local.server import ServiceError
 
-_MODULE = re.compile(r"exec python -m ([\w.]+(?: [\w.:/=-]+)*)")
+_PLAIN = r"[\w.,:/@=+-]+"  # nothing that a shell would change
+_MODULE = re.compile(rf"((?:\w+={_PLAIN} )*)exec python -m ({_PLAIN}(?: {_PLAIN})*)")
 _ANSWER_SECONDS_MAX = 60.0  # the imports, on a machine that does much else
 _LOST = 255  # the exit code of one that nobody is left to tell about
 _CHUNK = 65_536
@@ -33,9 +36,14 @@ class Child(Protocol):
     def wait(self) -> int:
         """Waits until it has ended, and says how."""
 
+    def send_signal(self, number: int, /) -> None:
+        """Sends it a signal, if it still runs."""
+
 
 class Nursery:
     """A process that has imported everything, or is about to. When it has died, what it forked counts as lost.
+
+    Threads may share it.
 
     Args:
         environ: what it sees itself; each fork has an environment of its own.
@@ -45,6 +53,7 @@ class Nursery:
     def __init__(self, environ: Mapping[str, str], log: LogFile) -> None:
         self._environ = environ
         self._log = log
+        self._lock = RLock()
         self._unread = b""
         self._started: list[int] = []
         self._codes: dict[int, int] = {}
@@ -69,14 +78,15 @@ class Nursery:
             ServiceError: it died, or hangs.
         """
         log.open().close()  # made with the right mode
-        self._ask({"argv": list(argv), "environ": dict(environ), "log": str(log.path)})
-        deadline = time.monotonic() + _ANSWER_SECONDS_MAX
-        while not self._started:
-            self.listen(seconds_max=0.1)
-            if not self.is_alive() or time.monotonic() > deadline:
-                self._process.kill()
-                raise self._failure()
-        return Forked(self._started.pop(), self)
+        with self._lock:
+            self._ask({"argv": list(argv), "environ": dict(environ), "log": str(log.path)})
+            deadline = time.monotonic() + _ANSWER_SECONDS_MAX
+            while not self._started:
+                self.listen(seconds_max=0.1)
+                if not self.is_alive() or time.monotonic() > deadline:
+                    self._process.kill()
+                    raise self._failure()
+            return Forked(self._started.pop(), self)
 
     def code_of(self, pid: int) -> int | None:
         """How a fork ended; none while it runs."""
@@ -87,11 +97,12 @@ class Nursery:
         """Takes in what it says."""
         reports = self._process.stdout
         assert reports is not None
-        if reports.closed or not select.select([reports], [], [], seconds_max)[0]:
-            return
-        *lines, self._unread = (self._unread + os.read(reports.fileno(), _CHUNK)).split(b"\n")
-        for line in lines:
-            self._note(json.loads(line))
+        with self._lock:
+            if reports.closed or not select.select([reports], [], [], seconds_max)[0]:
+                return
+            *lines, self._unread = (self._unread + os.read(reports.fileno(), _CHUNK)).split(b"\n")
+            for line in lines:
+                self._note(json.loads(line))
 
     def anew(self) -> "Nursery":
         """Another one, in place of this one that died."""
@@ -141,8 +152,20 @@ class Forked:
             self.nursery.listen(seconds_max=1.0)
         return code
 
+    def send_signal(self, number: int, /) -> None:
+        """Sends it a signal, if it still runs."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
-def module_of(command: str) -> list[str] | None:
-    """The module and its arguments, where a line of a Procfile does nothing but run one: `exec python -m …`."""
+
+def module_of(command: str) -> tuple[list[str], dict[str, str]] | None:
+    """The module with its arguments, and its settings, where a line of a Procfile does nothing but run one.
+
+    That is `exec python -m MODULE ARG…`, with `NAME=value` before it or not, and nothing in it that is a shell's.
+    """
     found = _MODULE.fullmatch(command)
-    return found[1].split() if found else None
+    if found is None:
+        return None
+    settings, argv = found.groups()
+    return argv.split(), dict(each.split("=", 1) for each in settings.split())

@@ -130,9 +130,9 @@ class Runner:
         if module and self._nursery:
             if not self._nursery.is_alive():
                 self._nursery = self._nursery.anew()
-            return self._nursery.fork(module, environ=process.environ, log=process.log)
-        argv = ["/bin/sh", "-c", process.command]
-        return spawn(argv, log=process.log, env=process.environ, stdin=subprocess.DEVNULL)
+            argv, settings = module
+            return self._nursery.fork(argv, environ={**process.environ, **settings}, log=process.log)
+        return spawn(["/bin/sh", "-c", process.command], log=process.log, env=process.environ, stdin=subprocess.DEVNULL)
 
     def _bury(self, process: Supervised, child: Child) -> None:
         stop_processes(list(_members({child.pid: child})), stop_signal=signal.SIGKILL)
