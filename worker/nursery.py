@@ -10,8 +10,10 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,19 +23,39 @@ from typing import Any, NoReturn
 import worker.preload  # noqa: F401 (to have it all is the point)
 from shared.readiness import PROCESS_NAME_VARIABLE
 
+_ORDERS, _REPORTS = 0, 1  # stdin and stdout
+_CHUNK = 65_536
+
 
 def main() -> None:
     """Forks until nobody wants anything any more."""
     _call_it("nursery")
     gc.collect()
     gc.freeze()  # so that no collector copies the pages that all children share
-    signal.signal(signal.SIGCHLD, lambda *_: _report_ended())
-    for line in sys.stdin:
-        wanted = json.loads(line)
-        if pid := os.fork():
-            _tell({"started": pid})
-        else:
-            _become(wanted["argv"], wanted["environ"], wanted["log"])
+    bell, ringer = os.pipe()
+    for end in (bell, ringer):
+        os.set_blocking(end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(ringer, warn_on_full_buffer=False)
+    unread = b""
+    while True:
+        ready, _, _ = select.select([_ORDERS, bell], [], [])
+        if bell in ready:
+            os.read(bell, _CHUNK)
+            _report_ended()
+        if _ORDERS in ready:
+            if not (told := os.read(_ORDERS, _CHUNK)):
+                return
+            *lines, unread = (unread + told).split(b"\n")
+            for line in lines:
+                _fork(json.loads(line))
+
+
+def _fork(wanted: dict[str, Any]) -> None:
+    if pid := os.fork():
+        _tell({"started": pid})
+    else:
+        _become(wanted["argv"], wanted["environ"], wanted["log"])
 
 
 def _report_ended() -> None:
@@ -48,8 +70,7 @@ def _report_ended() -> None:
 
 
 def _tell(what: dict[str, Any]) -> None:
-    """One write, as a signal's handler may come in between."""
-    os.write(1, json.dumps(what).encode() + b"\n")
+    os.write(_REPORTS, json.dumps(what).encode() + b"\n")
 
 
 def _become(argv: Sequence[str], environ: dict[str, str], log: str) -> NoReturn:
@@ -57,12 +78,15 @@ def _become(argv: Sequence[str], environ: dict[str, str], log: str) -> NoReturn:
     code = 1
     try:
         os.setsid()
+        signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _redirect(log)
         os.environ.clear()
         os.environ.update(environ)
         _call_it(environ.get(PROCESS_NAME_VARIABLE) or argv[0])
         code = _run(argv)
+    except BaseException:  # noqa: BLE001 (nothing may get back into the loop)
+        traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -91,8 +115,9 @@ def _run(argv: Sequence[str]) -> int:
     except BaseException:  # noqa: BLE001 (as the interpreter would)
         traceback.print_exc()
         return 1
-    finally:
-        atexit._run_exitfuncs()  # noqa: SLF001 (a fork that ends by os._exit runs none)
+    finally:  # what the interpreter does at its end, and os._exit does not
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+        atexit._run_exitfuncs()  # noqa: SLF001
         sys.stdout.flush()
         sys.stderr.flush()
     return 0

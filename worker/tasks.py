@@ -101,7 +101,7 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
         raise Reject(str(error), requeue=True)
     headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(message.attempt + 1)}
     queue = task.request.delivery_info["routing_key"]
-    task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zstd")
+    task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
 
 
 @app.task(name=TASK_ISSUE)

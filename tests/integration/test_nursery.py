@@ -84,6 +84,13 @@ def test_how_a_fork_ended_is_told(nursery: Nursery, tmp_path: Path) -> None:
     assert stays.wait() == -signal.SIGKILL
 
 
+def test_no_end_is_missed(nursery: Nursery, tmp_path: Path) -> None:
+    """Of processes that end at once, many together, each is told of."""
+    log = LogFile(tmp_path / "fork.log")
+    forks = [nursery.fork(["no_such_module"], environ={}, log=log) for _ in range(100)]
+    assert {fork.wait() for fork in forks} == {1}
+
+
 def test_a_nursery_that_cannot_import_says_so(environ: dict[str, str], tmp_path: Path) -> None:
     """Its log's end stands in the error."""
     (tmp_path / "celery.py").write_text("raise RuntimeError('broken')")

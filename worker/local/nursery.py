@@ -19,6 +19,8 @@ from worker.local.server import ServiceError
 _PLAIN = r"[\w.,:/@=+-]+"  # nothing that a shell would change
 _MODULE = re.compile(rf"((?:\w+={_PLAIN} )*)exec python -m ({_PLAIN}(?: {_PLAIN})*)")
 _ANSWER_SECONDS_MAX = 60.0  # the imports, on a machine that does much else
+_END_SECONDS_MAX = 10.0
+_LISTEN_SECONDS = 0.1
 _LOST = 255  # the exit code of one that nobody is left to tell about
 _CHUNK = 65_536
 
@@ -34,7 +36,7 @@ class Child(Protocol):
         """Its exit code, or minus the signal that killed it; none while it runs."""
 
     def wait(self) -> int:
-        """Waits until it has ended, and says how."""
+        """Waits until it has ended, and says how; for one that was told to end."""
 
     def send_signal(self, number: int, /) -> None:
         """Sends it a signal, if it still runs."""
@@ -82,8 +84,9 @@ class Nursery:
             self._ask({"argv": list(argv), "environ": dict(environ), "log": str(log.path)})
             deadline = time.monotonic() + _ANSWER_SECONDS_MAX
             while not self._started:
-                self.listen(seconds_max=0.1)
-                if not self.is_alive() or time.monotonic() > deadline:
+                is_over = not self.is_alive() or time.monotonic() > deadline
+                self.listen(seconds_max=_LISTEN_SECONDS)  # whatever it still said before it died
+                if is_over and not self._started:
                     self._process.kill()
                     raise self._failure()
             return Forked(self._started.pop(), self)
@@ -111,10 +114,12 @@ class Nursery:
 
     def stop(self) -> None:
         """Ends it; what it forked is not touched."""
+        self._process.kill()
+        self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            pipe.close()
-        self._process.wait()
+            with suppress(BrokenPipeError):  # of an order that it did not take
+                pipe.close()
 
     def _ask(self, wanted: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -147,9 +152,12 @@ class Forked:
         return self.nursery.code_of(self.pid)
 
     def wait(self) -> int:
-        """Waits until the nursery has told."""
+        """Waits until the nursery has told; for one that ends now."""
+        deadline = time.monotonic() + _END_SECONDS_MAX
         while (code := self.poll()) is None:
-            self.nursery.listen(seconds_max=1.0)
+            if time.monotonic() > deadline:
+                return _LOST
+            self.nursery.listen(seconds_max=_LISTEN_SECONDS)
         return code
 
     def send_signal(self, number: int, /) -> None:

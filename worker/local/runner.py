@@ -81,7 +81,10 @@ class Runner:
         ]
 
     def tend(self) -> None:
-        """Starts what is due, buries what died, passes the logs on. Called several times a second; never waits."""
+        """Starts what is due, buries what died, passes the logs on. Called several times a second.
+
+        It waits for nothing but the imports of the nursery, where that is new.
+        """
         for process in self.processes:
             if process.child is None:
                 if process.backoff.is_due(time.monotonic()):
