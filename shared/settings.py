@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     http_wait_s: Annotated[
         float, Field(gt=0, le=600, description="how long the gateway waits for an outcome before it answers 202")
     ] = 10.0
+    http_database_s: Annotated[
+        float, Field(gt=0, le=600, description="how long a call waits for the database, its turn included: 503")
+    ] = 15.0
     http_headers_s: Annotated[
         float, Field(gt=0, le=600, description="a connection is closed when a call's headers take longer to arrive")
     ] = 10.0
@@ -76,13 +79,18 @@ class Settings(BaseSettings):
         float, Field(gt=0, le=600, description="how long a body, or the next part of an upload, may take: 408")
     ] = 30.0
     http_uploads: Annotated[
-        int, Field(ge=1, le=32, description="uploads that a gateway process takes in at once; the others wait")
+        int,
+        Field(
+            ge=1,
+            le=32,
+            description="uploads that a gateway process takes in at once, half of them for one account",
+        ),
     ] = 4
     http_rate: Annotated[
         int, Field(ge=0, description="calls a second that an account may make to a gateway process; 0: any number")
     ] = 0
     http_answer_retries: Annotated[
-        bool, Field(description="answer a client's own retry with its commit of the last ten minutes, not with 409")
+        bool, Field(description="answer a client's own retry with what its first try made in the last ten minutes")
     ] = True
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
     log_format: Annotated[Literal["console", "json"], Field(description="how it is logged")] = "console"

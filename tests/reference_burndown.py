@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.values import Balance, Specifier, UsageLine
+from shared.domain.burndown.values import Balance, Receipt, Specifier, UsageLine
 
 
 class Step(NamedTuple):
@@ -21,6 +21,13 @@ class Step(NamedTuple):
     quantity: Fraction
     amount: Fraction
     rule: int
+
+
+def balances_left(balances: Iterable[Balance], receipts: Iterable[Receipt]) -> dict[str, Fraction]:
+    """What each segment has after all receipts of a run of the engine, by segment id."""
+    left = {balance.segment_id: max(Fraction(balance.available), Fraction(0)) for balance in balances}
+    left.update({receipt.balance.segment_id: receipt.left for receipt in receipts if receipt.balance})
+    return left
 
 
 def burn_down(

@@ -1,6 +1,5 @@
 """Commits and credits with all that belongs to them, a page at a time, as the API tells them."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from shared.store.commits import USABLE_BY_DRAFTS
+from shared.store.commits import USABLE, amounts_as_json, usable_balances
 
 Record = dict[str, Any]
 
@@ -48,7 +47,7 @@ _OF_CUSTOMER = text(f"""
        AND (CAST(:effective_before AS timestamptz) IS NULL OR EXISTS (
             {_ACCESS} AND s.starting_at < :effective_before))
        AND (NOT :has_balance OR EXISTS (
-            SELECT FROM account AS a CROSS JOIN LATERAL ({USABLE_BY_DRAFTS}) AS balances
+            SELECT FROM account AS a CROSS JOIN LATERAL ({USABLE}) AS balances
              WHERE a.id = c.account_id AND usable > 0))
      ORDER BY c.id LIMIT :limit
 """)
@@ -70,12 +69,6 @@ _ITEMS = text("""
       FROM obligation AS o
      WHERE o.account_id = :account_id AND o.commit_id = ANY(:ids) AND o.suppressed_by IS DISTINCT FROM 'removed'
      ORDER BY o.commit_id, o.position, o.state = 'voided', o.id DESC
-""")
-
-_BALANCES = text(f"""
-    SELECT c.id AS commit_id, (SELECT coalesce(sum(usable), 0) FROM ({USABLE_BY_DRAFTS}) AS balances) AS balance
-      FROM commit AS c JOIN account AS a ON a.id = c.account_id
-     WHERE c.account_id = :account_id AND c.id = ANY(:ids)
 """)
 
 _LEDGERS = text("""
@@ -132,7 +125,7 @@ def list_agreements(
 ) -> list[Agreement]:
     """A page in the order of ids."""
     chosen = {name: getattr(choice, name) for name in Choice.__slots__}
-    as_parameters = {"types": list(choice.types), "left": _as_json(choice.left)}
+    as_parameters = {"types": list(choice.types), "left": amounts_as_json(choice.left)}
     found = _records(connection, _OF_CUSTOMER, account_id, limit=limit, **chosen | as_parameters)
     return _whole(connection, account_id, found, with_ledger=with_ledger)
 
@@ -158,13 +151,8 @@ def add_balances(
 ) -> None:
     """Adds what may be drawn now: what drafts leave of a segment, by id, and of others what the ledger says."""
     by_id = {each.columns["id"]: each for each in agreements}
-    found = _by_commit(connection, _BALANCES, account_id, list(by_id), left=_as_json(left))
-    for agreement_id, [balance] in found.items():
-        by_id[agreement_id].balance = balance["balance"]
-
-
-def _as_json(amounts: Mapping[str, Decimal]) -> str:
-    return json.dumps({key: str(amount) for key, amount in amounts.items()})
+    for agreement_id, balance in usable_balances(connection, account_id, by_id, left).items():
+        by_id[agreement_id].balance = balance
 
 
 def _whole(connection: Connection, account_id: int, rows: list[Record], *, with_ledger: bool) -> list[Agreement]:

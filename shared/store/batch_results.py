@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from shared.ids import row_id
 from shared.store.outcomes import read_outcomes
@@ -26,11 +26,12 @@ _IDS = text("""
 
 
 def find_batch(connection: Connection, account_id: int, batch_id: UUID) -> dict[str, Any] | None:
-    """The batch as it was counted at the door, if there is one."""
-    query = select(batch.c.id, batch.c.name, batch.c.source, batch.c.kind, batch.c.rows, batch.c.created_at)
-    query = query.where(batch.c.account_id == account_id, batch.c.id == batch_id)
+    """The batch as it was counted at the door, if there is one; and whether all of its content is received."""
+    content_rows = func.coalesce(batch.c.content_rows, batch.c.rows).label("content_rows")
+    told = batch.c.id, batch.c.name, batch.c.source, batch.c.kind, batch.c.rows, content_rows, batch.c.created_at
+    query = select(*told).where(batch.c.account_id == account_id, batch.c.id == batch_id)
     row = connection.execute(query).mappings().one_or_none()
-    return dict(row) if row else None
+    return {**row, "state": "received" if row["rows"] == row["content_rows"] else "uploading"} if row else None
 
 
 def batch_results(

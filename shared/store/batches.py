@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.store.tables import batch
@@ -31,25 +31,29 @@ class Batch:
     rows: int
 
 
-def open_batch(connection: Connection, account_id: int, opened: Batch) -> None:
+def open_batch(connection: Connection, account_id: int, opened: Batch, *, received: int | None = None) -> None:
     """Counts a batch in, once.
+
+    Args:
+        connection: of the transaction that receives it.
+        account_id: whose it is.
+        opened: the batch.
+        received: how many of its rows are received with this; None: all of them, for whoever sends it still has it.
 
     Raises:
         BatchDiffers: the id is another file's.
     """
-    connection.execute(
-        insert(batch)
-        .values(
-            account_id=account_id,
-            id=opened.id,
-            name=opened.name,
-            source=opened.source,
-            content_sha256=opened.content_sha256,
-            kind=opened.kind,
-            rows=opened.rows,
-        )
-        .on_conflict_do_nothing()
+    statement = insert(batch).values(
+        account_id=account_id,
+        id=opened.id,
+        name=opened.name,
+        source=opened.source,
+        content_sha256=opened.content_sha256,
+        kind=opened.kind,
+        rows=opened.rows if received is None else received,
+        content_rows=opened.rows,
     )
+    connection.execute(statement.on_conflict_do_nothing())
     there = connection.execute(
         select(batch.c.content_sha256, batch.c.kind, batch.c.source).where(
             batch.c.account_id == account_id, batch.c.id == opened.id
@@ -58,5 +62,14 @@ def open_batch(connection: Connection, account_id: int, opened: Batch) -> None:
     if (there.content_sha256, there.kind) != (opened.content_sha256, opened.kind):
         raise BatchDiffers(
             f"batch {opened.name or opened.id} was made of other content ({there.source}): "
-            "give this file another name, or leave --batch-id out"
+            "give this content another name, or none"
         )
+    if received is None:
+        receive_rows(connection, account_id, opened.id, opened.rows)
+
+
+def receive_rows(connection: Connection, account_id: int, batch_id: UUID, received: int) -> None:
+    """Notes that so many rows of a batch, from its first on, are received; in the transaction that keeps the last."""
+    is_more = batch.c.rows < received  # the same content may have come before, or come twice at once
+    of_this = batch.c.account_id == account_id, batch.c.id == batch_id
+    connection.execute(update(batch).where(*of_this, is_more).values(rows=received))

@@ -1,31 +1,28 @@
-"""Commits as people read them: with segments, obligations, ledger and balance."""
+"""Commits as people read them: with segments, obligations and ledger, and what may be drawn of them."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-# What may be drawn now: segments that are future or over count 0, and none counts below 0 (spec 3.2).
-_USABLE = """
-    SELECT greatest(0, {balance}) AS usable
+# What may be drawn now: segments that are future or over count 0, and none counts below 0; drafts reserve, and `left`
+# says what they leave, by segment (spec 3.2).
+USABLE = """
+    SELECT greatest(0, coalesce(CAST(CAST(:left AS jsonb) ->> CAST(s.id AS text) AS numeric), sum(e.amount))) AS usable
       FROM segment s JOIN ledger_entry e
         ON e.account_id = s.account_id AND e.commit_id = s.commit_id AND e.segment_id = s.id
      WHERE s.account_id = c.account_id AND s.commit_id = c.id
        AND s.starting_at <= coalesce(a.clock_at, now()) AND coalesce(a.clock_at, now()) < s.ending_before
      GROUP BY s.id
 """
-USABLE = _USABLE.format(balance="sum(e.amount)")
-# The same where drafts reserve: `left` says what they leave, by segment.
-USABLE_BY_DRAFTS = _USABLE.format(
-    balance="coalesce(CAST(CAST(:left AS jsonb) ->> CAST(s.id AS text) AS numeric), sum(e.amount))"
-)
 
-_LIST = text(f"""
+_LIST = text("""
     SELECT c.id, c.type, c.name, c.customer_id, u.name AS customer, c.priority, c.uniqueness_key, c.created_at,
-           (SELECT sum(amount) FROM segment s WHERE s.account_id = c.account_id AND s.commit_id = c.id) AS amount,
-           (SELECT coalesce(sum(usable), 0) FROM ({USABLE}) AS balances) AS balance
-      FROM commit c JOIN account a ON a.id = c.account_id
+           (SELECT sum(amount) FROM segment s WHERE s.account_id = c.account_id AND s.commit_id = c.id) AS amount
+      FROM commit c
       LEFT JOIN customer u ON u.account_id = c.account_id AND u.id = c.customer_id
      WHERE c.account_id = :account_id
        AND (CAST(:customer_id AS uuid) IS NULL OR c.customer_id = :customer_id)
@@ -59,10 +56,10 @@ _OBLIGATIONS = text("""
       FROM obligation WHERE account_id = :account_id AND commit_id = :id ORDER BY position, id
 """)
 
-_BALANCE = text(f"""
-    SELECT coalesce(sum(usable), 0)
-      FROM commit c JOIN account a ON a.id = c.account_id CROSS JOIN LATERAL ({USABLE}) AS balances
-     WHERE c.account_id = :account_id AND c.id = :id
+_BALANCES = text(f"""
+    SELECT c.id, (SELECT coalesce(sum(usable), 0) FROM ({USABLE}) AS balances) AS balance
+      FROM commit AS c JOIN account AS a ON a.id = c.account_id
+     WHERE c.account_id = :account_id AND c.id = ANY(:ids)
 """)
 
 _LEDGER = text("""
@@ -85,14 +82,14 @@ def list_commits(
 ) -> list[Record]:
     """Commits and credits in the order of their ids, a page at a time: `after` is the last id of the page before.
 
-    Each has `amount`, the sum of its segments, and `balance`, what of it is usable now.
+    Each has `amount`, the sum of its segments.
     """
     chosen = {"customer_id": customer_id, "type": commit_type, "uniqueness_key": uniqueness_key, "after": after}
     return _records(connection, _LIST, {"account_id": account_id, "limit": limit, **chosen})
 
 
 def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> Record | None:
-    """One commit with its segments, obligations, ledger entries (in booking order) and usable balance."""
+    """One commit with its segments, obligations and ledger entries (in booking order)."""
     which = {"account_id": account_id, "id": commit_id}
     found = _records(connection, _SHOW, which)
     if not found:
@@ -101,8 +98,27 @@ def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> Rec
         "segments": _records(connection, _SEGMENTS, which),
         "obligations": _records(connection, _OBLIGATIONS, which),
         "ledger": _records(connection, _LEDGER, which),
-        "balance": connection.execute(_BALANCE, which).scalar_one(),
     }
+
+
+def usable_balances(
+    connection: Connection, account_id: int, ids: Collection[UUID], left: Mapping[str, Decimal]
+) -> dict[UUID, Decimal]:
+    """What may be drawn now of these commits and credits.
+
+    Args:
+        connection: a transaction.
+        account_id: whose commits.
+        ids: theirs.
+        left: what drafts leave of the segments that they draw on, by id; of the others there is what the ledger says.
+    """
+    given = {"account_id": account_id, "ids": list(ids), "left": amounts_as_json(left)}
+    return {row.id: row.balance for row in connection.execute(_BALANCES, given)}
+
+
+def amounts_as_json(amounts: Mapping[str, Decimal]) -> str:
+    """As a statement takes them: exact."""
+    return json.dumps({key: str(amount) for key, amount in amounts.items()})
 
 
 def _records(connection: Connection, statement: Any, parameters: Mapping[str, Any]) -> list[Record]:

@@ -14,6 +14,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.settings import settings
 
+# A host that is gone says nothing, for ever: these end what waits for it, within half a minute.
+_WHEN_SILENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 _FRESH_S = 1.0  # a connection that answered this recently is not asked whether it is still there
 
 
@@ -44,7 +46,7 @@ def _arguments(statement_timeout_s: int) -> dict[str, Any]:
     settings = ("timezone=UTC", "plan_cache_mode=force_generic_plan")
     limits = (f"statement_timeout={limit_ms}", f"lock_timeout={limit_ms}")
     options = " ".join(f"-c {setting}" for setting in (*settings, *limits))
-    return {"options": options, "connect_timeout": 10, "application_name": "trueup", "keepalives_idle": 30}
+    return {"options": options, "connect_timeout": 10, "application_name": "trueup", **_WHEN_SILENT}
 
 
 def _note_answer(_: Any, entry: ConnectionPoolEntry) -> None:

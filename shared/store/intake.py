@@ -12,13 +12,15 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, text
 
+from shared.store.descent import row_of
+
 Json = Mapping[str, Any]
 
 # An outcome that no delivery changes: the commit of a replayed idempotency key, and what an operator gave up (2.5).
 FINAL = "(o.outcome = 'created' OR o.reason IS NOT DISTINCT FROM 'discarded')"
 
-# OFFSET 0, and LIMIT 1 below, keep a look-up what it is: one descent of the primary key for each row. Between a flood
-# of rows and the next ANALYZE the planner takes an account for small, and would read all of it for every envelope.
+# OFFSET 0 keeps a look-up what it is: one descent of the primary key for each row. Between a flood of rows and the next
+# ANALYZE the planner takes an account for small, and would read all of it for every envelope.
 # Whoever closes months of a customer holds the customer's row. A POSTPAID commit locks it before it says when it was
 # booked: so what is closed before that did not draw on it, and what is closed after that may.
 _INSERT_NEW = text(f"""
@@ -89,15 +91,14 @@ WITH promising AS MATERIALIZED (
 SELECT string_agg(CAST(id AS text), ',') FROM new
 """)
 
-_FIND = text("""
+_FIND = text(f"""
     SELECT CAST(c.id AS text), c.type, c.uniqueness_key, c.fingerprint, c.fingerprint_version
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
-     CROSS JOIN LATERAL (SELECT * FROM commit WHERE account_id = :account_id AND id = wanted.id LIMIT 1) AS c
+      JOIN LATERAL {row_of("commit", "id", "wanted.id")} AS c ON c.id = wanted.id
     UNION ALL
     SELECT CAST(c.id AS text), c.type, c.uniqueness_key, c.fingerprint, c.fingerprint_version
       FROM unnest(CAST(:keys AS text[])) AS wanted (key)
-     CROSS JOIN LATERAL (
-        SELECT * FROM commit WHERE account_id = :account_id AND uniqueness_key = wanted.key LIMIT 1) AS c
+      JOIN LATERAL {row_of("commit", "uniqueness_key", "wanted.key")} AS c ON c.uniqueness_key = wanted.key
 """)
 
 _STORE_OUTCOMES = text(f"""

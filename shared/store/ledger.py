@@ -94,6 +94,13 @@ def segment_balances(connection: Connection, account_id: int, commit_id: UUID) -
     return [SegmentBalance(row.position, row.id, row.starting_at, row.balance) for row in rows]
 
 
+def require_free_key(connection: Connection, account_id: int, uniqueness_key: str) -> None:
+    """Raises `Taken` when an entry of the account has the uniqueness key."""
+    holder = connection.scalar(_HOLDER, {"account_id": account_id, "uniqueness_key": uniqueness_key})
+    if holder is not None:
+        raise Taken("the uniqueness_key", holder)
+
+
 def book_entry(
     connection: Connection,
     account_id: int,

@@ -10,32 +10,30 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from shared.store.descent import lacks, row_of
 from shared.wire.outcome import VERDICTS, Outcome, Verdict
 
-# LIMIT 1 and OFFSET 0 keep a look-up one descent of the primary key for each row: while a flood of rows waits for the
-# next ANALYZE, the planner takes an account for small, and would read all of it instead, again and again.
-_COMMITS = """
+_COMMITS = f"""
     SELECT c.id AS request_id, 'created' AS outcome, c.attempt, c.booked_at AS decided_at, '[]'::jsonb AS errors,
            0 AS more, NULL::jsonb AS existing, NULL AS reason, c.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
-     CROSS JOIN LATERAL (SELECT * FROM commit WHERE account_id = :account_id AND id = wanted.id LIMIT 1) AS c
+      JOIN LATERAL {row_of("commit", "id", "wanted.id")} AS c ON c.id = wanted.id
 """
 
 _OF_REQUESTS = text(f"""{_COMMITS}
     UNION ALL
     SELECT l.request_id, 'created', l.attempt, l.booked_at, '[]'::jsonb, 0, NULL::jsonb, NULL, l.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
-     CROSS JOIN LATERAL (
-        SELECT * FROM usage_line WHERE account_id = :account_id AND request_id = wanted.id LIMIT 1) AS l
+      JOIN LATERAL {row_of("usage_line", "request_id", "wanted.id")} AS l ON l.request_id = wanted.id
     UNION ALL
     SELECT o.request_id, o.outcome, o.attempt, o.decided_at, o.errors, o.more, o.existing, o.reason, o.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
-     CROSS JOIN LATERAL (SELECT * FROM outcome WHERE account_id = :account_id AND request_id = wanted.id LIMIT 1) AS o
-     WHERE NOT EXISTS (SELECT FROM commit WHERE account_id = :account_id AND id = wanted.id OFFSET 0)
-       AND NOT EXISTS (SELECT FROM usage_line WHERE account_id = :account_id AND request_id = wanted.id OFFSET 0)
+      JOIN LATERAL {row_of("outcome", "request_id", "wanted.id")} AS o ON o.request_id = wanted.id
+     WHERE {lacks("commit", "id", "wanted.id")}
+       AND {lacks("usage_line", "request_id", "wanted.id")}
 """)
 
-_COUNTS_OF_BATCH = text("""
+_COUNTS_OF_BATCH = text(f"""
     SELECT 'created' AS outcome, count(*) AS n
       FROM commit WHERE account_id = :account_id AND batch_id = :batch_id
     UNION ALL
@@ -44,8 +42,8 @@ _COUNTS_OF_BATCH = text("""
     SELECT outcome, count(*)
       FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id
        AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
-       AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id OFFSET 0)
-       AND NOT EXISTS (SELECT FROM usage_line WHERE account_id = o.account_id AND request_id = o.request_id OFFSET 0)
+       AND {lacks("commit", "id", "o.request_id")}
+       AND {lacks("usage_line", "request_id", "o.request_id")}
      GROUP BY outcome
 """)
 

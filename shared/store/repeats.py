@@ -1,4 +1,4 @@
-"""What the gateway asks about requests that were sent before."""
+"""What the gateway asks about requests and calls that were sent before."""
 
 from uuid import UUID
 
@@ -17,6 +17,25 @@ IS_KEPT = text("""
                       AND position(:quoted IN requests) > 0)
 """)
 
+# Whoever comes second waits here until the first is done, or undone.
+_CLAIM = text("""
+    INSERT INTO answered_call AS called (account_id, digest) VALUES (:account_id, :digest)
+        ON CONFLICT (account_id, digest) DO UPDATE SET digest = excluded.digest
+    RETURNING CASE WHEN called.answered_at > now() - make_interval(mins => :minutes) THEN called.answer END
+""")
+
+_ANSWER = text("""
+    UPDATE answered_call SET answer = :answer, answered_at = now() WHERE account_id = :account_id AND digest = :digest
+""")
+
+_FORGET_ANSWERS = text("""
+WITH old AS MATERIALIZED (
+    SELECT account_id, digest FROM answered_call WHERE answered_at < now() - make_interval(mins => :minutes)
+     ORDER BY answered_at LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+DELETE FROM answered_call AS called USING old WHERE called.account_id = old.account_id AND called.digest = old.digest
+""")
+
 
 def is_recent(connection: Connection, account_id: int, commit_id: UUID | str, *, minutes: int) -> bool:
     """Whether a commit, or credit, of the account was made within the last minutes, in real time."""
@@ -28,3 +47,23 @@ def is_kept(connection: Connection, account_id: int, request_id: UUID) -> bool:
     """Whether an envelope that is kept for its outcomes holds this request."""
     which = {"account_id": account_id, "id": request_id, "quoted": f'"{request_id}"'.encode()}
     return bool(connection.scalar(IS_KEPT, which))
+
+
+def claim_call(connection: Connection, account_id: int, digest: bytes, *, minutes: int) -> str | None:
+    """What the same call was answered with within the last minutes; None: nothing.
+
+    The same calls of an account come one after the other, each when the transaction of the one before is over.
+    """
+    which = {"account_id": account_id, "digest": digest, "minutes": minutes}
+    answer: str | None = connection.scalar(_CLAIM, which)
+    return answer
+
+
+def note_answer(connection: Connection, account_id: int, digest: bytes, answer: str) -> None:
+    """Notes what a claimed call is answered with, in the transaction of what it changes."""
+    connection.execute(_ANSWER, {"account_id": account_id, "digest": digest, "answer": answer})
+
+
+def forget_answers(connection: Connection, *, minutes: int, limit: int) -> None:
+    """Deletes answers that are older, up to `limit` of them."""
+    connection.execute(_FORGET_ANSWERS, {"minutes": minutes, "limit": limit})

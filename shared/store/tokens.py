@@ -21,7 +21,7 @@ _KEYS_REMEMBERED = 1_024
 
 _VALID = text("""
     SELECT t.account_id, account.name AS account_name, t.key_id, t.secret_sha256, t.signing_key, t.scopes,
-           t.last_used_at
+           t.last_used_at, least(t.expires_at, t.revoked_at) AS good_until
       FROM token AS t JOIN account ON account.id = t.account_id
      WHERE t.key_id = :key_id AND coalesce(t.expires_at > :now, true) AND coalesce(t.revoked_at > :now, true)
 """)
@@ -37,12 +37,13 @@ class NotAuthorised(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: the account, the token's public half, and what it may do."""
+    """Who is asking: the account, the token's public half, what it may do, and until when, if that is known."""
 
     account_id: int
     account: str
     key_id: str
     scopes: frozenset[str]
+    good_until: datetime | None = None
 
     def require(self, scope: Scope) -> None:
         """Raises `NotAuthorised` unless the token has `scope`; `admin` has every scope."""
@@ -116,7 +117,7 @@ def authenticate(connection: Connection, bearer: str, *, now: datetime) -> Calle
     if not hmac.compare_digest(hashlib.sha256(secret).digest(), expected) or row is None:
         raise NotAuthenticated("this token is unknown, expired or revoked: create another with `trueup tokens create`")
     _note_use(connection, row, now=now)
-    return Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes))
+    return Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes), row.good_until)
 
 
 def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: datetime) -> QueueKey | None:
@@ -129,7 +130,7 @@ def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: date
     except InvalidToken:
         return None
     _note_use(connection, row, now=now)
-    return QueueKey(Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes)), key)
+    return QueueKey(Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes), row.good_until), key)
 
 
 def list_tokens(connection: Connection, account_id: int) -> list[TokenInfo]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from shared.limits import USAGE_PUT_OFF_H_MAX
 from shared.store.catalog import EVER, Record, register_bare
+from shared.store.descent import row_of
 from shared.store.intake import FINAL
 from shared.store.months import CLOSABLE_BEFORE
 from shared.wire.normal import Normal
@@ -81,16 +82,14 @@ WITH line AS (
 SELECT string_agg(CAST(request_id AS text), ',') FROM new
 """)
 
-_FIND = text("""
+_FIND = text(f"""
     SELECT l.transaction_id, CAST(l.request_id AS text), l.fingerprint, l.fingerprint_version
       FROM unnest(CAST(:request_ids AS uuid[])) AS wanted (id)
-     CROSS JOIN LATERAL (
-        SELECT * FROM usage_line WHERE account_id = :account_id AND request_id = wanted.id LIMIT 1) AS l
+      JOIN LATERAL {row_of("usage_line", "request_id", "wanted.id")} AS l ON l.request_id = wanted.id
     UNION ALL
     SELECT l.transaction_id, CAST(l.request_id AS text), l.fingerprint, l.fingerprint_version
       FROM unnest(CAST(:transaction_ids AS text[])) AS wanted (id)
-     CROSS JOIN LATERAL (
-        SELECT * FROM usage_line WHERE account_id = :account_id AND transaction_id = wanted.id LIMIT 1) AS l
+      JOIN LATERAL {row_of("usage_line", "transaction_id", "wanted.id")} AS l ON l.transaction_id = wanted.id
 """)
 
 _KNOWN = text("""

@@ -53,6 +53,7 @@ CODES: dict[str, str] = {
     "outside_contract": "must lie within the contract: not before it starts, and before it ends",
     "unit_not_found": "is not a known credit type",
     # What was stored before.
+    "change_refused": "cannot be changed so: {detail}",
     "transaction_id_reused": "was used before with other content: a correction is a line of its own",
 }
 NOT_FOUND_CODES = frozenset({"customer_not_found", "product_not_found", "contract_not_found", "unit_not_found"})
@@ -93,22 +94,26 @@ def outcome_of(problems: Sequence[Problem]) -> Literal["invalid", "not_found"]:
     return "not_found" if all(each.code in NOT_FOUND_CODES for each in problems) else "invalid"
 
 
-def error_body(problems: Sequence[Problem]) -> dict[str, Any]:
-    """The error as the caller sees it (spec 1.7): message, code, at most 100 errors, and the number of the others."""
+def error_body(problems: Sequence[Problem], *, more: int = 0) -> dict[str, Any]:
+    """The error as the caller sees it (spec 1.7): message, code, at most 100 errors, and the number of the others.
+
+    Args:
+        problems: what is wrong, as far as it is known one by one.
+        more: how many other problems there are.
+    """
+    untold = max(0, len(problems) - PROBLEMS_MAX) + more
     told: dict[str, Any] = {
-        "message": _summary(problems),
+        "message": _summary(problems, len(problems) + more),
         "code": "not_found" if outcome_of(problems) == "not_found" else "invalid_request",
         "errors": [{"path": each.path, "code": each.code, "message": each.message} for each in problems[:PROBLEMS_MAX]],
     }
-    if len(problems) > PROBLEMS_MAX:
-        told["more"] = len(problems) - PROBLEMS_MAX
-    return told
+    return told | ({"more": untold} if untold else {})
 
 
-def _summary(problems: Sequence[Problem]) -> str:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+def _summary(problems: Sequence[Problem], number: int) -> str:
+    count = "1 problem" if number == 1 else f"{number} problems"
     told = [f"{_name(each.path)} {each.message}" for each in problems[:_TOLD_MAX]]
-    if len(problems) > _TOLD_MAX:
+    if number > _TOLD_MAX:
         told.append("…")
     return f"{count}: {'; '.join(told)}"
 

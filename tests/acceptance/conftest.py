@@ -15,8 +15,10 @@ from sqlalchemy import Engine
 from shared.store.engine import make_engine
 from shared.store.reconciliation.check import Difference
 from tests.acceptance.command import Command
+from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import Fleet, fleet, nursery
 from tests.conftest import DATA, RunningServices
+from tests.integration.intake import Intake
 from worker.invoicing.reconcile import reconcile
 
 CATALOG = DATA / "cases" / "catalog.json"
@@ -94,3 +96,16 @@ def module_fleet(
         yield running
     with module_database.begin() as connection:
         assert reconcile(connection) == []
+
+
+@pytest.fixture(scope="module")
+def account(module_database: Engine) -> Intake:
+    """An account with the catalog of the cases."""
+    return Intake(module_database)
+
+
+@pytest.fixture(scope="module")
+def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
+    """A gateway; envelopes are received by the tests themselves."""
+    with gateway(module_fleet, account.token) as running:
+        yield running

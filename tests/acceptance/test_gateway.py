@@ -171,6 +171,13 @@ def test_an_idempotency_key(here: Gateway) -> None:
         "false",
     )
     assert here.create(prepaid(), idempotency_key="x" * 256).status == 400
+    taken = prepaid(uniqueness_key=str(uuid4()))
+    twice = [here.create(taken, idempotency_key=f"{key}{number}") for number in (1, 2, 2)]
+    assert [(each.status, each.headers.get("idempotent-replayed")) for each in twice] == [
+        (200, None),
+        (409, None),
+        (409, "true"),
+    ]
 
 
 def test_respond_async(here: Gateway, account: Intake) -> None:

@@ -1,36 +1,21 @@
 """Balances over HTTP: added up, adjusted by hand, archived, freed of their true-up; a credit is no commit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import metronome
 import pytest
 from metronome import Metronome
-from sqlalchemy import Engine
 
 from shared.ids import new_id
-from tests.acceptance.gateway import Answer, Gateway, gateway
-from tests.acceptance.processes import Fleet
+from tests.acceptance.gateway import Answer, Gateway
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
 from worker.gateway.objects import NetBalanceAnswer
 
 ADJUST = "/v1/contracts/addManualBalanceLedgerEntry"
 EVER = [{"amount": 1000, "starting_at": "2020-01-01T00:00:00Z", "ending_before": "2099-01-01T00:00:00Z"}]
-
-
-@pytest.fixture(scope="module")
-def account(module_database: Engine) -> Intake:
-    """An account with the catalog of the cases."""
-    return Intake(module_database)
-
-
-@pytest.fixture(scope="module")
-def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
-    """A gateway; envelopes are received by the tests themselves."""
-    with gateway(module_fleet, account.token) as running:
-        yield running
 
 
 @pytest.fixture

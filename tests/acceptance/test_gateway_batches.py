@@ -3,15 +3,18 @@
 import gzip
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.acceptance.gateway import Answer, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
 from tests.integration.intake import Intake
 from tests.integration.test_intake import prepaid
+from worker.invoicing.reconcile import reconcile
 
 ROWS = [
     *(prepaid(uniqueness_key=f"row {number}") for number in range(1_200)),
@@ -19,12 +22,6 @@ ROWS = [
     prepaid(uniqueness_key="row 0"),
 ]
 FILE = "\n".join(json.dumps(row) for row in ROWS).encode()
-
-
-@pytest.fixture(scope="module")
-def account(module_database: Engine) -> Intake:
-    """An account with the catalog of the cases."""
-    return Intake(module_database)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +36,27 @@ def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
 def upload(here: Gateway, content: bytes, media_type: str = "application/jsonl", **query: Any) -> Answer:
     """Sends a batch."""
     return here.call("POST", "/v1/batches", content=content, headers={"content-type": media_type}, params=query)
+
+
+@contextmanager
+def lost(database: Engine, *, rows_min: int) -> Iterator[None]:
+    """While this lasts, the database goes away at the COMMIT that receives so many rows of a batch."""
+    with database.begin() as connection:
+        connection.execute(
+            text("""
+            CREATE FUNCTION go_away() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE 'going away' USING ERRCODE = 'admin_shutdown'; END $$""")
+        )
+        connection.execute(
+            text(f"""
+            CREATE CONSTRAINT TRIGGER going_away AFTER UPDATE ON batch DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW WHEN (NEW.rows >= {rows_min}) EXECUTE FUNCTION go_away()""")
+        )
+    try:
+        yield
+    finally:
+        with database.begin() as connection:
+            connection.execute(text("DROP FUNCTION go_away CASCADE"))
 
 
 def decided(here: Gateway, batch_id: str, **query: Any) -> Any:
@@ -78,4 +96,71 @@ def test_what_is_no_batch(here: Gateway) -> None:
     assert upload(here, b"{}", name="mine").status == 202
     other = upload(here, b"[]", name="mine")
     assert (other.status, other.headers["x-should-retry"]) == (409, "false")
+    assert "--batch-id" not in other.text
     assert here.call("GET", "/v1/batches/5e78454d-f065-41c2-84cc-4549c1acc990").status == 404
+
+
+def test_an_upload_in_doubt(here: Gateway, module_database: Engine) -> None:
+    """Where its first COMMIT was lost, nobody repeats it blindly: the answer names the batch, which continues it."""
+    file = json.dumps(prepaid(name="in doubt")).encode()
+    with lost(module_database, rows_min=1):
+        answer = upload(here, file, new=True)
+    batch_id = answer.json["data"]["id"]
+    assert (answer.status, answer.headers["x-should-retry"], "retry-after" in answer.headers) == (503, "false", False)
+    assert f"name={batch_id}" in answer.json["message"]
+    assert upload(here, file, name=batch_id).json["data"]["id"] == batch_id
+    assert decided(here, batch_id)["data"]["outcomes"]["created"] == 1
+
+
+def test_an_upload_that_ended_in_the_middle(here: Gateway, module_database: Engine) -> None:
+    """What was kept of it gets its outcomes, and is all that counts as received; the same upload again continues."""
+    file = b"[]\n\n" * 10_002  # of which each chunk has 10,000
+    with lost(module_database, rows_min=10_001):
+        answer = upload(here, file)
+    assert (answer.status, answer.headers["x-should-retry"]) == (503, "false")
+    batch_id = answer.json["data"]["id"]
+    part = decided(here, batch_id, limit=1)["data"]
+    assert (part["state"], part["rows"], part["content_rows"]) == ("uploading", 10_000, 10_002)
+    assert part["outcomes"]["invalid"] == 10_000
+    with module_database.begin() as connection:
+        assert reconcile(connection) == []
+    assert upload(here, file).json["data"]["id"] == batch_id
+    whole = wait_for(lambda: told if (told := outcomes(here, batch_id))["invalid"] == 10_002 else None, what="the rest")
+    assert sum(whole.values()) == 10_002
+    assert decided(here, batch_id, limit=1)["data"]["state"] == "received"
+
+
+def test_uploads_at_once(here: Gateway, module_database: Engine) -> None:
+    """Half of those that the gateway takes in are one account's; its next ones wait until one of them has ended."""
+    with ThreadPoolExecutor(4) as pool:
+        with module_database.begin() as connection:
+            connection.execute(text("LOCK TABLE batch IN ACCESS EXCLUSIVE MODE"))
+            sent = [pool.submit(upload, here, b"[]", new=True) for _ in range(4)]
+            waiting = text("SELECT count(*) FROM pg_locks WHERE relation = 'batch'::regclass AND NOT granted")
+            wait_for(lambda: connection.scalar(waiting) == 2, what="two to be worked on")
+            assert here.call("GET", "/readyz").status == 200
+            assert connection.scalar(waiting) == 2
+        for each in sent:
+            assert decided(here, each.result().json["data"]["id"])["data"]["outcomes"]["invalid"] == 1
+
+
+def outcomes(here: Gateway, batch_id: str) -> Any:
+    """How many rows have which."""
+    return here.call("GET", f"/v1/batches/{batch_id}", params={"limit": 1}).json["data"]["outcomes"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "1 problem: the body is empty: it needs"),
+        (b"\x1f\x8b\x08", "1 problem: the body is gzip, but cut short"),
+        (b"customer_id,nonsense\n1,2", "1 problem: the body cannot be read: "),
+        (b"customer_id\n", "1 problem: the body "),
+    ],
+)
+def test_what_cannot_be_read(here: Gateway, content: bytes, said: str) -> None:
+    """It is told once what, and never where it was put."""
+    answer = upload(here, content, "application/octet-stream")
+    assert (answer.status, answer.json["message"][: len(said)]) == (400, said)
+    assert "/dev/" not in answer.text
+    assert "upload" not in answer.text

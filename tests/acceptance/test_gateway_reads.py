@@ -1,33 +1,18 @@
 """Reading over HTTP: the SDK's strict mode accepts every answer, and pages follow one another."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import metronome
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from shared.ids import new_id
-from tests.acceptance.gateway import Gateway, gateway
-from tests.acceptance.processes import Fleet
+from tests.acceptance.gateway import Gateway
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
 from worker.gateway.models import ParkedPage
 from worker.gateway.objects import AgreementPage, CustomerPage
-
-
-@pytest.fixture(scope="module")
-def account(module_database: Engine) -> Intake:
-    """An account with the catalog of the cases."""
-    return Intake(module_database)
-
-
-@pytest.fixture(scope="module")
-def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
-    """A gateway; envelopes are received by the tests themselves."""
-    with gateway(module_fleet, account.token) as running:
-        yield running
 
 
 def made(account: Intake, body: dict[str, Any], **more: Any) -> str:
@@ -183,9 +168,60 @@ def test_what_is_wrong_is_told(here: Gateway) -> None:
         ("/covering_date", "not_a_timestamp"),
         ("/a", "unknown_field"),
     }
-    assert here.call("GET", "/v1/customers?limit=x").json["errors"][0]["path"] == "/limit"
-    assert here.call("GET", "/v1/customers?a=x").json["errors"][0]["code"] == "unknown_field"
     assert here.call("POST", "/v1/contracts/create", content="{").json["errors"][0]["code"] == "json_invalid"
+
+
+NO_SIZE = ("/limit", "wrong_type", "must be a whole number between 1 and 100")
+NO_CURSOR = ("/next_page", "wrong_type", "must be a next_page that an earlier answer gave")
+UNKNOWN = ("/a", "unknown_field", "is not a known field")
+NUL = ("/uniqueness_key", "text_not_storable", "must not contain the character NUL")
+INVOICES = f"/v1/customers/{ACME}/invoices"
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [
+        ("GET /v1/customers?limit=x&a=1", {NO_SIZE, UNKNOWN}),
+        ("GET /v1/parked?limit=101&a=1", {NO_SIZE, UNKNOWN}),
+        (f"GET {INVOICES}?limit=0&a=1&next_page=9.z", {NO_SIZE, UNKNOWN}),
+        (f"GET {INVOICES}?next_page=9.z", {NO_CURSOR}),
+        (f"GET {INVOICES}/{ACME}?a=1", {UNKNOWN}),
+        (f"GET /v1/batches/{ACME}?next_page=-1&a=1", {NO_CURSOR, UNKNOWN}),
+        ("GET /v1/commits?uniqueness_key=%00&a=1", {NUL, UNKNOWN}),
+        ("GET /v1/commits", {("/uniqueness_key", "missing", "is required")}),
+        ("POST /v1/usage?a=1", {UNKNOWN}),
+        ("POST /v1/commits/validate?kind=credit&a=1", {UNKNOWN}),
+    ],
+)
+def test_what_is_wrong_with_a_query(here: Gateway, call: str, wrong: set[tuple[str, ...]]) -> None:
+    """It is told in our words; what is unknown is refused on every route, also on those that read the call itself."""
+    answer = here.call(*call.split())
+    assert (answer.status, {tuple(each.values()) for each in answer.json["errors"]}) == (400, wrong)
+
+
+def test_what_is_of_the_wrong_type(here: Gateway) -> None:
+    """A body's values are told what they must be, also by those types that have no code of their own."""
+    filters = {"customer_id": ACME, "limit": "9", "include_balance": "yes"}
+    listed = here.call("POST", "/v1/contracts/customerCommits/list", json=filters)
+    product = here.call("POST", "/v1/contract-pricing/products/create", json={"name": 1, "type": "FIXED", "tags": {}})
+    terms = {"customer_id": ACME, "starting_at": "2026-01-01T00:00:00Z", "net_payment_terms_days": 9999}
+    contract = here.call("POST", "/v1/contracts/create", json=terms | {"custom_fields": []})
+    told = {each["message"] for answer in (listed, product, contract) for each in answer.json["errors"]}
+    assert told == {
+        NO_SIZE[2],
+        "must be true or false",
+        "must be a string",
+        "must be a list",
+        "must be at most 3650",
+        "must be an object",
+    }
+
+
+def test_what_passes_in_a_query(here: Gateway) -> None:
+    """The SDK's own parameters pass, also those that change nothing; and anything at a health check."""
+    more: dict[str, Any] = {"include_historical_commit_invoices": True, "webhook_notification_id": "x"}
+    here.sdk().v1.customers.invoices.list(customer_id=ACME, limit=1, skip_zero_qty_line_items=True, **more)
+    assert here.call("GET", "/livez?a=1", token="").status == 200
 
 
 def test_validate(here: Gateway, account: Intake) -> None:

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from shared.store.tokens import create_token
 from shared.wire.routes import QUEUE_USAGE
@@ -16,12 +15,6 @@ from tests.acceptance.test_usage import HEADER, used
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.unit.wire.test_usage import NOBODY
-
-
-@pytest.fixture(scope="module")
-def account(module_database: Engine) -> Intake:
-    """An account with the catalog of the cases."""
-    return Intake(module_database)
 
 
 @pytest.fixture(scope="module")

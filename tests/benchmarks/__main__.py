@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="requests through Trueup, in all rounds")
     parser.add_argument("--naive", type=int, default=2_000, help="requests through the naive worker, in all rounds")
-    parser.add_argument("--rounds", type=int, default=10, help="rounds of one slice of each way")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of one slice of each way")
     parser.add_argument("--latency-seconds", type=float, default=30.0)
     parser.add_argument("--gateway-rounds", type=int, default=5, help="rounds of creates over HTTP")
     parser.add_argument("--gateway-seconds", type=float, default=2.0, help="of each of their six slices")

@@ -56,12 +56,13 @@ def test_refusals_are_not_remembered(intake: Intake) -> None:
 
 
 def test_duplicates_are_remembered(intake: Intake) -> None:
-    """A duplicate is answered as a duplicate again."""
+    """A duplicate is answered as a duplicate again, and says so."""
     intake.receive(entry(prepaid(uniqueness_key="k")))
     late = prepaid(uniqueness_key="k")
     [first] = intake.receive(entry(late, idempotency_key="i"))
     [again] = intake.receive(entry(late, idempotency_key="i"))
-    assert (first.outcome, first.existing) == (again.outcome, again.existing)
+    assert first.existing
+    assert (again.outcome, again.existing) == ("duplicate", first.existing | {"replayed": True})
 
 
 def test_kept_for_seven_days(intake: Intake) -> None:

@@ -19,7 +19,7 @@ from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.engine import burn_down
 from shared.domain.burndown.exact import rounded, rounded_parts
 from shared.domain.burndown.order import balance_order, deciding_criterion, line_order
-from shared.domain.burndown.totals import balances_left, totals
+from shared.domain.burndown.totals import totals
 from shared.domain.burndown.usage import aggregate, hour_of
 from shared.domain.burndown.values import Balance, LineKind, Receipt, Specifier, UsageLine
 from shared.domain.money import shares
@@ -152,7 +152,7 @@ def assert_agreement(lines: list[UsageLine], balances: Sequence[Balance], catalo
         quantity, amount = expected.get(part, (0, 0))
         expected[part] = (quantity + step.quantity, amount + step.amount)
     assert parts(receipts) == expected
-    assert balances_left(balances, receipts) == left
+    assert reference.balances_left(balances, receipts) == left
 
 
 @holds_for(LINES, BALANCES)
@@ -174,7 +174,7 @@ def test_nothing_is_lost_and_nothing_overdrawn(lines: list[UsageLine], balances:
     receipts = burnt(lines, balances)
     assert sum(each.quantity for each in receipts) == sum(Fraction(line.quantity) for line in lines)
     drawn = totals((each for each in receipts if each.balance), segment_id)
-    left = balances_left(balances, receipts)
+    left = reference.balances_left(balances, receipts)
     for balance in balances:
         amount = drawn[balance.segment_id].amount if balance.segment_id in drawn else 0
         assert left[balance.segment_id] + amount == max(balance.available, 0)

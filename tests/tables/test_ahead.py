@@ -17,6 +17,7 @@ from worker.invoicing.balance import customer_balance, left_by_drafts, net_balan
 from worker.invoicing.clock import advance_clock
 from worker.invoicing.forecast import Foreseen, forecast
 from worker.invoicing.reconcile import reconcile
+from worker.invoicing.usable import UsableCommits
 
 Told = tuple[datetime, str, Decimal, str]
 
@@ -84,11 +85,14 @@ def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
         listed = list_agreements(connection, book.account_id, choice, limit=9)
         usable = list_agreements(connection, book.account_id, replace(choice, has_balance=True), limit=9)
         add_balances(connection, book.account_id, listed, left)
+        read = UsableCommits(connection, book.account_id)
+        shown = [*read.page(limit=9), *(read.one(key) for key in commits)]
     by_id = {each.commit_id: each for each in balance.commits}
     found = [by_id[str(key)] for key in commits]
     assert [each.usable for each in found] == [Decimal(amount) for amount in case["usable"].split()]
     assert [each.finalized for each in found] == [Decimal(amount) for amount in case["finalized"].split()]
     assert net == [sum(each.usable for each in found), sum(each.finalized for each in found)]
+    assert {str(each["id"]): each["balance"] for each in shown if each} == {key: by_id[key].usable for key in by_id}
     by_list = {str(each.columns["id"]): each.balance for each in listed}
     assert by_list == {each.commit_id: each.usable for each in found}
     assert {str(each.columns["id"]) for each in usable} == {each.commit_id for each in found if each.usable}

@@ -10,7 +10,6 @@ import typer
 
 from shared.clock import utc_now
 from shared.limits import BODY_BYTES_MAX
-from shared.store.commits import list_commits, show_commit
 from shared.wire.changes import EDIT, END_DATE
 from shared.wire.problems import Problem
 from worker.cli.arguments import read_amount, read_instant
@@ -24,6 +23,7 @@ from worker.commits.edit import EditSettings, edit_commit
 from worker.commits.end_date import end_commit
 from worker.commits.refusal import Changed, InvalidChange
 from worker.invoicing.adjust import adjust_commit
+from worker.invoicing.usable import UsableCommits
 
 app = typer.Typer(
     no_args_is_help=True, help="Commits and credits: list, show, adjust, edit, end, archive, disable-true-up."
@@ -49,11 +49,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List commits and credits in the order of their ids. Needs the scope read."""
-    with session(ctx).transaction("read") as (connection, caller):
+    with session(ctx).snapshot("read") as (connection, caller):
         fetch = partial(
-            list_commits,
-            connection,
-            caller.account_id,
+            UsableCommits(connection, caller.account_id).page,
             customer_id=customer,
             commit_type=type,
             uniqueness_key=uniqueness_key,
@@ -64,8 +62,8 @@ def list_(
 @app.command()
 def show(ctx: typer.Context, commit_id: CommitId, *, as_json: AsJson = False) -> None:
     """Show one commit with its segments, obligations and ledger. Needs the scope read."""
-    with session(ctx).transaction("read") as (connection, caller):
-        found = show_commit(connection, caller.account_id, commit_id)
+    with session(ctx).snapshot("read") as (connection, caller):
+        found = UsableCommits(connection, caller.account_id).one(commit_id)
     if found is None:
         raise CommandError(f"account {caller.account} has no commit or credit {commit_id}")
     emit_json(found) if as_json else emit_record(found)

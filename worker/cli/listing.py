@@ -25,12 +25,12 @@ def every_page(fetch: Callable[..., list[Record]], *, limit: int | None) -> Iter
         fetch: gives the page of at most `limit` rows that come after the row with id `after`.
         limit: None for all.
     """
-    return islice(_rows(fetch), limit)
+    return islice(_rows(fetch, size=PAGE_ROWS if limit is None else min(limit, PAGE_ROWS)), limit)
 
 
-def _rows(fetch: Callable[..., list[Record]]) -> Iterator[Record]:
+def _rows(fetch: Callable[..., list[Record]], *, size: int) -> Iterator[Record]:
     after = None
-    while page := fetch(limit=PAGE_ROWS, after=after):
+    while page := fetch(limit=size, after=after):
         yield from page
         after = page[-1]["id"]
 

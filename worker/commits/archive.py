@@ -1,24 +1,18 @@
 """The use case: a commit is taken out of use (spec 3.7)."""
 
+from typing import Unpack
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from shared.store.changes import archive_row, finalized_of
-from shared.wire.envelope import CommitKind
-from worker.commits.refusal import Changed, ChangeRefused, lock_known, tell
+from worker.commits.refusal import Changed, ChangeRefused, Meant, lock_known, tell
 
 _NAMED_MAX = 5
 
 
 def archive_commit(
-    connection: Connection,
-    *,
-    account_id: int,
-    commit_id: UUID,
-    actor: str,
-    customer_id: str | None = None,
-    kind: CommitKind | None = None,
+    connection: Connection, *, account_id: int, commit_id: UUID, actor: str, **meant: Unpack[Meant]
 ) -> Changed:
     """Archives a commit or credit, in the caller's transaction; its uniqueness key stays used.
 
@@ -29,7 +23,7 @@ def archive_commit(
         UnknownCommit: there is none, or not of this customer or kind.
         ChangeRefused: a finalized invoice bills it, or a closed period draws on it: those are to be voided first.
     """
-    stored = lock_known(connection, account_id, commit_id, customer_id=customer_id, kind=kind)
+    stored = lock_known(connection, account_id, commit_id, **meant)
     if stored.columns["archived_at"] is not None:
         return Changed(commit_id)
     finalized = finalized_of(connection, account_id, commit_id)

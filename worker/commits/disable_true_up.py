@@ -1,5 +1,6 @@
 """The use case: a POSTPAID commit is not trued up (spec 3.7)."""
 
+from typing import Unpack
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -7,8 +8,7 @@ from sqlalchemy import Connection
 from shared.ids import new_id
 from shared.store.changes import Item, suppress_items
 from shared.store.regenerations import renew_obligation
-from shared.wire.envelope import CommitKind
-from worker.commits.refusal import Changed, ChangeRefused, lock_known, tell
+from worker.commits.refusal import Changed, ChangeRefused, Meant, lock_known, tell
 from worker.invoicing.adjust import UnknownCommit
 
 _SETTLED = {
@@ -24,9 +24,8 @@ def disable_true_up(
     account_id: int,
     commit_id: UUID,
     actor: str,
-    customer_id: str | None = None,
-    kind: CommitKind | None = None,
     contract_id: str | None = None,
+    **meant: Unpack[Meant],
 ) -> Changed:
     """Makes sure that what is unspent at the end is not billed, in the caller's transaction.
 
@@ -37,7 +36,7 @@ def disable_true_up(
         UnknownCommit: there is none, or not of this customer or kind, or not invoiced on this contract.
         ChangeRefused: the true-up is settled, the commit is not POSTPAID, or it is archived.
     """
-    stored = lock_known(connection, account_id, commit_id, customer_id=customer_id, kind=kind)
+    stored = lock_known(connection, account_id, commit_id, **meant)
     if contract_id not in (None, str(stored.columns["invoice_contract_id"])):
         raise UnknownCommit(f"contract {contract_id} has no commit {commit_id}")
     if stored.columns["archived_at"] is not None:

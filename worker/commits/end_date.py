@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from shared.store.changes import Item, Segment, Stored, change_segment, suppress_items
 from shared.wire.changes import EndDate
 from shared.wire.envelope import CommitKind
+from shared.wire.normal import utc_text
 from worker.commits.refusal import Changed, ChangeRefused, lock_known, refuse_other_commit, tell
 
 
@@ -64,7 +65,7 @@ def _shortened(stored: Stored, end: datetime) -> list[tuple[Segment, Segment]]:
     last = _end_of_access(stored.segments)
     if end > last:
         raise ChangeRefused(
-            "/access_ending_before", f"access ends at {last.isoformat()}: it can be ended earlier, not prolonged"
+            "/access_ending_before", f"access ends at {utc_text(last)}: it can be ended earlier, not prolonged"
         )
     concerned = [segment for segment in stored.segments if segment.expires and segment.ending_before > end]
     _refuse_drawn_after(concerned, end)
@@ -83,7 +84,7 @@ def _refuse_drawn_after(segments: Sequence[Segment], end: datetime) -> None:
     if drawn_until > end:
         raise ChangeRefused(
             "/access_ending_before",
-            f"usage until {drawn_until.isoformat()} drew on it in closed months: choose that or later, or void those "
+            f"usage until {utc_text(drawn_until)} drew on it in closed months: choose that or later, or void those "
             "usage invoices first",
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 from shared.domain.money import plain_text
 from shared.store.changes import Item, Segment, Stored
 from shared.wire.changes import Edit
+from shared.wire.normal import utc_text
 from worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan
 from worker.commits.refusal import ChangeRefused
 
@@ -101,7 +102,7 @@ def _refuse_moved(item: Access, was: Segment) -> None:
 
 def _refuse_drawn(path: str, bound: datetime, how: str) -> None:
     raise ChangeRefused(
-        path, f"must not {how} {bound.isoformat()}: closed usage drew on it there; void those usage invoices first"
+        path, f"must not {how} {utc_text(bound)}: closed usage drew on it there; void those usage invoices first"
     )
 
 

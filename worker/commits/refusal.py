@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -30,11 +30,12 @@ class ChangeRefused(Exception):
 
     Attributes:
         path: JSON Pointer into the body of what is refused; empty for the change as a whole.
+        message: why, without the path.
     """
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(f"{path}: {message}" if path else message)
-        self.path = path
+        self.path, self.message = path, message
 
     @classmethod
     def archived(cls, commit_id: UUID) -> Self:
@@ -51,19 +52,20 @@ class Changed:
     after: Record = field(default_factory=dict)
 
 
-def lock_known(
-    connection: Connection,
-    account_id: int,
-    commit_id: UUID,
-    *,
-    customer_id: str | None = None,
-    kind: CommitKind | None = None,
-) -> Stored:
-    """The commit, locked; of this customer and kind only, where they are given.
+class Meant(TypedDict, total=False):
+    """What a commit must be, so that it is the one that is meant: of this customer, of this kind."""
+
+    customer_id: str | None
+    kind: CommitKind | None
+
+
+def lock_known(connection: Connection, account_id: int, commit_id: UUID, **meant: Unpack[Meant]) -> Stored:
+    """The commit, locked, if it is the one that is meant.
 
     Raises:
         UnknownCommit: there is none; which of the three was wrong is not told.
     """
+    customer_id, kind = meant.get("customer_id"), meant.get("kind")
     stored = lock_commit(connection, account_id, commit_id)
     if stored is None or not _is_meant(stored, customer_id, kind):
         owner = "this account" if customer_id is None else f"customer {customer_id}"

@@ -12,6 +12,7 @@ from shared.wire.outcome import Outcome
 from shared.wire.problems import Problem, error_body
 from worker.gateway.refusals import DO_NOT_RETRY, Refusal, taken
 
+_REPLAYED = {"idempotent-replayed": "true"}
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -31,7 +32,7 @@ def refused(refusal: Refusal) -> Response:
 
 def created(commit_id: str, *, replayed: bool = False) -> Response:
     """200: the commit, or credit, is there."""
-    return Json({"data": {"id": commit_id}}, headers={"idempotent-replayed": "true"} if replayed else None)
+    return Json({"data": {"id": commit_id}}, headers=_REPLAYED if replayed else None)
 
 
 def accepted(request_id: UUID | str, outcome: str = "pending", **more: Any) -> Response:
@@ -58,7 +59,10 @@ def duplicate(outcome: Outcome) -> Refusal:
     """409: the uniqueness key belongs to another commit or credit."""
     assert outcome.existing is not None
     existing = outcome.existing
-    return taken("uniqueness_key", existing["type"], existing["id"], same_content=existing["same_content"])
+    refusal = taken("uniqueness_key", existing["type"], existing["id"], same_content=existing["same_content"])
+    if existing.get("replayed"):
+        refusal.headers = {**(refusal.headers or {}), **_REPLAYED}
+    return refusal
 
 
 def refusal_of(outcome: Outcome) -> Refusal:
@@ -71,7 +75,7 @@ def refusal_of(outcome: Outcome) -> Refusal:
         )
     if codes == {"transaction_id_reused"} and outcome.existing:
         return taken("transaction_id", "USAGE", outcome.existing["id"], same_content=False, errors=outcome.errors)
-    told = error_body(problems) | ({"more": outcome.more} if outcome.more else {})
+    told = error_body(problems, more=outcome.more)
     status = 404 if outcome.outcome == "not_found" else 413 if codes == {"body_too_large"} else 400
     code, message = told.pop("code"), told.pop("message")
     return Refusal(status, code, message, **told)

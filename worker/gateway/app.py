@@ -66,7 +66,6 @@ def make_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        strict_content_type=False,
     )
     for module in _MODULES:
         app.router.routes.extend(module.router.routes)

@@ -1,18 +1,20 @@
 """What calls other than creates may say: the SDK's parameters, and nothing else."""
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, LiteralString
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from shared.limits import KEY_CHARS_MAX, LIST_ENTRIES_MAX, NAME_CHARS_MAX, TEXT_CHARS_MAX
 from shared.store.parking import Reason
-from shared.wire.values import ExternalId, Number, Timestamp
+from shared.wire.values import TEXT_PATTERN, ExternalId, Number, Timestamp
 
 PAGE_MAX = 100
 PAGE = 25
+NO_CURSOR: Final = "must be a next_page that an earlier answer gave"
 
 
 def _not_zero(value: Decimal) -> Decimal:
@@ -27,13 +29,26 @@ def _not_blank(value: str) -> str:
     return value
 
 
+def worded(message: LiteralString, **details: object) -> WrapValidator:
+    """Says what a value must be, whatever is wrong with it."""
+
+    def judge(value: object, inner: Callable[[object], object]) -> object:
+        try:
+            return inner(value)
+        except ValidationError:
+            raise PydanticCustomError("wrong_type", message, details) from None
+
+    return WrapValidator(judge)
+
+
 Instant = Timestamp
 Flag = Annotated[bool, Field(strict=True)]
-Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
-BodyLimit = Annotated[Limit, Field(strict=True)]
-Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=r"^[^\x00]*$")]
-Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX, pattern=r"^[^\x00]*$")]
-Key = Annotated[str, Field(min_length=1, max_length=KEY_CHARS_MAX, pattern=r"^[^\x00]*$")]
+_OF_A_PAGE = worded("must be a whole number between 1 and {most}", most=PAGE_MAX)
+Limit = Annotated[int, Field(ge=1, le=PAGE_MAX), _OF_A_PAGE]
+BodyLimit = Annotated[int, Field(ge=1, le=PAGE_MAX, strict=True), _OF_A_PAGE]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=TEXT_PATTERN)]
+Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX, pattern=TEXT_PATTERN)]
+Key = Annotated[str, Field(min_length=1, max_length=KEY_CHARS_MAX, pattern=TEXT_PATTERN)]
 Entries = Field(max_length=LIST_ENTRIES_MAX)
 Texts = Annotated[list[Text], Entries]
 CustomFields = Annotated[dict[Text, Text], Entries]
@@ -154,8 +169,10 @@ class NewCustomer(Body):
         return list(dict.fromkeys(first + (self.ingest_aliases or [])))
 
 
-class PageQuery(Body):
-    """Where in a list to begin, and how much of it."""
+class PageQuery(BaseModel):
+    """Where in a list to begin, and how much of it; the route itself refuses what is unknown."""
+
+    model_config = ConfigDict(frozen=True)
 
     limit: Limit = PAGE
     next_page: UUID | None = None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from worker.gateway.examples import REQUEST
+from worker.gateway.examples import REQUEST, USAGE_LINE
 
 Json = dict[str, Any]
 
@@ -11,7 +11,7 @@ _COMMIT = "0193e9a4-5c1e-7c3a-9b8f-2f4d3a6c7e10"
 _CREDIT = "0193e9a4-77d0-7b52-8c61-0a9be2d4f3c5"
 _SEGMENT = "66368e29-3f97-4d15-a6e9-120897f0070a"
 _INVOICE = "6162d87b-e5db-4a33-b7f2-76ce6ead4e85"
-_CONTRACT = "d7abd0cd-4ae9-4db7-8676-e986a4ebd8dc"
+_CONTRACT = USAGE_LINE["contract_id"]
 _OF_COMMIT: Json = {"commit_id": _COMMIT, "customer_id": _CUSTOMER}
 _OF_CREDIT: Json = {"credit_id": _CREDIT, "customer_id": _CUSTOMER}
 _END: Json = {"access_ending_before": "2025-10-01T00:00:00Z"}

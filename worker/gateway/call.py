@@ -17,6 +17,17 @@ class Call(Request):
     _body: bytes
     _json: Any
 
+    @property
+    def is_retry(self) -> bool:
+        """Whether Metronome's SDK says that it sends this again, because it saw no answer, or none that was final.
+
+        Never where the settings say that this is not to count.
+        """
+        count = self.headers.get("x-stainless-retry-count", "0")
+        return (
+            bool(self.app.state.gateway.settings.http_answer_retries) and count.isdecimal() and count.strip("0") != ""
+        )
+
     async def body(self) -> bytes:
         """The body.
 

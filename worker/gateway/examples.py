@@ -101,7 +101,7 @@ ERRORS: dict[str, Json] = {
     "503": {
         "description": (
             "A service is away. With `retry-after` nothing was kept, and the call may be repeated; with "
-            "`x-should-retry: false` that is not known, and `data.id` is to be asked for first."
+            "`x-should-retry: false` that is not known: ask first, for `data.id` where there is one."
         ),
         "examples": _example("unavailable", "the queue does not answer; nothing was kept: try again"),
     },

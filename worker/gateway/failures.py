@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException as RouterException
 from starlette.routing import Match
 
 from shared.wire.problems import CODES, Problem, pointer
+from shared.wire.values import PATTERN_CODES
 from worker.gateway.answers import Json, refused
 from worker.gateway.refusals import Refusal, invalid
 
@@ -24,6 +25,20 @@ _CODES = {
     "string_too_long": "too_long",
     "too_long": "too_many_items",
     "model_attributes_type": "not_an_object",
+}
+# What a value of the wrong type must be, by what pydantic found; types with words of their own say it themselves.
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "int_type": "a whole number",
+    "less_than_equal": "at most {le}",
+    "list_type": "a list",
+    "string_type": "a string",
 }
 
 
@@ -69,7 +84,7 @@ async def _on_defect(request: Request, error: Exception) -> Response:
     return Json(
         {"message": f"a defect in Trueup: please report it with the request id {request_id}", "code": "unavailable"},
         500,
-        {"x-should-retry": "false", "x-request-id": request_id},
+        {"x-should-retry": "false"},
     )
 
 
@@ -77,9 +92,13 @@ def _problem(error: dict[str, Any]) -> Problem:
     """What pydantic found, under our code and path."""
     place, kind = error["loc"][1:], error["type"]
     code = kind if kind in CODES else _CODES.get(kind, "wrong_type")
+    if kind == "string_pattern_mismatch":
+        code = PATTERN_CODES.get(error["ctx"]["pattern"], code)
     if kind.startswith(("datetime", "timezone")):
         code = "not_a_timestamp"
-    if code == "wrong_type":
-        told = error["msg"]
-        return Problem(pointer(place), "wrong_type", told[:1].lower() + told[1:])
-    return Problem.of(code, path=pointer(place), **error.get("ctx", {}))
+    details = error.get("ctx", {})
+    if kind == "wrong_type":
+        return Problem(pointer(place), code, error["msg"])
+    if kind in _EXPECTED:
+        details = {"expected": _EXPECTED[kind].format_map(details)}
+    return Problem.of(code, path=pointer(place), **details)

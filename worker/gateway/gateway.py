@@ -6,16 +6,27 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.producer.rows import Scan
 from shared.settings import Settings
 from shared.store.batches import Batch
 from shared.store.engine import make_engine, snapshot, transaction
+from shared.store.errors import is_away
+from worker.gateway.course import Course
 from worker.gateway.desk import Desk
 from worker.gateway.keyring import Keyring, Sender
-from worker.gateway.limits import POLL_SECONDS, POLL_SECONDS_ALONE, THREADS_MAX
+from worker.gateway.limits import (
+    ASKING_THREADS_MAX,
+    KEEPING_THREADS_MAX,
+    POLL_SECONDS,
+    POLL_SECONDS_ALONE,
+    THREADS_MAX,
+)
 from worker.gateway.post import Post
+from worker.gateway.probe import Probe
 from worker.gateway.rate import Rate
+from worker.gateway.refusals import change_in_doubt
 from worker.gateway.replies import Replies
 from worker.gateway.shortcut import Shortcut
 from worker.gateway.threads import Threads
@@ -31,28 +42,33 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         url, timeout_s = str(settings.database_url), settings.statement_timeout_s
-        threads = THREADS_MAX + settings.http_uploads
-        self.engine: Engine = make_engine(url, statement_timeout_s=timeout_s, pool_size=threads)
-        self._threads = Threads(THREADS_MAX, name="database")
+        count = THREADS_MAX + 1 + KEEPING_THREADS_MAX + ASKING_THREADS_MAX + settings.http_uploads
+        self.engine: Engine = make_engine(url, statement_timeout_s=timeout_s, pool_size=count)
+        wait_s = settings.http_database_s
+        self._threads = Threads(THREADS_MAX, name="database", wait_s=wait_s)
+        self._burning = Threads(1, name="burning", wait_s=wait_s)
+        self._keeping = Threads(KEEPING_THREADS_MAX, name="keeping", wait_s=wait_s)
+        self._asking = Threads(ASKING_THREADS_MAX, name="asking", wait_s=wait_s)
         self._sending = Threads(1, name="sending")
         self.post = Post(settings, self.engine)
         self._reader = OutcomeReader(settings)
         self._watch = Watch(self._reader, interval_s=self._interval_s)
         redis_url = None if settings.redis_url is None else str(settings.redis_url)
         self._replies = Replies(redis_url, self._watch.hear)
-        self.keyring = Keyring(self.engine, self._threads, settings)
+        self.keyring = Keyring(self.engine, self._asking, settings)
         self.rate = Rate(settings.http_rate)
         self._shortcut = Shortcut(str(settings.broker_url))
         self.desk = Desk(
             self.post,
             self._shortcut,
             sending=self._sending,
-            keeping=self._threads,
+            keeping=self._keeping,
             watch=self._watch,
             wait_s=settings.http_wait_s,
         )
         self._uploads = Uploads(settings, self.engine)
-        self._uploading = Threads(settings.http_uploads, name="uploading")
+        self._uploading = Threads(settings.http_uploads, name="uploading", wait_s=wait_s)
+        self.probe = Probe(url)
         self.is_stopping = False
 
     @asynccontextmanager
@@ -81,36 +97,58 @@ class Gateway:
         Raises:
             Refusal: 503 when the database is away.
         """
+        return await self._threads.run(self._read, unit)
 
-        def run() -> T:
-            with snapshot(self.engine) as connection:
-                return unit(connection)
+    async def work_out(self, unit: Callable[[Connection], T]) -> T:
+        """As `read`, for what may burn down a customer's open usage: one at a time, however many ask.
 
-        return await self._threads.run(run)
+        That is work for this process, not for the database; several at once would leave little of it for other calls.
+        """
+        return await self._burning.run(self._read, unit)
 
     async def write(self, unit: Callable[[Connection], T]) -> T:
-        """The result of a unit of work, committed; raises as `read`."""
+        """The result of a unit of work, committed.
+
+        Raises:
+            Refusal: 503 as `read`; another where the database was lost at the commit: then nobody knows.
+        """
 
         def run() -> T:
-            with transaction(self.engine) as connection:
-                return unit(connection)
+            is_done = False
+            try:
+                with transaction(self.engine) as connection:
+                    result = unit(connection)
+                    is_done = True
+            except SQLAlchemyError as error:
+                if is_done and is_away(error):
+                    raise change_in_doubt() from error
+                raise
+            return result
 
-        return await self._threads.run(run)
+        return await self._threads.run(run, late=change_in_doubt)
 
     async def take_upload(self, sender: Sender, upload: Upload) -> tuple[Batch, Scan]:
         """The batch that an upload became, once it is kept; raises as `Uploads.take`, and 503 as `read`."""
-        return await self._uploading.run(self._uploads.take, sender, upload)
+        course = Course(is_new=upload.new)
+        return await self._uploading.run(
+            self._uploads.take, sender, upload, course, late=course.give_up, waited_s=course.waited_s
+        )
 
     async def backlog(self, queue: str) -> int:
         """How many envelopes wait on a queue; raises `BrokerUnavailable`."""
         return await self._sending.run(self.post.backlog, queue)
 
+    def _read(self, unit: Callable[[Connection], T]) -> T:
+        with snapshot(self.engine) as connection:
+            return unit(connection)
+
     def _interval_s(self) -> float:
         return POLL_SECONDS if self._replies.are_heard else POLL_SECONDS_ALONE
 
     def _close(self) -> None:
-        for threads in (self._uploading, self._sending, self._threads):
+        for threads in (self._uploading, self._sending, self._burning, self._keeping, self._asking, self._threads):
             threads.close()
+        self.probe.close()
         self.post.close()
         self._uploads.close()
         self.engine.dispose()

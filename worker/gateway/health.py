@@ -1,5 +1,6 @@
 """How things stand, asked of those who know."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from shared.producer.publish import BrokerUnavailable
 from shared.store.overdue import oldest_due
 from shared.wire.routes import ENVELOPE_QUEUES
 from worker.gateway.gateway import Gateway
+from worker.gateway.limits import HEALTH_SECONDS_MAX
 from worker.gateway.refusals import Refusal
 
 _QUEUES = (*ENVELOPE_QUEUES, "invoices")
@@ -16,18 +18,15 @@ _QUEUES = (*ENVELOPE_QUEUES, "invoices")
 
 async def is_ready(gateway: Gateway) -> dict[str, bool]:
     """What must hold so that calls can be taken."""
-    return {
-        "running": not gateway.is_stopping,
-        "database": await _database_answers(gateway),
-        "queue": await _backlogs(gateway, _QUEUES[:1]) is not None,
-    }
+    database, backlogs = await asyncio.gather(_database_answers(gateway), _backlogs(gateway, _QUEUES[:1]))
+    return {"running": not gateway.is_stopping, "database": database, "queue": backlogs is not None}
 
 
 async def health_of(gateway: Gateway) -> dict[str, Any]:
     """Backlogs by queue, the seconds since the oldest obligation fell due, and what answers."""
     backlogs = await _backlogs(gateway, _QUEUES)
     try:
-        waiting: timedelta | None = await gateway.read(oldest_due)
+        waiting: timedelta | None = await gateway.probe.read(oldest_due)
         answers = True
     except Refusal:
         waiting, answers = None, False
@@ -45,7 +44,7 @@ async def _database_answers(gateway: Gateway) -> bool:
         connection.execute(text("SELECT 1"))
 
     try:
-        await gateway.read(ask)
+        await gateway.probe.read(ask)
     except Refusal:
         return False
     return True
@@ -53,6 +52,7 @@ async def _database_answers(gateway: Gateway) -> bool:
 
 async def _backlogs(gateway: Gateway, queues: tuple[str, ...]) -> dict[str, int] | None:
     try:
-        return {queue: await gateway.backlog(queue) for queue in queues}
-    except BrokerUnavailable:
+        async with asyncio.timeout(HEALTH_SECONDS_MAX):
+            return {queue: await gateway.backlog(queue) for queue in queues}
+    except (BrokerUnavailable, TimeoutError):
         return None

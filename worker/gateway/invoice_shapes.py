@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.store.customer_invoices import Details, Place
+from worker.gateway.bodies import NO_CURSOR
 from worker.gateway.refusals import invalid_field
 from worker.gateway.shapes import present
 
@@ -118,4 +119,4 @@ def place_at(cursor: str | None) -> Place | None:
             return Place(_EPOCH + timedelta(microseconds=int(match[1])), UUID(match[2]))
     except OverflowError:
         pass
-    raise invalid_field("/next_page", "must be the next_page of the page before")
+    raise invalid_field("/next_page", NO_CURSOR)

@@ -5,6 +5,7 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Engine
 
@@ -87,7 +88,7 @@ class Keyring:
             raise unauthenticated(str(error)) from None
         if len(self._known) >= TOKENS_MAX:
             self._known.clear()
-        self._known[key_id] = _Known(digest, sender, self._clock_s() + TOKEN_SECONDS_MAX)
+        self._known[key_id] = _Known(digest, sender, self._clock_s() + _seconds_known(sender.caller, now=utc_now()))
         return sender
 
     def _look_up(self, token: str) -> Sender:
@@ -101,3 +102,10 @@ class Keyring:
         if found is None:
             raise NotAuthenticated("this token was made under another secret key: create another")
         return Sender(caller, Signer(caller.key_id, found.key))
+
+
+def _seconds_known(caller: Caller, *, now: datetime) -> float:
+    """For how long nobody asks again: not beyond the token's end."""
+    if caller.good_until is None:
+        return TOKEN_SECONDS_MAX
+    return min(TOKEN_SECONDS_MAX, (caller.good_until - now).total_seconds())

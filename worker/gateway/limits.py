@@ -1,10 +1,12 @@
 """The gateway's bounds, with their reasons. What a request may hold stands in `shared.limits`."""
 
 IDLE_SECONDS_MAX = 30  # of a connection between two calls; longer than clients keep theirs in a pool
-THREADS_MAX = 8  # calls that are in the database at once; the others wait for a thread
+THREADS_MAX = 8  # calls that read or change something at once; half of them for one account, the others wait
+KEEPING_THREADS_MAX = 4  # that keep envelopes
+ASKING_THREADS_MAX = 2  # that look tokens up
+HEALTH_SECONDS_MAX = 2  # for what is asked so that a probe can be answered
 TOKEN_SECONDS_MAX = 1.0  # for this long a token that was good is good, whatever happens to it
 TOKENS_MAX = 10_000  # remembered at once
-RETRY_MINUTES_MAX = 10  # how old a commit may be that a client's own retry gets in place of a 409
 STOP_SECONDS_MAX = 2.0  # when told to stop: what has no outcome by then is kept, and answered with 202
 SEND_SECONDS_MAX = 1.0  # how long a lost connection to the broker is tried again
 POLL_SECONDS = 0.5  # how often who waits is looked after when Redis says what was decided
@@ -12,3 +14,4 @@ POLL_SECONDS_ALONE = 0.02  # and when nothing does
 REQUEST_ID_CHARS_MAX = 128
 ENVELOPES_MAX = 2  # of one token that are undecided before the next calls gather: as many as workers take at once
 TURN_SECONDS_MAX = 0.1  # for so long at most
+HEADERS_BYTES_MAX = 65_536  # of one call, beyond the piece in which they begin

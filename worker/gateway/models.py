@@ -80,9 +80,10 @@ class Error(Model):
 
 
 class ExistingWithContent(Existing):
-    """The same, and whether it was made of the same content."""
+    """The same, and whether it was made of the same content, and told of by an idempotency key's first answer."""
 
     same_content: bool
+    replayed: bool = False
 
 
 class RequestOutcome(Model):
@@ -126,13 +127,15 @@ class RowOutcome(RequestOutcome):
 
 
 class Batch(Model):
-    """A batch as it stands."""
+    """A batch as it stands: of the rows that its content has, some are received while it is uploaded."""
 
     id: UUID
     name: str | None
     source: str
     kind: Literal["commit", "credit", "usage"]
+    state: Literal["uploading", "received"]
     rows: int
+    content_rows: int
     created_at: datetime
     outcomes: dict[Verdict, int]
     undecided: int

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from shared.wire.changes import Edit, EndDate
 from shared.wire.envelope import CommitKind, Kind
 from shared.wire.schema import schemas
+from worker.gateway.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
 from worker.gateway.body_examples import BODIES
 from worker.gateway.examples import ERRORS, REQUEST, USAGE_LINE
 from worker.gateway.models import Accepted, Error
@@ -59,6 +60,11 @@ def header(name: str, description: str) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
+def query(name: str, description: str) -> Json:
+    """A parameter that a call may have in its query, and that it does not read."""
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+
+
 def describe(app: FastAPI) -> None:
     """Lets the application tell our document; it is made once."""
     app.openapi = cache(lambda: _document(app))  # type: ignore[method-assign]
@@ -77,7 +83,7 @@ def _document(app: FastAPI) -> Json:
         components.update(_change_schemas(changed))
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for method, path, operation in _operations(document):
-        _complete(operation, scope=SCOPES[method, path])
+        _complete(path, operation, scope=SCOPES[method, path])
     return document
 
 
@@ -87,11 +93,12 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
             yield method.upper(), path, operation
 
 
-def _complete(operation: Json, *, scope: str) -> None:
+def _complete(path: str, operation: Json, *, scope: str) -> None:
     """Adds scope and errors to a call, and says what it does in place of its function's name."""
     operation["summary"] = re.split(r"[.:;]\s", operation["description"], maxsplit=1)[0].rstrip(".")
     responses = operation["responses"]
     responses.pop("422", None)
+    _exemplify_answers(path, responses)
     if scope == "public":
         operation["security"] = []
         return
@@ -108,12 +115,25 @@ def _complete(operation: Json, *, scope: str) -> None:
 def _exemplify(operation: Json) -> None:
     """Adds the example of its schema to a body that has none."""
     for body in operation.get("requestBody", {}).get("content", {}).values():
-        named = next(
-            (each["$ref"] for each in (body["schema"], *body["schema"].get("anyOf", ())) if "$ref" in each), ""
-        )
-        example = BODIES.get(named.rsplit("/", 1)[-1])
+        example = BODIES.get(_name_of(body["schema"]))
         if example is not None:
             body.setdefault("example", example)
+
+
+def _exemplify_answers(path: str, responses: Json) -> None:
+    """Adds an example to what a call is answered with: of its own, or of its schema."""
+    for status, response in responses.items():
+        for answer in response.get("content", {}).values():
+            name = _name_of(answer["schema"])
+            example = UNAVAILABLE.get(name) if status == "503" else OF_CALLS.get((path, name)) or ANSWERS.get(name)
+            if example is not None:
+                answer["example"] = example
+
+
+def _name_of(schema: Json) -> str:
+    """The name of the schema that is meant; empty where it has none."""
+    named = (each["$ref"] for each in (schema, *schema.get("anyOf", ())) if "$ref" in each)
+    return str(next(named, "")).rsplit("/", 1)[-1]
 
 
 def _request_schemas(kind: Kind) -> Json:

@@ -80,7 +80,8 @@ def _responses(operation: Json) -> Iterator[str]:
     for status, response in sorted(operation["responses"].items()):
         yield f"<p><b>{status}</b> {_words(response.get('description', ''))}</p>"
         for content in response.get("content", {}).values():
-            yield from (_pre(example["value"]) for example in content.get("examples", {}).values())
+            named = [example["value"] for example in content.get("examples", {}).values()]
+            yield from map(_pre, [content["example"]] if "example" in content else named)
 
 
 def _curl(url: str, method: str, path: str, operation: Json) -> str:

@@ -89,3 +89,18 @@ def in_doubt(request_id: str) -> Refusal:
     """503 after which the request may or may not have an outcome: its id tells."""
     message = f"whether the request was kept is not known: ask for /v1/requests/{request_id} before it is sent again"
     return Refusal(503, "unavailable", message, headers=DO_NOT_RETRY, data={"id": request_id})
+
+
+def upload_in_doubt(batch_id: UUID, *, is_new: bool) -> Refusal:
+    """503 after which a part of an upload is, or may be, kept: its batch tells, and the same upload again continues."""
+    how = f"with `name={batch_id}` in place of `new=true`, it continues" if is_new else "it continues this batch"
+    message = f"the database was lost, and part of the batch may be kept: send the same content again, {how}"
+    return Refusal(
+        503, "unavailable", f"{message} and creates nothing twice", headers=DO_NOT_RETRY, data={"id": str(batch_id)}
+    )
+
+
+def change_in_doubt() -> Refusal:
+    """503 after which a change may or may not have been made."""
+    message = "the database was lost while it committed: look whether this was done before it is sent again"
+    return Refusal(503, "unavailable", message, headers=DO_NOT_RETRY)

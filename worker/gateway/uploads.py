@@ -1,28 +1,36 @@
 """An upload becomes a batch: every row of it is kept before it is accepted (spec 2.4, 2.6)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
+import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.ids import row_id_text, row_of
-from shared.producer.content import Format, Source, open_source
+from shared.producer.content import Format, Source, UnreadableInput, open_source
 from shared.producer.ingest import name_batch
 from shared.producer.publish import BrokerUnavailable, QueueFull
 from shared.producer.row_set import RowSet
 from shared.producer.rows import Scan, rows, scan
 from shared.settings import Settings
 from shared.store.accepted import Kept, accept
-from shared.store.batches import Batch, open_batch
+from shared.store.batches import Batch, open_batch, receive_rows
 from shared.store.engine import transaction
+from shared.store.errors import primary_message
 from shared.store.outcomes import created_ids
 from shared.wire.envelope import Kind, QueuedRequest
 from shared.wire.packing import Pack, pack
 from shared.wire.routes import route_of
+from worker.gateway.course import Course
 from worker.gateway.keyring import Sender
 from worker.gateway.post import Letter, NotSent, Post
+
+log = structlog.get_logger()
 
 _ENVELOPES_AT_ONCE = 20  # kept in one transaction
 
@@ -32,14 +40,14 @@ class Upload:
     """What came in.
 
     Attributes:
-        path: where its bytes are.
+        file: its bytes, in a file without a name; closed by whoever takes it.
         format: JSONL or CSV; None: its first line tells.
         kind: what a bare body in it is.
         name: what the caller calls the batch; None: the account and the content do.
         new: a batch of its own, whatever was uploaded before.
     """
 
-    path: Path
+    file: IO[bytes]
     format: Format | None
     kind: Kind
     name: str | None
@@ -53,46 +61,66 @@ class Uploads:
         self._engine, self._lease_s = engine, settings.lease_s
         self._post = Post(settings, engine)
 
-    def take(self, sender: Sender, upload: Upload) -> tuple[Batch, Scan]:
-        """Counts the batch in, keeps its envelopes, and sends as many as there is room for.
+    def take(self, sender: Sender, upload: Upload, course: Course) -> tuple[Batch, Scan]:
+        """Keeps the envelopes of an upload, each with its rows counted in, and sends as many as there is room for.
 
         Whatever is not sent now, the sweeper sends. The same content again is the same batch: what it created is left
         out, and the rest is judged anew.
 
         Raises:
-            UnreadableInput: it cannot be read; nothing of it was kept.
+            UnreadableInput: the body that it came in "is", or "has", what is said; nothing of it was kept.
             BatchDiffers: the name is another batch's; likewise.
-            SQLAlchemyError: some of it may be kept; the same upload again continues.
+            Refusal: 503 with the batch's id: part of it may be kept.
+            SQLAlchemyError: nothing of it was kept.
         """
-        account_id = sender.caller.account_id
-        with open_source(upload.path, format=upload.format) as opened:
-            source = Source("upload", opened.path, opened.format)
+        with _opened(upload) as source:
             scanned = scan(source, kind=upload.kind)
             batch = name_batch(
                 source, scanned, account=sender.caller.account, kind=upload.kind, name=upload.name, new=upload.new
             )
-            with transaction(self._engine) as connection:
-                open_batch(connection, account_id, batch)
-                done = RowSet()
-                for request_id in created_ids(connection, account_id, batch.id):
-                    done.add(row_of(request_id))
-            has_room = True
-            packs = pack(_requests(source, batch, done))
-            while chunk := list(islice(packs, _ENVELOPES_AT_ONCE)):
-                has_room = self._take(sender, batch, chunk, has_room=has_room)
+            course.batch_id = batch.id
+            try:
+                self._keep(sender, source, batch, course)
+            except SQLAlchemyError as error:
+                if not course.may_be_kept:
+                    raise
+                log.warning("batch perhaps not kept", action="batch_in_doubt", error=primary_message(error))
+                raise course.in_doubt() from error
         return batch, scanned
 
     def close(self) -> None:
         """Closes the connection to the broker."""
         self._post.close()
 
-    def _take(self, sender: Sender, batch: Batch, packs: list[Pack], *, has_room: bool) -> bool:
+    def _keep(self, sender: Sender, source: Source, batch: Batch, course: Course) -> None:
+        unsent = _Unsent(source, batch, self._open(sender, batch, course))
+        has_room = True
+        packs = pack(unsent.requests())
+        while chunk := list(islice(packs, _ENVELOPES_AT_ONCE)):
+            received = unsent.count_until(chunk[-1])
+            has_room = self._take(sender, batch, chunk, course, received=received, has_room=has_room)
+
+    def _open(self, sender: Sender, batch: Batch, course: Course) -> RowSet:
+        """Opens the batch, without a row; the rows that made something already."""
+        account_id, done = sender.caller.account_id, RowSet()
+        with course.asking(), transaction(self._engine) as connection:
+            open_batch(connection, account_id, batch, received=0)
+            for request_id in created_ids(connection, account_id, batch.id):
+                done.add(row_of(request_id))
+                course.heard()
+        return done
+
+    def _take(
+        self, sender: Sender, batch: Batch, packs: list[Pack], course: Course, *, received: int, has_room: bool
+    ) -> bool:
         meta = self._post.meta(sender.caller.account, batch_id=batch.id)
-        queue = route_of(batch.kind).bulk
+        queue, account_id = route_of(batch.kind).bulk, sender.caller.account_id
         letters = [Letter(sender, meta, packed.text, queue, len(packed.requests), packed.span) for packed in packs]
         kept = [Kept(each.meta, each.requests, each.queue, each.size, each.span) for each in letters]
-        with transaction(self._engine) as connection:
-            accept(connection, sender.caller.account_id, kept, lease_s=self._lease_s, due_now=not has_room)
+        with course.asking(), transaction(self._engine) as connection:
+            accept(connection, account_id, kept, lease_s=self._lease_s, due_now=not has_room)
+            receive_rows(connection, account_id, batch.id, received)
+            course.commit()
         return has_room and all(self._send(letter) for letter in letters)
 
     def _send(self, letter: Letter) -> bool:
@@ -103,7 +131,36 @@ class Uploads:
         return True
 
 
-def _requests(source: Source, batch: Batch, done: RowSet) -> Iterator[QueuedRequest]:
-    for row in rows(source, kind=batch.kind):
-        if row.number not in done:
-            yield row.request(row_id_text(batch.id, row.number))
+class _Unsent:
+    """The requests of a batch that created nothing yet, and how many rows there are up to each of them."""
+
+    def __init__(self, source: Source, batch: Batch, done: RowSet) -> None:
+        self._source, self._batch, self._done = source, batch, done
+        self._counts: dict[str, int] = {}
+
+    def requests(self) -> Iterator[QueuedRequest]:
+        """In the order of the rows."""
+        for count, row in enumerate(rows(self._source, kind=self._batch.kind), start=1):
+            if row.number not in self._done:
+                request_id = row_id_text(self._batch.id, row.number)
+                self._counts[request_id] = count
+                yield row.request(request_id)
+
+    def count_until(self, packed: Pack) -> int:
+        """How many rows there are up to the last one in here, which is asked once, and in order."""
+        last = packed.requests[-1].id
+        count = self._counts[last]
+        self._counts = {each: later for each, later in self._counts.items() if later > count}
+        return count
+
+
+@contextmanager
+def _opened(upload: Upload) -> Iterator[Source]:
+    with upload.file as file:
+        path = Path(f"/dev/fd/{file.fileno()}")
+        try:
+            with open_source(path, format=upload.format) as opened:
+                yield Source("upload", opened.path, opened.format)
+        except UnreadableInput as error:
+            said = str(error).removeprefix(str(path)).removeprefix("upload")
+            raise UnreadableInput(f"cannot be read{said}" if said.startswith(":") else said.lstrip()) from None

@@ -32,7 +32,8 @@ class OutcomeReader:
         """The outcomes that are there.
 
         Raises:
-            psycopg.Error: the database did not answer; the next look takes another connection.
+            psycopg.Error: the database did not answer.
+            Exception: what it answered cannot be read. Either way the next look takes another connection.
         """
         found: list[Outcome] = []
         try:
@@ -40,7 +41,7 @@ class OutcomeReader:
                 self._connection = await connect_in_loop(self._url, statement_timeout_s=self._timeout_s)
             for account_id, ids in wanted.items():
                 found += (await read_outcomes_in_loop(self._connection, account_id, ids)).values()
-        except psycopg.Error:
+        except Exception:
             await self.close()
             raise
         return found
@@ -109,7 +110,7 @@ class Watch:
             by_account[self._waiting[each].account_id].append(self._waiting[each].id)
         try:
             found = await self._reader.read(by_account)
-        except psycopg.Error as error:  # the next look tries again; who waits too long is kept
+        except Exception as error:  # noqa: BLE001 - the next look tries again; who waits too long is kept
             log.warning("outcomes cannot be read", action="outcomes_unread", error=primary_message(error))
             return
         for outcome in found:

@@ -20,7 +20,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     Attributes:
         key: the uniqueness key, where one is known to be used.
-        existing: the commit that is there already: id, type, same_content.
+        existing: the commit that is there already: id, type, same_content; `replayed` in a first answer given again.
         errors: problems in the form of spec 1.7.
         more: how many problems there are beyond those.
         reason: why it is parked.

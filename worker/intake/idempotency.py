@@ -73,4 +73,6 @@ def _replay(candidate: Candidate, claim: Claim, first: Outcome | None) -> Decisi
     if first is None:
         return None
     existing = first.existing or {"id": str(claim.request_id), "type": candidate.normal["type"], "same_content": True}
+    if first.outcome == "duplicate":  # a created one has `existing` only where it was replayed
+        existing = existing | {"replayed": True}
     return Decision(candidate.request, first.outcome, existing=existing)

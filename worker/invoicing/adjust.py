@@ -17,6 +17,7 @@ from shared.store.ledger import (
     book_entry,
     lock_balances,
     lock_true_up,
+    require_free_key,
     segment_balances,
     type_of_commit,
 )
@@ -72,7 +73,7 @@ def adjust_commit(
         segment: position in the access schedule, from 0, or id; needed when there is more than one.
         customer_id: whose commit it must be.
         effective_at: the date of the entry, `start` being that of the segment; it counts from now on, whatever that is.
-        uniqueness_key: used once for entries of this account; judged last, so that what is refused does not use it.
+        uniqueness_key: used once for entries of this account; what is refused does not use it.
 
     Raises:
         UnknownCommit: there is no such commit in this account, or not of this customer, or without such a segment.
@@ -84,6 +85,8 @@ def adjust_commit(
     if commit_type is None:
         owner = "this account" if customer_id is None else f"customer {customer_id}"
         raise UnknownCommit(f"{owner} has no commit or credit {commit_id}")
+    if uniqueness_key is not None:
+        require_free_key(connection, account_id, uniqueness_key)
     true_up = lock_true_up(connection, account_id, commit_id)
     if true_up in _SETTLED:
         raise AdjustmentRefused(f"the true-up of {commit_id} {_SETTLED[true_up]}: its balance is closed")

@@ -60,7 +60,9 @@ class CustomerBalance:
     commits: list[UsableCommit]
 
 
-def customer_balance(connection: Connection, *, account_id: int, customer_id: UUID) -> CustomerBalance:
+def customer_balance(
+    connection: Connection, *, account_id: int, customer_id: UUID, with_drafts: bool = True
+) -> CustomerBalance:
     """What the customer can use at the account's present.
 
     Segments that are over or still to come count 0, as does one below 0; archived commits are left out.
@@ -69,6 +71,7 @@ def customer_balance(connection: Connection, *, account_id: int, customer_id: UU
         connection: a snapshot, so that ledger and usage are of one moment.
         account_id: whose customer.
         customer_id: who asks.
+        with_drafts: whether usage of open months is burnt down; else `usable` is as `finalized`.
 
     Raises:
         UnknownCustomer: the account has no such customer.
@@ -80,7 +83,7 @@ def customer_balance(connection: Connection, *, account_id: int, customer_id: UU
     balances = load_balances(connection, account_id, customer_id)
     commits = _by_commit(
         balances,
-        _reserved(connection, account_id, customer_id, balances),
+        _reserved(connection, account_id, customer_id, balances) if with_drafts else {},
         now,
         labels=load_labels(connection, account_id, customer_id),
         units=unit_names(connection, account_id),
@@ -112,10 +115,10 @@ def net_balance(
     Raises:
         UnknownCustomer: the account has no such customer.
     """
-    balance = customer_balance(connection, account_id=account_id, customer_id=customer_id)
+    balance = customer_balance(connection, account_id=account_id, customer_id=customer_id, with_drafts=with_drafts)
     admitted = admitted_commits(connection, account_id, customer_id, filters) if filters else None
     return exact_sum(
-        each.usable if with_drafts else each.finalized
+        each.usable
         for each in balance.commits
         if each.access_type == access_type
         and unit_id in (None, UUID(each.unit_id))

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.store.commits import show_commit
 from shared.store.explained import (
     Record,
     entries_of_commit,
@@ -21,6 +20,7 @@ from shared.store.invoices import show_invoice
 from worker.invoicing.receipts import draft_of, receipts_of_commit
 from worker.invoicing.rules import rule_of_entry, rule_of_line
 from worker.invoicing.transactions import with_transactions
+from worker.invoicing.usable import UsableCommits
 
 _COMMIT = ("id", "type", "name", "customer_id", "priority", "rate_type", "access_type", "balance", "archived_at")
 
@@ -67,7 +67,7 @@ def explain(connection: Connection, *, account_id: int, which: UUID, lines: bool
 def _commit(connection: Connection, account_id: int, commit_id: UUID) -> Record | None:
     if not is_commit(connection, account_id, commit_id):
         return None
-    commit = show_commit(connection, account_id, commit_id) or {}
+    commit = UsableCommits(connection, account_id).one(commit_id) or {}
     entries = _ruled(entries_of_commit(connection, account_id, commit_id))
     true_up = true_up_of(connection, account_id, commit_id)
     return {

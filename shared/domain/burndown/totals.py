@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from shared.domain.burndown.exact import E12, E24, Exact
-from shared.domain.burndown.values import Balance, Receipt
+from shared.domain.burndown.values import Receipt
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -42,10 +42,3 @@ def totals(receipts: Iterable[Receipt], key: Callable[[Receipt], Key]) -> dict[K
         key: Total(quantity=Fraction(quantity) / E12, amount=Fraction(amount) / E24, price=Fraction(price) / E24)
         for key, (quantity, amount, price) in sums.items()
     }
-
-
-def balances_left(balances: Iterable[Balance], receipts: Iterable[Receipt]) -> dict[str, Fraction]:
-    """What each segment has after all receipts of a run, by segment id."""
-    left = {balance.segment_id: max(Fraction(balance.available), Fraction(0)) for balance in balances}
-    left.update({receipt.balance.segment_id: receipt.left for receipt in receipts if receipt.balance})
-    return left

@@ -6,11 +6,12 @@ from shared.store.tables.columns import metadata
 from shared.store.tables.commits import commit, ledger_entry, obligation, segment
 from shared.store.tables.history import audit, outbox
 from shared.store.tables.invoices import invoice, invoice_line
-from shared.store.tables.requests import batch, delivery, idempotency, intake, outcome, parked
+from shared.store.tables.requests import answered_call, batch, delivery, idempotency, intake, outcome, parked
 from shared.store.tables.usage import usage_line, usage_month, usage_period
 
 __all__ = [
     "account",
+    "answered_call",
     "audit",
     "batch",
     "commit",

@@ -76,9 +76,7 @@ product = Table(
     required("type", Text, "never changes"),
     required("tags", ARRAY(Text), "what applicability filters match", server_default=text("'{}'")),
     required("created_at", TIME, "booking time", server_default=NOW),
-    required(
-        "kept", JSONB, "what else was said at its creation: returned, and used for nothing", server_default=text("'{}'")
-    ),
+    kept_column(),
     PrimaryKeyConstraint("account_id", "id"),
     references_account(),
     one_of("type", "FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"),
@@ -96,9 +94,7 @@ contract = Table(
     required("usage_invoicing", Text, "whether usage periods make invoices", server_default=text("'MONTHLY'")),
     optional("net_payment_terms_days", Integer, "days from invoice date to due date"),
     required("created_at", TIME, "booking time", server_default=NOW),
-    required(
-        "kept", JSONB, "what else was said at its creation: returned, and used for nothing", server_default=text("'{}'")
-    ),
+    kept_column(),
     optional("uniqueness_key", Text, "used once per account, for ever"),
     PrimaryKeyConstraint("account_id", "id"),
     once_in_account("contract", "uniqueness_key"),

@@ -61,6 +61,19 @@ idempotency = Table(
     comment="Idempotency keys of requests that were created or duplicates.",
 )
 
+answered_call = Table(
+    "answered_call",
+    metadata,
+    account_column(),
+    required("digest", LargeBinary, "SHA-256 of the token's key id, method, path and body"),
+    optional("answer", Text, "the body that it was answered with; null: only while it is worked on"),
+    required("answered_at", TIME, "real time; kept for ten minutes", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "digest"),
+    Index(None, "answered_at"),
+    references_account(),
+    comment="Calls over HTTP that changed something at once: a client's own retry gets the same answer.",
+)
+
 batch = Table(
     "batch",
     metadata,
@@ -71,6 +84,7 @@ batch = Table(
     required("content_sha256", LargeBinary, "of the uncompressed file"),
     required("kind", Text, "what a bare body in it means: commit or credit"),
     required("rows", BigInteger, "received: every one of them gets an outcome"),
+    optional("content_rows", BigInteger, "how many the content has: an upload is received in parts; null: as `rows`"),
     required("created_at", TIME, "real time", server_default=NOW),
     PrimaryKeyConstraint("account_id", "id"),
     references_account(),

@@ -13,7 +13,7 @@ from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.criterion import Criterion
 from shared.domain.burndown.engine import burn_down
 from shared.domain.burndown.exact import exact_sum, in_e12, rounded, whole
-from shared.domain.burndown.totals import Total, balances_left, totals
+from shared.domain.burndown.totals import Total, totals
 from shared.domain.burndown.usage import HoursOutOfOrder, aggregate
 from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values, read_specifier
 
@@ -121,7 +121,7 @@ def test_a_fraction_never_opens_a_gap() -> None:
     cheap = replace(KIND, list_price=Decimal(1), commit_price=Decimal(3))
     lines = [UsageLine(START + hour * HOUR, cheap, Decimal(1)) for hour in range(24)]
     receipts = list(burn_down(lines, [first, BALANCE], CATALOG))
-    assert balances_left([first, BALANCE], receipts) == {"a": 0, "segment": 0}
+    assert {each.balance.segment_id: each.left for each in receipts if each.balance} == {"a": 0, "segment": 0}
     assert receipts[1].left == 10 - Fraction(2, 3)
 
 
@@ -141,12 +141,6 @@ def test_the_price_of_a_part() -> None:
     units = replace(money, access_type="QUANTITY")
     assert [each.unit_price for each in burn_down([used("6")], [money], CATALOG)] == [2, 3]
     assert [each.unit_price for each in burn_down([used("6")], [units], CATALOG)] == [3]
-
-
-def test_what_is_left_where_nothing_was_drawn() -> None:
-    """A balance without receipts has what it had; a negative one has nothing."""
-    overdrawn = replace(BALANCE, segment_id="overdrawn", available=Decimal(-1))
-    assert balances_left([BALANCE, overdrawn], []) == {"segment": 10, "overdrawn": 0}
 
 
 def test_specifiers_as_they_are_stored() -> None:

@@ -53,10 +53,11 @@ def test_a_duplicate_names_its_holder() -> None:
 
 
 def test_more_problems_than_are_told() -> None:
-    """What was counted, and not listed, is said."""
+    """What was counted, and not listed, is said, and stands in the sentence's number."""
     with pytest.raises(Refusal) as refused:
         decided(outcome("invalid", "missing", more=7))
     assert refused.value.body["more"] == 7
+    assert refused.value.body["message"].startswith("8 problems: ")
 
 
 def test_created_and_parked() -> None:

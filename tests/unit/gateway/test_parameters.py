@@ -10,7 +10,9 @@ from metronome.types.v2 import ContractEditCommitParams, ContractEditCreditParam
 from pydantic import BaseModel
 
 from shared.wire.changes import Edit, EndDate
+from tests.integration.intake import settings_of
 from worker.gateway import bodies
+from worker.gateway.app import make_app
 
 # What no type of ours has is `unknown_field`. Who adds a parameter takes it out here.
 REFUSED = {
@@ -44,9 +46,15 @@ OURS = {
     v1.ContractRetrieveParams: bodies.ContractChoice,
     v1.ContractListParams: bodies.ContractFilter,
     v1.CustomerCreateParams: bodies.NewCustomer,
-    v1.CustomerListParams: bodies.CustomerQuery,
     contracts.ProductCreateParams: bodies.NewProduct,
     contracts.ProductRetrieveParams: bodies.ProductChoice,
+}
+# What is asked for in a path or a query.
+ASKED = {
+    v1.CustomerListParams: "/v1/customers",
+    customers.InvoiceListParams: "/v1/customers/{customer_id}/invoices",
+    customers.InvoiceRetrieveParams: "/v1/customers/{customer_id}/invoices/{invoice_id}",
+    contracts.ProductListParams: "/v1/contract-pricing/products/list",
 }
 ELSEWHERE = {"credit_id"}  # changes know what they change by one name
 
@@ -61,3 +69,11 @@ def test_parameters(theirs: type) -> None:
     """What is not refused is served, and nothing that is refused is."""
     known, refused = set(get_type_hints(theirs)), set(REFUSED.get(theirs, "").split())
     assert known - fields(OURS[theirs]) == refused
+
+
+@pytest.mark.parametrize("theirs", ASKED, ids=lambda kind: kind.__name__)
+def test_parameters_of_queries(theirs: type) -> None:
+    """What the document tells of passes; the one thing more is the body's."""
+    calls = make_app(settings_of()).openapi()["paths"][ASKED[theirs]]
+    known = {each["name"] for call in calls.values() for each in call.get("parameters", ())}
+    assert known | bodies.ProductFilter.model_fields.keys() >= get_type_hints(theirs).keys()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import escape
 from typing import Any
 
 import jiter
@@ -12,6 +13,7 @@ from fastapi.routing import APIRoute
 from shared.store.tokens import SCOPES as TOKEN_SCOPES
 from tests.integration.intake import settings_of
 from worker.gateway import bodies
+from worker.gateway.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
 from worker.gateway.app import make_app
 from worker.gateway.body_examples import BODIES
 from worker.gateway.pages import page_of
@@ -126,6 +128,24 @@ def test_every_body_has_an_example(app: FastAPI) -> None:
     for name, example in BODIES.items():
         if hasattr(bodies, name):
             getattr(bodies, name).model_validate(jiter.from_json(json.dumps(example).encode(), float_mode="decimal"))
+
+
+def test_every_answer_has_an_example(app: FastAPI) -> None:
+    """One that its own model takes, and that the page shows; each example is some answer's, and no answer has none."""
+    calls, page, shown = operations(app.openapi()), page_of(app.openapi(), url="http://127.0.0.1:8080"), []
+    for route in (each for each in app.routes if isinstance(each, APIRoute) and each.include_in_schema):
+        [method] = route.methods or {""}
+        answers = calls[method, route.path_format]["responses"]
+        models = {route.status_code or 200: route.response_model} | {
+            status: told["model"] for status, told in route.responses.items()
+        }
+        told = {status for status, answer in answers.items() if "example" in answer["content"]["application/json"]}
+        assert told == {*map(str, models)}, f"{method} {route.path_format} has an answer without an example"
+        for status, model in models.items():
+            shown.append(answers[str(status)]["content"]["application/json"]["example"])
+            model.model_validate_json(json.dumps(shown[-1]))
+    assert all(escape(json.dumps(example, indent=2)) in page for example in shown)
+    assert all(each in shown for examples in (ANSWERS, OF_CALLS, UNAVAILABLE) for each in examples.values())
 
 
 def test_the_page_needs_nothing_from_elsewhere(app: FastAPI) -> None:

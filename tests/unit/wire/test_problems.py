@@ -39,6 +39,14 @@ def test_at_most_a_hundred_errors() -> None:
     assert "more" not in error_body([NOT_POSITIVE] * 100)
 
 
+def test_problems_that_are_only_counted() -> None:
+    """Of a stored error the others are known by their number: the sentence counts them too."""
+    told = error_body([NOT_POSITIVE] * 100, more=350)
+    assert told["more"] == 350
+    assert told["message"].startswith("450 problems: ")
+    assert told == error_body([NOT_POSITIVE] * 450)
+
+
 @pytest.mark.parametrize(
     ("problems", "outcome", "code"),
     [

@@ -8,21 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from shared.limits import KEY_CHARS_MAX
 from shared.store.agreements import Agreement, Choice, add_balances, find_agreement, list_agreements
 from shared.store.parties import has_customer
 from shared.wire.problems import Problem
 from worker.gateway.answers import Json
-from worker.gateway.bodies import BalanceFilter, CommitFilter, CreditFilter, Filter
+from worker.gateway.bodies import BalanceFilter, CommitFilter, CreditFilter, Filter, Key
 from worker.gateway.objects import AgreementAnswer, AgreementPage
-from worker.gateway.refusals import invalid, invalid_field, not_found
+from worker.gateway.refusals import invalid, not_found
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
 from worker.gateway.shapes import agreement_object, page
 from worker.invoicing.balance import left_by_drafts
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
-
-UniquenessKey = Annotated[str | None, Query(min_length=1, max_length=KEY_CHARS_MAX)]
 
 
 @router.post("/v1/contracts/customerCommits/list", response_model=AgreementPage)
@@ -48,19 +45,17 @@ async def list_balances(request: Request, body: BalanceFilter) -> Response:
 async def show_commit(request: Request, commit_id: UUID) -> Response:
     """A commit or credit by its id, with balance and ledger."""
     account_id = caller_of(request).account_id
-    found = await gateway_of(request).read(lambda connection: _find(connection, account_id, id=commit_id))
+    found = await gateway_of(request).work_out(lambda connection: _find(connection, account_id, id=commit_id))
     if found is None:
         raise not_found(f"there is no commit or credit {commit_id}")
     return Json({"data": agreement_object(found)})
 
 
 @router.get("/v1/commits", response_model=AgreementAnswer)
-async def find_commit(request: Request, uniqueness_key: UniquenessKey = None) -> Response:
+async def find_commit(request: Request, uniqueness_key: Annotated[Key, Query()]) -> Response:
     """A commit or credit by its uniqueness key, with balance and ledger."""
-    if uniqueness_key is None or "\0" in uniqueness_key:
-        raise invalid_field("/uniqueness_key", "is required", code="missing")
     account_id = caller_of(request).account_id
-    found = await gateway_of(request).read(
+    found = await gateway_of(request).work_out(
         lambda connection: _find(connection, account_id, uniqueness_key=uniqueness_key)
     )
     if found is None:
@@ -94,11 +89,13 @@ async def _list(
         after=body.next_page,
     )
 
+    counts = bool(body.include_balance) or has_balance
+
     def look(connection: Connection) -> list[Agreement] | None:
         if not has_customer(connection, account_id, body.customer_id):
             return None
         left: dict[str, Decimal] = {}
-        if body.include_balance or has_balance:
+        if counts:
             left = left_by_drafts(connection, account_id=account_id, customer_id=body.customer_id)
         listed = list_agreements(
             connection,
@@ -111,7 +108,8 @@ async def _list(
             add_balances(connection, account_id, listed, left)
         return listed
 
-    found = await gateway_of(request).read(look)
+    gateway = gateway_of(request)
+    found = await (gateway.work_out(look) if counts else gateway.read(look))
     if found is None:
         raise invalid([Problem.of("customer_not_found", path="/customer_id")])
     return Json(page(map(agreement_object, found), limit=body.page_size))

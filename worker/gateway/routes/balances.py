@@ -32,6 +32,8 @@ async def show_net_balance(request: Request, body: NetBalance) -> Response:
         raise invalid_field("/credit_type_id", "must not stand beside access_type QUANTITY")
     unit_id = None if access_type == "QUANTITY" else body.credit_type_id or UUID(USD_CENTS)
 
+    with_drafts = body.invoice_inclusion_mode != "FINALIZED"
+
     def look(connection: Connection) -> Decimal:
         if unit_id is not None and str(unit_id) not in unit_names(connection, account_id):
             raise invalid([Problem.of("unit_not_found", path="/credit_type_id")])
@@ -42,11 +44,12 @@ async def show_net_balance(request: Request, body: NetBalance) -> Response:
             access_type=access_type,
             unit_id=unit_id,
             filters=[_filter(each) for each in body.filters or ()],
-            with_drafts=body.invoice_inclusion_mode != "FINALIZED",
+            with_drafts=with_drafts,
         )
 
+    gateway = gateway_of(request)
     try:
-        balance = await gateway_of(request).read(look)
+        balance = await (gateway.work_out(look) if with_drafts else gateway.read(look))
     except UnknownCustomer:
         raise invalid([Problem.of("customer_not_found", path="/customer_id")]) from None
     return Json({"data": {"balance": balance, "credit_type_id": unit_id or _QUANTITIES}})

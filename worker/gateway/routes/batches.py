@@ -2,10 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Annotated
+from contextlib import ExitStack
+from typing import IO, Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,7 +15,9 @@ from shared.store.batch_results import batch_results, find_batch
 from shared.store.batches import BatchDiffers
 from shared.store.outcomes import count_outcomes
 from shared.wire.envelope import CommitKind, Kind
+from shared.wire.values import TEXT_PATTERN
 from worker.gateway.answers import Json, outcome_object
+from worker.gateway.bodies import NO_CURSOR, worded
 from worker.gateway.call import Call
 from worker.gateway.models import BatchAccepted, BatchAnswer
 from worker.gateway.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
@@ -45,9 +45,11 @@ _CALL = {
 _RESULTS = 100
 _RESULTS_MAX = 1_000
 
-Name = Annotated[str | None, Query(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
-Results = Annotated[int, Query(ge=1, le=_RESULTS_MAX)]
-Row = Annotated[int, Query(ge=0, lt=1 << 30)]
+Name = Annotated[str | None, Query(min_length=1, max_length=255, pattern=TEXT_PATTERN)]
+Results = Annotated[
+    int, Query(ge=1, le=_RESULTS_MAX), worded("must be a whole number between 1 and {most}", most=_RESULTS_MAX)
+]
+Row = Annotated[int, Query(ge=0, lt=1 << 30), worded(NO_CURSOR)]
 
 
 @router.post("/v1/batches", status_code=202, response_model=BatchAccepted, openapi_extra=_CALL)
@@ -69,14 +71,13 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
     if media_type not in _FORMATS:
         raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
     gateway, sender = gateway_of(request), request.state.sender
-    async with _spooled(request) as path:
-        upload = Upload(path, _FORMATS[media_type], kind, name, new)
-        try:
-            batch, scanned = await gateway.take_upload(sender, upload)
-        except UnreadableInput as error:
-            raise invalid_field("", str(error).replace(str(path), "the body"), code="json_invalid") from None
-        except BatchDiffers as error:
-            raise Refusal(409, "duplicate", str(error), headers=DO_NOT_RETRY) from None
+    upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new)
+    try:
+        batch, scanned = await gateway.take_upload(sender, upload)
+    except UnreadableInput as error:
+        raise invalid_field("", str(error), code="json_invalid") from None
+    except BatchDiffers as error:
+        raise Refusal(409, "duplicate", str(error), headers=DO_NOT_RETRY) from None
     told = {"id": batch.id, "rows": batch.rows, "rows_without_uniqueness_key": scanned.keyless_rows}
     return Json({"data": told}, 202, {"location": f"/v1/batches/{batch.id}"})
 
@@ -103,12 +104,15 @@ async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS
     return Json(found)
 
 
-@asynccontextmanager
-async def _spooled(request: Request) -> AsyncIterator[Path]:
-    """The body in a temporary file: it is read twice, and may be longer than memory."""
+async def _spooled(request: Request) -> IO[bytes]:
+    """The body in a file without a name, which ends with the process: it is read twice, and may be longer than memory.
+
+    Whoever takes it closes it.
+    """
     assert isinstance(request, Call)
     part_s = gateway_of(request).settings.http_body_s
-    with tempfile.NamedTemporaryFile(prefix="trueup-upload-") as file:
+    with ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
         parts = aiter(request.stream())
         try:
             while True:
@@ -120,4 +124,5 @@ async def _spooled(request: Request) -> AsyncIterator[Path]:
         except TimeoutError:
             raise too_slow() from None
         file.flush()
-        yield Path(file.name)
+        stack.pop_all()
+    return file

@@ -35,6 +35,7 @@ from worker.gateway.objects import (
 from worker.gateway.refusals import invalid, invalid_field, not_found, taken
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
 from worker.gateway.shapes import contract_object, customer_detail, customer_object, page, product_object
+from worker.gateway.write import write
 
 router = APIRouter(route_class=GuardedRoute, tags=["Catalog"])
 
@@ -47,21 +48,23 @@ async def create_customer(request: Request, body: NewCustomer) -> Response:
     """Add a customer."""
     account_id, customer_id, fields = caller_of(request).account_id, new_id(), body.custom_fields or {}
     aliases = body.aliases
-    try:
-        await gateway_of(request).write(
-            lambda connection: parties.add_customer(
-                connection,
-                account_id,
-                customer_id=customer_id,
-                name=body.name,
-                custom_fields=fields,
-                ingest_aliases=aliases,
-            )
+
+    def add(connection: Connection) -> object:
+        parties.add_customer(
+            connection,
+            account_id,
+            customer_id=customer_id,
+            name=body.name,
+            custom_fields=fields,
+            ingest_aliases=aliases,
         )
+        made = {"id": customer_id, "name": body.name, "custom_fields": fields, "ingest_aliases": aliases}
+        return customer_object(made)
+
+    try:
+        return await write(request, add)
     except Taken as error:
         raise taken("ingest_aliases", "CUSTOMER", error.holder) from None
-    made = {"id": customer_id, "name": body.name, "custom_fields": fields, "ingest_aliases": aliases}
-    return Json({"data": customer_object(made)})
 
 
 @router.get("/v1/customers", response_model=CustomerPage)
@@ -99,8 +102,9 @@ async def show_customer(request: Request, customer_id: UUID) -> Response:
 async def create_product(request: Request, body: NewProduct) -> Response:
     """Add a product."""
     account_id, product_id = caller_of(request).account_id, new_id()
-    await gateway_of(request).write(
-        lambda connection: parties.add_product(
+
+    def add(connection: Connection) -> object:
+        parties.add_product(
             connection,
             account_id,
             product_id=product_id,
@@ -109,8 +113,9 @@ async def create_product(request: Request, body: NewProduct) -> Response:
             tags=body.tags or (),
             kept=body.kept,
         )
-    )
-    return Json({"data": {"id": product_id}})
+        return {"id": product_id}
+
+    return await write(request, add)
 
 
 @router.post("/v1/contract-pricing/products/get", response_model=ProductAnswer)
@@ -144,8 +149,8 @@ async def create_contract(request: Request, body: NewContract) -> Response:
     if body.ending_before is not None and body.ending_before <= body.starting_at:
         raise invalid([Problem.of("window_inverted", path="/ending_before")])
 
-    def add(connection: Connection) -> bool:
-        return parties.add_contract(
+    def add(connection: Connection) -> object:
+        added = parties.add_contract(
             connection,
             account_id,
             contract_id=contract_id,
@@ -156,14 +161,14 @@ async def create_contract(request: Request, body: NewContract) -> Response:
             uniqueness_key=body.uniqueness_key,
             kept=body.kept,
         )
+        if not added:
+            raise invalid([_UNKNOWN_CUSTOMER])
+        return {"id": contract_id}
 
     try:
-        added = await gateway_of(request).write(add)
+        return await write(request, add)
     except Taken as error:
         raise taken("uniqueness_key", "CONTRACT", error.holder) from None
-    if not added:
-        raise invalid([_UNKNOWN_CUSTOMER])
-    return Json({"data": {"id": contract_id}})
 
 
 @router.post("/v1/contracts/get", response_model=ContractAnswer)

@@ -19,13 +19,13 @@ from worker.commits.disable_true_up import disable_true_up
 from worker.commits.edit import EditSettings, edit_commit
 from worker.commits.end_date import end_commit
 from worker.commits.refusal import ChangeRefused, InvalidChange
-from worker.gateway.answers import Json
 from worker.gateway.bodies import CommitOfCustomer, CreditOfCustomer, ManualEntry, PostpaidCommit
 from worker.gateway.call import Call
 from worker.gateway.models import Made
 from worker.gateway.openapi import changes
 from worker.gateway.refusals import Refusal, invalid, not_found, taken
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of, raw
+from worker.gateway.write import write
 from worker.invoicing.adjust import AdjustmentRefused, UnknownCommit, adjust_commit
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
@@ -183,16 +183,18 @@ async def _change(
 async def _made(request: Request, change: Callable[[Connection], UUID]) -> Response:
     """Makes a change; answers with the id of what was changed or booked, or with why not."""
     try:
-        made = await gateway_of(request).write(change)
+        return await write(request, lambda connection: {"id": change(connection)})
     except UnknownCommit as error:
         raise not_found(str(error)) from None
     except InvalidChange as error:
         raise invalid(error.problems) from None
-    except (ChangeRefused, AdjustmentRefused) as error:
+    except ChangeRefused as error:
+        told = {"path": error.path, "code": "change_refused", "message": error.message}
+        raise Refusal(400, "invalid_request", str(error), errors=[told]) from None
+    except AdjustmentRefused as error:
         raise Refusal(400, "invalid_request", str(error)) from None
     except Taken as error:
         raise taken("uniqueness_key", "LEDGER_ENTRY", error.holder) from None
-    return Json({"data": {"id": made}})
 
 
 def _read(text: bytes, name: str, kind: Change[T]) -> T:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from shared.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from shared.limits import IDEMPOTENCY_KEY_CHARS_MAX, RETRY_MINUTES_MAX
 from shared.store.repeats import is_recent
 from shared.wire.envelope import CommitKind
 from shared.wire.outcome import Outcome
@@ -10,7 +10,6 @@ from worker.gateway.answers import accepted, created, decided
 from worker.gateway.call import Call
 from worker.gateway.gateway import Gateway
 from worker.gateway.keyring import Sender
-from worker.gateway.limits import RETRY_MINUTES_MAX
 from worker.gateway.models import Made
 from worker.gateway.openapi import ACCEPTED, creates, header
 from worker.gateway.refusals import Refusal, invalid_field
@@ -61,7 +60,7 @@ async def _create(call: Request, kind: CommitKind) -> Response:
     if answer == PENDING:
         return accepted(request_id)
     assert isinstance(answer, Outcome)
-    if _is_retry(call) and gateway.settings.http_answer_retries and (holder := await _own(gateway, sender, answer)):
+    if call.is_retry and (holder := await _own(gateway, sender, answer)):
         return created(holder)
     return decided(answer)
 
@@ -72,12 +71,6 @@ def _idempotency_key(call: Call) -> str | None:
         message = f"must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"
         raise invalid_field("/idempotency-key", message, code="too_long" if key else "too_short")
     return key
-
-
-def _is_retry(call: Call) -> bool:
-    """Whether Metronome's SDK says that it sends this again, because it saw no answer, or none that was final."""
-    count = call.headers.get("x-stainless-retry-count", "0")
-    return count.isdecimal() and int(count) >= 1
 
 
 async def _own(gateway: Gateway, sender: Sender, outcome: Outcome) -> str | None:

@@ -1,12 +1,13 @@
 """A customer's invoices; taking them back, and making them anew (spec 3.5, 3.6)."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from shared.store.customer_invoices import Details, InvoiceChoice
+from shared.store.customer_invoices import InvoiceChoice
 from shared.store.invoices import Status
 from shared.store.parties import has_customer
 from shared.wire.problems import Problem
@@ -15,22 +16,30 @@ from worker.gateway.bodies import PAGE, Instant, InvoiceToRegenerate, InvoiceToV
 from worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
 from worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
 from worker.gateway.models import Made
+from worker.gateway.openapi import query
 from worker.gateway.refusals import Refusal, invalid, not_found
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
-from worker.invoicing.customer_invoices import Record, find_customer_invoice, list_customer_invoices, place_of
+from worker.gateway.write import write
+from worker.invoicing.customer_invoices import find_customer_invoice, list_customer_invoices, place_of
 from worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused, regenerate_invoice
 from worker.invoicing.void import UnknownInvoice, VoidRefused, void_invoice
 
 router = APIRouter(route_class=GuardedRoute, tags=["Invoices"])
 
 _REASON = "voided over HTTP"
+_WITHOUT_EFFECT = {
+    "parameters": [
+        query("include_historical_commit_invoices", "Changes nothing: none is left out."),
+        query("webhook_notification_id", "Changes nothing."),
+    ]
+}
 
 Type = Literal["USAGE", "USAGE_CONSOLIDATED", "SCHEDULED"]
 Size = Annotated[Limit, Query()]
 Time = Annotated[Instant | None, Query()]
 
 
-@router.get("/v1/customers/{customer_id}/invoices", response_model=InvoicePage)
+@router.get("/v1/customers/{customer_id}/invoices", response_model=InvoicePage, openapi_extra=_WITHOUT_EFFECT)
 async def list_invoices(
     request: Request,
     customer_id: UUID,
@@ -60,18 +69,17 @@ async def list_invoices(
         after=place_at(next_page),
     )
 
-    def look(connection: Connection) -> tuple[list[Record], Details] | None:
+    def look(connection: Connection) -> object:
         if not has_customer(connection, account_id, customer_id):
-            return None
-        return list_customer_invoices(connection, account_id, choice, limit=limit + 1)
+            raise invalid([Problem.of("customer_not_found", path="/customer_id")])
+        if type == "USAGE_CONSOLIDATED":
+            return {"data": (), "next_page": None}
+        invoices, details = list_customer_invoices(connection, account_id, choice, limit=limit + 1)
+        told = [invoice_object(each, details, skip_zero_quantity=skip_zero_qty_line_items) for each in invoices[:limit]]
+        more = len(invoices) > limit
+        return {"data": told, "next_page": cursor_of(place_of(invoices[limit - 1])) if more else None}
 
-    found = await gateway_of(request).read(look)
-    if found is None:
-        raise invalid([Problem.of("customer_not_found", path="/customer_id")])
-    invoices, details = found if type != "USAGE_CONSOLIDATED" else ([], found[1])
-    told = [invoice_object(each, details, skip_zero_quantity=skip_zero_qty_line_items) for each in invoices[:limit]]
-    more = len(invoices) > limit
-    return Json({"data": told, "next_page": cursor_of(place_of(invoices[limit - 1])) if more else None})
+    return Json(await gateway_of(request).work_out(look))
 
 
 @router.get("/v1/customers/{customer_id}/invoices/{invoice_id}", response_model=InvoiceAnswer)
@@ -80,7 +88,7 @@ async def show_invoice(
 ) -> Response:
     """One of a customer's invoices or drafts."""
     account_id = caller_of(request).account_id
-    found = await gateway_of(request).read(
+    found = await gateway_of(request).work_out(
         lambda connection: find_customer_invoice(connection, account_id, customer_id, invoice_id)
     )
     if found is None:
@@ -92,37 +100,34 @@ async def show_invoice(
 async def void(request: Request, body: InvoiceToVoid) -> Response:
     """Take a finalized invoice back; what is void already stays void. `reason` stands in the ledger."""
     caller = caller_of(request)
-    try:
-        voided = await gateway_of(request).write(
-            lambda connection: void_invoice(
-                connection,
-                account_id=caller.account_id,
-                invoice_id=body.id,
-                reason=body.reason or _REASON,
-                actor=caller.key_id,
-            )
-        )
-    except UnknownInvoice as error:
-        raise not_found(str(error)) from None
-    except VoidRefused as error:
-        raise Refusal(400, "invalid_request", str(error)) from None
-    return Json({"data": {"id": voided.id}})
+
+    def take_back(connection: Connection) -> UUID:
+        reason = body.reason or _REASON
+        return void_invoice(
+            connection, account_id=caller.account_id, invoice_id=body.id, reason=reason, actor=caller.key_id
+        ).id
+
+    return await _changed(request, take_back)
 
 
 @router.post("/v1/invoices/regenerate", response_model=Made)
 async def regenerate(request: Request, body: InvoiceToRegenerate) -> Response:
     """Make a void invoice anew, once: the answer is the id of what replaces it, as often as it is asked for."""
     caller = caller_of(request)
+
+    def make_anew(connection: Connection) -> UUID:
+        return regenerate_invoice(connection, account_id=caller.account_id, invoice_id=body.id, actor=caller.key_id).id
+
+    return await _changed(request, make_anew)
+
+
+async def _changed(request: Request, change: Callable[[Connection], UUID]) -> Response:
+    """Makes a change; answers with the id of the invoice that it made or took back, or with why not."""
     try:
-        made = await gateway_of(request).write(
-            lambda connection: regenerate_invoice(
-                connection, account_id=caller.account_id, invoice_id=body.id, actor=caller.key_id
-            )
-        )
+        return await write(request, lambda connection: {"id": change(connection)})
     except AlreadyRegenerated as known:
         return Json({"data": {"id": known.successor_id}})
     except UnknownInvoice as error:
         raise not_found(str(error)) from None
-    except RegenerateRefused as error:
+    except (VoidRefused, RegenerateRefused) as error:
         raise Refusal(400, "invalid_request", str(error)) from None
-    return Json({"data": {"id": made.id}})

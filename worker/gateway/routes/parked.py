@@ -13,6 +13,7 @@ from worker.gateway.models import ParkedPage, ReplayAnswer
 from worker.gateway.refusals import invalid_field
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
 from worker.gateway.shapes import page, present
+from worker.gateway.write import write
 from worker.intake.resolve import replay
 
 router = APIRouter(route_class=GuardedRoute, tags=["Parked"])
@@ -21,7 +22,7 @@ Size = Annotated[Limit, Query()]
 
 
 @router.get("/v1/parked", response_model=ParkedPage)
-async def list_(
+async def list_parked_requests(
     request: Request,
     *,
     reason: Reason | None = None,
@@ -50,7 +51,7 @@ async def list_(
 
 
 @router.post("/v1/parked/replay", response_model=ReplayAnswer)
-async def replay_(request: Request, body: Replay) -> Response:
+async def replay_parked_requests(request: Request, body: Replay) -> Response:
     """Send parked requests on, under the same ids: by `ids`, `reason`, `batch_id`, or `all`. A second time finds none.
 
     Those named by id are sent on even when they were replayed or discarded before. `dry_run` only tells how many.
@@ -63,9 +64,11 @@ async def replay_(request: Request, body: Replay) -> Response:
     def count(connection: Connection) -> int:
         return count_chosen(connection, caller.account_id, choice)
 
-    def send_on(connection: Connection) -> int:
+    def send_on(connection: Connection) -> object:
         lease_s = gateway.settings.lease_s
-        return replay(connection, caller.account_id, choice, lease_s=lease_s, actor=caller.key_id)
+        chosen = replay(connection, caller.account_id, choice, lease_s=lease_s, actor=caller.key_id)
+        return {"chosen": chosen, "replayed": chosen}
 
-    chosen = await gateway.write(count if body.dry_run else send_on)
-    return Json({"data": {"chosen": chosen, "replayed": 0 if body.dry_run else chosen}})
+    if body.dry_run:
+        return Json({"data": {"chosen": await gateway.read(count), "replayed": 0}})
+    return await write(request, send_on)

@@ -35,6 +35,34 @@ def upgrade() -> None:
         comment="Catalog: what producers of usage call a customer. Kept and returned.",
     )
     op.create_index(op.f("ingest_alias_account_id_customer_id_idx"), "ingest_alias", ["account_id", "customer_id"])
+    op.create_table(
+        "answered_call",
+        sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),
+        sa.Column(
+            "digest",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="SHA-256 of the token's key id, method, path and body",
+        ),
+        sa.Column(
+            "answer",
+            sa.Text(),
+            nullable=True,
+            comment="the body that it was answered with; null: only while it is worked on",
+        ),
+        sa.Column(
+            "answered_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="real time; kept for ten minutes",
+        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("answered_call_account_id_fkey")),
+        sa.PrimaryKeyConstraint("account_id", "digest", name=op.f("answered_call_pkey")),
+        comment="Calls over HTTP that changed something at once: a client's own retry gets the same answer.",
+    )
+    op.create_index(op.f("answered_call_answered_at_idx"), "answered_call", ["answered_at"])
+    op.add_column("batch", _content_rows())
     for table in ("contract", "product"):
         op.add_column(table, _kept())
     for table, comment in KEYED.items():
@@ -55,7 +83,14 @@ def downgrade() -> None:
         op.drop_column(table, "uniqueness_key")
     for table in ("contract", "product"):
         op.drop_column(table, "kept")
+    op.drop_column("batch", "content_rows")
+    op.drop_table("answered_call")
     op.drop_table("ingest_alias")
+
+
+def _content_rows() -> sa.Column[Any]:
+    comment = "how many the content has: an upload is received in parts; null: as `rows`"
+    return sa.Column("content_rows", sa.BigInteger(), nullable=True, comment=comment)
 
 
 def _kept() -> sa.Column[Any]:

@@ -1,0 +1,44 @@
+"""A token that was good a moment ago is not asked about again, and never lives longer for it."""
+
+import asyncio
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from shared.clock import utc_now
+from shared.store.tokens import create_token, revoke_token
+from shared.wire.signature import split_token
+from tests.conftest import SECRET_KEY
+from tests.integration.intake import Intake, settings_of
+from worker.gateway.keyring import Keyring
+from worker.gateway.refusals import Refusal
+from worker.gateway.threads import Threads
+
+
+@pytest.mark.parametrize(("expires_after_s", "is_asked_about"), [(None, False), (0.9, True)])
+def test_how_long_a_token_is_known(
+    common_database: Engine,
+    expires_after_s: float | None,
+    is_asked_about: bool,  # noqa: FBT001
+) -> None:
+    """For a second after it was good, but not beyond its end."""
+    account_id = Intake(common_database, account=f"known until {expires_after_s}").account_id
+    expires_at = None if expires_after_s is None else utc_now() + timedelta(seconds=expires_after_s)
+    with common_database.begin() as connection:
+        token = create_token(
+            connection, account_id=account_id, scopes=("read",), secret_key=SECRET_KEY, expires_at=expires_at
+        )
+    clock_s = [100.0]
+    with closing(Threads(1, name="asking")) as threads:
+        keyring = Keyring(common_database, threads, settings_of(), clock_s=lambda: clock_s[0])
+        asyncio.run(keyring.admit(f"Bearer {token}", "read"))
+        with common_database.begin() as connection:
+            revoke_token(connection, account_id=account_id, key_id=split_token(token)[0], now=utc_now())
+        clock_s[0] += 0.95
+        if is_asked_about:
+            with pytest.raises(Refusal):
+                asyncio.run(keyring.admit(f"Bearer {token}", "read"))
+        else:
+            asyncio.run(keyring.admit(f"Bearer {token}", "read"))
