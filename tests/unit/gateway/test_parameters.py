@@ -1,6 +1,6 @@
 """Every parameter that Metronome's SDK knows is served, or refused by its name."""
 
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from metronome.types import v1
@@ -59,6 +59,13 @@ ASKED = {
 ELSEWHERE = {"credit_id"}  # changes know what they change by one name
 
 
+@pytest.fixture(scope="module")
+def paths() -> dict[str, Any]:
+    """The document's calls by path and method."""
+    told: dict[str, Any] = make_app(settings_of()).openapi()["paths"]
+    return told
+
+
 def fields(kind: type) -> set[str]:
     """What a type of ours takes."""
     return set(kind.model_fields) if issubclass(kind, BaseModel) else set(get_type_hints(kind)) | ELSEWHERE
@@ -72,8 +79,8 @@ def test_parameters(theirs: type) -> None:
 
 
 @pytest.mark.parametrize("theirs", ASKED, ids=lambda kind: kind.__name__)
-def test_parameters_of_queries(theirs: type) -> None:
+def test_parameters_of_queries(paths: dict[str, Any], theirs: type) -> None:
     """What the document tells of passes; the one thing more is the body's."""
-    calls = make_app(settings_of()).openapi()["paths"][ASKED[theirs]]
+    calls = paths[ASKED[theirs]]
     known = {each["name"] for call in calls.values() for each in call.get("parameters", ())}
     assert known | bodies.ProductFilter.model_fields.keys() >= get_type_hints(theirs).keys()
