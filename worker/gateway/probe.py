@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.store.engine import make_engine, snapshot
 from worker.gateway.limits import HEALTH_SECONDS_MAX
+from worker.gateway.refusals import unavailable
 from worker.gateway.threads import Threads
 
 T = TypeVar("T")
@@ -27,8 +29,11 @@ class Probe:
         """
 
         def run() -> T:
-            with snapshot(self._engine) as connection:
-                return unit(connection)
+            try:
+                with snapshot(self._engine) as connection:
+                    return unit(connection)
+            except SQLAlchemyError as error:  # a lock that does not come in time is no answer either
+                raise unavailable("the database") from error
 
         return await self._threads.run(run)
 

@@ -5,8 +5,9 @@ from sqlalchemy import Connection, text
 from shared.store.reconciliation import CHECKS, Difference, find_differences
 from worker.invoicing.close import USAGE_GRACE_H
 
-# Every check reads whole tables: a plan made for the few rows that old statistics promise would take for ever.
-_FOR_WHOLE_TABLES = ("statement_timeout = 0", "enable_nestloop = off", "work_mem = '64MB'")
+# Every check reads whole tables: a plan made for the few rows that old statistics promise (a loop, or a merge by the
+# account alone) would take for ever.
+_FOR_WHOLE_TABLES = ("statement_timeout = 0", "enable_nestloop = off", "enable_mergejoin = off", "work_mem = '64MB'")
 
 
 def reconcile(
