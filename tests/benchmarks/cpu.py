@@ -20,20 +20,20 @@ _NAMED = (  # how the name of a process begins, and what kind that makes it
     ("trueup-schedule", "scheduler"),
     ("trueup-nursery", "nursery"),
     ("trueup-", "workers"),
-)
-_RUNNING = (  # what a command line holds
     ("postgres", "postgres"),
     ("valkey-server", "valkey"),
-    ("tests.benchmarks.naive", "naive workers"),
-    ("tests.benchmarks.bare_route", "bare route"),
+    ("celery", "naive workers"),
 )
+_RUNNING = (("tests.benchmarks.bare_route", "bare route"),)  # what a command line holds, where the name tells nothing
 
 
-def kind_of(name: str, command: str) -> str:
-    """The kind of a process, by its name and command line."""
-    named = (kind for start, kind in _NAMED if name.startswith(start))
-    running = (kind for part, kind in _RUNNING if part in command)
-    return next(named, None) or next(running, "other")
+def kind_of(process: psutil.Process) -> str:
+    """The kind of a process; by its name, as one that has just ended has no command line any more."""
+    name = process.name()
+    if kind := next((kind for start, kind in _NAMED if name.startswith(start)), None):
+        return kind
+    command = " ".join(process.cmdline())
+    return next((kind for part, kind in _RUNNING if part in command), "other")
 
 
 def processes() -> Iterator[tuple[str, psutil.Process]]:
@@ -42,7 +42,7 @@ def processes() -> Iterator[tuple[str, psutil.Process]]:
     yield PRODUCER, here
     for child in here.children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            yield kind_of(child.name(), " ".join(child.cmdline())), child
+            yield kind_of(child), child
 
 
 def cpu_seconds() -> dict[str, float]:
