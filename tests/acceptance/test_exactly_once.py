@@ -71,12 +71,17 @@ def wait_until_decided(account: Intake, requests: list[QueuedRequest], *, second
 
 
 def wait_until_acknowledged(processes: Fleet) -> None:
-    """Waits until no message is queued or held by a worker."""
+    """Waits until no message is queued or held by a worker, at one moment: what is restored goes from here to there."""
+
+    def left(client: "redis.Redis") -> int:
+        with client.pipeline() as moment:
+            for queue in (QUEUE_BULK, "commits", "usage"):
+                moment.llen(queue)
+            moment.hlen("unacked")
+            return sum(moment.execute())
+
     with redis.Redis.from_url(processes.redis_url) as client:
-        wait_for(
-            lambda: not client.llen(QUEUE_BULK) and not client.llen("commits") and not client.hlen("unacked"),
-            what="every message to be acknowledged",
-        )
+        wait_for(lambda: not left(client), what="every message to be acknowledged")
 
 
 def assert_reconciled(account: Intake) -> None:
