@@ -10,6 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared.store.months import PRESENT
+
 HELD_BY_A_VOID = "usage_voided"
 """Why a settled true-up is held: usage that it counted as drawn was taken back."""
 
@@ -97,10 +99,11 @@ _EXPIRE_ANEW = text("""
        AND c.account_id = :account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID' AND NOT s.expires
 """)
 
-# Settled without an invoice, on the strength of usage that is now taken back.
-_REOPEN = text("""
+# Settled without an invoice, or about to be, on the strength of usage that is now taken back.
+_REOPEN = text(f"""
     UPDATE obligation SET state = 'held', reason = :reason, settled_at = NULL
-     WHERE account_id = :account_id AND kind = 'TRUE_UP' AND state IN ('nothing_due', 'suppressed')
+     WHERE account_id = :account_id AND kind = 'TRUE_UP'
+       AND (state IN ('nothing_due', 'suppressed') OR (state = 'pending' AND due_at <= {PRESENT}))
        AND commit_id = ANY(CAST(:commit_ids AS uuid[]))
 """)
 
@@ -200,7 +203,8 @@ def void_period(
 ) -> datetime:
     """Voids a usage period, and its invoice if it has one, with its deductions and the expirations since.
 
-    A true-up that was settled without an invoice is held, until the period is regenerated or an operator releases it.
+    A true-up that was settled without an invoice, or is due, is held, until the period is regenerated or an operator
+    releases it.
 
     Returns:
         The account's present.

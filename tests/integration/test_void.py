@@ -299,6 +299,25 @@ def test_a_true_up_over_invoiced_usage_waits_for_all_of_it(book: ChangeBook) -> 
     assert book.differences() == []
 
 
+def test_a_true_up_that_is_due_waits_for_usage_that_is_void(book: ChangeBook) -> None:
+    """It is held as one that had settled: else it would ask for what the usage is about to draw again."""
+    commit_id = book.commit("POSTPAID", "250", ends=FEBRUARY)
+    book.use(JANUARY, "150")
+    book.use(JANUARY, "100", contract_id=SECOND)
+    book.close(JANUARY)
+    one, other = (invoice.id for invoice in book.invoices())
+    book.void(one)
+    book.regenerate(one)
+    assert book.state(commit_id) == "pending"
+    book.void(other)
+    book.work()
+    assert (book.state(commit_id), book.obligations(commit_id)[0].reason) == ("held", "usage_voided")
+    book.regenerate(other)
+    book.work()
+    assert book.state(commit_id) == "nothing_due"
+    assert book.differences() == []
+
+
 def test_what_was_released_stays_so_when_it_is_made_anew(book: ChangeBook) -> None:
     """A released true-up is voided and made anew: the operator is not asked again."""
     book.use(JANUARY, "250")
