@@ -137,14 +137,7 @@ def upgrade() -> None:
             "settles_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="real time; not closed before: it was over when its first line came, or a try failed; null: neither",
-        ),
-        sa.Column(
-            "opened_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-            comment="real time; lines put its closing off for a day from then on, and no longer",
+            comment="real time; not closed before, as it was over when its first line came; null: it was not",
         ),
         sa.CheckConstraint("state IN ('open', 'parked')", name=op.f("usage_month_state_check")),
         sa.PrimaryKeyConstraint("account_id", "customer_id", "starting_at", name=op.f("usage_month_pkey")),
@@ -153,7 +146,7 @@ def upgrade() -> None:
     op.create_index(
         "usage_month_open_idx",
         "usage_month",
-        ["account_id", "starting_at", "customer_id"],
+        ["account_id", "starting_at"],
         unique=False,
         postgresql_where=sa.text("state = 'open'"),
     )
@@ -299,15 +292,6 @@ def upgrade() -> None:
             comment="of a usage line: the end of its last hour",
         ),
     )
-    op.add_column(
-        "invoice_line",
-        sa.Column(
-            "hours",
-            postgresql.ARRAY(sa.SmallInteger()),
-            nullable=True,
-            comment="of a usage line: the hours of the month, from 0, of which it holds usage",
-        ),
-    )
     op.alter_column(
         "invoice_line",
         "invoice_id",
@@ -428,7 +412,6 @@ def downgrade() -> None:
         existing_comment="whose line; a usage period that makes no invoice has lines all the same",
         existing_nullable=False,
     )
-    op.drop_column("invoice_line", "hours")
     op.drop_column("invoice_line", "ending_before")
     op.drop_column("invoice_line", "starting_at")
     op.drop_column("invoice_line", "presentation_group_values")

@@ -21,10 +21,6 @@ SUPPRESSED_IS = (
     "removed (by an edit)"
 )
 
-BOOKED_WAS = "real time"
-BOOKED_IS = "real time, once its customer was locked where it is POSTPAID"
-WIDENED = "real time; an edit let it cover usage that had been billed before (POSTPAID)"
-
 # A closed period changes in one way: it is voided, once. A line of usage does too: it is taken in, late.
 PERIOD_IMMUTABLE = """
 CREATE FUNCTION refuse_period_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -72,8 +68,6 @@ def upgrade() -> None:
             unique=True,
             postgresql_where=sa.text("regenerated_from_id IS NOT NULL"),
         )
-    op.add_column("commit", sa.Column("widened_at", sa.DateTime(timezone=True), nullable=True, comment=WIDENED))
-    _comment("commit", "booked_at", sa.DateTime(timezone=True), BOOKED_IS, was=BOOKED_WAS, nullable=False)
     _comment("segment", "amount", sa.Numeric(), AMOUNT_IS, was=AMOUNT_WAS, nullable=False)
     _comment("segment", "ending_before", sa.DateTime(timezone=True), ENDING_IS, was=ENDING_WAS, nullable=False)
     _comment("obligation", "suppressed_by", sa.Text(), SUPPRESSED_IS, was=SUPPRESSED_WAS, nullable=True)
@@ -86,8 +80,6 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {table}_immutable ON {table}")
         op.execute(f"DROP FUNCTION {function}()")
     _comment("obligation", "suppressed_by", sa.Text(), SUPPRESSED_WAS, was=SUPPRESSED_IS, nullable=True)
-    _comment("commit", "booked_at", sa.DateTime(timezone=True), BOOKED_WAS, was=BOOKED_IS, nullable=False)
-    op.drop_column("commit", "widened_at")
     _comment("segment", "ending_before", sa.DateTime(timezone=True), ENDING_WAS, was=ENDING_IS, nullable=False)
     _comment("segment", "amount", sa.Numeric(), AMOUNT_WAS, was=AMOUNT_IS, nullable=False)
     for table, index in SUCCESSORS.items():
