@@ -34,7 +34,7 @@ def upgrade() -> None:
     op.add_column("usage_month", opened)
     op.drop_index(OPEN, table_name="usage_month")
     op.create_index(OPEN, "usage_month", ["account_id", "starting_at", "customer_id"], postgresql_where=IS_OPEN)
-    hours = sa.Column("hours", postgresql.ARRAY(sa.SmallInteger()), nullable=True, comment=HOURS)
+    hours: sa.Column[list[int]] = sa.Column("hours", postgresql.ARRAY(sa.SmallInteger()), nullable=True, comment=HOURS)
     op.add_column("invoice_line", hours)
     op.add_column("commit", sa.Column("widened_at", AT, nullable=True, comment=WIDENED))
     op.alter_column(
