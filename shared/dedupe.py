@@ -11,12 +11,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import Any
 from uuid import UUID
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from shared.redis_line import Command, Line
 from shared.wire.envelope import DONE_CHANNEL
 
 _PREFIX = b"trueup:key:"
@@ -40,9 +43,7 @@ class UniquenessCache:
     """Remembers which uniqueness keys are used, by which commit. Safe to lose at any time."""
 
     def __init__(self, url: str | None, *, ttl_s: int) -> None:
-        self._redis = (
-            redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S) if url else None
-        )
+        self._line = Line(_pool(url)) if url else None
         self._ttl_s = ttl_s
         self._paused_until_s = 0.0
         self._memory_checked_s = float("-inf")
@@ -54,7 +55,7 @@ class UniquenessCache:
         if not keys or not self._usable():
             return {}
         try:
-            found = cast("list[bytes | None]", self._client.mget([_entry(account_id, key) for key in keys]))
+            found: list[bytes | None] = self._ask(("MGET", *[_entry(account_id, key) for key in keys]))[0]
         except redis.RedisError as error:
             return self._failed(error)
         return {key: UUID(bytes=value) for key, value in zip(keys, found, strict=True) if value and len(value) == 16}
@@ -75,13 +76,12 @@ class UniquenessCache:
         except redis.RedisError as error:
             self._failed(error)
 
-    @property
-    def _client(self) -> "redis.Redis":
-        assert self._redis is not None
-        return self._redis
+    def _ask(self, *commands: Command) -> list[Any]:
+        assert self._line is not None
+        return self._line.ask(*commands)
 
     def _usable(self) -> bool:
-        return self._redis is not None and time.monotonic() >= self._paused_until_s
+        return self._line is not None and time.monotonic() >= self._paused_until_s
 
     def _failed(self, error: redis.RedisError) -> dict[str, UUID]:
         self.failures += 1
@@ -92,24 +92,31 @@ class UniquenessCache:
     def _room(self) -> bool:
         """Whether memory use is below half: on a Redis that is also the broker, messages come first."""
         if time.monotonic() - self._memory_checked_s > _MEMORY_CHECK_S:
-            memory = self._client.info("memory")
-            limit = int(memory.get("maxmemory", 0))
-            self._has_room = limit == 0 or int(memory["used_memory"]) < limit / 2
+            used, limit = _memory(self._ask(("INFO", "memory"))[0])
+            self._has_room = limit == 0 or used < limit / 2
             self._memory_checked_s = time.monotonic()
         return self._has_room
 
     def _write(self, entries: Mapping[bytes, bytes], reply: Reply | None) -> None:
-        with self._client.pipeline(transaction=False) as pipe:
-            if entries:
-                flat = [part for entry in entries.items() for part in entry]
-                pipe.execute_command("MSETEX", len(entries), *flat, "EX", self._ttl_s)  # type: ignore[no-untyped-call]
-            if reply:
-                pipe.publish(DONE_CHANNEL.format(account=reply.account), ",".join(reply.ids))
-            first, *_ = pipe.execute(raise_on_error=False)
-            if entries and isinstance(first, redis.ResponseError):  # Redis before 8.4, Valkey before 9.1
-                for key, value in entries.items():
-                    pipe.set(key, value, ex=self._ttl_s)
-                pipe.execute()
+        told = [("PUBLISH", DONE_CHANNEL.format(account=reply.account), ",".join(reply.ids))] if reply else []
+        flat = [part for entry in entries.items() for part in entry]
+        kept = [("MSETEX", len(entries), *flat, "EX", self._ttl_s)] if entries else []
+        try:
+            self._ask(*told, *kept)
+        except redis.ResponseError:  # Redis before 8.4, Valkey before 9.1
+            self._ask(*[("SET", key, value, "EX", self._ttl_s) for key, value in entries.items()])
+
+
+def _pool(url: str) -> redis.ConnectionPool:
+    """Of connections that give up soon: nobody waits for a hint."""
+    patience = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S}
+    return redis.ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **patience)
+
+
+def _memory(info: bytes) -> tuple[int, int]:
+    """Bytes used, and the limit (0: none), of what Redis says of its memory."""
+    told = dict(line.split(b":", 1) for line in info.split() if b":" in line)
+    return int(told[b"used_memory"]), int(told.get(b"maxmemory", 0))
 
 
 @lru_cache(_ENTRIES_REMEMBERED)

@@ -18,6 +18,14 @@ def decode_quickly() -> None:
     )
 
 
+def encode(value: Any) -> bytes | str:
+    """JSON that `_loads` and kombu's own decoder read."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return str(json.dumps(value))  # type: ignore[no-untyped-call]
+
+
 def _loads(text: bytes | str) -> Any:
     try:
         return orjson.loads(text)

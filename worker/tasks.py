@@ -22,7 +22,8 @@ from shared.wire.routes import TASK_RECORD
 from worker.app import app
 from worker.consumer import park_raw
 from worker.intake.message import Message
-from worker.intake.receive import COMMITS, Intake, Services, TryAgainLater, receive
+from worker.intake.receive import COMMITS, Intake, TryAgainLater, receive
+from worker.intake.services import Services
 from worker.invoicing.issue import issue_all_due
 from worker.scheduling.look import TASK_ISSUE
 from worker.usage.record import USAGE

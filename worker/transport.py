@@ -3,23 +3,51 @@
 A message that cannot be acknowledged, because the broker is away at that moment, keeps its place among those that may
 be fetched ahead. With one such place the worker never fetches again, so it never notices that its connection is gone.
 
-And it makes a client for every command, which costs as much as the command.
+And it makes a client for every command, which costs as much as the command; a message that is taken and acknowledged
+costs two transactions by way of its pipelines, more than the statements that store a request.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+
+from shared.redis_line import Line
+from worker.decoding import encode
 
 
 class QoS(redis.QoS):
     """Frees the place whatever comes: the message itself stays with the broker, which delivers it again."""
 
+    @cached_property
+    def _line(self) -> Line:
+        with self.channel.conn_or_acquire() as client:
+            return Line(client.connection_pool)
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Notes that a message was taken, as kombu does."""
+        delivery = message.delivery_info
+        taken = encode([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - as kombu does
+        self._line.ask(
+            ("MULTI",),
+            ("ZADD", self.unacked_index_key, time.time(), delivery_tag),
+            ("HSET", self.unacked_key, delivery_tag, taken),
+            ("EXEC",),
+        )
+        virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
+
     def ack(self, delivery_tag: str) -> None:
         """Acknowledges a message."""
         try:
-            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+            self._line.ask(
+                ("MULTI",),
+                ("ZREM", self.unacked_index_key, delivery_tag),
+                ("HDEL", self.unacked_key, delivery_tag),
+                ("EXEC",),
+            )
         finally:
             self._quick_ack(delivery_tag)
 

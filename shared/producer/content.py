@@ -6,10 +6,9 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, cast
 
@@ -86,16 +85,16 @@ def open_source(name: str | Path, *, format: Format | None = None, stdin: Binary
 
 
 class Lines:
-    """One pass over the lines of a source; `sha256_hex` is that of the uncompressed bytes read so far."""
+    """One pass over the lines of a source.
 
-    def __init__(self, source: Source) -> None:
+    Args:
+        source: what `open_source` opened.
+        read: is given the uncompressed bytes, piece by piece, as with the `update` of a digest.
+    """
+
+    def __init__(self, source: Source, *, read: Callable[[bytes], object] | None = None) -> None:
         self._source = source
-        self._digest = sha256()
-
-    @property
-    def sha256_hex(self) -> str:
-        """SHA-256 of the uncompressed content, once the pass is over."""
-        return self._digest.hexdigest()
+        self._read = read
 
     def __iter__(self) -> Iterator[Line]:
         """The lines, blank ones too.
@@ -107,7 +106,8 @@ class Lines:
             number = 0
             while piece := stream.readline(LINE_BYTES_MAX):
                 number += 1
-                self._digest.update(piece)
+                if self._read is not None:
+                    self._read(piece)
                 yield self._line(number, piece, stream)
 
     def _line(self, number: int, piece: bytes, stream: IO[bytes]) -> Line:
@@ -116,7 +116,8 @@ class Lines:
             return Line(number, text, len(text))
         size_bytes, end = len(piece), piece
         while not end.endswith(b"\n") and (end := stream.readline(_CHUNK_BYTES)):
-            self._digest.update(end)
+            if self._read is not None:
+                self._read(end)
             size_bytes += len(end)
         return Line(number, piece[:RAW_EXCERPT_BYTES], size_bytes)
 

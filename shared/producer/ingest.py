@@ -30,6 +30,9 @@ from shared.wire.routes import route_of
 
 _POLL_S_MIN = 0.02
 _POLL_S_MAX = 0.5
+_POLL_S_PER_ENVELOPE = 0.005  # no worker is done with one sooner: a long queue need not be looked at often
+_COUNT_EVERY_S = 2.0  # while there is a queue
+_COUNTING_SHARE = 0.02  # of the time, at most: a count reads all that is decided, at the expense of who decides
 _PATIENCE_S = 10.0  # without any progress on an empty queue; doubled each time
 _PATIENCE_S_MAX = 120.0
 _FRUITLESS_MAX = 5
@@ -184,8 +187,7 @@ class Ingest:
             send = partial(self._publisher.send, packed, queue=self._queue, batch_id=self._batch.id)
             self._outlast.run(send) if self.sent else send()
             self.sent += len(packed.requests)
-            every_s = max(_POLL_S_MAX, 20 * self._counting_s)
-            self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=every_s))
+            self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=self._count_every_s()))
 
     def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
         for row in rows(self._source, kind=self._batch.kind):
@@ -217,10 +219,13 @@ class Ingest:
         Args:
             idle_s: since when nothing was decided: the longer, the longer the pause.
         """
-        ends_s = time.monotonic() + _POLL_S_MAX
+        ends_s = time.monotonic() + self._count_every_s()
         time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 2 * self._counting_s, idle_s / 4)))
-        while self._backlog() and time.monotonic() < ends_s:
-            time.sleep(_POLL_S_MIN)
+        while (waiting := self._backlog()) and time.monotonic() < ends_s:
+            time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, waiting * _POLL_S_PER_ENVELOPE)))
+
+    def _count_every_s(self) -> float:
+        return max(_COUNT_EVERY_S, self._counting_s / _COUNTING_SHARE)
 
     def _backlog(self) -> int:
         return self._outlast.run(partial(self._publisher.backlog, self._queue))

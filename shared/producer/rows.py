@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from shared.producer.content import Format, Line, Lines, Source, UnreadableInput
 from shared.producer.csv_rows import csv_rows
@@ -40,14 +41,15 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
     Raises:
         UnreadableInput: it cannot be read to its end, has no row, or (CSV) a header that cannot be understood.
     """
-    lines = Lines(source)
+    digest = sha256()
+    lines = Lines(source, read=digest.update)
     count = keyless = 0
     for is_keyless in _keyless(source, lines, kind, warn):
         count += 1
         keyless += is_keyless
     if count == 0:
         raise UnreadableInput(f"{source.name} has no row: nothing stands below its header")
-    return Scan(lines.sha256_hex, count, keyless, source.format)
+    return Scan(digest.hexdigest(), count, keyless, source.format)
 
 
 def rows(source: Source, *, kind: Kind = "commit") -> Iterator[Row]:

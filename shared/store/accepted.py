@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.limits import LEASE_S_MAX
+from shared.store.hot import Hot
 from shared.store.tables import delivery, intake
 from shared.wire.packing import Span
 
@@ -26,7 +27,7 @@ UPDATE intake SET due_at = now() + make_interval(secs => lease_s), lease_s = lea
 RETURNING meta, requests, queue, size
 """)
 
-_RELEASE = text("""
+_RELEASE = Hot("""
 WITH done AS (DELETE FROM delivery WHERE account_id = :account_id AND digest = :digest)
 DELETE FROM intake WHERE account_id = :account_id AND digest = :digest
 """)
@@ -41,7 +42,7 @@ WITH old AS MATERIALIZED (
 DELETE FROM delivery AS d USING old WHERE d.account_id = old.account_id AND d.digest = old.digest
 """)
 
-_COUNT_DELIVERY = text("""
+_COUNT_DELIVERY = Hot("""
     INSERT INTO delivery AS d (account_id, digest, count)
     SELECT :account_id, :digest, 1 FROM set_config('synchronous_commit', 'off', true)
     ON CONFLICT (account_id, digest) DO UPDATE SET count = least(d.count + 1, 1000), last_at = now()
@@ -140,7 +141,7 @@ def accepting_account(connection: Connection, digest: bytes) -> tuple[int, str] 
 
 def release(connection: Connection, account_id: int, digest: bytes) -> None:
     """Forgets an envelope whose outcomes are stored in this transaction."""
-    connection.execute(_RELEASE, {"account_id": account_id, "digest": digest})
+    _RELEASE.run(connection, {"account_id": account_id, "digest": digest})
 
 
 def count_delivery(connection: Connection, account_id: int, digest: bytes) -> int:
@@ -149,7 +150,8 @@ def count_delivery(connection: Connection, account_id: int, digest: bytes) -> in
     The count of a worker that is killed survives it. It need not survive a crash of the database, so that nobody waits
     for the disk.
     """
-    return int(connection.execute(_COUNT_DELIVERY, {"account_id": account_id, "digest": digest}).scalar_one())
+    ((count,),) = _COUNT_DELIVERY.run(connection, {"account_id": account_id, "digest": digest})
+    return int(count)
 
 
 def forget_old_deliveries(connection: Connection, *, days: int, limit: int) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Connection, Table, or_, text
+from sqlalchemy import ColumnElement, Connection, Table, or_
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.store.hot import Hot
 from shared.store.tables import contract, customer, product, unit
 from shared.wire.catalog import Catalog
 from shared.wire.normal import Normal
@@ -22,7 +23,7 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Ids travel as texts, both ways: 500 requests name a thousand of them, and an array literal and a JSON text cost a
 # tenth of parameters and rows one by one.
-_KNOWN = text("""
+_KNOWN = Hot("""
     SELECT CAST((SELECT json_object_agg(id, '') FROM customer WHERE account_id = :account_id
                AND id = ANY(CAST(:customers AS uuid[]))) AS text),
            CAST((SELECT json_object_agg(id, type) FROM product WHERE account_id = :account_id
@@ -54,8 +55,8 @@ def load_catalog(connection: Connection, account_id: int, catalog: Catalog) -> d
 
 def look_up(connection: Connection, account_id: int, wanted: References) -> Known:
     """What the account's catalog knows of `wanted`, in one round trip."""
-    found = connection.execute(
-        _KNOWN,
+    (found,) = _KNOWN.run(
+        connection,
         {
             "account_id": account_id,
             "customers": _array(wanted.customers),
@@ -63,7 +64,7 @@ def look_up(connection: Connection, account_id: int, wanted: References) -> Know
             "contracts": _array(wanted.contracts),
             "units": _array(wanted.units),
         },
-    ).one()
+    )
     customers, products, contracts, units = (orjson.loads(each or "{}") for each in found)
     return Known(customers=customers.keys(), products=products, contracts=contracts, units=units.keys())
 

@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from shared.store.descent import row_of
+from shared.store.hot import Hot
 
 Json = Mapping[str, Any]
 
@@ -23,7 +24,7 @@ FINAL = "(o.outcome = 'created' OR o.reason IS NOT DISTINCT FROM 'discarded')"
 # ANALYZE the planner takes an account for small, and would read all of it for every envelope.
 # Whoever closes months of a customer holds the customer's row. A POSTPAID commit locks it before it says when it was
 # booked: so what is closed before that did not draw on it, and what is closed after that may.
-_INSERT_NEW = text(f"""
+_INSERT_NEW = Hot(f"""
 WITH promising AS MATERIALIZED (
     SELECT FROM customer WHERE account_id = :account_id AND id = ANY(CAST(:promising AS uuid[]))
      ORDER BY id FOR SHARE
@@ -91,7 +92,7 @@ WITH promising AS MATERIALIZED (
 SELECT string_agg(CAST(id AS text), ',') FROM new
 """)
 
-_FIND = text(f"""
+_FIND = Hot(f"""
     SELECT CAST(c.id AS text), c.type, c.uniqueness_key, c.fingerprint, c.fingerprint_version
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
       JOIN LATERAL {row_of("commit", "id", "wanted.id")} AS c ON c.id = wanted.id
@@ -101,7 +102,7 @@ _FIND = text(f"""
       JOIN LATERAL {row_of("commit", "uniqueness_key", "wanted.key")} AS c ON c.uniqueness_key = wanted.key
 """)
 
-_STORE_OUTCOMES = text(f"""
+_STORE_OUTCOMES = Hot(f"""
 WITH stored AS (
     INSERT INTO outcome AS o (account_id, request_id, outcome, errors, more, existing, reason, batch_id, attempt)
     SELECT :account_id, r.request_id, r.outcome, r.errors, r.more, r.existing, r.reason,
@@ -202,7 +203,7 @@ def insert_new(
         batch_id=batch_id,
         attempt=attempt,
     )
-    inserted = connection.execute(_INSERT_NEW, parameters).scalar_one()
+    ((inserted,),) = _INSERT_NEW.run(connection, parameters)
     return set(inserted.split(",")) if inserted else set()
 
 
@@ -235,7 +236,7 @@ def find_commits(
     """The account's commits with one of these ids or uniqueness keys, in a snapshot of its own."""
     if not ids and not keys:
         return []
-    found = connection.execute(_FIND, {"account_id": account_id, "ids": list(ids), "keys": list(keys)})
+    found = _FIND.run(connection, {"account_id": account_id, "ids": list(ids), "keys": list(keys)})
     return [Stored(*row) for row in found]
 
 
@@ -245,8 +246,8 @@ def store_outcomes(
     """Stores or replaces outcomes that are no commits; a request's first one goes to the outbox under its `event`."""
     if outcomes:
         ordered = sorted(outcomes, key=lambda row: str(row["request_id"]))
-        connection.execute(
-            _STORE_OUTCOMES,
+        _STORE_OUTCOMES.run(
+            connection,
             {"account_id": account_id, "outcomes": _json(ordered), "batch_id": batch_id, "attempt": attempt},
         )
 

@@ -18,6 +18,9 @@ from shared.store.errors import is_transient, primary_message
 
 T = TypeVar("T")
 
+_STOP = stop_after_attempt(TRANSIENT_TRIES_MAX) | stop_after_delay(TRANSIENT_SECONDS_MAX)
+_WAIT = wait_random_exponential(multiplier=0.2, max=8)
+_RETRY = retry_if_exception(is_transient)
 
 log = structlog.get_logger()
 
@@ -30,11 +33,5 @@ def _tell(state: RetryCallState) -> None:
 
 def patiently(unit: Callable[[], T]) -> T:
     """Runs a whole unit of work, its transaction included, until it succeeds, is refused for good, or time is up."""
-    retrying = Retrying(
-        stop=stop_after_attempt(TRANSIENT_TRIES_MAX) | stop_after_delay(TRANSIENT_SECONDS_MAX),
-        wait=wait_random_exponential(multiplier=0.2, max=8),
-        retry=retry_if_exception(is_transient),
-        before_sleep=_tell,
-        reraise=True,
-    )
+    retrying = Retrying(stop=_STOP, wait=_WAIT, retry=_RETRY, before_sleep=_tell, reraise=True)
     return retrying(unit)

@@ -6,11 +6,12 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, insert, select, update
 
+from shared.store.hot import Hot
 from shared.store.tables import token
 from shared.wire.signature import new_token, signing_key, split_token
 
@@ -19,12 +20,30 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 SYSTEM_KEY_ID = "system"
 _KEYS_REMEMBERED = 1_024
 
-_VALID = text("""
+_VALID = Hot("""
     SELECT t.account_id, account.name AS account_name, t.key_id, t.secret_sha256, t.signing_key, t.scopes,
            t.last_used_at, least(t.expires_at, t.revoked_at) AS good_until
       FROM token AS t JOIN account ON account.id = t.account_id
      WHERE t.key_id = :key_id AND coalesce(t.expires_at > :now, true) AND coalesce(t.revoked_at > :now, true)
 """)
+
+
+class _Token(NamedTuple):
+    """A row of `_VALID`."""
+
+    account_id: int
+    account_name: str
+    key_id: str
+    secret_sha256: bytes
+    signing_key: bytes
+    scopes: list[str]
+    last_used_at: datetime | None
+    good_until: datetime | None
+
+    @property
+    def caller(self) -> "Caller":
+        """Whom it speaks for."""
+        return Caller(self.account_id, self.account_name, self.key_id, frozenset(self.scopes), self.good_until)
 
 
 class NotAuthenticated(Exception):
@@ -112,17 +131,17 @@ def authenticate(connection: Connection, bearer: str, *, now: datetime) -> Calle
         key_id, secret = split_token(bearer)
     except ValueError:
         raise NotAuthenticated("this is not a Trueup token: it looks like tu_<key id>_<secret>") from None
-    row = connection.execute(_VALID, {"key_id": key_id, "now": now}).one_or_none()
+    row = _valid(connection, key_id, now=now)
     expected = row.secret_sha256 if row else bytes(32)
     if not hmac.compare_digest(hashlib.sha256(secret).digest(), expected) or row is None:
         raise NotAuthenticated("this token is unknown, expired or revoked: create another with `trueup tokens create`")
     _note_use(connection, row, now=now)
-    return Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes), row.good_until)
+    return row.caller
 
 
 def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: datetime) -> QueueKey | None:
     """The signing key behind `key_id`; None when it is unknown, expired, revoked or sealed under another secret."""
-    row = connection.execute(_VALID, {"key_id": key_id, "now": now}).one_or_none()
+    row = _valid(connection, key_id, now=now)
     if row is None:
         return None
     try:
@@ -130,7 +149,7 @@ def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: date
     except InvalidToken:
         return None
     _note_use(connection, row, now=now)
-    return QueueKey(Caller(row.account_id, row.account_name, key_id, frozenset(row.scopes), row.good_until), key)
+    return QueueKey(row.caller, key)
 
 
 def list_tokens(connection: Connection, account_id: int) -> list[TokenInfo]:
@@ -156,7 +175,12 @@ def revoke_token(connection: Connection, *, account_id: int, key_id: str, now: d
     )
 
 
-def _note_use(connection: Connection, row: Row[tuple[object, ...]], *, now: datetime) -> None:
+def _valid(connection: Connection, key_id: str, *, now: datetime) -> _Token | None:
+    rows = _VALID.run(connection, {"key_id": key_id, "now": now})
+    return _Token(*rows[0]) if rows else None
+
+
+def _note_use(connection: Connection, row: _Token, *, now: datetime) -> None:
     """To the minute, so that not every use is a write; a row that another locks is left alone."""
     if row.last_used_at is not None and now - row.last_used_at < timedelta(minutes=1):
         return

@@ -12,11 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from shared.limits import USAGE_PUT_OFF_H_MAX
 from shared.store.catalog import EVER, Record, register_bare
 from shared.store.descent import row_of
+from shared.store.hot import Hot
 from shared.store.intake import FINAL
 from shared.store.months import CLOSABLE_BEFORE
 from shared.wire.normal import Normal
@@ -31,7 +32,7 @@ _PUT_OFF_MAX = f"interval '{USAGE_PUT_OFF_H_MAX} hours'"
 # The watermarks are one object, and OFFSET 0 stands where it does, so that no plan compares all lines with all
 # customers or all outcomes, whatever the statistics say.
 # A month that is being closed is not put off: whoever closes it waits for the customer, and finds these lines.
-_RECORD = text(f"""
+_RECORD = Hot(f"""
 WITH line AS (
     SELECT r.* FROM ROWS FROM (json_to_recordset(CAST(:lines AS json)) AS (
         request_id uuid, transaction_id text, customer_id uuid, contract_id uuid, product_id uuid, credit_type_id uuid,
@@ -82,7 +83,7 @@ WITH line AS (
 SELECT string_agg(CAST(request_id AS text), ',') FROM new
 """)
 
-_FIND = text(f"""
+_FIND = Hot(f"""
     SELECT l.transaction_id, CAST(l.request_id AS text), l.fingerprint, l.fingerprint_version
       FROM unnest(CAST(:request_ids AS uuid[])) AS wanted (id)
       JOIN LATERAL {row_of("usage_line", "request_id", "wanted.id")} AS l ON l.request_id = wanted.id
@@ -92,7 +93,7 @@ _FIND = text(f"""
       JOIN LATERAL {row_of("usage_line", "transaction_id", "wanted.id")} AS l ON l.transaction_id = wanted.id
 """)
 
-_KNOWN = text("""
+_KNOWN = Hot("""
     SELECT CAST((SELECT json_object_agg(id, '') FROM customer WHERE account_id = :account_id
                AND id = ANY(CAST(:customers AS uuid[]))) AS text),
            CAST((SELECT json_object_agg(id, type) FROM product WHERE account_id = :account_id
@@ -145,8 +146,8 @@ def record_lines(
         usage_grace_h: hours for which a month still takes usage in after its end.
         usage_settle_s: real seconds without another line, after which a month that was over is closed.
     """
-    recorded = connection.execute(
-        _RECORD,
+    ((recorded,),) = _RECORD.run(
+        connection,
         {
             "account_id": account_id,
             "lines": orjson.dumps(lines).decode(),
@@ -157,7 +158,7 @@ def record_lines(
             "usage_grace_h": usage_grace_h,
             "usage_settle_s": usage_settle_s,
         },
-    ).scalar_one()
+    )
     return set(recorded.split(",")) if recorded else set()
 
 
@@ -168,13 +169,13 @@ def find_lines(
     if not request_ids and not transaction_ids:
         return []
     wanted = {"request_ids": list(request_ids), "transaction_ids": list(transaction_ids)}
-    return [StoredLine(*row) for row in connection.execute(_FIND, {"account_id": account_id, **wanted})]
+    return [StoredLine(*row) for row in _FIND.run(connection, {"account_id": account_id, **wanted})]
 
 
 def look_up_terms(connection: Connection, account_id: int, wanted: References) -> KnownToUsage:
     """What the account's catalog knows of `wanted`, with the terms of the contracts, in one round trip."""
-    found = connection.execute(
-        _KNOWN,
+    (found,) = _KNOWN.run(
+        connection,
         {
             "account_id": account_id,
             "customers": _array(wanted.customers),
@@ -182,7 +183,7 @@ def look_up_terms(connection: Connection, account_id: int, wanted: References) -
             "contracts": _array(wanted.contracts),
             "units": _array(wanted.units),
         },
-    ).one()
+    )
     customers, products, contracts, units = (orjson.loads(each or "{}") for each in found)
     terms = {contract_id: _term(*each) for contract_id, each in contracts.items()}
     return KnownToUsage(customers=customers.keys(), products=products, contracts=terms, units=units.keys())

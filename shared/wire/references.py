@@ -32,6 +32,9 @@ class Known:
     units: AbstractSet[str]
 
 
+NOTHING_KNOWN = Known(frozenset(), {}, {}, frozenset())
+
+
 def references_of(normal: Normal) -> References:
     """All ids that a request names, its unit by default included."""
     return references_of_all([normal])
@@ -58,21 +61,22 @@ def references_of_all(normals: Sequence[Normal]) -> References:
 
 def judge_references(normal: Normal, known: Known) -> list[Problem]:
     """All problems of a request's references; an unknown customer's contracts are not judged (spec 1.7)."""
-    return [] if _all_known(normal, known) else _problems(normal, known)
+    return [] if all_known(normal, known) else _problems(normal, known)
 
 
-def _all_known(normal: Normal, known: Known) -> bool:
-    """Whether there is no problem: the usual case, told without naming any place."""
+def all_known(normal: Normal, known: Known) -> bool:
+    """Whether there is certainly no problem: the usual case, told without naming any place."""
     customer, owner_of = normal["customer_id"], known.contracts.get
     invoicing, contract_id = normal.get("invoice_schedule"), normal.get("invoice_contract_id")
+    contracts, products = normal.get("applicable_contract_ids"), normal.get("applicable_product_ids")
     return (
         customer in known.customers
         and known.products.get(normal["product_id"]) == "FIXED"
         and normal["access_schedule"]["credit_type_id"] in known.units
         and (invoicing is None or invoicing["credit_type_id"] in known.units)
         and (contract_id is None or owner_of(contract_id) == customer)
-        and all(owner_of(each) == customer for each in normal.get("applicable_contract_ids", ()))
-        and all(each in known.products for each in normal.get("applicable_product_ids", ()))
+        and (contracts is None or {*map(owner_of, contracts)} == {customer})
+        and (products is None or known.products.keys() >= {*products})
         and "specifiers" not in normal
     )
 

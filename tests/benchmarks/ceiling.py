@@ -67,4 +67,4 @@ def _insert(engine: Engine, waiting: SimpleQueue[Parameters]) -> None:
         except Empty:
             return
         with engine.begin() as connection:
-            connection.execute(intake._INSERT_NEW, parameters)
+            intake._INSERT_NEW.run(connection, parameters)

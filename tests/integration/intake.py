@@ -23,7 +23,8 @@ from shared.wire.outcome import Outcome
 from shared.wire.routes import TASK_RECORD
 from tests.conftest import DATA, SECRET_KEY
 from worker.intake.message import Message
-from worker.intake.receive import COMMITS, Services, receive
+from worker.intake.receive import COMMITS, receive
+from worker.intake.services import Services
 from worker.usage.record import USAGE
 
 Entry = dict[str, Any]
@@ -48,18 +49,20 @@ def entry(body: Any, *, request_id: UUID | str | None = None, **more: Any) -> En
 
 @dataclass
 class Intake:
-    """An account with the catalog of the cases, and its own way to receive envelopes."""
+    """An account, with the catalog of the cases unless it is to have none, and its own way to receive envelopes."""
 
     engine: Engine
     account: str = "acme"
     redis_url: str | None = None
     settings: Settings = field(default_factory=settings_of)
     task: str = TASK_CREATE
+    has_catalog: bool = True
 
     def __post_init__(self) -> None:
         with self.engine.begin() as connection:
             self.account_id = create_account(connection, self.account, now=utc_now()).id
-            load_catalog(connection, self.account_id, read_catalog((DATA / "cases" / "catalog.json").read_bytes()))
+            if self.has_catalog:
+                load_catalog(connection, self.account_id, read_catalog((DATA / "cases" / "catalog.json").read_bytes()))
             self.token = create_token(connection, account_id=self.account_id, scopes=SCOPES, secret_key=SECRET_KEY)
         self.services = Services(self.engine, UniquenessCache(self.redis_url, ttl_s=60), self.settings)
 

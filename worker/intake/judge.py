@@ -9,12 +9,13 @@ from sqlalchemy import Connection
 
 from shared.limits import BODY_BYTES_MAX
 from shared.store.catalog import look_up, register_unknown
+from shared.store.catalog_memory import CatalogMemory
 from shared.wire.envelope import QueuedRequest
 from shared.wire.express import read_usual
 from shared.wire.normal import fingerprint, normalise
 from shared.wire.problems import Problem
 from shared.wire.read import read_body
-from shared.wire.references import judge_references, references_of_all
+from shared.wire.references import NOTHING_KNOWN, all_known, judge_references, references_of_all
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -60,29 +61,38 @@ def judge_bodies(requests: Iterable[QueuedRequest]) -> Judged:
     return judged
 
 
-def judge_catalog(connection: Connection, account_id: int, judged: Judged, *, open_references: bool = False) -> Judged:
-    """Judges the references of the candidates, all against one look-up.
+def judge_catalog(
+    connection: Connection,
+    account_id: int,
+    judged: Judged,
+    *,
+    open_references: bool = False,
+    memory: CatalogMemory | None = None,
+) -> Judged:
+    """Judges the references of the candidates, all against one look-up, or none where all of them are remembered.
 
     Args:
         connection: of the envelope's transaction.
         account_id: whose catalog.
         judged: what `judge_bodies` returned.
         open_references: whether what the catalog lacks is registered instead of refused (spec 3.1).
+        memory: of earlier look-ups.
     """
-    if not judged.candidates:
+    remembered = memory.of(account_id) if memory else NOTHING_KNOWN
+    doubtful = [each for each in judged.candidates if not all_known(each.normal, remembered)]
+    if not doubtful:
         return judged
-    wanted = references_of_all([candidate.normal for candidate in judged.candidates])
+    normals = [each.normal for each in doubtful]
+    wanted = references_of_all(normals)
     known = look_up(connection, account_id, wanted)
-    if open_references and register_unknown(connection, account_id, [each.normal for each in judged.candidates], known):
+    if memory and not open_references:
+        memory.learn(account_id, known)
+    if open_references and register_unknown(connection, account_id, normals, known):
         known = look_up(connection, account_id, wanted)
-    refused = Judged(refusals=list(judged.refusals))
-    for candidate in judged.candidates:
-        problems = judge_references(candidate.normal, known)
-        if problems:
-            refused.refusals.append(Refusal(candidate.request, problems))
-        else:
-            refused.candidates.append(candidate)
-    return refused
+    refused = {each.id: problems for each in doubtful if (problems := judge_references(each.normal, known))}
+    candidates = [each for each in judged.candidates if each.id not in refused]
+    refusals = [Refusal(each.request, refused[each.id]) for each in doubtful if each.id in refused]
+    return Judged(candidates, judged.refusals + refusals)
 
 
 def _judge_body(request: QueuedRequest) -> Candidate | Refusal:

@@ -15,6 +15,7 @@ from worker.intake.judge import Candidate, Judged, Refusal, judge_catalog
 from worker.intake.message import Delivery
 from worker.intake.parking import park_request
 from worker.intake.rows import commit_row, obligation_rows, segment_rows
+from worker.intake.services import Services
 
 _CONFLICT = "a commit with this id exists, with other content"
 
@@ -23,7 +24,7 @@ class LostWinner(Exception):
     """A row conflicted with one that is no longer there: run the unit again."""
 
 
-def persist(connection: Connection, delivery: Delivery, judged: Judged, cache: UniquenessCache) -> list[Decision]:
+def persist(connection: Connection, delivery: Delivery, judged: Judged, services: Services) -> list[Decision]:
     """Decides and stores every request, in the caller's transaction.
 
     An id or an idempotency key that stands twice in the envelope is decided in a later round, like a redelivery.
@@ -32,9 +33,13 @@ def persist(connection: Connection, delivery: Delivery, judged: Judged, cache: U
     while judged.candidates or judged.refusals:
         judged, later = _first_of_each(judged)
         judged = judge_catalog(
-            connection, delivery.account_id, judged, open_references=delivery.settings.open_references
+            connection,
+            delivery.account_id,
+            judged,
+            open_references=services.settings.open_references,
+            memory=services.catalog,
         )
-        decisions += _persist_round(connection, delivery, judged, cache)
+        decisions += _persist_round(connection, delivery, judged, services.cache)
         judged = later
     return decisions
 
@@ -74,7 +79,7 @@ def _by_what_is_known(
         refusal.request.id: created(refusal.request) if refusal.request.id in stored else refused(refusal)
         for refusal in refusals
     }
-    for candidate in candidates:
+    for candidate in candidates if stored else ():
         rivals = (candidate.id, holders.get(candidate.id, ""))
         decision = against_stored(candidate, [stored[rival] for rival in rivals if rival in stored])
         if decision is not None:

@@ -6,12 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shared.dedupe import Reply, UniquenessCache
 from shared.limits import DELIVERIES_MAX
-from shared.settings import Settings
 from shared.store.accepted import count_delivery, forget_delivery, release
 from shared.store.engine import statements, transaction
 from shared.store.errors import is_away, is_permanent, primary_message
@@ -25,6 +24,7 @@ from worker.intake.judge import Judged, judge_bodies
 from worker.intake.message import Delivery, Message
 from worker.intake.parking import park_envelope, park_requests
 from worker.intake.persist import persist
+from worker.intake.services import Services
 from worker.intake.suspect import is_suspect, take_apart
 
 
@@ -53,20 +53,11 @@ class Intake:
 
     scope: Scope
     judge: Callable[[Iterable[QueuedRequest]], Judged]
-    persist: Callable[[Connection, Delivery, Judged, UniquenessCache], list[Decision]]
+    persist: Callable[[Connection, Delivery, Judged, Services], list[Decision]]
     kind: Kind | None = None
 
 
 COMMITS = Intake("commits:write", judge_bodies, persist)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a worker process holds open."""
-
-    engine: Engine
-    cache: UniquenessCache
-    settings: Settings
 
 
 def receive(message: Message, services: Services, *, now: datetime, intake: Intake = COMMITS) -> Counter[str]:
@@ -154,7 +145,7 @@ def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Service
             delivery,
             requests,
             services,
-            lambda connection: intake.persist(connection, delivery, judged, services.cache),
+            lambda connection: intake.persist(connection, delivery, judged, services),
         )
     except Exception as error:
         reason: Reason = "database_refused" if is_permanent(error) else "transient"

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.dedupe import UniquenessCache
 from shared.store.intake import store_outcomes
 from shared.store.outcomes import read_outcomes
 from shared.store.usage_intake import StoredLine, find_lines, record_lines
@@ -18,12 +17,13 @@ from worker.intake.message import Delivery
 from worker.intake.parking import park_request
 from worker.intake.persist import LostWinner
 from worker.intake.receive import Intake
+from worker.intake.services import Services
 from worker.usage.judge import judge_terms
 
 _CONFLICT = "a request with this id came before, with other content"
 
 
-def persist_usage(connection: Connection, delivery: Delivery, judged: Judged, _: UniquenessCache) -> list[Decision]:
+def persist_usage(connection: Connection, delivery: Delivery, judged: Judged, _: Services) -> list[Decision]:
     """Decides and stores every line, in the caller's transaction.
 
     A request id that stands twice in the envelope is stored once; the second is decided like a redelivery, and like

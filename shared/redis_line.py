@@ -1,0 +1,62 @@
+"""A connection to Redis that is kept, for the few commands that every envelope costs."""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+from redis import ConnectionError as ConnectionLost
+from redis import ConnectionPool, ResponseError
+
+Command = Sequence[Any]
+
+
+class Line:
+    """Sends commands, several in one round trip, and reads their replies.
+
+    It takes a third of the time of the client's own calls, which fetch a connection, look at it and give it back each
+    time. Threads take turns.
+
+    Args:
+        pool: whose connection it keeps; it is closed with the pool.
+    """
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self._connection: Any = None
+        self._lock = Lock()
+
+    def ask(self, *commands: Command) -> list[Any]:
+        """The replies, in order.
+
+        The commands are sent once more when the connection was lost, as it is when nobody used it for long: they must
+        be harmless when they run twice.
+
+        Raises:
+            RedisError: Redis does not answer; or it refused a command, the others were carried out nevertheless.
+        """
+        with self._lock:
+            try:
+                replies = self._exchange(commands)
+            except ConnectionLost:
+                replies = self._exchange(commands)
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise reply
+        return replies
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        if self._connection is None:
+            self._connection = self._pool.get_connection()
+        connection = self._connection
+        try:
+            connection.send_packed_command(connection.pack_commands(commands))
+            return [self._reply() for _ in commands]
+        except BaseException:
+            connection.disconnect()  # nobody may read what was meant for us
+            raise
+
+    def _reply(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except ResponseError as error:
+            return error

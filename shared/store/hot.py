@@ -1,0 +1,64 @@
+"""Statements that run for every envelope, on the driver's own cursor.
+
+By way of SQLAlchemy a statement costs the worker twice as much, which counts where an envelope is one request. The
+transaction, the connection and the errors are SQLAlchemy's as ever.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+_KEPT = "hot cursor"
+_NAMED = re.compile(r"(?<![:\w]):(\w+)")  # as in SQLAlchemy's texts; a cast's two colons are none
+
+
+class Hot:
+    """A statement with parameters `:name`.
+
+    Args:
+        statement: SQL; values travel beside it.
+    """
+
+    def __init__(self, statement: str) -> None:
+        self.text = _NAMED.sub(r"%(\1)s", statement.replace("%", "%%")).encode()
+
+    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Executes it on a connection that `transaction` or `statements` gave; returns its rows, none for a mere write.
+
+        Raises:
+            DBAPIError: as SQLAlchemy's own way; a lost connection does not go back to the pool.
+        """
+        cursor = _cursor(connection)
+        try:
+            cursor.execute(self.text, parameters)
+            return [] if cursor.description is None else cursor.fetchall()
+        except psycopg.Error as error:
+            if cursor.connection.closed:
+                connection.invalidate(error)
+            raise self._wrapped(error, connection) from error
+
+    def _wrapped(self, error: psycopg.Error, connection: Connection) -> BaseException:
+        wrapped = DBAPIError.instance(
+            self.text.decode(),
+            None,
+            error,
+            psycopg.Error,
+            connection_invalidated=connection.invalidated,
+            dialect=connection.dialect,
+        )
+        assert isinstance(wrapped, BaseException)
+        return wrapped
+
+
+def _cursor(connection: Connection) -> "psycopg.Cursor[tuple[Any, ...]]":
+    """The connection's own: making one costs as much as using it."""
+    known = connection.info
+    if _KEPT not in known:
+        driver: psycopg.Connection[Any] | None = connection.connection.driver_connection
+        assert driver is not None
+        known[_KEPT] = driver.cursor()
+    return known[_KEPT]  # type: ignore[no-any-return]

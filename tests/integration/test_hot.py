@@ -1,0 +1,57 @@
+"""Hot statements run beside SQLAlchemy's own, in its transactions, with its errors."""
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from shared.store.engine import statements, transaction
+from shared.store.errors import is_away, is_permanent, sqlstate
+from shared.store.hot import Hot
+
+_PUT = Hot("INSERT INTO account (name) VALUES (:name)")
+_NAMES = Hot("SELECT name FROM account WHERE name LIKE 'hot%' AND name <> CAST(:not AS text) ORDER BY name")
+_DIVIDE = Hot("SELECT 1 / CAST(:by AS integer)")
+_END_ME = Hot("SELECT pg_terminate_backend(pg_backend_pid()) WHERE :yes")
+
+
+def names(database: Engine) -> list[str]:
+    """What is committed."""
+    with transaction(database) as connection:
+        return [name for (name,) in _NAMES.run(connection, {"not": "other"})]
+
+
+def test_it_belongs_to_the_transaction(database: Engine) -> None:
+    """Committed with SQLAlchemy's own statements, and rolled back with them."""
+    with transaction(database) as connection:
+        assert _PUT.run(connection, {"name": "hot 1"}) == []
+        assert connection.execute(text("SELECT count(*) FROM account WHERE name = 'hot 1'")).scalar_one() == 1
+    with database.connect() as connection, connection.begin() as undone:
+        _PUT.run(connection, {"name": "hot 2"})
+        undone.rollback()
+    assert names(database) == ["hot 1"]
+
+
+def test_outside_a_transaction_it_is_one(database: Engine) -> None:
+    """In autocommit each statement stays, whatever comes next."""
+    with statements(database) as connection:
+        _PUT.run(connection, {"name": "hot 1"})
+        with pytest.raises(DBAPIError):
+            _DIVIDE.run(connection, {"by": 0})
+    assert names(database) == ["hot 1"]
+
+
+def test_its_errors_are_sqlalchemys(database: Engine) -> None:
+    """With the driver's error inside; the connection goes on."""
+    with pytest.raises(DBAPIError) as caught, transaction(database) as connection:
+        _DIVIDE.run(connection, {"by": 0})
+    assert (sqlstate(caught.value), is_permanent(caught.value)) == ("22012", True)
+    assert names(database) == []
+
+
+def test_a_lost_connection_is_not_used_again(database: Engine) -> None:
+    """The error says that the database was away, and the next unit gets another connection."""
+    with pytest.raises(OperationalError) as caught, transaction(database) as connection:
+        _END_ME.run(connection, {"yes": True})
+    assert is_away(caught.value)
+    assert caught.value.connection_invalidated
+    assert names(database) == []
