@@ -5,7 +5,8 @@ after a crash, sends what is not yet a commit, or a usage line, and creates noth
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,7 @@ _POLL_S_MIN = 0.02
 _POLL_S_MAX = 0.5
 _POLL_S_PER_ENVELOPE = 0.005  # no worker is done with one sooner: a long queue need not be looked at often
 _COUNT_EVERY_S = 2.0  # while there is a queue
+_LAST_ENVELOPES = 16  # of those that workers have in hand when the queue is empty, more than there are workers
 _COUNTING_SHARE = 0.02  # of the time, at most: a count reads all that is decided, at the expense of who decides
 _PATIENCE_S = 10.0  # without any progress on an empty queue; doubled each time
 _PATIENCE_S_MAX = 120.0
@@ -135,6 +137,7 @@ class Ingest:
         self._decided = 0
         self._counted_s = 0.0
         self._counting_s = 0.0
+        self._last_sent: deque[UUID] = deque(maxlen=_LAST_ENVELOPES)
         self.sent = 0
 
     def run(self) -> Summary:
@@ -171,7 +174,7 @@ class Ingest:
             for row, request_id in zip(chunk, ids, strict=True):
                 yield RowOutcome(row, request_id, outcomes.get(request_id))
 
-    def _read(self, ids: list[UUID]) -> dict[UUID, Outcome]:
+    def _read(self, ids: Collection[UUID]) -> dict[UUID, Outcome]:
         with self._engine.connect() as connection:
             return read_outcomes(connection, self._account_id, ids)
 
@@ -184,6 +187,7 @@ class Ingest:
 
     def _send(self, done: RowSet) -> None:
         for packed in pack(self._requests(done)):
+            self._last_sent.append(UUID(packed.requests[0].id))
             send = partial(self._publisher.send, packed, queue=self._queue, batch_id=self._batch.id)
             self._outlast.run(send) if self.sent else send()
             self.sent += len(packed.requests)
@@ -200,28 +204,33 @@ class Ingest:
         before, fruitless = -1, 0
         while (decided := self._count_decided()) < self._batch.rows:
             self._progress(self._batch.rows, decided)
+            idle_s = 0.0 if decided != before else time.monotonic() - moved_s
             if decided != before:
                 before, moved_s = decided, time.monotonic()
                 fruitless = 0
-            elif time.monotonic() - moved_s > patience_s and self._backlog() == 0:
+            elif idle_s > patience_s and self._backlog() == 0:
                 fruitless += 1
                 if fruitless > _FRUITLESS_MAX:
                     raise NothingDecided(_NOTHING_DECIDED)
                 self._check()
                 self._send(self._outlast.run(self._rows_decided))
                 patience_s, moved_s = min(2 * patience_s, _PATIENCE_S_MAX), time.monotonic()
-            self._pause(time.monotonic() - moved_s)
+            self._pause(idle_s)
         self._progress(self._batch.rows, decided)
 
     def _pause(self, idle_s: float) -> None:
-        """Until it is worth counting again: what waits on the queue is undecided, and asking for that costs nothing.
+        """Until it is worth counting again: there is no queue any more, and the last envelopes are decided.
 
         Args:
-            idle_s: since when nothing was decided: the longer, the longer the pause.
+            idle_s: since when nothing was decided, 0 if something was: the longer, the longer the pause.
         """
         ends_s = time.monotonic() + self._count_every_s()
-        time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 2 * self._counting_s, idle_s / 4)))
-        while (waiting := self._backlog()) and time.monotonic() < ends_s:
+        if idle_s:
+            time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 2 * self._counting_s, idle_s / 4)))
+        while time.monotonic() < ends_s:
+            waiting = self._backlog()
+            if not waiting and len(self._outlast.run(partial(self._read, self._last_sent))) == len(self._last_sent):
+                return
             time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, waiting * _POLL_S_PER_ENVELOPE)))
 
     def _count_every_s(self) -> float:
