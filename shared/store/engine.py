@@ -73,24 +73,33 @@ def engine() -> Engine:
 
 
 @contextmanager
-def transaction(on: Engine | None = None) -> Iterator[Connection]:
-    """One unit of work: commits at the end, rolls back when anything is raised."""
-    with (on or engine()).begin() as connection:
-        yield connection
+def transaction(on: Engine | Connection | None = None) -> Iterator[Connection]:
+    """One unit of work: commits at the end, rolls back when anything is raised.
+
+    Args:
+        on: an engine, this process's unless another is given; or a connection, which one unit after another may use.
+    """
+    if isinstance(on, Connection):
+        with on.begin():
+            yield on
+    else:
+        with (on or engine()).begin() as connection:
+            yield connection
 
 
 @contextmanager
-def statements(on: Engine) -> Iterator[Connection]:
-    """A connection on which each statement is a transaction of its own, and costs one round trip."""
-    with on.connect() as connection:
-        driver: psycopg.Connection[Any] | None = connection.connection.driver_connection
-        assert driver is not None
-        driver.autocommit = True  # by way of SQLAlchemy's isolation levels it costs as much as a statement
-        try:
-            yield connection
-        finally:
-            if not driver.closed:
-                driver.autocommit = False
+def statements(on: Connection) -> Iterator[Connection]:
+    """A connection while each statement on it is a transaction of its own, and costs one round trip."""
+    driver: psycopg.Connection[Any] | None = on.connection.driver_connection
+    assert driver is not None
+    driver.autocommit = True  # by way of SQLAlchemy's isolation levels it costs as much as a statement
+    try:
+        yield on
+    finally:
+        if on.in_transaction():
+            on.rollback()  # of what SQLAlchemy takes for one
+        if not driver.closed:
+            driver.autocommit = False
 
 
 @contextmanager

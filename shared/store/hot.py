@@ -20,11 +20,12 @@ class Hot:
     """A statement with parameters `:name`.
 
     Args:
-        statement: SQL; values travel beside it.
+        statement: SQL without comments, and without texts in which white space counts; values travel beside it.
     """
 
     def __init__(self, statement: str) -> None:
-        self.text = _NAMED.sub(r"%(\1)s", statement.replace("%", "%%")).encode()
+        # On one line, as the driver remembers how it reads a statement of at most 4,096 characters.
+        self.text = _NAMED.sub(r"%(\1)s", " ".join(statement.split()).replace("%", "%%")).encode()
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Executes it on a connection that `transaction` or `statements` gave; returns its rows, none for a mere write.

@@ -1,7 +1,6 @@
 """Putting requests into envelopes: the writing half of `shared.wire.envelope`."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,10 +60,12 @@ def content_of(text: bytes | str, *, size_bytes: int | None = None, is_parsed: b
     octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     size = len(octets) if size_bytes is None else size_bytes
     if size <= BODY_BYTES_MAX:
-        with suppress(UnicodeDecodeError):
+        try:
             whole = octets.decode()
-            if is_parsed or is_json(whole):
-                return Content(whole)
+        except UnicodeDecodeError:
+            return raw_content(octets, size_bytes=size)
+        if is_parsed or is_json(whole):
+            return Content(whole)
     return raw_content(octets, size_bytes=size)
 
 

@@ -1,9 +1,14 @@
 """Hot statements run beside SQLAlchemy's own, in its transactions, with its errors."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import pytest
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+import shared.store
 from shared.store.engine import statements, transaction
 from shared.store.errors import is_away, is_permanent, sqlstate
 from shared.store.hot import Hot
@@ -33,7 +38,7 @@ def test_it_belongs_to_the_transaction(database: Engine) -> None:
 
 def test_outside_a_transaction_it_is_one(database: Engine) -> None:
     """In autocommit each statement stays, whatever comes next."""
-    with statements(database) as connection:
+    with database.connect() as kept, statements(kept) as connection:
         _PUT.run(connection, {"name": "hot 1"})
         with pytest.raises(DBAPIError):
             _DIVIDE.run(connection, {"by": 0})
@@ -55,3 +60,11 @@ def test_a_lost_connection_is_not_used_again(database: Engine) -> None:
     assert is_away(caught.value)
     assert caught.value.connection_invalidated
     assert names(database) == []
+
+
+def test_the_driver_remembers_how_it_reads_each_of_them() -> None:
+    """None is longer than what it remembers: reading one anew costs as much as a round trip."""
+    modules = (import_module(f"shared.store.{found.name}") for found in iter_modules(shared.store.__path__))
+    hot = {id(each): each for module in modules for each in vars(module).values() if isinstance(each, Hot)}
+    assert len(hot) >= 10
+    assert max(len(each.text) for each in hot.values()) <= MAX_CACHED_STATEMENT_LENGTH

@@ -76,7 +76,18 @@ def receive(message: Message, services: Services, *, now: datetime, intake: Inta
         TryAgainLater: the database did not let anything be decided or parked.
     """
     try:
-        opened = patiently(lambda: _open(message, services, intake, now=now))
+        connection = patiently(services.engine.connect)
+    except Exception as error:
+        raise TryAgainLater(error) from error
+    with connection:
+        return _receive(connection, message, services, now=now, intake=intake)
+
+
+def _receive(
+    connection: Connection, message: Message, services: Services, *, now: datetime, intake: Intake
+) -> Counter[str]:
+    try:
+        opened = patiently(lambda: _open(connection, message, services, intake, now=now))
     except Exception as error:
         if is_away(error) or message.attempt < DELIVERIES_MAX:
             raise TryAgainLater(error) from error
@@ -86,7 +97,7 @@ def receive(message: Message, services: Services, *, now: datetime, intake: Inta
         return Counter()
     caller, envelope, delivery = opened
     try:
-        decisions = _decide(delivery, envelope.requests, services, intake)
+        decisions = _decide(connection, delivery, envelope.requests, services, intake)
     except Exception as error:
         _take_back(delivery, services)
         raise TryAgainLater(error) from error
@@ -95,10 +106,10 @@ def receive(message: Message, services: Services, *, now: datetime, intake: Inta
 
 
 def _open(
-    message: Message, services: Services, intake: Intake, *, now: datetime
+    on: Connection, message: Message, services: Services, intake: Intake, *, now: datetime
 ) -> tuple[Caller, Envelope, Delivery] | None:
     """Checks who sent it, then what it is, and counts the delivery before any work; None when there is none to do."""
-    with statements(services.engine) as connection:
+    with statements(on) as connection:
         try:
             caller = admit(connection, message, scope=intake.scope, settings=services.settings, now=now)
         except AlreadyDecided:
@@ -135,16 +146,18 @@ def _park_unread(caller: Caller, message: Message, services: Services, error: Un
         release(connection, caller.account_id, message.digest)
 
 
-def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake) -> list[Decision]:
+def _decide(
+    on: Connection, delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake
+) -> list[Decision]:
     """Decides all together; what fails for good, by halves, so that only the request to blame is parked."""
     if is_suspect(delivery):
-        return _in_one(delivery, requests, services, lambda connection: take_apart(connection, delivery, requests))
+        return _in_one(on, delivery, requests, lambda connection: take_apart(connection, delivery, requests))
     try:
         judged = intake.judge(requests)
         return _in_one(
+            on,
             delivery,
             requests,
-            services,
             lambda connection: intake.persist(connection, delivery, judged, services),
         )
     except Exception as error:
@@ -152,38 +165,40 @@ def _decide(delivery: Delivery, requests: list[QueuedRequest], services: Service
         if is_away(error) or (reason == "transient" and delivery.message.attempt < DELIVERIES_MAX):
             raise
         if len(requests) == 1:
-            return _park(delivery, requests, services, reason=reason, error=error)
-    return _by_halves(delivery, requests, services, intake)
+            return _park(on, delivery, requests, reason=reason, error=error)
+    return _by_halves(on, delivery, requests, services, intake)
 
 
-def _by_halves(delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake) -> list[Decision]:
+def _by_halves(
+    on: Connection, delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake
+) -> list[Decision]:
     middle = len(requests) // 2
     halves = (requests[:middle], requests[middle:])
-    decisions = [decision for half in halves for decision in _decide(delivery, half, services, intake)]
+    decisions = [decision for half in halves for decision in _decide(on, delivery, half, services, intake)]
     if len(requests) == delivery.size:
-        _in_one(delivery, requests, services, lambda _: [])
+        _in_one(on, delivery, requests, lambda _: [])
     return decisions
 
 
 def _park(
-    delivery: Delivery, requests: list[QueuedRequest], services: Services, *, reason: Reason, error: Exception
+    on: Connection, delivery: Delivery, requests: list[QueuedRequest], *, reason: Reason, error: Exception
 ) -> list[Decision]:
     def unit(connection: Connection) -> list[Decision]:
         return park_requests(connection, delivery, requests, reason=reason, detail=primary_message(error))
 
-    return _in_one(delivery, requests, services, unit)
+    return _in_one(on, delivery, requests, unit)
 
 
 def _in_one(
+    on: Connection,
     delivery: Delivery,
     requests: list[QueuedRequest],
-    services: Services,
     unit: Callable[[Connection], list[Decision]],
 ) -> list[Decision]:
     """Runs a unit of work in one transaction, which also releases the envelope if these are all of its requests."""
 
     def whole() -> list[Decision]:
-        with transaction(services.engine) as connection:
+        with transaction(on) as connection:
             decisions = unit(connection)
             if len(requests) == delivery.size:
                 release(connection, delivery.account_id, delivery.message.digest)
