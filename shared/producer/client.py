@@ -18,6 +18,7 @@ from threading import Lock
 from typing import ClassVar, Self
 from uuid import UUID
 
+from shared.clock import utc_now
 from shared.ids import new_id
 from shared.producer.bodies import RequestBody, request_of
 from shared.producer.database import Database, DatabaseUnavailable
@@ -25,7 +26,7 @@ from shared.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Pub
 from shared.producer.undecided import UndecidedRequests
 from shared.producer.wakeup import Wakeup
 from shared.store.accepted import Kept
-from shared.wire.envelope import CommitKind, Kind, QueuedRequest
+from shared.wire.envelope import CommitKind, Kind, Meta, QueuedRequest
 from shared.wire.outcome import Outcome
 from shared.wire.packing import Pack, pack
 from shared.wire.routes import COMMITS, USAGE, Route
@@ -51,6 +52,9 @@ class Producer:
         retry_s: how long a lost connection to the broker is tried again.
         resend_after_s: how long a request may be without an outcome before it is sent again; doubled each time.
         undecided_bytes_max: how much text of requests that are not kept is remembered for that; the oldest go first.
+
+    Raises:
+        ValueError: `account` cannot be an account's name, or `token` is no token.
     """
 
     route: ClassVar[Route]
@@ -71,6 +75,7 @@ class Producer:
         resend_after_s: float = RESEND_AFTER_S,
         undecided_bytes_max: int = UNDECIDED_BYTES_MAX,
     ) -> None:
+        Meta(account=account, sent_at=utc_now())  # refuses what cannot be an account's name, before anything is sent
         self._publisher = Publisher(
             broker_url,
             account=account,

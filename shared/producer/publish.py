@@ -19,7 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from shared.clock import utc_now
 from shared.ids import new_id, new_id_text
-from shared.wire.envelope import QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE, Meta
+from shared.wire.envelope import QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE
 from shared.wire.packing import Pack, write_meta
 from shared.wire.routes import task_on
 from shared.wire.signature import sign, signing_key, split_token
@@ -116,7 +116,7 @@ class Publisher:
 
     def meta(self, *, batch_id: UUID | None = None, reply: bool = False) -> str:
         """The first argument of an envelope that is sent now."""
-        return write_meta(Meta(account=self._account, batch_id=batch_id, sent_at=self._clock(), reply=reply))
+        return write_meta(self._account, sent_at=self._clock(), batch_id=batch_id, reply=reply)
 
     def publish(self, meta: str, requests: str, *, queue: str, signer: Signer | None = None) -> None:
         """Sends one envelope and returns when the broker has it; a retry sends the same bytes.

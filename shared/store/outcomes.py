@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import namedtuple_row
+from psycopg import AsyncCursor
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
@@ -14,13 +13,15 @@ from shared.store.descent import lacks, row_of
 from shared.wire.outcome import VERDICTS, Outcome, Verdict
 
 _COMMITS = f"""
-    SELECT c.id AS request_id, 'created' AS outcome, c.attempt, c.booked_at AS decided_at, '[]'::jsonb AS errors,
-           0 AS more, NULL::jsonb AS existing, NULL AS reason, c.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
       JOIN LATERAL {row_of("commit", "id", "wanted.id")} AS c ON c.id = wanted.id
 """
 
-_OF_REQUESTS = text(f"""{_COMMITS}
+_CREATED = text(f"SELECT c.id, c.attempt, c.booked_at, c.batch_id {_COMMITS}")
+
+_OF_REQUESTS = text(f"""
+    SELECT c.id AS request_id, 'created' AS outcome, c.attempt, c.booked_at AS decided_at, '[]'::jsonb AS errors,
+           0 AS more, NULL::jsonb AS existing, NULL AS reason, c.batch_id {_COMMITS}
     UNION ALL
     SELECT l.request_id, 'created', l.attempt, l.booked_at, '[]'::jsonb, 0, NULL::jsonb, NULL, l.batch_id
       FROM unnest(CAST(:ids AS uuid[])) AS wanted (id)
@@ -65,7 +66,7 @@ _REFUSED_OF_BATCH = text("""
 """)
 
 _DRIVER = PGDialect_psycopg()  # type: ignore[no-untyped-call]
-_COMMITS_IN_LOOP, _OF_REQUESTS_IN_LOOP = (str(each.compile(dialect=_DRIVER)) for each in (text(_COMMITS), _OF_REQUESTS))
+_CREATED_IN_LOOP, _OF_REQUESTS_IN_LOOP = (str(each.compile(dialect=_DRIVER)) for each in (_CREATED, _OF_REQUESTS))
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,23 +77,34 @@ def read_outcomes(connection: Connection, account_id: int, ids: Iterable[UUID]) 
     return {row.request_id: _outcome(row) for row in rows}
 
 
-async def read_outcomes_in_loop(
-    connection: "AsyncConnection[Any]", account_id: int, ids: Collection[UUID]
-) -> dict[UUID, Outcome]:
-    """As `read_outcomes`, in an event loop; most are commits, so that it looks for these alone first."""
-    found = await _fetched(connection, _COMMITS_IN_LOOP, account_id, ids)
-    if missing := [each for each in ids if each not in found]:
-        found |= await _fetched(connection, _OF_REQUESTS_IN_LOOP, account_id, missing)
+async def read_outcomes_in_loop(cursor: "AsyncCursor[Any]", account_id: int, ids: Collection[str]) -> list[Outcome]:
+    """As `read_outcomes`, in an event loop; most are commits, so that it looks for these alone first.
+
+    Args:
+        cursor: one that is kept: a new one would learn the types of all that it sends and reads anew.
+        account_id: whose.
+        ids: as texts.
+    """
+    rows = await _fetched(cursor, _CREATED_IN_LOOP, account_id, ids)
+    found = [
+        Outcome(request_id, "created", attempt, booked_at, batch_id=batch_id)
+        for request_id, attempt, booked_at, batch_id in rows
+    ]
+    if len(found) < len(ids):
+        missing = set(ids) - {str(each.request_id) for each in found}
+        found += [
+            Outcome(request_id, outcome, attempt, decided_at, tuple(errors), *rest)
+            for request_id, outcome, attempt, decided_at, errors, *rest in await _fetched(
+                cursor, _OF_REQUESTS_IN_LOOP, account_id, missing
+            )
+        ]
     return found
 
 
-async def _fetched(
-    connection: "AsyncConnection[Any]", statement: str, account_id: int, ids: Collection[UUID]
-) -> dict[UUID, Outcome]:
-    async with connection.cursor(row_factory=namedtuple_row) as cursor:
-        await cursor.execute(statement, {"account_id": account_id, "ids": list(ids)}, prepare=True)
-        rows: list[Any] = await cursor.fetchall()
-    return {row.request_id: _outcome(row) for row in rows}
+async def _fetched(cursor: "AsyncCursor[Any]", statement: str, account_id: int, ids: Collection[str]) -> list[Any]:
+    array = f"{{{','.join(ids)}}}"  # in a tenth of the time that the driver takes to write a list
+    await cursor.execute(statement, {"account_id": account_id, "ids": array}, prepare=True)
+    return await cursor.fetchall()
 
 
 def count_outcomes(

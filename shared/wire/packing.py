@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
 from shared.limits import BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, RAW_EXCERPT_BYTES
-from shared.wire.envelope import Meta, QueuedRequest
+from shared.wire.envelope import VERSION, Meta, QueuedRequest
 
 _NEVER_JSON = "\N{REPLACEMENT CHARACTER}"  # as the last character it makes any text invalid, inside a string or outside
 _RAW_TEXT_BYTES_MAX = ENVELOPE_BYTES_MAX // 2  # a row of control characters grows sixfold when it is quoted
@@ -105,12 +107,16 @@ def write_envelope(meta: Meta, requests: Iterable[QueuedRequest]) -> tuple[str, 
     packs = list(pack(requests))
     if len(packs) != 1:
         raise ValueError(f"the requests fill {len(packs)} envelopes, not one")
-    return write_meta(meta), packs[0].text
+    told = write_meta(meta.account, sent_at=meta.sent_at, batch_id=meta.batch_id, reply=meta.reply)
+    return told, packs[0].text
 
 
-def write_meta(meta: Meta) -> str:
-    """The first argument of `commits.create`."""
-    return meta.model_dump_json(exclude_none=True)
+def write_meta(account: str, *, sent_at: datetime, batch_id: UUID | None = None, reply: bool = False) -> str:
+    """The first argument of `commits.create`, as `Meta` reads it; the model takes five times as long to write."""
+    members: dict[str, object] = {"v": VERSION, "account": account, "sent_at": sent_at, "reply": reply}
+    if batch_id is not None:
+        members["batch_id"] = batch_id
+    return _encode(members).decode()
 
 
 def pack(requests: Iterable[QueuedRequest]) -> Iterator[Pack]:

@@ -18,7 +18,7 @@ from shared.producer.client import CommitProducer
 from shared.producer.publish import Publisher, Signer
 from shared.store.accepted import Kept, accept
 from shared.store.outcomes import read_outcomes
-from shared.wire.envelope import QUEUE_BULK, Meta, QueuedRequest
+from shared.wire.envelope import QUEUE_BULK, QueuedRequest
 from shared.wire.packing import Pack, pack, write_meta
 from tests.acceptance.processes import Fleet, fleet, wait_for
 from tests.integration.intake import Intake, entry
@@ -183,7 +183,7 @@ def test_a_request_that_kills_its_worker(processes: Fleet, account: Intake) -> N
 def test_kept_envelopes_survive_an_empty_broker(processes: Fleet, account: Intake) -> None:
     """What was accepted is published again by the sweepers, two of them, when the broker forgot it."""
     requests = requests_of(40)
-    meta = write_meta(Meta(account=account.account, sent_at=utc_now()))
+    meta = write_meta(account.account, sent_at=utc_now())
     with account.engine.begin() as connection:
         accept(
             connection,

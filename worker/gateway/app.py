@@ -66,6 +66,7 @@ def make_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would look for receivers at every call
     )
     for module in _MODULES:
         app.router.routes.extend(module.router.routes)

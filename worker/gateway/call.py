@@ -5,17 +5,37 @@ from typing import Any
 
 import jiter
 from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from shared.limits import BODY_BYTES_MAX
 from shared.wire.problems import Problem
+from worker.gateway.gateway import Gateway
+from worker.gateway.keyring import Sender
 from worker.gateway.refusals import Refusal, invalid, too_large, too_slow, wrong_media_type
 
 
 class Call(Request):
-    """A request whose body is read whole, once, and whose numbers are decimals."""
+    """A request whose body is read whole, once, and whose numbers are decimals.
 
+    Attributes:
+        gateway: what the process holds open.
+        sender: who calls; where a token is asked for.
+    """
+
+    sender: Sender
     _body: bytes
     _json: Any
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.gateway: Gateway = scope["app"].state.gateway
+        self._values: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; `headers` would go through all of them each time that it is asked."""
+        value = self._values.get(name.encode())
+        return None if value is None else value.decode("latin-1")
 
     @property
     def is_retry(self) -> bool:
@@ -23,10 +43,8 @@ class Call(Request):
 
         Never where the settings say that this is not to count.
         """
-        count = self.headers.get("x-stainless-retry-count", "0")
-        return (
-            bool(self.app.state.gateway.settings.http_answer_retries) and count.isdecimal() and count.strip("0") != ""
-        )
+        count = self.header("x-stainless-retry-count") or "0"
+        return count.isdecimal() and count.strip("0") != "" and bool(self.gateway.settings.http_answer_retries)
 
     async def body(self) -> bytes:
         """The body.
@@ -35,10 +53,10 @@ class Call(Request):
             Refusal: 413 when it is too long, 408 when it does not arrive.
         """
         if not hasattr(self, "_body"):
-            if int(self.headers.get("content-length") or 0) > BODY_BYTES_MAX:
+            if int(self.header("content-length") or 0) > BODY_BYTES_MAX:
                 raise too_large()
             try:
-                async with asyncio.timeout(self.app.state.gateway.settings.http_body_s):
+                async with asyncio.timeout(self.gateway.settings.http_body_s):
                     self._body = await self._read()
             except TimeoutError:
                 raise too_slow() from None
@@ -57,18 +75,22 @@ class Call(Request):
 
     def require_json(self) -> None:
         """Raises 415 unless the body says that it is JSON, or says nothing."""
-        media_type = self.headers.get("content-type", "application/json").split(";", 1)[0].strip().lower()
-        if media_type != "application/json":
+        told = self.header("content-type")
+        if told is not None and told.split(";", 1)[0].strip().lower() != "application/json":
             raise wrong_media_type()
 
     async def _read(self) -> bytes:
-        parts, size = [], 0
-        async for part in self.stream():
-            size += len(part)
-            if size > BODY_BYTES_MAX:
+        """In place of `stream`, a generator that the event loop has to see to."""
+        body, is_whole = bytearray(), False
+        while not is_whole:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body += message.get("body", b"")
+            if len(body) > BODY_BYTES_MAX:
                 raise too_large()
-            parts.append(part)
-        return b"".join(parts)
+            is_whole = not message.get("more_body", False)
+        return bytes(body)
 
 
 def _parsed(body: bytes) -> Any:

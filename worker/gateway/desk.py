@@ -128,7 +128,7 @@ class Desk:
 
     def _letter(self, sender: Sender, packed: Pack, queue: str) -> Letter:
         meta = self._post.meta(sender.caller.account)
-        return Letter(sender, meta, packed.text, queue, len(packed.requests), packed.span)
+        return Letter(sender, meta, packed, queue)
 
     async def _send(self, letter: Letter, tickets: list[Ticket]) -> asyncio.Future[None] | None:
         """Sends, and lets the calls wait; what may or may not have been sent is kept at once.
@@ -154,7 +154,7 @@ class Desk:
             await self._sending.run(self._post.send, letter)
             return
         try:
-            await self._shortcut.send(letter)
+            self._post.note_backlog(letter.queue, await self._shortcut.send(letter))
         except PerhapsSent:
             try:
                 await self._sending.run(self._post.send, letter)

@@ -14,14 +14,13 @@ from worker.gateway.limits import REQUEST_ID_CHARS_MAX
 _HEADER = b"x-request-id"
 _GOOD = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % REQUEST_ID_CHARS_MAX)
 
-log = structlog.get_logger()
-
 
 class Edge:
     """Wraps the application."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log = structlog.get_logger().bind()  # once: what is not bound yet is set up anew for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call."""
@@ -44,16 +43,15 @@ class Edge:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            _tell(scope, status, ms=(time.monotonic() - began_s) * 1_000)
+            self._tell(scope, status, ms=(time.monotonic() - began_s) * 1_000)
+
+    def _tell(self, scope: Scope, status: int, *, ms: float) -> None:
+        """What went well is told at level DEBUG only: at thousands of calls a second the log would cost as much."""
+        say = self._log.debug if 200 <= status < 400 else self._log.info if status < 500 else self._log.warning
+        say("call", action="call", method=scope["method"], path=scope["path"], status=status, ms=round(ms, 1))
 
 
 def _request_id(scope: MutableMapping[str, Any]) -> str:
     """The caller's own, where it can stand in a log, or a new one."""
     given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
     return given.decode() if _GOOD.fullmatch(given) else new_id_text()
-
-
-def _tell(scope: MutableMapping[str, Any], status: int, *, ms: float) -> None:
-    """What went well is told at level DEBUG only: at thousands of calls a second the log would cost as much as they."""
-    say = log.debug if 200 <= status < 400 else log.info if status < 500 else log.warning
-    say("call", action="call", method=scope["method"], path=scope["path"], status=status, ms=round(ms, 1))

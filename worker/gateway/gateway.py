@@ -83,7 +83,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._reader.close()
-            await self._shortcut.close()
+            self._shortcut.close()
             self._close()
 
     def stop(self) -> None:

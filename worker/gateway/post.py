@@ -14,8 +14,7 @@ from shared.settings import Settings
 from shared.store.accepted import Kept, accept
 from shared.store.engine import transaction
 from shared.store.tokens import queue_key
-from shared.wire.envelope import Meta
-from shared.wire.packing import Span, write_meta
+from shared.wire.packing import Pack, write_meta
 from worker.gateway.keyring import Sender
 from worker.gateway.limits import SEND_SECONDS_MAX
 
@@ -38,10 +37,13 @@ class Letter:
 
     sender: Sender
     meta: str
-    requests: str
+    packed: Pack
     queue: str
-    size: int
-    span: Span
+
+    @property
+    def kept(self) -> Kept:
+        """As it is kept."""
+        return Kept(self.meta, self.packed.text, self.queue, len(self.packed.requests), self.packed.span)
 
 
 class Post:
@@ -58,18 +60,23 @@ class Post:
         )
         self._engine, self._lease_s = engine, settings.lease_s
         self._secret_key = settings.secret_key.get_secret_value()
-        self._replies = settings.redis_url is not None
+        self._replies, self._queue_limit = settings.redis_url is not None, settings.queue_limit
         self._room_until_s: dict[str, float] = {}
         self._down_until_s = 0.0
 
     def meta(self, account: str, *, batch_id: UUID | None = None) -> str:
         """The first argument of an envelope that is sent now; nobody waits for those of a batch."""
         reply = self._replies and batch_id is None
-        return write_meta(Meta(account=account, batch_id=batch_id, sent_at=utc_now(), reply=reply))
+        return write_meta(account, sent_at=utc_now(), batch_id=batch_id, reply=reply)
 
     def knows_room(self, queue: str) -> bool:
         """Whether the queue took more a moment ago."""
         return time.monotonic() < self._room_until_s.get(queue, 0.0)
+
+    def note_backlog(self, queue: str, envelopes: int) -> None:
+        """Takes note of how many wait there now: nobody asks again as long as this is told often enough."""
+        is_room = envelopes < self._queue_limit
+        self._room_until_s[queue] = time.monotonic() + _ROOM_SECONDS if is_room else 0.0
 
     def check_room(self, queue: str) -> None:
         """Asks whether the queue takes more.
@@ -96,7 +103,7 @@ class Post:
         """
         self.check_room(letter.queue)
         try:
-            self._publisher.publish(letter.meta, letter.requests, queue=letter.queue, signer=letter.sender.signer)
+            self._publisher.publish(letter.meta, letter.packed.text, queue=letter.queue, signer=letter.sender.signer)
         except BrokerUnavailable:
             self._room_until_s.clear()
             raise
@@ -110,10 +117,9 @@ class Post:
             TokenRevoked: it is not kept, as its caller's token is no longer good.
             SQLAlchemyError: it may or may not be kept.
         """
-        kept = Kept(letter.meta, letter.requests, letter.queue, letter.size, letter.span)
         with transaction(self._engine) as connection:
             self._require_token(connection, letter.sender)
-            accept(connection, letter.sender.caller.account_id, [kept], lease_s=self._lease_s)
+            accept(connection, letter.sender.caller.account_id, [letter.kept], lease_s=self._lease_s)
 
     @contextmanager
     def _not_down(self) -> Iterator[None]:

@@ -6,11 +6,13 @@ from typing import Any
 
 import structlog
 from redis import RedisError
-from redis.asyncio import Redis
 
 from shared.wire.envelope import DONE_CHANNEL
+from worker.gateway.redis_line import Line, Lost
 
 _AGAIN_S = 1.0
+_CONNECT_SECONDS_MAX = 5.0
+_ALIVE_SECONDS = 10.0  # a sign of life in every such time, or the connection is taken for lost
 _CHANNEL = DONE_CHANNEL.format(account="")
 
 log = structlog.get_logger()
@@ -28,14 +30,14 @@ class Replies:
     def __init__(self, redis_url: str | None, hear: Hear) -> None:
         self._url, self._hear = redis_url, hear
         self.are_heard = False
+        self._is_alive = False
 
     async def listen(self) -> None:
         """Passes hints on until it is cancelled; a lost connection is made again."""
         is_told = False
         while self._url is not None:
             try:
-                async with Redis.from_url(self._url, socket_connect_timeout=5, health_check_interval=10) as client:
-                    await self._subscribe(client)
+                await self._subscribe(self._url)
             except (RedisError, OSError) as error:
                 if self.are_heard or not is_told:
                     log.warning("no hints from Redis: outcomes are looked for", action="hints_lost", error=str(error))
@@ -44,12 +46,28 @@ class Replies:
                 self.are_heard = False
             await asyncio.sleep(_AGAIN_S)
 
-    async def _subscribe(self, client: Any) -> None:
-        async with client.pubsub() as subscription:
-            await subscription.psubscribe(f"{_CHANNEL}*")
-            async for message in subscription.listen():
-                if message["type"] == "psubscribe":
-                    self.are_heard = True
-                else:
-                    account = message["channel"].decode().removeprefix(_CHANNEL)
-                    self._hear(account, message["data"].decode().split(","))
+    async def _subscribe(self, url: str) -> None:
+        """Listens until the connection is lost, which it raises."""
+        line = await Line.open(url, lambda reply: self._take(line, reply), connect_s=_CONNECT_SECONDS_MAX)
+        try:
+            line.send("PSUBSCRIBE", f"{_CHANNEL}*")
+            while True:
+                self._is_alive = False
+                line.send("PING")
+                await asyncio.wait([line.lost], timeout=_ALIVE_SECONDS)
+                if not self._is_alive:
+                    line.fail(Lost("Redis says nothing any more"))
+                if line.lost.done():
+                    line.lost.result()
+        finally:
+            line.close()
+
+    def _take(self, line: Line, reply: Any) -> None:
+        self._is_alive = True
+        if isinstance(reply, Exception):
+            line.fail(Lost(str(reply)))
+        elif reply[0] == b"psubscribe":
+            self.are_heard = True
+        elif reply[0] == b"pmessage":
+            _, _, channel, ids = reply
+            self._hear(channel.decode().removeprefix(_CHANNEL), ids.decode().split(","))

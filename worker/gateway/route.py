@@ -10,11 +10,11 @@ from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params, solve_dependencies
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.store.tokens import Caller
 from worker.gateway.call import Call
 from worker.gateway.gateway import Gateway
-from worker.gateway.keyring import Sender
 from worker.gateway.scopes import scope_of
 from worker.gateway.threads import account_served
 
@@ -37,22 +37,40 @@ class GuardedRoute(APIRoute):
         NoScope: when it is made without an entry in the table of scopes.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self._is_raw:
+            self.app = self._app()
+
     def get_route_handler(self) -> Handler:
         """The handler behind the guard."""
+        self.strict_content_type = False  # a body that does not say what it is counts as JSON; `Call` judges it
+        guarded = self._guarded(super().get_route_handler(), reads_body=self.body_field is not None)
+
+        async def handle(request: Request) -> Response:
+            return await guarded(Call(request.scope, request.receive))
+
+        return handle
+
+    def _app(self) -> ASGIApp:
+        """The guarded endpoint, without what FastAPI puts around it to solve and close what it depends on."""
+        guarded = self._guarded(self.endpoint, reads_body=False)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = await guarded(Call(scope, receive))
+            await answer(scope, receive, send)
+
+        return app
+
+    def _guarded(self, handler: Handler, *, reads_body: bool) -> Callable[[Call], Coroutine[Any, Any, Response]]:
         (method,) = self.methods or {"GET"}
         scope = scope_of(method, self.path_format)
-        self.strict_content_type = False  # a body that does not say what it is counts as JSON; `Call` judges it
-        takes_call = getattr(self.endpoint, _RAW, False)
-        handler: Handler = self.endpoint if takes_call else super().get_route_handler()
-        reads_body = self.body_field is not None and not takes_call
         known = self._known_parameters()
 
-        async def guarded(request: Request) -> Response:
-            gateway: Gateway = request.app.state.gateway
-            call = Call(request.scope, request.receive)
+        async def guarded(call: Call) -> Response:
+            gateway = call.gateway
             if scope is not None:
-                sender = await gateway.keyring.admit(call.headers.get("authorization"), scope)
-                call.state.sender = sender
+                call.sender = sender = await gateway.keyring.admit(call.header("authorization"), scope)
                 account_served.set(sender.caller.account_id)
                 structlog.contextvars.bind_contextvars(account=sender.caller.account)
                 gateway.rate.count(sender.caller.account_id)
@@ -72,6 +90,12 @@ class GuardedRoute(APIRoute):
 
     async def _refuse(self, call: Call, unknown: list[str], body: Any) -> NoReturn:
         """Raises what is unknown in a query, and all else that FastAPI finds wrong with the call, in one pass."""
+        found = [] if self._is_raw else await self._found_wrong(call, body)
+        raise RequestValidationError(
+            [*found, *({"loc": ("query", name), "type": "extra_forbidden"} for name in unknown)]
+        )
+
+    async def _found_wrong(self, call: Call, body: Any) -> list[Any]:
         async with AsyncExitStack() as stack:
             solved = await solve_dependencies(
                 request=call,
@@ -80,18 +104,20 @@ class GuardedRoute(APIRoute):
                 async_exit_stack=stack,
                 embed_body_fields=self._embed_body_fields,
             )
-        raise RequestValidationError(
-            [*solved.errors, *({"loc": ("query", name), "type": "extra_forbidden"} for name in unknown)]
-        )
+        return solved.errors
+
+    @property
+    def _is_raw(self) -> bool:
+        return getattr(self.endpoint, _RAW, False)
 
 
 def gateway_of(request: Request) -> Gateway:
     """What the process holds open."""
-    gateway: Gateway = request.app.state.gateway
-    return gateway
+    assert isinstance(request, Call)
+    return request.gateway
 
 
 def caller_of(request: Request) -> Caller:
     """Who calls."""
-    sender: Sender = request.state.sender
-    return sender.caller
+    assert isinstance(request, Call)
+    return request.sender.caller

@@ -6,7 +6,6 @@ from shared.ids import new_id_text
 from shared.wire.envelope import Kind, QueuedRequest
 from shared.wire.packing import content_of
 from worker.gateway.call import Call
-from worker.gateway.gateway import Gateway
 from worker.gateway.openapi import header
 from worker.gateway.ticket import Answer
 
@@ -21,7 +20,6 @@ async def submit(call: Call, kind: Kind, *, idempotency_key: str | None = None) 
         Refusal: 413 and 415, before it is sent; 429 and 503, as `Desk.submit`.
     """
     call.require_json()
-    gateway: Gateway = call.app.state.gateway
     request = QueuedRequest(new_id_text(), kind, idempotency_key, *content_of(await call.body()))
-    is_async = _RESPOND_ASYNC.search(call.headers.get("prefer", "")) is not None
-    return request.id, await gateway.desk.submit(call.state.sender, request, "keep" if is_async else "wait")
+    is_async = _RESPOND_ASYNC.search(call.header("prefer") or "") is not None
+    return request.id, await call.gateway.desk.submit(call.sender, request, "keep" if is_async else "wait")

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 from typing import Literal
-from uuid import UUID
 
 from shared.wire.envelope import QueuedRequest
 from shared.wire.outcome import Outcome
@@ -26,11 +25,6 @@ class Ticket:
     account: str
     account_id: int
     answer: asyncio.Future[Answer]
-
-    @property
-    def id(self) -> UUID:
-        """The request's id."""
-        return UUID(self.request.id)
 
     def give(self, answer: Answer) -> None:
         """Answers, unless somebody was faster or the caller has gone."""

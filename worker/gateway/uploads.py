@@ -18,7 +18,7 @@ from shared.producer.publish import BrokerUnavailable, QueueFull
 from shared.producer.row_set import RowSet
 from shared.producer.rows import Scan, rows, scan
 from shared.settings import Settings
-from shared.store.accepted import Kept, accept
+from shared.store.accepted import accept
 from shared.store.batches import Batch, open_batch, receive_rows
 from shared.store.engine import transaction
 from shared.store.errors import primary_message
@@ -115,8 +115,8 @@ class Uploads:
     ) -> bool:
         meta = self._post.meta(sender.caller.account, batch_id=batch.id)
         queue, account_id = route_of(batch.kind).bulk, sender.caller.account_id
-        letters = [Letter(sender, meta, packed.text, queue, len(packed.requests), packed.span) for packed in packs]
-        kept = [Kept(each.meta, each.requests, each.queue, each.size, each.span) for each in letters]
+        letters = [Letter(sender, meta, packed, queue) for packed in packs]
+        kept = [each.kept for each in letters]
         with course.asking(), transaction(self._engine) as connection:
             accept(connection, account_id, kept, lease_s=self._lease_s, due_now=not has_room)
             receive_rows(connection, account_id, batch.id, received)

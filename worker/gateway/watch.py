@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import structlog
@@ -18,7 +17,7 @@ from worker.gateway.ticket import Ticket
 
 log = structlog.get_logger()
 
-Wanted = dict[int, list[UUID]]  # ids by account
+Wanted = Mapping[int, Collection[str]]  # ids by account
 
 
 class OutcomeReader:
@@ -26,7 +25,7 @@ class OutcomeReader:
 
     def __init__(self, settings: Settings) -> None:
         self._url, self._timeout_s = str(settings.database_url), settings.statement_timeout_s
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._cursor: psycopg.AsyncCursor[Any] | None = None
 
     async def read(self, wanted: Wanted) -> list[Outcome]:
         """The outcomes that are there.
@@ -37,10 +36,11 @@ class OutcomeReader:
         """
         found: list[Outcome] = []
         try:
-            if self._connection is None:
-                self._connection = await connect_in_loop(self._url, statement_timeout_s=self._timeout_s)
+            if self._cursor is None:
+                connection = await connect_in_loop(self._url, statement_timeout_s=self._timeout_s)
+                self._cursor = connection.cursor()
             for account_id, ids in wanted.items():
-                found += (await read_outcomes_in_loop(self._connection, account_id, ids)).values()
+                found += await read_outcomes_in_loop(self._cursor, account_id, ids)
         except Exception:
             await self.close()
             raise
@@ -48,9 +48,9 @@ class OutcomeReader:
 
     async def close(self) -> None:
         """Closes the connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
+            await cursor.connection.close()
 
 
 class Watch:
@@ -66,12 +66,13 @@ class Watch:
         self._waiting: dict[str, Ticket] = {}
         self._wanted: set[str] = set()
         self._news = asyncio.Event()
+        self._patrol: asyncio.TimerHandle | None = None
 
     def expect(self, tickets: Iterable[Ticket]) -> None:
         """From now on these wait; called before they are sent."""
-        if not self._waiting:
-            self._news.set()  # the pause of one who looks for nobody is longer
         self._waiting.update((ticket.request.id, ticket) for ticket in tickets)
+        if self._patrol is None:
+            self._look_later()
 
     def forget(self, tickets: Iterable[Ticket]) -> None:
         """These wait no longer."""
@@ -94,20 +95,27 @@ class Watch:
     async def look(self) -> None:
         """Reads what was heard of, and from time to time everything that is waited for, until it is cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(self._interval_s() if self._waiting else None):
-                    await self._news.wait()
-            except TimeoutError:
-                self._wanted.update(self._waiting)
+            await self._news.wait()
             self._news.clear()
             wanted, self._wanted = self._wanted & self._waiting.keys(), set()
             if wanted:
                 await self._answer(wanted)
 
+    def _look_later(self) -> None:
+        self._patrol = asyncio.get_running_loop().call_later(self._interval_s(), self._look_after_all)
+
+    def _look_after_all(self) -> None:
+        """One timer for as long as anybody waits: one for each would cost more than most of them are there for."""
+        self._patrol = None
+        if self._waiting:
+            self._wanted.update(self._waiting)
+            self._news.set()
+            self._look_later()
+
     async def _answer(self, wanted: Iterable[str]) -> None:
-        by_account: defaultdict[int, list[UUID]] = defaultdict(list)
+        by_account: defaultdict[int, list[str]] = defaultdict(list)
         for each in wanted:
-            by_account[self._waiting[each].account_id].append(self._waiting[each].id)
+            by_account[self._waiting[each].account_id].append(each)
         try:
             found = await self._reader.read(by_account)
         except Exception as error:  # noqa: BLE001 - the next look tries again; who waits too long is kept

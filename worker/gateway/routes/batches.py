@@ -70,7 +70,8 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
     media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if media_type not in _FORMATS:
         raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
-    gateway, sender = gateway_of(request), request.state.sender
+    assert isinstance(request, Call)
+    gateway, sender = request.gateway, request.sender
     upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new)
     try:
         batch, scanned = await gateway.take_upload(sender, upload)

@@ -54,19 +54,17 @@ async def create_credit(request: Request) -> Response:
 
 async def _create(call: Request, kind: CommitKind) -> Response:
     assert isinstance(call, Call)
-    gateway: Gateway = call.app.state.gateway
-    sender: Sender = call.state.sender
     request_id, answer = await submit(call, kind, idempotency_key=_idempotency_key(call))
     if answer == PENDING:
         return accepted(request_id)
     assert isinstance(answer, Outcome)
-    if call.is_retry and (holder := await _own(gateway, sender, answer)):
+    if call.is_retry and (holder := await _own(call.gateway, call.sender, answer)):
         return created(holder)
     return decided(answer)
 
 
 def _idempotency_key(call: Call) -> str | None:
-    key = call.headers.get("idempotency-key")
+    key = call.header("idempotency-key")
     if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
         message = f"must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"
         raise invalid_field("/idempotency-key", message, code="too_long" if key else "too_short")

@@ -1,0 +1,162 @@
+"""The gateway's own connections to Redis: what is lost on them is told, and made again."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from sqlalchemy import Engine
+
+from shared.clock import utc_now
+from shared.ids import new_id_text
+from shared.store.tokens import Caller
+from shared.wire.envelope import QUEUE_SINGLE, QueuedRequest
+from shared.wire.packing import pack, write_meta
+from tests.integration.intake import settings_of
+from worker.gateway import replies
+from worker.gateway.keyring import Sender
+from worker.gateway.limits import SEND_SECONDS_MAX
+from worker.gateway.post import Letter, Post
+from worker.gateway.replies import Replies
+from worker.gateway.shortcut import PerhapsSent, Shortcut
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """The broker."""
+    with redis.Redis.from_url(redis_url) as connection:
+        yield connection
+
+
+def letter() -> Letter:
+    """An envelope of one request."""
+    (packed,) = pack([QueuedRequest(new_id_text(), "commit", None, "{}")])
+    sender = Sender(Caller(1, "acme", "key", frozenset({"write"}), None), None)
+    return Letter(sender, write_meta("acme", sent_at=utc_now()), packed, QUEUE_SINGLE)
+
+
+def drop_others(client: redis.Redis) -> None:
+    """Lets the server close every connection but this one."""
+    client.execute_command("CLIENT", "KILL", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Returns when it holds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+def test_who_sends_at_once_travels_in_turn(client: redis.Redis, redis_url: str) -> None:
+    """Each is told how many wait there when its own has come."""
+
+    async def send() -> list[int]:
+        shortcut = Shortcut(redis_url)
+        told = await asyncio.gather(*(shortcut.send(letter()) for _ in range(20)))
+        shortcut.close()
+        return told
+
+    assert asyncio.run(send()) == list(range(1, 21))
+    assert client.llen(QUEUE_SINGLE) == 20
+
+
+def test_what_the_broker_says_of_the_backlog(common_database: Engine, redis_url: str) -> None:
+    """There is known to be room until a letter has taken the last of it."""
+    post = Post(settings_of(broker_url=redis_url, queue_limit=2), common_database)
+    known = [post.knows_room(QUEUE_SINGLE)]
+    for envelopes in (1, 2, 1):
+        post.note_backlog(QUEUE_SINGLE, envelopes)
+        known.append(post.knows_room(QUEUE_SINGLE))
+    post.close()
+    assert known == [False, True, False, True]
+
+
+def test_a_broker_that_closes_the_connection(client: redis.Redis, redis_url: str) -> None:
+    """A letter that is on its way may or may not be there; the next one goes over a new connection."""
+
+    async def send() -> int:
+        shortcut = Shortcut(redis_url)
+        await shortcut.send(letter())
+        client.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")  # type: ignore[no-untyped-call]
+        on_its_way = asyncio.create_task(shortcut.send(letter()))
+        await asyncio.sleep(0)  # it is sent
+        drop_others(client)
+        with pytest.raises(PerhapsSent):
+            await on_its_way
+        client.execute_command("CLIENT", "UNPAUSE")  # type: ignore[no-untyped-call]
+        told = await shortcut.send(letter())
+        shortcut.close()
+        return told
+
+    assert asyncio.run(send()) == client.llen(QUEUE_SINGLE)
+
+
+def test_a_broker_that_says_nothing() -> None:
+    """All who send at once are told within the time that one of them may take."""
+
+    async def send(port: int) -> list[object]:
+        shortcut = Shortcut(f"redis://127.0.0.1:{port}")
+        async with asyncio.timeout(1.5 * SEND_SECONDS_MAX):
+            return await asyncio.gather(*(shortcut.send(letter()) for _ in range(3)), return_exceptions=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        told = asyncio.run(send(silent.getsockname()[1]))
+    assert [type(each) for each in told] == [PerhapsSent] * 3
+
+
+def test_a_broker_that_refuses(client: redis.Redis, redis_url: str) -> None:
+    """That is told, and the connection stays."""
+    client.set(QUEUE_SINGLE, "no list")
+
+    async def send() -> int:
+        shortcut = Shortcut(redis_url)
+        with pytest.raises(PerhapsSent, match="WRONGTYPE"):
+            await shortcut.send(letter())
+        client.delete(QUEUE_SINGLE)
+        told = await shortcut.send(letter())
+        shortcut.close()
+        return told
+
+    assert asyncio.run(send()) == 1
+
+
+def test_hints_are_heard_again(client: redis.Redis, redis_url: str) -> None:
+    """After the connection was lost, and under the account's name."""
+    heard: list[tuple[str, list[str]]] = []
+
+    async def lose() -> None:
+        replies = Replies(redis_url, lambda account, ids: heard.append((account, list(ids))))
+        listening = asyncio.create_task(replies.listen())
+        await until(lambda: replies.are_heard)
+        client.publish("trueup:done:acme", "a,b")
+        await until(lambda: heard)
+        drop_others(client)
+        await until(lambda: not replies.are_heard)
+        await until(lambda: replies.are_heard)
+        client.publish("trueup:done:acme", "c")
+        await until(lambda: len(heard) == 2)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+    asyncio.run(lose())
+    assert heard == [("acme", ["a", "b"]), ("acme", ["c"])]
+
+
+def test_a_connection_that_says_nothing_any_more(
+    client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is taken for lost, as nothing else would ever tell that no hint comes over it."""
+    monkeypatch.setattr(replies, "_ALIVE_SECONDS", 0.2)
+
+    async def pause() -> None:
+        hints = Replies(redis_url, lambda *_: None)
+        listening = asyncio.create_task(hints.listen())
+        await until(lambda: hints.are_heard)
+        client.execute_command("CLIENT", "PAUSE", 1_000, "ALL")  # type: ignore[no-untyped-call]
+        await until(lambda: not hints.are_heard)
+        await until(lambda: hints.are_heard)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+    asyncio.run(pause())
