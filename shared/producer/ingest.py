@@ -29,7 +29,7 @@ from shared.wire.outcome import Outcome, Verdict
 from shared.wire.packing import pack
 from shared.wire.routes import route_of
 
-_POLL_S_MIN = 0.02
+_POLL_S_MIN = 0.01
 _POLL_S_MAX = 0.5
 _POLL_S_PER_ENVELOPE = 0.005  # no worker is done with one sooner: a long queue need not be looked at often
 _COUNT_EVERY_S = 2.0  # while there is a queue

@@ -66,9 +66,10 @@ class Cost:
 
 
 class Meter:
-    """Measures what happens inside a `with`; `cost` is there afterwards."""
+    """Measures what happens inside a `with`, up to `stop` or its end; `cost` is there afterwards."""
 
     cost: Cost
+    _is_stopped = False
 
     def __enter__(self) -> Self:
         self._cpu_s = cpu_seconds()
@@ -76,6 +77,13 @@ class Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends the measurement; what comes next, a report for one, is not part of it."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         seconds, own_s = time.perf_counter() - self._began_s, time.process_time() - self._own_s
         now_s = cpu_seconds()
         spent_s = {kind: now_s[kind] - self._cpu_s.get(kind, 0.0) for kind in now_s}

@@ -1,7 +1,7 @@
 """One short slice of each of the three ways to store the same requests."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,29 +56,36 @@ def run_naive(environment: Environment, tenant: Tenant, requests: Sequence[Reque
 def run_trueup(
     environment: Environment, tenant: Tenant, requests: Sequence[Request], *, kind: Kind = "commit"
 ) -> Slice:
-    """Ingests a file: from the start of its scan until every row's outcome is committed."""
+    """Ingests a file: from the start of its scan until it sees that every row's outcome is committed."""
     path = environment.scratch / "requests.jsonl"
     write_lines(path, requests)
     with Meter() as meter:
-        counts = _ingest(environment, tenant, path, kind)
+        counts = _ingest(environment, tenant, path, kind, all_decided=meter.stop)
     assert counts == Counter(request.fate for request in requests), counts
     return Slice(len(requests), counts["created"], meter.cost)
 
 
-def _ingest(environment: Environment, tenant: Tenant, path: Path, kind: Kind) -> Counter[str]:
+def _ingest(
+    environment: Environment, tenant: Tenant, path: Path, kind: Kind, *, all_decided: Callable[[], None]
+) -> Counter[str]:
     signer = Signer.of_token(tenant.token)
     with (
         open_source(path) as source,
         Publisher(environment.state.broker, account=tenant.name, signer=signer) as publisher,
     ):
         scanned = scan(source, kind=kind)
+
+        def progress(_: int, decided: int) -> None:
+            if decided == scanned.rows:
+                all_decided()
+
         summary = Ingest(
             source=source,
             batch=name_batch(source, scanned, account=tenant.name, kind=kind, name=None, new=False),
             account_id=tenant.id,
             engine=environment.engine,
             publisher=publisher,
-            progress=lambda *_: None,
+            progress=progress,
         ).run()
     return Counter(created=summary.created, duplicate=summary.duplicate, invalid=summary.invalid)
 
