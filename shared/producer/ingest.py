@@ -135,7 +135,7 @@ class Ingest:
         self._since: datetime
         self._made_before = 0
         self._decided = 0
-        self._counted_s = 0.0
+        self._counted_s = self._began_s
         self._counting_s = 0.0
         self._last_sent: deque[UUID] = deque(maxlen=_LAST_ENVELOPES)
         self.sent = 0
