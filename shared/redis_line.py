@@ -1,5 +1,6 @@
 """A connection to Redis that is kept, for the few commands that every envelope costs."""
 
+import os
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
@@ -17,13 +18,16 @@ class Line:
     time. Threads take turns.
 
     Args:
-        pool: whose connection it keeps; it is closed with the pool.
+        pool: where it takes a connection from; a forked child takes another.
     """
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
+        self._begin()
+
+    def _begin(self) -> None:
         self._connection: Any = None
-        self._lock = Lock()
+        self._lock, self._pid = Lock(), os.getpid()
 
     def ask(self, *commands: Command) -> list[Any]:
         """The replies, in order.
@@ -34,6 +38,8 @@ class Line:
         Raises:
             RedisError: Redis does not answer; or it refused a command, the others were carried out nevertheless.
         """
+        if self._pid != os.getpid():
+            self._begin()
         with self._lock:
             try:
                 replies = self._exchange(commands)
@@ -43,6 +49,12 @@ class Line:
             if isinstance(reply, ResponseError):
                 raise reply
         return replies
+
+    def close(self) -> None:
+        """Closes the connection, once nobody waits for replies on it; the next command opens another."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.disconnect()
 
     def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         if self._connection is None:

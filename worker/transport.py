@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from kombu.transport import redis, virtual
+from redis import ResponseError
 
-from shared.redis_line import Line
+from shared.redis_line import Command, Line
 from worker.decoding import encode
 
 
@@ -31,23 +32,16 @@ class QoS(redis.QoS):
         """Notes that a message was taken, as kombu does."""
         delivery = message.delivery_info
         taken = encode([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - as kombu does
-        self._line.ask(
-            ("MULTI",),
+        self._transact(
             ("ZADD", self.unacked_index_key, time.time(), delivery_tag),
             ("HSET", self.unacked_key, delivery_tag, taken),
-            ("EXEC",),
         )
         virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledges a message."""
         try:
-            self._line.ask(
-                ("MULTI",),
-                ("ZREM", self.unacked_index_key, delivery_tag),
-                ("HDEL", self.unacked_key, delivery_tag),
-                ("EXEC",),
-            )
+            self._transact(("ZREM", self.unacked_index_key, delivery_tag), ("HDEL", self.unacked_key, delivery_tag))
         finally:
             self._quick_ack(delivery_tag)
 
@@ -57,6 +51,12 @@ class QoS(redis.QoS):
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         finally:
             self._quick_ack(delivery_tag)
+
+    def _transact(self, *commands: Command) -> None:
+        *_, done = self._line.ask(("MULTI",), *commands, ("EXEC",))
+        for reply in done:
+            if isinstance(reply, ResponseError):
+                raise reply
 
 
 @contextmanager

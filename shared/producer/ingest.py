@@ -34,7 +34,8 @@ _POLL_S_MAX = 0.5
 _POLL_S_PER_ENVELOPE = 0.005  # no worker is done with one sooner: a long queue need not be looked at often
 _COUNT_EVERY_S = 2.0  # while there is a queue
 _LAST_ENVELOPES = 16  # of those that workers have in hand when the queue is empty, more than there are workers
-_COUNTING_SHARE = 0.02  # of the time, at most: a count reads all that is decided, at the expense of who decides
+_COUNTING_SHARE = 0.02  # of the time in which it sends: a count reads all that is decided
+_PAUSE_S_MAX = 5.0
 _PATIENCE_S = 10.0  # without any progress on an empty queue; doubled each time
 _PATIENCE_S_MAX = 120.0
 _FRUITLESS_MAX = 5
@@ -150,7 +151,7 @@ class Ingest:
             NothingDecided: what was sent again and again has no outcome.
         """
         done = self._begin()
-        self._made_before = len(done)
+        self._made_before = self._decided = len(done)
         self._send(done)
         self._wait()
         return self.summary()
@@ -186,6 +187,7 @@ class Ingest:
             return _rows_of(created_ids(connection, self._account_id, self._batch.id))
 
     def _send(self, done: RowSet) -> None:
+        self._last_sent.clear()
         for packed in pack(self._requests(done)):
             self._last_sent.append(UUID(packed.requests[0].id))
             send = partial(self._publisher.send, packed, queue=self._queue, batch_id=self._batch.id)
@@ -224,14 +226,18 @@ class Ingest:
         Args:
             idle_s: since when nothing was decided, 0 if something was: the longer, the longer the pause.
         """
-        ends_s = time.monotonic() + self._count_every_s()
+        ends_s = time.monotonic() + min(_PAUSE_S_MAX, self._count_every_s())
         if idle_s:
             time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, 2 * self._counting_s, idle_s / 4)))
+        pause_s = _POLL_S_MIN
         while time.monotonic() < ends_s:
-            waiting = self._backlog()
-            if not waiting and len(self._outlast.run(partial(self._read, self._last_sent))) == len(self._last_sent):
+            if waiting := self._backlog():
+                time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, waiting * _POLL_S_PER_ENVELOPE)))
+            elif len(self._outlast.run(partial(self._read, self._last_sent))) == len(self._last_sent):
                 return
-            time.sleep(min(_POLL_S_MAX, max(_POLL_S_MIN, waiting * _POLL_S_PER_ENVELOPE)))
+            else:
+                time.sleep(pause_s)
+                pause_s = min(_POLL_S_MAX, 1.5 * pause_s)
 
     def _count_every_s(self) -> float:
         return max(_COUNT_EVERY_S, self._counting_s / _COUNTING_SHARE)
@@ -240,12 +246,17 @@ class Ingest:
         return self._outlast.run(partial(self._publisher.backlog, self._queue))
 
     def _count_decided(self, *, at_most_every_s: float = 0.0) -> int:
-        began_s = time.monotonic()
-        if began_s - self._counted_s >= at_most_every_s:
-            self._decided = sum(self._outlast.run(partial(self._counts, since=self._since)).values())
+        if time.monotonic() - self._counted_s >= at_most_every_s:
+            self._decided = self._outlast.run(self._count_since)
             self._counted_s = time.monotonic()
-            self._counting_s = self._counted_s - began_s
         return self._decided
+
+    def _count_since(self) -> int:
+        """How many this run knows to be decided; an outage is no part of the time that it takes."""
+        began_s = time.monotonic()
+        decided = sum(self._counts(since=self._since).values())
+        self._counting_s = time.monotonic() - began_s
+        return decided
 
     def _counts(self, *, since: datetime | None = None) -> dict[Verdict, int]:
         with self._engine.connect() as connection:

@@ -82,7 +82,7 @@ class Signer:
 
 
 class Publisher:
-    """One connection to the broker, kept open and shared by threads.
+    """Connections to the broker, kept open and shared by threads: one to publish on, one to ask for the backlog.
 
     Args:
         broker_url: redis, rediss, sentinel, amqp or amqps.
@@ -109,8 +109,8 @@ class Publisher:
         self._queue_limit, self._room_wait_s, self._retry_s = queue_limit, room_wait_s, retry_s
         self._address = broker_address(broker_url)
         self._app = _app(broker_url)
-        self._pool = redis_pool(broker_url)
-        self._line = Line(self._pool) if self._pool else None
+        pool = _redis_pool(broker_url)
+        self._line = Line(pool) if pool else None
         self._room: dict[str, float] = {}
         self._connection: Any = None
         self._backlog_channel: Any = None
@@ -193,8 +193,8 @@ class Publisher:
     def close(self) -> None:
         """Closes the connection; the next message opens another."""
         with self._lock:
-            if self._pool is not None:
-                self._pool.disconnect()
+            if self._line is not None:
+                self._line.close()
             connection, self._connection, self._backlog_channel = self._connection, None, None
             if connection is not None:
                 with contextlib.suppress(Exception):
@@ -312,10 +312,10 @@ def broker_address(broker_url: str) -> str:
     return f"{parts.hostname}:{port}" if parts.hostname else parts.path
 
 
-def redis_pool(broker_url: str) -> ConnectionPool | None:
+def _redis_pool(broker_url: str) -> ConnectionPool | None:
     """Connections to a Redis broker whose URL says no more than where it is; None: it takes Celery to reach it."""
     address = urlsplit(broker_url)
-    if address.scheme not in ("redis", "rediss") or address.query or ";" in broker_url:
+    if address.scheme != "redis" or address.query or ";" in broker_url:
         return None
     patience: dict[str, Any] = {"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True}
     return ConnectionPool.from_url(broker_url, retry=Retry(NoBackoff(), 0), **patience)

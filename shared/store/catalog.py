@@ -1,4 +1,4 @@
-"""The catalog: loaded idempotently, looked up once per envelope."""
+"""The catalog: loaded idempotently, looked up at most once per envelope."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet

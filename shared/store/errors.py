@@ -26,7 +26,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same unit of work, run again on a new connection, may succeed."""
+    """Whether the same unit of work, run again, may succeed; a connection that was lost is made anew for it."""
     return isinstance(error, Exception) and not is_permanent(error)
 
 

@@ -1,5 +1,7 @@
 """A kept connection to Redis: one round trip, whatever happened to it meanwhile."""
 
+import os
+import warnings
 from collections.abc import Iterator
 from unittest.mock import Mock
 
@@ -70,3 +72,24 @@ def test_a_server_that_is_not_there_is_an_error_at_once() -> None:
     pool = redis.ConnectionPool.from_url(f"redis://127.0.0.1:{free_port()}", retry=None)
     with pytest.raises(redis.ConnectionError):
         Line(pool).ask(("PING",))
+
+
+def test_a_forked_child_takes_a_connection_of_its_own(pool: redis.ConnectionPool) -> None:
+    """Whatever the parent had in hand: even its lock."""
+    line = Line(pool)
+    [own] = line.ask(("CLIENT", "ID"))
+    with warnings.catch_warnings(), line._lock:
+        warnings.simplefilter("ignore")  # of threads, which newer Pythons warn of
+        child = os.fork()
+        if child == 0:
+            os._exit(line.ask(("CLIENT", "ID")) == [own])
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert line.ask(("CLIENT", "ID")) == [own]
+
+
+def test_a_closed_line_is_opened_again(pool: redis.ConnectionPool) -> None:
+    """By the next command."""
+    line = Line(pool)
+    [first] = line.ask(("CLIENT", "ID"))
+    line.close()
+    assert line.ask(("CLIENT", "ID")) > [first]

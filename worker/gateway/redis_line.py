@@ -33,6 +33,7 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport = self._writer.transport
         self._transport.set_protocol(self)
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.lost.add_done_callback(lambda lost: lost.cancelled() or lost.exception())  # nobody need have asked
 
     @classmethod
     async def open(cls, url: str, on_reply: OnReply, *, connect_s: float) -> "Line":
