@@ -204,6 +204,8 @@ class Ingest:
         """Waits until all is decided; sends again what stays without an outcome while the queue is empty."""
         patience_s, moved_s = _PATIENCE_S, time.monotonic()
         before, fruitless = -1, 0
+        if self.sent:
+            self._pause(0.0)
         while (decided := self._count_decided()) < self._batch.rows:
             self._progress(self._batch.rows, decided)
             idle_s = 0.0 if decided != before else time.monotonic() - moved_s
