@@ -14,8 +14,8 @@ Command = Sequence[Any]
 class Line:
     """Sends commands, several in one round trip, and reads their replies.
 
-    It takes a third of the time of the client's own calls, which fetch a connection, look at it and give it back each
-    time. Threads take turns.
+    It takes less than half the time of the client's own calls, which fetch a connection, look at it and give it back
+    each time. Threads take turns.
 
     Args:
         pool: where it takes a connection from; a forked child takes another.

@@ -4,7 +4,7 @@ A message that cannot be acknowledged, because the broker is away at that moment
 be fetched ahead. With one such place the worker never fetches again, so it never notices that its connection is gone.
 
 And it makes a client for every command, which costs as much as the command; a message that is taken and acknowledged
-costs two transactions by way of its pipelines, more than the statements that store a request.
+costs two transactions, 80 µs each by way of its pipelines, 32 without.
 """
 
 import time
