@@ -1,7 +1,7 @@
 """Publishing envelopes: one Celery message (protocol 2, JSON) each, for the task of its queue; signed and confirmed.
 
-To a Redis broker a message goes in one command, whose reply tells the backlog: 100 µs for a single request. Celery's own
-way, which is the way to every other broker, asks for the backlog first and takes 850.
+To a Redis broker a message goes in one command, whose reply tells the backlog: 100 µs for a single request. Celery's
+own way, which is the way to every other broker, asks for the backlog first and takes 850.
 """
 
 import contextlib
