@@ -13,7 +13,8 @@ from shared.wire.packing import span_of
 from tests.integration.intake import Intake
 
 IDS = [new_id() for _ in range(3)]
-ROWS = [row_id(new_id(), row) for row in range(1, 4)]
+BATCH = new_id()
+ROWS = [row_id(BATCH, row) for row in range(1, 4)]
 
 
 @pytest.fixture
