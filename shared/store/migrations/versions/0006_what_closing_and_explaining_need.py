@@ -31,12 +31,13 @@ def upgrade() -> None:
         existing_nullable=True,
     )
     opened = sa.Column("opened_at", AT, server_default=sa.text("now()"), nullable=False, comment=OPENED)
-    op.add_column("usage_month", opened)
+    # A build had these three columns in earlier migrations.
+    op.add_column("usage_month", opened, if_not_exists=True)
     op.drop_index(OPEN, table_name="usage_month")
     op.create_index(OPEN, "usage_month", ["account_id", "starting_at", "customer_id"], postgresql_where=IS_OPEN)
     hours: sa.Column[list[int]] = sa.Column("hours", postgresql.ARRAY(sa.SmallInteger()), nullable=True, comment=HOURS)
-    op.add_column("invoice_line", hours)
-    op.add_column("commit", sa.Column("widened_at", AT, nullable=True, comment=WIDENED))
+    op.add_column("invoice_line", hours, if_not_exists=True)
+    op.add_column("commit", sa.Column("widened_at", AT, nullable=True, comment=WIDENED), if_not_exists=True)
     op.alter_column(
         "commit", "booked_at", existing_type=AT, comment=BOOKED_IS, existing_comment=BOOKED_WAS, existing_nullable=False
     )
