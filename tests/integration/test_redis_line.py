@@ -83,6 +83,7 @@ def test_a_forked_child_takes_a_connection_of_its_own(pool: redis.ConnectionPool
         warnings.simplefilter("ignore")  # of threads, which newer Pythons warn of
         child = os.fork()
         if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(10)  # so that it does not wait for that lock for ever
             os._exit(line.ask(("CLIENT", "ID")) == [own])
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
