@@ -71,17 +71,23 @@ def wait_until_decided(account: Intake, requests: list[QueuedRequest], *, second
 
 
 def wait_until_acknowledged(processes: Fleet) -> None:
-    """Waits until no message is queued or held by a worker, at one moment: what is restored goes from here to there."""
+    """Waits until, at one moment, no message is queued or held, and every worker waits for the next.
 
-    def left(client: "redis.Redis") -> int:
+    A message that a worker took and has not yet noted as held is in neither place; but that worker does not wait.
+    """
+
+    def idle(client: "redis.Redis") -> bool:
+        running = sum(process.poll() is None for process in processes.started)
         with client.pipeline() as moment:
             for queue in (QUEUE_BULK, "commits", "usage"):
                 moment.llen(queue)
             moment.hlen("unacked")
-            return sum(moment.execute())
+            moment.info("clients")
+            *left, clients = moment.execute()
+        return not sum(left) and clients["blocked_clients"] == running
 
     with redis.Redis.from_url(processes.redis_url) as client:
-        wait_for(lambda: not left(client), what="every message to be acknowledged")
+        wait_for(lambda: idle(client), what="every message to be acknowledged")
 
 
 def assert_reconciled(account: Intake) -> None:
