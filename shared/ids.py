@@ -4,6 +4,7 @@ A request's id is the id of the commit it makes, so whoever makes the id decides
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from uuid import UUID, uuid5
 
@@ -11,6 +12,7 @@ import uuid_utils
 
 _BATCH_NAMESPACE = UUID("6f0c1f7a-5d0e-5b42-9c58-3a5a2f4b7e11")
 _ROW_BITS = 30
+_VARIANT = 2 << _ROW_BITS
 
 
 def new_id() -> UUID:
@@ -44,16 +46,17 @@ def row_id(batch_id: UUID, row: int) -> UUID:
     return UUID(int=_row(batch_id, row))
 
 
-def row_id_text(batch_id: UUID, row: int) -> str:
-    """As `row_id`, as text, in a third of the time.
+def row_id_texts(batch_id: UUID) -> Callable[[int], str]:
+    """What gives a batch's rows their ids, as `row_id` does, as text, in a sixth of the time; raises as it does."""
+    text = str(row_id(batch_id, 0))
+    before, after = text[:19], text[28:]  # the eight digits between them, and their hyphen, hold the row
 
-    Raises:
-        ValueError: as `row_id`.
-    """
-    _check_row(row)
-    before, after = _around_row(batch_id)
-    digits = f"{2 << _ROW_BITS | row:08x}"
-    return f"{before}{digits[:4]}-{digits[4:]}{after}"
+    def text_of(row: int) -> str:
+        _check_row(row)
+        digits = f"{_VARIANT | row:08x}"
+        return f"{before}{digits[:4]}-{digits[4:]}{after}"
+
+    return text_of
 
 
 def _row(batch_id: UUID, row: int) -> int:
@@ -71,13 +74,6 @@ def _row_zero(batch_id: UUID) -> int:
     digest = int.from_bytes(hashlib.sha256(batch_id.bytes).digest()[:16])
     high, middle, low = digest >> 80, (digest >> 68) & 0xFFF, digest & 0xFFFFFFFF
     return high << 80 | 8 << 76 | middle << 64 | 2 << 62 | low
-
-
-@lru_cache(16)
-def _around_row(batch_id: UUID) -> tuple[str, str]:
-    """The text of a batch's row ids before and after the eight digits that hold the row."""
-    text = str(UUID(int=_row_zero(batch_id)))
-    return text[:19], text[28:]
 
 
 def row_of(request_id: UUID) -> int:

@@ -6,11 +6,13 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BufferedIOBase, BufferedReader, FileIO
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -21,6 +23,7 @@ Format = Literal["jsonl", "csv"]
 LINE_BYTES_MAX = BODY_BYTES_MAX + 4 * 1024  # the largest body, and what may stand around it
 _SNIFFED_BYTES = 8 * 1024
 _CHUNK_BYTES = 1024 * 1024
+_DIGESTED_BYTES = 4 * 1024 * 1024  # at once: between two pieces a digest waits for the thread that reads lines
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
@@ -85,16 +88,10 @@ def open_source(name: str | Path, *, format: Format | None = None, stdin: Binary
 
 
 class Lines:
-    """One pass over the lines of a source.
+    """One pass over the lines of a source."""
 
-    Args:
-        source: what `open_source` opened.
-        read: is given the uncompressed bytes, piece by piece, as with the `update` of a digest.
-    """
-
-    def __init__(self, source: Source, *, read: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._read = read
 
     def __iter__(self) -> Iterator[Line]:
         """The lines, blank ones too.
@@ -106,20 +103,33 @@ class Lines:
             number = 0
             while piece := stream.readline(LINE_BYTES_MAX):
                 number += 1
-                if self._read is not None:
-                    self._read(piece)
-                yield self._line(number, piece, stream)
+                if len(piece) == LINE_BYTES_MAX and not piece.endswith(b"\n"):
+                    yield _long_line(number, piece, stream)
+                    continue
+                text = piece.removesuffix(b"\n").removesuffix(b"\r")
+                if number == 1:
+                    text = text.removeprefix(_BOM)
+                yield Line(number, text, len(text))
 
-    def _line(self, number: int, piece: bytes, stream: IO[bytes]) -> Line:
-        if piece.endswith(b"\n") or len(piece) < LINE_BYTES_MAX:
-            text = (piece.removeprefix(_BOM) if number == 1 else piece).removesuffix(b"\n").removesuffix(b"\r")
-            return Line(number, text, len(text))
-        size_bytes, end = len(piece), piece
-        while not end.endswith(b"\n") and (end := stream.readline(_CHUNK_BYTES)):
-            if self._read is not None:
-                self._read(end)
-            size_bytes += len(end)
-        return Line(number, piece[:RAW_EXCERPT_BYTES], size_bytes)
+
+def sha256_hex(source: Source) -> str:
+    """Of the uncompressed content.
+
+    Raises:
+        UnreadableInput: as of its lines.
+    """
+    digest, piece = sha256(), memoryview(bytearray(_DIGESTED_BYTES))
+    with _reading(source.name), _open(source.path) as stream:
+        while size_bytes := stream.readinto(piece):
+            digest.update(piece[:size_bytes])
+    return digest.hexdigest()
+
+
+def _long_line(number: int, piece: bytes, stream: BufferedIOBase) -> Line:
+    size_bytes, end = len(piece), piece
+    while not end.endswith(b"\n") and (end := stream.readline(_CHUNK_BYTES)):
+        size_bytes += len(end)
+    return Line(number, piece[:RAW_EXCERPT_BYTES], size_bytes)
 
 
 def _source(name: str, path: Path, given: Format | None) -> Source:
@@ -145,10 +155,10 @@ def _format(path: Path, beginning: bytes) -> Format:
     return "csv" if b"customer_id" in first_line and not first_line.startswith((b"{", b"[")) else "jsonl"
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BufferedIOBase:
     with path.open("rb") as stream:
         zipped = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    return cast("IO[bytes]", gzip.open(path) if zipped else path.open("rb", buffering=_CHUNK_BYTES))
+    return gzip.open(path) if zipped else BufferedReader(FileIO(path), _CHUNK_BYTES)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, func, select
 
-from shared.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_text, row_of
+from shared.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
 from shared.producer.content import Source
 from shared.producer.outage import Outage, Say, silent
 from shared.producer.publish import Publisher
@@ -196,9 +196,10 @@ class Ingest:
             self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=self._count_every_s()))
 
     def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
+        id_of = row_id_texts(self._batch.id)
         for row in rows(self._source, kind=self._batch.kind):
-            if row.number not in done:
-                yield row.request(row_id_text(self._batch.id, row.number))
+            if not done or row.number not in done:
+                yield row.request(id_of(row.number))
 
     def _wait(self) -> None:
         """Waits until all is decided; sends again what stays without an outcome while the queue is empty."""

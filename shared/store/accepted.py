@@ -17,6 +17,7 @@ from shared.limits import LEASE_S_MAX
 from shared.store.hot import Hot
 from shared.store.tables import delivery, intake
 from shared.wire.packing import Span
+from shared.wire.signature import Digests, digests_of
 
 _TAKE_DUE = text("""
 WITH due AS MATERIALIZED (
@@ -73,10 +74,12 @@ class Kept:
 
 def digest_of(meta: str, requests: str) -> bytes:
     """What an envelope is known by: the same bytes, delivered again, are the same envelope."""
-    joined = hashlib.sha256()
-    for part in (meta, requests):
-        joined.update(hashlib.sha256(as_bytes(part)).digest())
-    return joined.digest()
+    return digest_of_digests(digests_of(meta, requests))
+
+
+def digest_of_digests(digests: Digests) -> bytes:
+    """As `digest_of`, of arguments that were digested before."""
+    return hashlib.sha256(b"".join(digests)).digest()
 
 
 def as_bytes(text: str) -> bytes:

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from shared.store.descent import row_of
-from shared.store.hot import Hot
+from shared.store.hot import Hot, uuid_array
 
 Json = Mapping[str, Any]
 
@@ -220,7 +220,7 @@ def parameters_of_new(
     """What the statement of `insert_new` is given; the benchmark's ceiling prepares it beforehand."""
     return {
         "account_id": account_id,
-        "promising": sorted({row["customer_id"] for row in commits if row["type"] == "POSTPAID"}),
+        "promising": uuid_array({row["customer_id"] for row in commits if row["type"] == "POSTPAID"}),
         "commits": _json(commits),
         "segments": _json(segments),
         "obligations": _json(obligations),
@@ -236,7 +236,7 @@ def find_commits(
     """The account's commits with one of these ids or uniqueness keys, in a snapshot of its own."""
     if not ids and not keys:
         return []
-    found = _FIND.run(connection, {"account_id": account_id, "ids": list(ids), "keys": list(keys)})
+    found = _FIND.run(connection, {"account_id": account_id, "ids": uuid_array(ids), "keys": list(keys)})
     return [Stored(*row) for row in found]
 
 

@@ -8,15 +8,16 @@ property test holds it to. It takes a quarter of the time.
 import re
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct
 
 from shared.domain.money import fits, plain_text, product
 from shared.limits import (
     BODY_BYTES_MAX,
     DESCRIPTION_CHARS_MAX,
+    DIGITS_BEFORE_POINT_MAX,
     EXTERNAL_ID_CHARS_MAX,
     KEY_CHARS_MAX,
     LIST_ENTRIES_MAX,
@@ -31,8 +32,9 @@ from shared.wire.values import TIMESTAMPS_REMEMBERED, UUID_PATTERN, instant_of_t
 
 _NUL = rb"\u0000"  # as it must be spelt in JSON
 _UUID = re.compile(UUID_PATTERN)
-_PLAIN_NUMBER = re.compile(rb"0|-?(?:[1-9][0-9]{0,17}|(?:0|[1-9][0-9]{0,17})\.[0-9]{0,11}[1-9])")
-_REMEMBERED = 16_384  # ids and amounts: a batch names the same ones again and again
+_PLAIN_FRACTION = re.compile(rb"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{0,11}[1-9]")
+_FITTING_INTEGERS = 10**DIGITS_BEFORE_POINT_MAX
+_REMEMBERED = 16_384  # ids and fractions: a batch names the same ones again and again
 
 _Texts = Annotated[list[Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]], Meta(max_length=LIST_ENTRIES_MAX)]
 _TextMap = Annotated[
@@ -48,7 +50,7 @@ class _Unusual(ValueError):
 
 
 class _AccessItem(Struct, forbid_unknown_fields=True):
-    amount: Raw
+    amount: Any
     starting_at: str
     ending_before: str
 
@@ -61,9 +63,9 @@ class _AccessSchedule(Struct, forbid_unknown_fields=True):
 
 class _InvoiceItem(Struct, forbid_unknown_fields=True):
     timestamp: str
-    amount: Raw | UnsetType = UNSET
-    unit_price: Raw | UnsetType = UNSET
-    quantity: Raw | UnsetType = UNSET
+    amount: Any = UNSET
+    unit_price: Any = UNSET
+    quantity: Any = UNSET
 
 
 class _InvoiceSchedule(Struct, forbid_unknown_fields=True):
@@ -74,7 +76,7 @@ class _InvoiceSchedule(Struct, forbid_unknown_fields=True):
 
 class _Credit(Struct, forbid_unknown_fields=True):
     customer_id: str
-    priority: Raw
+    priority: Any
     product_id: str
     access_schedule: _AccessSchedule
     name: Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)] | None = None
@@ -95,7 +97,9 @@ class _Commit(_Credit, forbid_unknown_fields=True, kw_only=True):
     invoice_contract_id: str | None = None
 
 
-_COMMIT, _CREDIT = msgspec.json.Decoder(_Commit), msgspec.json.Decoder(_Credit)
+# Numbers that are no integers are kept as they are spelt: as bytes, which no other JSON value becomes.
+_COMMIT = msgspec.json.Decoder(_Commit, float_hook=str.encode)
+_CREDIT = msgspec.json.Decoder(_Credit, float_hook=str.encode)
 
 
 def read_usual(text: bytes | str, kind: Kind) -> Normal | None:
@@ -107,7 +111,7 @@ def read_usual(text: bytes | str, kind: Kind) -> Normal | None:
         if kind == "credit":
             return _credit(_CREDIT.decode(raw)) | {"type": "CREDIT"}
         return _commit(_COMMIT.decode(raw))
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 
@@ -130,14 +134,20 @@ def _credit(body: _Credit) -> Normal:
     normal: Normal = {
         "customer_id": _id(body.customer_id),
         "product_id": _id(body.product_id),
-        "priority": _number(bytes(body.priority)),
+        "priority": _number(body.priority),
         "rate_type": (body.rate_type or "LIST_RATE").upper(),
         "access_schedule": _access(body.access_schedule),
     }
-    for name in ("name", "description", "uniqueness_key", "netsuite_sales_order_id", "salesforce_opportunity_id"):
-        value = getattr(body, name)
-        if value is not None:
-            normal[name] = value
+    if body.name is not None:
+        normal["name"] = body.name
+    if body.description is not None:
+        normal["description"] = body.description
+    if body.uniqueness_key is not None:
+        normal["uniqueness_key"] = body.uniqueness_key
+    if body.netsuite_sales_order_id is not None:
+        normal["netsuite_sales_order_id"] = body.netsuite_sales_order_id
+    if body.salesforce_opportunity_id is not None:
+        normal["salesforce_opportunity_id"] = body.salesforce_opportunity_id
     if body.applicable_product_tags:
         normal["applicable_product_tags"] = body.applicable_product_tags
     if body.applicable_product_ids:
@@ -161,7 +171,7 @@ def _access_item(item: _AccessItem) -> Normal:
     start, end = _hour(item.starting_at), _hour(item.ending_before)
     if start >= end:
         raise _Unusual
-    return {"amount": _amount(bytes(item.amount)), "starting_at": start, "ending_before": end}
+    return {"amount": _amount(item.amount), "starting_at": start, "ending_before": end}
 
 
 def _invoicing(schedule: _InvoiceSchedule) -> Normal:
@@ -173,15 +183,15 @@ def _invoicing(schedule: _InvoiceSchedule) -> Normal:
 
 
 def _invoice_item(item: _InvoiceItem) -> Normal:
-    normal: Normal = {"timestamp": _instant(item.timestamp)[0]}
+    normal: Normal = {"timestamp": _instant(item.timestamp)}
     amount, unit_price, quantity = item.amount, item.unit_price, item.quantity
     if amount is not UNSET and unit_price is UNSET and quantity is UNSET:
-        normal["unit_price"], normal["quantity"] = _amount(bytes(amount)), QUANTITY_OF_AN_AMOUNT
+        normal["unit_price"], normal["quantity"] = _amount(amount), QUANTITY_OF_AN_AMOUNT
         return normal
     if amount is not UNSET or unit_price is UNSET or quantity is UNSET:
         raise _Unusual
-    normal["unit_price"], normal["quantity"] = _amount(bytes(unit_price)), _amount(bytes(quantity))
-    if not fits(product(Decimal(normal["unit_price"]), Decimal(normal["quantity"]))):
+    normal["unit_price"], normal["quantity"] = price, times = _amount(unit_price), _amount(quantity)
+    if times != "1" and not fits(product(Decimal(price), Decimal(times))):
         raise _Unusual
     return normal
 
@@ -205,17 +215,25 @@ def _total(item: Normal) -> str:
     return plain_text(product(Decimal(item["unit_price"]), Decimal(item["quantity"])))
 
 
-@lru_cache(_REMEMBERED)
-def _amount(text: bytes) -> str:
-    if text <= b"0":  # of plain numbers, 0 and those with a minus
+def _amount(value: object) -> str:
+    number = _number(value)
+    if number == "0" or number[0] == "-":
         raise _Unusual
-    return _number(text)
+    return number
+
+
+def _number(value: object) -> str:
+    """A number that is spelt as the normal form spells it."""
+    if type(value) is int and -_FITTING_INTEGERS < value < _FITTING_INTEGERS:
+        return str(value)
+    if type(value) is bytes:
+        return _fraction(value)
+    raise _Unusual
 
 
 @lru_cache(_REMEMBERED)
-def _number(text: bytes) -> str:
-    """A number that is spelt as the normal form spells it."""
-    if _PLAIN_NUMBER.fullmatch(text) is None:
+def _fraction(text: bytes) -> str:
+    if _PLAIN_FRACTION.fullmatch(text) is None:
         raise _Unusual
     return text.decode()
 
@@ -227,14 +245,14 @@ def _id(text: str) -> str:
     return text.lower()
 
 
+@lru_cache(TIMESTAMPS_REMEMBERED)
 def _hour(text: str) -> str:
-    instant, is_whole_hour = _instant(text)
+    instant, is_whole_hour = instant_of_text(text)
     if not is_whole_hour:
         raise _Unusual
-    return instant
+    return utc_text(instant)
 
 
 @lru_cache(TIMESTAMPS_REMEMBERED)
-def _instant(text: str) -> tuple[str, bool]:
-    instant, is_whole_hour = instant_of_text(text)
-    return utc_text(instant), is_whole_hour
+def _instant(text: str) -> str:
+    return utc_text(instant_of_text(text)[0])

@@ -24,12 +24,8 @@ class Span(NamedTuple):
     last: str
 
 
-class Content(NamedTuple):
-    """What travels of one row or body: the last three fields of `QueuedRequest`."""
-
-    text: str
-    raw: bool = False
-    raw_bytes: int | None = None
+Content = tuple[str, bool, int | None]
+"""What travels of one row or body: the last three fields of `QueuedRequest`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def content_of(text: bytes | str, *, size_bytes: int | None = None, is_parsed: b
         size_bytes: the size of the whole row; left out when `text` is all of it.
         is_parsed: a parser has taken it for JSON, but for the encoding of its texts.
     """
-    octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     size = len(octets) if size_bytes is None else size_bytes
     if size <= BODY_BYTES_MAX:
         try:
@@ -67,7 +63,7 @@ def content_of(text: bytes | str, *, size_bytes: int | None = None, is_parsed: b
         except UnicodeDecodeError:
             return raw_content(octets, size_bytes=size)
         if is_parsed or is_json(whole):
-            return Content(whole)
+            return whole, False, None
     return raw_content(octets, size_bytes=size)
 
 
@@ -80,8 +76,8 @@ def raw_content(octets: bytes, *, size_bytes: int) -> Content:
     text = octets.decode("utf-8", "backslashreplace")
     if size_bytes > BODY_BYTES_MAX or len(_encode(text)) > _RAW_TEXT_BYTES_MAX:
         beginning = octets[:RAW_EXCERPT_BYTES].decode("utf-8", "backslashreplace")
-        return Content(beginning + _NEVER_JSON, raw=True, raw_bytes=size_bytes)
-    return Content(text + _NEVER_JSON if is_json(text) else text, raw=True)
+        return beginning + _NEVER_JSON, True, size_bytes
+    return (text + _NEVER_JSON if is_json(text) else text), True, None
 
 
 def is_json(text: bytes | str) -> bool:
@@ -126,7 +122,7 @@ def pack(requests: Iterable[QueuedRequest]) -> Iterator[Pack]:
     size = 1
     for request in requests:
         entry = _entry(request)
-        entry_bytes = len(entry.encode()) + 1  # the comma or the closing bracket
+        entry_bytes = (len(entry) if entry.isascii() else len(entry.encode())) + 1  # the comma or the closing bracket
         if packed and (len(packed) == ENVELOPE_REQUESTS_MAX or size + entry_bytes > ENVELOPE_BYTES_MAX):
             yield Pack(packed, f"[{','.join(entries)}]")
             packed, entries, size = [], [], 1

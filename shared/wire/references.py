@@ -59,29 +59,37 @@ def references_of_all(normals: Sequence[Normal]) -> References:
     )
 
 
-def judge_references(normal: Normal, known: Known) -> list[Problem]:
-    """All problems of a request's references; an unknown customer's contracts are not judged (spec 1.7)."""
-    return [] if all_known(normal, known) else _problems(normal, known)
-
-
-def all_known(normal: Normal, known: Known) -> bool:
-    """Whether there is certainly no problem: the usual case, told without naming any place."""
-    customer, owner_of = normal["customer_id"], known.contracts.get
-    invoicing, contract_id = normal.get("invoice_schedule"), normal.get("invoice_contract_id")
-    contracts, products = normal.get("applicable_contract_ids"), normal.get("applicable_product_ids")
+def all_known(normals: Sequence[Normal], known: Known) -> bool:
+    """Whether certainly no problem is in any of these: the usual case, told in a quarter of the time."""
+    owners, product_of = known.contracts.items(), known.products.get
+    invoicings = [each["invoice_schedule"] for each in normals if "invoice_schedule" in each]
     return (
-        customer in known.customers
-        and known.products.get(normal["product_id"]) == "FIXED"
-        and normal["access_schedule"]["credit_type_id"] in known.units
-        and (invoicing is None or invoicing["credit_type_id"] in known.units)
-        and (contract_id is None or owner_of(contract_id) == customer)
-        and (contracts is None or {*map(owner_of, contracts)} == {customer})
-        and (products is None or known.products.keys() >= {*products})
-        and "specifiers" not in normal
+        known.customers >= {each["customer_id"] for each in normals}
+        and {"FIXED"} >= {product_of(each) for each in {each["product_id"] for each in normals}}
+        and known.units >= {each["access_schedule"]["credit_type_id"] for each in normals}
+        and known.units >= {each["credit_type_id"] for each in invoicings}
+        and owners
+        >= {(each["invoice_contract_id"], each["customer_id"]) for each in normals if "invoice_contract_id" in each}
+        and owners
+        >= {
+            (contract_id, each["customer_id"])
+            for each in normals
+            if "applicable_contract_ids" in each
+            for contract_id in each["applicable_contract_ids"]
+        }
+        and known.products.keys()
+        >= {
+            product_id
+            for each in normals
+            if "applicable_product_ids" in each
+            for product_id in each["applicable_product_ids"]
+        }
+        and not any("specifiers" in each for each in normals)
     )
 
 
-def _problems(normal: Normal, known: Known) -> list[Problem]:
+def judge_references(normal: Normal, known: Known) -> list[Problem]:
+    """All problems of a request's references; an unknown customer's contracts are not judged (spec 1.7)."""
     customer = normal["customer_id"]
     if customer not in known.customers:
         wrong = [("customer_not_found", "/customer_id")]

@@ -22,6 +22,9 @@ _PURPOSE = b"trueup-queue-v1"
 _TOKEN = re.compile(r"tu_([A-Za-z0-9]{1,64})_([A-Za-z0-9-]{32,128})", re.ASCII)
 _HEADER = re.compile(r"v1,([A-Za-z0-9]{1,64}),([0-9]{1,12}),([A-Za-z0-9_-]{43})=?", re.ASCII)
 
+Digests = tuple[bytes, bytes]
+"""SHA-256 of a message's two arguments."""
+
 
 class BadSignature(Exception):
     """The message is unsigned, forged, or signed at another time."""
@@ -81,7 +84,7 @@ def sign(task: str, meta: str, requests: str, *, key_id: str, key: bytes, at_s: 
         key: what `signing_key` made of its secret.
         at_s: unix seconds.
     """
-    mac = _mac(task, meta, requests, key_id=key_id, key=key, at_s=at_s)
+    mac = _mac(task, digests_of(meta, requests), key_id=key_id, key=key, at_s=at_s)
     return f"{VERSION},{key_id},{at_s},{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
@@ -99,16 +102,21 @@ def parse_signature(header: object) -> Signature:
     return Signature(key_id=match[1], at_s=int(match[2]), mac=base64.urlsafe_b64decode(match[3] + "="))
 
 
-def verify(
-    signature: Signature, task: str, meta: str, requests: str, *, key: bytes, now_s: float, age_max_s: float
-) -> None:
+def digests_of(meta: str, requests: str) -> Digests:
+    """SHA-256 of each argument as it was received, even where it is no good Unicode."""
+    return (
+        sha256(meta.encode("utf-8", "surrogatepass")).digest(),
+        sha256(requests.encode("utf-8", "surrogatepass")).digest(),
+    )
+
+
+def verify(signature: Signature, task: str, digests: Digests, *, key: bytes, now_s: float, age_max_s: float) -> None:
     """Checks a message against its signature, in constant time.
 
     Args:
         signature: what `parse_signature` returned.
         task: name of the Celery task that the message asks for.
-        meta: its first argument, as received.
-        requests: its second argument, as received.
+        digests: of its arguments.
         key: the signing key of the token that `signature.key_id` names.
         now_s: the present, in unix seconds.
         age_max_s: how old a signature may be.
@@ -116,10 +124,7 @@ def verify(
     Raises:
         BadSignature: forged, too old, or from the future by more than five minutes.
     """
-    try:
-        expected = _mac(task, meta, requests, key_id=signature.key_id, key=key, at_s=signature.at_s)
-    except UnicodeEncodeError:
-        raise BadSignature("the message is not Unicode text") from None
+    expected = _mac(task, digests, key_id=signature.key_id, key=key, at_s=signature.at_s)
     if not hmac.compare_digest(expected, signature.mac):
         raise BadSignature("the signature does not fit the message")
     if signature.at_s > now_s + SECONDS_AHEAD_MAX:
@@ -128,6 +133,6 @@ def verify(
         raise BadSignature("the message was signed too long ago")
 
 
-def _mac(task: str, meta: str, requests: str, *, key_id: str, key: bytes, at_s: int) -> bytes:
-    digests = (sha256(text.encode()).hexdigest() for text in (meta, requests))
-    return hmac.digest(key, "\n".join((VERSION, task, key_id, str(at_s), *digests)).encode(), "sha256")
+def _mac(task: str, digests: Digests, *, key_id: str, key: bytes, at_s: int) -> bytes:
+    said = (VERSION, task, key_id, str(at_s), *(digest.hex() for digest in digests))
+    return hmac.digest(key, "\n".join(said).encode(), "sha256")

@@ -16,7 +16,7 @@ from shared.wire.normal import FINGERPRINT_VERSION
 from tests.benchmarks.environment import WORKERS
 from tests.benchmarks.workload import Request
 from worker.intake.judge import judge_bodies
-from worker.intake.rows import commit_row, obligation_rows, segment_rows
+from worker.intake.rows import commit_rows, obligation_rows, segment_rows
 
 Parameters = Mapping[str, Any]
 
@@ -39,9 +39,9 @@ def _parameters(account_id: int, requests: Sequence[Request]) -> Parameters:
     candidates = sorted(judge_bodies(queued).candidates, key=lambda candidate: candidate.key or "")
     return intake.parameters_of_new(
         account_id,
-        commits=[commit_row(each) for each in candidates],
-        segments=[row for each in candidates for row in segment_rows(each)],
-        obligations=[row for each in candidates for row in obligation_rows(each, usage_grace_h=24)],
+        commits=commit_rows(candidates),
+        segments=segment_rows(candidates),
+        obligations=obligation_rows(candidates, usage_grace_h=24),
         fingerprint_version=FINGERPRINT_VERSION,
         batch_id=new_id(),
         attempt=1,

@@ -23,7 +23,7 @@ from worker.commits.edit import EditSettings, edit_commit
 from worker.commits.end_date import end_commit
 from worker.commits.refusal import Changed
 from worker.intake.judge import judge_bodies
-from worker.intake.rows import commit_row, obligation_rows, segment_rows
+from worker.intake.rows import commit_rows, obligation_rows, segment_rows
 from worker.invoicing.reconcile import reconcile
 from worker.invoicing.regenerate import Regenerated, regenerate_invoice, regenerate_month
 from worker.invoicing.release import release_obligation
@@ -67,9 +67,9 @@ class ChangeBook(UsageBook):
             insert_new(
                 connection,
                 self.account_id,
-                commits=[commit_row(made)],
-                segments=list(segment_rows(made)),
-                obligations=list(obligation_rows(made, usage_grace_h=24)),
+                commits=commit_rows([made]),
+                segments=segment_rows([made]),
+                obligations=obligation_rows([made], usage_grace_h=24),
                 fingerprint_version=FINGERPRINT_VERSION,
                 batch_id=None,
                 attempt=1,

@@ -84,14 +84,14 @@ def test_a_lone_surrogate_spoils_one_row_only(intake: Intake) -> None:
 def test_one_request_that_fails_again_and_again(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the fifth delivery it is parked alone: its neighbours become commits."""
     monkeypatch.setattr("shared.store.patience.TRANSIENT_TRIES_MAX", 1)
-    rows = persisting.commit_row
+    rows = persisting.commit_rows
 
-    def failing(candidate: Candidate) -> dict[str, Any]:
-        if candidate.normal.get("name") == "odd":
+    def failing(candidates: list[Candidate]) -> list[dict[str, Any]]:
+        if any(each.normal.get("name") == "odd" for each in candidates):
             raise RuntimeError("a defect that only one request meets")
-        return rows(candidate)
+        return rows(candidates)
 
-    monkeypatch.setattr(persisting, "commit_row", failing)
+    monkeypatch.setattr(persisting, "commit_rows", failing)
     entries = [entry(prepaid()), entry(prepaid(name="odd")), entry(prepaid())]
     outcomes = intake.receive(*entries, attempt=5)
     assert [(o.outcome, o.reason) for o in outcomes] == [

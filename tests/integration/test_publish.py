@@ -30,7 +30,7 @@ from shared.wire.envelope import (
     read_envelope,
 )
 from shared.wire.packing import Pack, pack
-from shared.wire.signature import new_token, parse_signature, signing_key, split_token, verify
+from shared.wire.signature import digests_of, new_token, parse_signature, signing_key, split_token, verify
 from worker.local.valkey import start_valkey
 
 DEADLINE_S = 20
@@ -91,7 +91,7 @@ def test_a_message_is_what_the_worker_expects(redis_url: str, broker: "redis.Red
     assert [each.text for each in envelope.requests] == [b'{"amount": 1.10}']
     signature = parse_signature(headers[SIGNATURE_HEADER])
     key = signing_key(split_token(token)[1])
-    verify(signature, TASK_CREATE, *arguments(message), key=key, now_s=time.time(), age_max_s=60)
+    verify(signature, TASK_CREATE, digests_of(*arguments(message)), key=key, now_s=time.time(), age_max_s=60)
 
 
 def test_unsigned_messages_carry_no_header(redis_url: str, broker: "redis.Redis[Any]") -> None:

@@ -57,6 +57,14 @@ def test_the_cases() -> None:
         assert agrees(line, "credit")
 
 
+@pytest.mark.parametrize("place", [("access_schedule", "schedule_items", 0, "amount"), ("priority",), ("name",)])
+def test_nesting_too_deep_for_a_parser(place: Place) -> None:
+    """Goes the long way, which refuses it."""
+    written = text(changed(prepaid(), place, MARK)).replace(json.dumps(MARK), "[" * 20_000 + "]" * 20_000)
+    assert read_usual(written, "commit") is None
+    assert agrees(written, "commit")
+
+
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), BODIES)
 def test_any_value_anywhere(data: st.DataObject, body: Body) -> None:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.ids import row_id_text, row_of
+from shared.ids import row_id_texts, row_of
 from shared.producer.content import Format, Source, UnreadableInput, open_source
 from shared.producer.ingest import name_batch
 from shared.producer.publish import BrokerUnavailable, QueueFull
@@ -140,9 +140,10 @@ class _Unsent:
 
     def requests(self) -> Iterator[QueuedRequest]:
         """In the order of the rows."""
+        id_of = row_id_texts(self._batch.id)
         for count, row in enumerate(rows(self._source, kind=self._batch.kind), start=1):
             if row.number not in self._done:
-                request_id = row_id_text(self._batch.id, row.number)
+                request_id = id_of(row.number)
                 self._counts[request_id] = count
                 yield row.request(request_id)
 

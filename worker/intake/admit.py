@@ -73,8 +73,7 @@ def _verify(signature: Signature, message: Message, key: bytes, *, settings: Set
     verify(
         signature,
         message.task,
-        message.meta,
-        message.requests,
+        message.digests,
         key=key,
         now_s=now.timestamp(),
         age_max_s=settings.signature_age_days * _SECONDS_PER_DAY,

@@ -5,7 +5,8 @@ from functools import cached_property
 from uuid import UUID
 
 from shared.settings import Settings
-from shared.store.accepted import digest_of
+from shared.store.accepted import digest_of_digests
+from shared.wire.signature import Digests, digests_of
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,14 @@ class Message:
     attempt: int = 1
 
     @cached_property
+    def digests(self) -> Digests:
+        """What its signature vouches for."""
+        return digests_of(self.meta, self.requests)
+
+    @cached_property
     def digest(self) -> bytes:
         """What the envelope is known by."""
-        return digest_of(self.meta, self.requests)
+        return digest_of_digests(self.digests)
 
 
 @dataclass(frozen=True, slots=True)

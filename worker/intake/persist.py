@@ -14,7 +14,7 @@ from worker.intake.idempotency import claim_or_replay, release_refused
 from worker.intake.judge import Candidate, Judged, Refusal, judge_catalog
 from worker.intake.message import Delivery
 from worker.intake.parking import park_request
-from worker.intake.rows import commit_row, obligation_rows, segment_rows
+from worker.intake.rows import commit_rows, obligation_rows, segment_rows
 from worker.intake.services import Services
 
 _CONFLICT = "a commit with this id exists, with other content"
@@ -79,8 +79,8 @@ def _by_what_is_known(
         refusal.request.id: created(refusal.request) if refusal.request.id in stored else refused(refusal)
         for refusal in refusals
     }
-    for candidate in candidates if stored else ():
-        rivals = (candidate.id, holders.get(candidate.id, ""))
+    for candidate in [each for each in candidates if each.id in holders]:
+        rivals = (candidate.id, holders[candidate.id])
         decision = against_stored(candidate, [stored[rival] for rival in rivals if rival in stored])
         if decision is not None:
             decided[candidate.id] = decision
@@ -91,13 +91,12 @@ def _insert(connection: Connection, delivery: Delivery, candidates: list[Candida
     if not candidates:
         return set()
     ordered = sorted(candidates, key=lambda candidate: candidate.key or "")
-    grace_h = delivery.settings.usage_grace_h
     return insert_new(
         connection,
         delivery.account_id,
-        commits=[commit_row(candidate) for candidate in ordered],
-        segments=[row for candidate in ordered for row in segment_rows(candidate)],
-        obligations=[row for candidate in ordered for row in obligation_rows(candidate, usage_grace_h=grace_h)],
+        commits=commit_rows(ordered),
+        segments=segment_rows(ordered),
+        obligations=obligation_rows(ordered, usage_grace_h=delivery.settings.usage_grace_h),
         fingerprint_version=FINGERPRINT_VERSION,
         batch_id=delivery.batch_id,
         attempt=delivery.number,

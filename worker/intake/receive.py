@@ -223,6 +223,6 @@ def _take_back(delivery: Delivery, services: Services) -> None:
 
 def _tell(caller: Caller, envelope: Envelope, decisions: list[Decision], cache: UniquenessCache) -> None:
     """Notes the used keys in Redis and wakes whoever waits; both are hints."""
-    used = {decision.key: decision.holder_id for decision in decisions if decision.key and decision.holder_id}
+    used = {decision.key: holder for decision in decisions if decision.key and (holder := decision.holder_id)}
     told = Reply(caller.account, [decision.request.id for decision in decisions]) if envelope.meta.reply else None
     cache.remember(caller.account_id, used, reply=told)

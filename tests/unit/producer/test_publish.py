@@ -11,7 +11,7 @@ from shared.producer.database import DatabaseUnavailable
 from shared.producer.publish import BrokerUnavailable, Publisher, Signer, broker_address
 from shared.producer.undecided import UndecidedRequests
 from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
-from shared.wire.signature import BadToken, new_token, parse_signature, signing_key, split_token, verify
+from shared.wire.signature import BadToken, digests_of, new_token, parse_signature, signing_key, split_token, verify
 
 NOBODY = "redis://user:hunter2@127.0.0.1:1/0"  # nothing answers on port 1
 
@@ -38,7 +38,7 @@ def test_a_signer_signs_what_the_worker_verifies() -> None:
     header = Signer.of_token(token).headers("{}", "[]", at=datetime(2026, 11, 22, tzinfo=UTC))[SIGNATURE_HEADER]
     signature = parse_signature(header)
     assert signature.key_id == key_id
-    verify(signature, TASK_CREATE, "{}", "[]", key=signing_key(secret), now_s=signature.at_s, age_max_s=1)
+    verify(signature, TASK_CREATE, digests_of("{}", "[]"), key=signing_key(secret), now_s=signature.at_s, age_max_s=1)
 
 
 def test_secrets_stay_out_of_logs() -> None:

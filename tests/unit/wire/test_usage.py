@@ -137,7 +137,7 @@ def test_valid(body: Any) -> None:
 
 def normal_of(body: Body) -> dict[str, Any]:
     """The normal form of a valid line."""
-    read = read_body(content_of(str(body).replace("'", '"').replace("None", "null")).text, "usage")
+    read = read_body(content_of(str(body).replace("'", '"').replace("None", "null"))[0], "usage")
     assert not isinstance(read, list), read
     return normalise(read, "usage")
 

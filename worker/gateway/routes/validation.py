@@ -74,6 +74,6 @@ def _verdict(
 
 
 def _invoices(candidate: Candidate, usage_grace_h: int) -> Iterable[dict[str, Any]]:
-    for row in obligation_rows(candidate, usage_grace_h=usage_grace_h):
+    for row in obligation_rows([candidate], usage_grace_h=usage_grace_h):
         told = {name: row[name] for name in _TOLD if row.get(name) is not None}
         yield told | {name: Decimal(str(row[name])) for name in _NUMBERS}
