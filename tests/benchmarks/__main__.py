@@ -19,6 +19,7 @@ from tests.benchmarks.footprint import ingest_big_file, time_up
 from tests.benchmarks.gateway import GatewayRun, measure_gateway
 from tests.benchmarks.invoices import InvoiceRun
 from tests.benchmarks.latency import measure_latency
+from tests.benchmarks.naive import QUEUE_TUNED
 from tests.benchmarks.report import (
     InvoiceRound,
     Measured,
@@ -125,11 +126,14 @@ def _gateway(environment: Environment, workload: Workload, chosen: argparse.Name
 def _rounds(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> list[Round]:
     """Slices of the three ways in turn; who goes first changes from round to round."""
     catalog = workload.catalog()
-    naive, trueup, ceiling = (environment.tenant(name, catalog) for name in ("naive", "trueup", "ceiling"))
+    naive, tuned, trueup, ceiling = (
+        environment.tenant(name, catalog) for name in ("naive", "tuned", "trueup", "ceiling")
+    )
     lines_of = environment.tenant("usage", catalog)
     rows, of_naive = chosen.rows // chosen.rounds, chosen.naive // chosen.rounds
     warm_up = list(workload.requests(WARM_UP_ROWS))
     run_naive(environment, naive, warm_up[:WARM_UP_NAIVE])
+    run_naive(environment, tuned, warm_up[:WARM_UP_NAIVE], queue=QUEUE_TUNED)
     run_trueup(environment, trueup, warm_up)
     run_ceiling(environment, ceiling, warm_up)
     rounds = []
@@ -137,6 +141,7 @@ def _rounds(environment: Environment, workload: Workload, chosen: argparse.Names
         requests, lines = list(workload.requests(rows)), list(workload.usage(rows))
         ways: dict[str, Callable[[], Slice]] = {
             "naive": lambda: run_naive(environment, naive, requests[:of_naive]),  # noqa: B023 (called at once)
+            "tuned": lambda: run_naive(environment, tuned, requests[:of_naive], queue=QUEUE_TUNED),  # noqa: B023
             "trueup": lambda: run_trueup(environment, trueup, requests),  # noqa: B023
             "ceiling": lambda: run_ceiling(environment, ceiling, requests),  # noqa: B023
             "usage": lambda: run_trueup(environment, lines_of, lines, kind="usage"),  # noqa: B023

@@ -18,6 +18,7 @@ from shared.store.catalog import load_catalog
 from shared.store.engine import make_engine
 from shared.store.tokens import SCOPES, create_token
 from shared.wire.catalog import Catalog
+from tests.benchmarks.naive import QUEUE, QUEUE_TUNED
 from worker.cli.context import DEFAULT_ACCOUNT
 from worker.cli.up import prepare
 from worker.local.console import Console
@@ -26,7 +27,11 @@ from worker.local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 2  # processes each way: Trueup's `bulk` and `invoices`, the naive ones, the ceiling's connections
-_NAIVE = "naive: exec celery --quiet -A tests.benchmarks.naive worker -P solo -n naive-$$@%h -Q naive -l WARNING"
+# As Celery's tutorial starts a worker, and as one who has measured would: without a pool's pipes, without logs.
+_NAIVE = f"""
+naive: exec celery -A tests.benchmarks.naive worker --loglevel=INFO --concurrency={WORKERS} -n naive@%h -Q {QUEUE}
+tuned: exec celery --quiet -A tests.benchmarks.naive worker -P solo -n tuned-$$@%h -Q {QUEUE_TUNED} -l WARNING
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +105,10 @@ def _processes(folder: DataFolder) -> Iterator[State]:
     stack = Stack(
         folder,
         {**os.environ, "PYTHONPATH": str(ROOT)},
-        procfile=(ROOT / "Procfile").read_text(encoding="utf-8") + f"\n{_NAIVE}\n",
+        procfile=(ROOT / "Procfile").read_text(encoding="utf-8") + _NAIVE,
         prepare=partial(prepare, folder),
         console=Console(sys.stderr, echo=False),
-        concurrency={"bulk": WORKERS, "invoices": WORKERS, "naive": WORKERS},
+        concurrency={"bulk": WORKERS, "invoices": WORKERS, "tuned": WORKERS},
     )
     with folder.lock():
         try:

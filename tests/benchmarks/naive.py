@@ -24,6 +24,7 @@ from shared.readiness import announce_ready
 from tests.benchmarks.naive_rows import Account, Commit, Invoice, InvoiceLine, LedgerEntry, Obligation, Segment
 
 QUEUE = "naive"
+QUEUE_TUNED = "naive.tuned"
 _USD_CENTS = UUID("2714e483-4ff1-48e4-9e25-ac732e8f24f2")
 _OPENING = {"PREPAID": "PREPAID_COMMIT_SEGMENT_START", "POSTPAID": "POSTPAID_COMMIT_INITIAL_BALANCE"}
 
