@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BufferedIOBase, BufferedReader, FileIO
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO, Literal
 
 import msgspec
@@ -87,40 +88,38 @@ def open_source(name: str | Path, *, format: Format | None = None, stdin: Binary
         yield _source("standard input", Path(spooled.name), format)
 
 
-class Lines:
-    """One pass over the lines of a source."""
+def lines(source: Source) -> Iterator[Line]:
+    """The lines of a source, blank ones too.
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def __iter__(self) -> Iterator[Line]:
-        """The lines, blank ones too.
-
-        Raises:
-            UnreadableInput: the file is gone, or its gzip is cut short or corrupt.
-        """
-        with _reading(self._source.name), _open(self._source.path) as stream:
-            number = 0
-            while piece := stream.readline(LINE_BYTES_MAX):
-                number += 1
-                if len(piece) == LINE_BYTES_MAX and not piece.endswith(b"\n"):
-                    yield _long_line(number, piece, stream)
-                    continue
-                text = piece.removesuffix(b"\n").removesuffix(b"\r")
-                if number == 1:
-                    text = text.removeprefix(_BOM)
-                yield Line(number, text, len(text))
+    Raises:
+        UnreadableInput: the file is gone, or its gzip is cut short or corrupt.
+    """
+    with _reading(source.name), _open(source.path) as stream:
+        number = 0
+        while piece := stream.readline(LINE_BYTES_MAX):
+            number += 1
+            if len(piece) == LINE_BYTES_MAX and not piece.endswith(b"\n"):
+                yield _long_line(number, piece, stream)
+                continue
+            text = piece.removesuffix(b"\n").removesuffix(b"\r")
+            if number == 1:
+                text = text.removeprefix(_BOM)
+            yield Line(number, text, len(text))
 
 
-def sha256_hex(source: Source) -> str:
+def sha256_hex(source: Source, *, stop: Event) -> str:
     """Of the uncompressed content.
+
+    Args:
+        source: what `open_source` opened.
+        stop: set when nobody wants to know any more.
 
     Raises:
         UnreadableInput: as of its lines.
     """
     digest, piece = sha256(), memoryview(bytearray(_DIGESTED_BYTES))
     with _reading(source.name), _open(source.path) as stream:
-        while size_bytes := stream.readinto(piece):
+        while not stop.is_set() and (size_bytes := stream.readinto(piece)):
             digest.update(piece[:size_bytes])
     return digest.hexdigest()
 

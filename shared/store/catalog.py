@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Connection, Table, or_
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.store.hot import Hot
+from shared.store.hot import Hot, uuid_array
 from shared.store.tables import contract, customer, product, unit
 from shared.wire.catalog import Catalog
 from shared.wire.normal import Normal
@@ -59,19 +59,14 @@ def look_up(connection: Connection, account_id: int, wanted: References) -> Know
         connection,
         {
             "account_id": account_id,
-            "customers": _array(wanted.customers),
-            "products": _array(wanted.products),
-            "contracts": _array(wanted.contracts),
-            "units": _array(wanted.units),
+            "customers": uuid_array(wanted.customers),
+            "products": uuid_array(wanted.products),
+            "contracts": uuid_array(wanted.contracts),
+            "units": uuid_array(wanted.units),
         },
     )
     customers, products, contracts, units = (orjson.loads(each or "{}") for each in found)
     return Known(customers=customers.keys(), products=products, contracts=contracts, units=units.keys())
-
-
-def _array(ids: AbstractSet[str]) -> str:
-    """A Postgres array literal of judged UUIDs."""
-    return "{" + ",".join(ids) + "}"
 
 
 def register_unknown(connection: Connection, account_id: int, normals: Iterable[Normal], known: Known) -> bool:

@@ -17,6 +17,9 @@ class _Found:
     contracts: dict[str, str] = field(default_factory=dict)
     units: set[str] = field(default_factory=set)
 
+    def __len__(self) -> int:
+        return len(self.customers) + len(self.products) + len(self.contracts) + len(self.units)
+
 
 class CatalogMemory:
     """Knows what look-ups found within the last minute, of all accounts.
@@ -39,13 +42,16 @@ class CatalogMemory:
             self._accounts.clear()
             self._records, self._began_s = 0, self._clock_s()
         found = self._accounts.get(account_id)
-        return Known(found.customers, found.products, found.contracts, found.units) if found else NOTHING_KNOWN
+        if found is None:
+            return NOTHING_KNOWN
+        return Known(found.customers, found.products, found.contracts, found.units)
 
     def learn(self, account_id: int, known: Known) -> None:
         """Adds what a look-up found."""
         found = self._accounts.setdefault(account_id, _Found())
+        self._records -= len(found)
         found.customers.update(known.customers)
         found.products.update(known.products)
         found.contracts.update(known.contracts)
         found.units.update(known.units)
-        self._records += len(known.customers) + len(known.products) + len(known.contracts) + len(known.units)
+        self._records += len(found)

@@ -56,7 +56,7 @@ class Hot:
 
 
 def uuid_array(ids: Iterable[str]) -> str:
-    """Ids as one parameter, to be cast to uuid[]; the driver's own lists cost a microsecond an entry."""
+    """Judged UUIDs as one parameter, to be cast to uuid[]; the driver's own lists cost a microsecond an entry."""
     return f"{{{','.join(ids)}}}"
 
 

@@ -30,8 +30,10 @@ CommitKind = Literal["commit", "credit"]  # what an entry of `commits.create` ma
 Kind = Literal["commit", "credit", "usage"]
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _UUID_CHARS = 36
-_LOWER_UUIDS = re.compile(r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12},?)+")
-RequestId = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_UUID.pattern}$"})]  # see `_ids`
+_ID_CHARS_TOLD = 64
+_LOWER_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_LOWER_UUIDS = re.compile(f"{_LOWER_UUID}(?:,{_LOWER_UUID})*")
+RequestId = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_UUID.pattern}$"})]  # all judged in `_ids`
 IdempotencyKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_CHARS_MAX, pattern=r"\A[^\x00]*\Z")
 ]
@@ -201,13 +203,16 @@ def read_requests(requests: str, *, kind: Kind | None = None) -> list[QueuedRequ
 
 
 def _ids(given: list[str]) -> list[str]:
-    """The ids in lower case. Those that are so already, which is usual, are judged together, in a third of the time."""
+    """The ids in lower case. Those that are so already, which is usual, are judged together, in a third of the time.
+
+    As many UUIDs with commas between them as there are ids, and so many characters: no id has a comma in it.
+    """
     joined = ",".join(given)
     if len(joined) == len(given) * (_UUID_CHARS + 1) - 1 and _LOWER_UUIDS.fullmatch(joined):
         return given
-    for each in given:
+    for place, each in enumerate(given):
         if not _UUID.fullmatch(each):
-            _refuse(f"id {each[:_UUID_CHARS]!r} is no UUID such as 13117714-3f05-48e5-a6e9-a66093f13b4d")
+            _refuse(f"id {each[:_ID_CHARS_TOLD]!r} of entry {place} is no UUID ({len(each)} characters)")
     return [each.lower() for each in given]
 
 

@@ -124,7 +124,7 @@ def _gateway(environment: Environment, workload: Workload, chosen: argparse.Name
 
 
 def _rounds(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> list[Round]:
-    """Slices of the three ways in turn; who goes first changes from round to round."""
+    """Slices of the ways in turn; who goes first changes from round to round."""
     catalog = workload.catalog()
     naive, tuned, trueup, ceiling = (
         environment.tenant(name, catalog) for name in ("naive", "tuned", "trueup", "ceiling")
@@ -167,14 +167,19 @@ def _invoice_rounds(environment: Environment, workload: Workload, chosen: argpar
         environment,
         trueup=environment.tenant("invoices", catalog, sandbox=True),
         naive=environment.tenant("naive invoices", catalog, sandbox=True),
+        tuned=environment.tenant("tuned invoices", catalog, sandbox=True),
     )
     _say(f"seeding {chosen.future:,} obligations")
     run.seed(rounds=rounds, invoices=chosen.invoices, naive_invoices=of_naive, future=chosen.future)
     measured = []
     for number in range(rounds):
-        measured.append(InvoiceRound(naive=run.run_naive(of_naive), trueup=run.run_trueup(number)))
-        rates = measured[-1]
-        _say(f"invoices: naive {rates.naive.invoices_per_s:,.0f}/s, trueup {rates.trueup.invoices_per_s:,.0f}/s")
+        slices = {
+            "naive": run.run_naive(of_naive),
+            "tuned": run.run_tuned(of_naive),
+            "trueup": run.run_trueup(number),
+        }
+        _say("invoices: " + ", ".join(f"{name} {each.invoices_per_s:,.0f}/s" for name, each in slices.items()))
+        measured.append(InvoiceRound(**slices))
     return measured
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from shared.domain.month import month_of
 from tests.benchmarks.cpu import Cost, Meter
 from tests.benchmarks.environment import Environment, Tenant, wait_until
-from tests.benchmarks.naive import issue_invoice, send_to
+from tests.benchmarks.naive import QUEUE, QUEUE_TUNED, issue_invoice, send_to
 from worker.invoicing.clock import account_now, advance_clock
 
 GRACE = timedelta(hours=24)  # the default: a true-up waits until the last month of its access is closed
@@ -77,8 +77,9 @@ class InvoiceSlice:
 class InvoiceRun:
     """Seeds both accounts, then issues in rounds. Their clocks stand still until a round moves Trueup's."""
 
-    def __init__(self, environment: Environment, *, trueup: Tenant, naive: Tenant) -> None:
-        self._environment, self._trueup, self._naive = environment, trueup, naive
+    def __init__(self, environment: Environment, *, trueup: Tenant, naive: Tenant, tuned: Tenant) -> None:
+        self._environment, self._trueup = environment, trueup
+        self._naive, self._tuned = naive, tuned
         self._due: list[datetime] = []
         self._invoices = 0
 
@@ -92,6 +93,7 @@ class InvoiceRun:
             for number, due_at in enumerate(self._due):
                 _seed_true_ups(connection, self._trueup, number, count=invoices, due_at=due_at)
                 _seed_true_ups(connection, self._naive, number, count=naive_invoices, due_at=due_at)
+                _seed_true_ups(connection, self._tuned, number, count=naive_invoices, due_at=due_at)
             _seed_future(connection, self._trueup, count=future, from_at=_month_after(now, rounds + 1))
         with self._environment.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
@@ -108,15 +110,22 @@ class InvoiceRun:
 
     def run_naive(self, count: int) -> InvoiceSlice:
         """From the first task sent until the last invoice is committed."""
+        return self._run_tasks(self._naive, QUEUE, count)
+
+    def run_tuned(self, count: int) -> InvoiceSlice:
+        """As `run_naive`, by the tuned workers."""
+        return self._run_tasks(self._tuned, QUEUE_TUNED, count)
+
+    def _run_tasks(self, tenant: Tenant, queue: str, count: int) -> InvoiceSlice:
         with self._environment.engine.connect() as connection:
-            ids: Sequence[str] = connection.scalars(_DUE, {"account_id": self._naive.id, "limit": count}).all()
-        expected = self._issued(self._naive) + count
+            ids: Sequence[str] = connection.scalars(_DUE, {"account_id": tenant.id, "limit": count}).all()
+        expected = self._issued(tenant) + count
         send_to(self._environment.state.broker)
         with Meter() as meter:
             for obligation_id in ids:
-                issue_invoice.delay(self._naive.id, obligation_id)
-            wait_until(lambda: self._issued(self._naive) >= expected, seconds_max=_SECONDS_MAX)
-        self._check(self._naive)
+                issue_invoice.apply_async((tenant.id, obligation_id), queue=queue)
+            wait_until(lambda: self._issued(tenant) >= expected, seconds_max=_SECONDS_MAX)
+        self._check(tenant)
         return InvoiceSlice(count, meter.cost)
 
     def _issued(self, tenant: Tenant) -> int:

@@ -1,4 +1,4 @@
-"""One short slice of each of the three ways to store the same requests."""
+"""One short slice of each of the ways to store the same requests."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

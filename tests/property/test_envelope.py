@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -46,6 +47,35 @@ def _plain(request: QueuedRequest) -> tuple[object, ...]:
     text = request.text.encode() if isinstance(request.text, str) else request.text
     text = text if request.raw else text.strip(b" \t\r\n")
     return request.id, request.kind, request.idempotency_key, text, request.raw, request.raw_bytes
+
+
+UPPER, LOWER = str(UUID(int=0xABCDEF)).upper(), str(UUID(int=2**127 + 0xABCDEF))
+nearly_ids = st.sampled_from(
+    [
+        LOWER,
+        UPPER,
+        LOWER * 2,
+        f"{LOWER},{LOWER}",
+        f"{LOWER},",
+        f",{LOWER}",
+        LOWER[:-1],
+        "",
+        ",",
+        f"{LOWER}\n",
+        LOWER + "0",
+    ]
+)
+
+
+@given(st.lists(nearly_ids, min_size=1, max_size=6))
+def test_ids_are_judged_one_by_one(ids: list[str]) -> None:
+    """However many stand side by side, the envelope is read only when each of them is a UUID."""
+    text = json.dumps([{"id": each, "body": {}} for each in ids])
+    if set(ids) <= {LOWER, UPPER}:
+        assert [each.id for each in read_requests(text)] == [each.lower() for each in ids]
+    else:
+        with pytest.raises(BadEnvelope, match="is no UUID"):
+            read_requests(text)
 
 
 hostile = (

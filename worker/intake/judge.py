@@ -78,9 +78,11 @@ def judge_catalog(
         open_references: whether what the catalog lacks is registered instead of refused (spec 3.1).
         memory: of earlier look-ups.
     """
-    normals = [each.normal for each in judged.candidates]
-    if all_known(normals, memory.of(account_id) if memory else NOTHING_KNOWN):
+    remembered = memory.of(account_id) if memory else NOTHING_KNOWN
+    if all_known([each.normal for each in judged.candidates], remembered):
         return judged
+    doubtful = [each for each in judged.candidates if not all_known([each.normal], remembered)]
+    normals = [each.normal for each in doubtful]
     wanted = references_of_all(normals)
     known = look_up(connection, account_id, wanted)
     if memory and not open_references:
@@ -89,9 +91,9 @@ def judge_catalog(
         known = look_up(connection, account_id, wanted)
     if all_known(normals, known):
         return judged
-    refused = {each.id: problems for each in judged.candidates if (problems := judge_references(each.normal, known))}
+    refused = {each.id: problems for each in doubtful if (problems := judge_references(each.normal, known))}
     candidates = [each for each in judged.candidates if each.id not in refused]
-    refusals = [Refusal(each.request, refused[each.id]) for each in judged.candidates if each.id in refused]
+    refusals = [Refusal(each.request, refused[each.id]) for each in doubtful if each.id in refused]
     return Judged(candidates, judged.refusals + refusals)
 
 

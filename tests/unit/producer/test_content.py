@@ -5,11 +5,12 @@ import hashlib
 import io
 import tracemalloc
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from shared.limits import BODY_BYTES_MAX
-from shared.producer.content import LINE_BYTES_MAX, Lines, UnreadableInput, open_source
+from shared.producer.content import LINE_BYTES_MAX, Source, UnreadableInput, lines, open_source, sha256_hex
 from shared.producer.rows import rows, scan
 
 ROW = b'{"uniqueness_key": "k"}\n'
@@ -107,7 +108,7 @@ def test_standard_input_is_read_twice() -> None:
 def test_line_ends_and_the_byte_order_mark_are_no_part_of_a_line(tmp_path: Path) -> None:
     """Windows ends, a last line without one; only one BOM, only at the start."""
     with open_source(write(tmp_path, "a.jsonl", b"\xef\xbb\xbfa\r\n\nb\xef\xbb\xbf\r\nc")) as source:
-        assert [(line.number, line.text) for line in Lines(source)] == [
+        assert [(line.number, line.text) for line in lines(source)] == [
             (1, b"a"),
             (2, b""),
             (3, b"b\xef\xbb\xbf"),
@@ -124,6 +125,28 @@ def test_lines_around_the_limit(tmp_path: Path, size: int, end: bytes) -> None:
     assert [row.number for row in found] == ([1, 2] if end.endswith(b"}\n") else [1])
     assert found[0].raw_bytes is not None
     assert found[0].raw_bytes > BODY_BYTES_MAX
+
+
+def test_a_scan_that_fails_does_not_wait_for_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that is refused at its first line no more is read, however large it is."""
+    stops = []
+
+    def never_ends(_: Source, *, stop: Event) -> str:
+        stops.append(stop.wait(timeout=30))
+        return ""
+
+    monkeypatch.setattr("shared.producer.rows.sha256_hex", never_ends)
+    refusal(write(tmp_path, "a.csv", b"customer\nx\n"))
+    assert stops == [True]
+
+
+def test_a_digest_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    """Before its next piece."""
+    stop = Event()
+    stop.set()
+    with open_source(write(tmp_path, "a.jsonl", ROW)) as source:
+        assert sha256_hex(source, stop=stop) == hashlib.sha256().hexdigest()
+        assert sha256_hex(source, stop=Event()) == hashlib.sha256(ROW).hexdigest()
 
 
 def test_a_line_of_fifty_megabytes_is_not_held(tmp_path: Path) -> None:
