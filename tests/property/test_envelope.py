@@ -68,6 +68,8 @@ nearly_ids = st.sampled_from(
 
 
 @given(st.lists(nearly_ids, min_size=1, max_size=6))
+@example([LOWER * 2, ""])
+@example([f"{LOWER},{LOWER}", LOWER[:-1]])
 def test_ids_are_judged_one_by_one(ids: list[str]) -> None:
     """However many stand side by side, the envelope is read only when each of them is a UUID."""
     text = json.dumps([{"id": each, "body": {}} for each in ids])
