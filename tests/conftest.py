@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -23,6 +24,8 @@ SECRET_KEY = "a secret key of the tests, 32 characters or more"
 DATA = Path(__file__).parent / "data"
 
 _numbers = itertools.count(1)
+
+hypothesis.settings.load_profile("ci")  # the same examples in every run; `--hypothesis-profile=default` draws others
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from sqlalchemy import Engine, text
 from shared.clock import utc_now
 from shared.limits import BODY_BYTES_MAX
 from shared.store.tokens import create_token, revoke_token
+from shared.wire.envelope import read_envelope
 from tests.acceptance.gateway import CREATE, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
 from tests.conftest import DATA, SECRET_KEY
 from tests.integration.intake import Intake
 from tests.integration.test_intake import prepaid
+from tests.integration.test_publish import arguments
 
 CASES = [json.loads(line) for line in (DATA / "cases/commit-requests.jsonl").read_text().splitlines()]
 STATUS = {"created": {200}, "invalid": {400, 413}, "not_found": {404}}
@@ -321,6 +323,12 @@ def test_who_hangs_up_loses_nothing(processes: Fleet, engine: Engine) -> None:
         wait_for(lambda: lone.count("commit") == 1 and not lone.count("intake"), what="the commit")
 
 
+def queued(broker: redis.Redis) -> int:
+    """How many requests wait for a worker."""
+    messages = [json.loads(each) for each in broker.lrange("commits", 0, -1)]
+    return sum(len(read_envelope(*arguments(each)).requests) for each in messages)
+
+
 def test_a_stop_answers_what_it_took(processes: Fleet, engine: Engine) -> None:
     """Told to stop while calls wait, it keeps them, answers them with 202, and ends well."""
     lone = Intake(engine, account="stopped")
@@ -329,7 +337,7 @@ def test_a_stop_answers_what_it_took(processes: Fleet, engine: Engine) -> None:
         process = processes.started[-1]
         calls = [pool.submit(running.create, prepaid()) for _ in range(4)]
         with redis.Redis.from_url(away) as client:
-            wait_for(lambda: client.llen("commits"), what="the envelope")
+            wait_for(lambda: queued(client) == 4, what="all four requests")
             process.send_signal(signal.SIGTERM)
             assert [call.result(timeout=20).status for call in calls] == [202] * 4
             assert process.wait(timeout=20) == 0

@@ -29,7 +29,7 @@ def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
     """A gateway with a worker and a scheduler behind it."""
     module_fleet.worker("commits,commits.bulk")
     module_fleet.scheduler()
-    with gateway(module_fleet, account.token, TRUEUP_QUEUE_LIMIT="2") as running:
+    with gateway(module_fleet, account.token, TRUEUP_QUEUE_LIMIT="2", TRUEUP_LEASE_S="5") as running:
         yield running
 
 

@@ -21,7 +21,7 @@ BEGUN = b"GET /livez HTTP/1.1\r\nhost: here\r\n"
 def here(module_fleet: Fleet, module_database: Engine) -> Iterator[Gateway]:
     """A gateway with little patience."""
     account = Intake(module_database, account="patience")
-    patience = {"TRUEUP_HTTP_HEADERS_S": "0.3", "TRUEUP_HTTP_BODY_S": "0.3", "TRUEUP_HTTP_WAIT_S": "0.6"}
+    patience = {"TRUEUP_HTTP_HEADERS_S": "1", "TRUEUP_HTTP_BODY_S": "1", "TRUEUP_HTTP_WAIT_S": "1.5"}
     with gateway(module_fleet, account.token, **patience) as running:
         assert running.call("GET", "/livez").status == 200
         yield running

@@ -10,10 +10,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, make_url
 
+from shared.store.tokens import SCOPES, create_token
 from tests.acceptance.gateway import Answer, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
 from tests.acceptance.test_gateway_balances import ADJUST, made, segment
 from tests.chaos.proxy import Ambush, Proxy
+from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.integration.test_intake import ACME, prepaid
 from worker.scheduling.tidy import tidy
@@ -40,25 +42,38 @@ def here(module_fleet: Fleet, account: Intake, proxy: Proxy) -> Iterator[Gateway
         yield running
 
 
-def lost(here: Gateway, proxy: Proxy, path: str, *, reaches: bool, **more: Any) -> Answer:
+@pytest.fixture
+def token(account: Intake) -> str:
+    """A token that no gateway has heard of."""
+    with account.engine.begin() as connection:
+        return create_token(connection, account_id=account.account_id, scopes=SCOPES, secret_key=SECRET_KEY)
+
+
+def lost(here: Gateway, proxy: Proxy, path: str, *, token: str, reaches: bool, **more: Any) -> Answer:
     """The answer to a call whose COMMIT is lost, or reaches Postgres and is not answered."""
-    here.call("GET", "/v1/customers")  # the token is known now: the next COMMIT is that of the call
+    here.call("GET", "/v1/customers", token=token)  # it is known now, for a second: the next COMMIT is the call's
     ambush = Ambush(frozenset({DOOR}), reaches=reaches)
     proxy.lie_in_wait(ambush)
-    answer = here.call("POST", path, **more)
+    answer = here.call("POST", path, token=token, **more)
     assert ambush.happened.is_set()
     return answer
 
 
 @pytest.mark.parametrize("reaches", [True, False])
-def test_a_lost_commit(here: Gateway, account: Intake, proxy: Proxy, reaches: bool) -> None:  # noqa: FBT001
+def test_a_lost_commit(
+    here: Gateway,
+    account: Intake,
+    token: str,
+    proxy: Proxy,
+    reaches: bool,  # noqa: FBT001
+) -> None:
     """Nobody is told that nothing was kept, or to try again; whoever does all the same makes one customer."""
     body = {"name": f"lost {uuid4()}"}
-    told = lost(here, proxy, "/v1/customers", reaches=reaches, json=body)
+    told = lost(here, proxy, "/v1/customers", token=token, reaches=reaches, json=body)
     assert (told.status, told.headers["x-should-retry"]) == (503, "false")
     assert "retry-after" not in told.headers
     assert "nothing" not in told.text
-    again = here.call("POST", "/v1/customers", json=body, headers=AGAIN)
+    again = here.call("POST", "/v1/customers", token=token, json=body, headers=AGAIN)
     name = body["name"]
     assert account.rows(f"SELECT CAST(id AS text) FROM customer WHERE account_id = :a AND name = '{name}'") == [
         (again.json["data"]["id"],)
@@ -66,10 +81,10 @@ def test_a_lost_commit(here: Gateway, account: Intake, proxy: Proxy, reaches: bo
 
 
 @pytest.mark.parametrize("new", ["true", "false"])
-def test_an_upload_whose_opening_is_lost(here: Gateway, account: Intake, proxy: Proxy, new: str) -> None:
+def test_an_upload_whose_opening_is_lost(here: Gateway, account: Intake, token: str, proxy: Proxy, new: str) -> None:
     """Nothing of it was kept, as its answer says."""
     upload = {"content": f"{json.dumps(prepaid())}\n", "headers": {"content-type": "application/jsonl"}}
-    told = lost(here, proxy, f"/v1/batches?new={new}", reaches=True, **upload)
+    told = lost(here, proxy, f"/v1/batches?new={new}", token=token, reaches=True, **upload)
     assert (told.status, told.headers["retry-after"]) == (503, "2")
     assert (account.rows("SELECT sum(rows) FROM batch"), account.count("intake")) == ([(0,)], 0)
 

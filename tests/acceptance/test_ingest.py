@@ -144,7 +144,7 @@ def test_a_flood_delays_neither_a_single_request_nor_an_invoice(
     """While a file of another account is being worked, a single request is decided and its invoice issued."""
     stack.ok("accounts", "create", "flood")
     stack.ok("catalog", "load", ROOT / "tests" / "data" / "cases" / "catalog.json", "--account", "flood")
-    file = batch_file(tmp_path, name="flood", rows=30_000)
+    file = batch_file(tmp_path, name="flood", rows=60_000)
     token = (stack.data / "tokens" / "default").read_text().strip()
     due = {"schedule_items": [{"timestamp": "2025-01-01T00:00:00Z", "amount": 7}]}
     flood = Command(stack.data, stack.cwd, {"TRUEUP_TOKEN": (stack.data / "tokens" / "flood").read_text().strip()})

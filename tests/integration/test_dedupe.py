@@ -14,6 +14,12 @@ from tests.integration.test_intake import prepaid
 from worker.local.server import free_port
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown here does not depend on how soon Redis answers."""
+    monkeypatch.setattr("shared.dedupe._TIMEOUT_S", 10.0)
+
+
 @pytest.fixture
 def intake(database: Engine, redis_url: str) -> Intake:
     """An account that receives, with an empty cache."""

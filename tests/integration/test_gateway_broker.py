@@ -43,7 +43,7 @@ def drop_others(client: redis.Redis) -> None:
 
 async def until(condition: Callable[[], object]) -> None:
     """Returns when it holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
@@ -61,8 +61,11 @@ def test_who_sends_at_once_travels_in_turn(client: redis.Redis, redis_url: str) 
     assert client.llen(QUEUE_SINGLE) == 20
 
 
-def test_what_the_broker_says_of_the_backlog(common_database: Engine, redis_url: str) -> None:
+def test_what_the_broker_says_of_the_backlog(
+    common_database: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """There is known to be room until a letter has taken the last of it."""
+    monkeypatch.setattr("worker.gateway.post._ROOM_SECONDS", 60.0)
     post = Post(settings_of(broker_url=redis_url, queue_limit=2), common_database)
     known = [post.knows_room(QUEUE_SINGLE)]
     for envelopes in (1, 2, 1):
@@ -153,7 +156,7 @@ def test_a_connection_that_says_nothing_any_more(
         hints = Replies(redis_url, lambda *_: None)
         listening = asyncio.create_task(hints.listen())
         await until(lambda: hints.are_heard)
-        client.execute_command("CLIENT", "PAUSE", 1_000, "ALL")  # type: ignore[no-untyped-call]
+        client.execute_command("CLIENT", "PAUSE", 3_000, "ALL")  # type: ignore[no-untyped-call]
         await until(lambda: not hints.are_heard)
         await until(lambda: hints.are_heard)
         listening.cancel()

@@ -260,7 +260,7 @@ def test_two_scheduler_processes(book: Book, database_url: str, redis_url: str, 
             asked = time.monotonic()
             scheduler.send_signal(number)
             assert scheduler.wait(timeout=10) == 0
-            assert time.monotonic() - asked < 2
+            assert time.monotonic() - asked < 8
     finally:
         for scheduler in schedulers:
             with suppress(ProcessLookupError):
@@ -276,7 +276,7 @@ def start_scheduler(name: str, database_url: str, redis_url: str, ready_folder: 
         "TRUEUP_DATABASE_URL": database_url,
         "TRUEUP_BROKER_URL": redis_url,
         "TRUEUP_SECRET_KEY": SECRET_KEY,
-        "TRUEUP_SCHEDULER_INTERVAL_S": "0.2",
+        "TRUEUP_SCHEDULER_INTERVAL_S": "20",
         READY_FOLDER_VARIABLE: str(ready_folder),
         PROCESS_NAME_VARIABLE: name,
     }

@@ -20,17 +20,23 @@ from worker.invoicing.void import VoidRefused
 
 FEBRUARY, MARCH, APRIL, MAY = (datetime(2030, month, 1, tzinfo=UTC) for month in (2, 3, 4, 5))
 REFUSED = (ChangeRefused, InvalidChange, RegenerateRefused, ReleaseRefused, VoidRefused)
+# In the order of time, not of ids: these differ from account to account, and each example has its own.
 VOIDABLE = """
-    SELECT id FROM usage_period WHERE account_id = :account_id AND voided_at IS NULL
-    UNION SELECT id FROM invoice WHERE account_id = :account_id AND status = 'FINALIZED' ORDER BY id
+    SELECT id, starting_at AS at, contract_id
+      FROM usage_period WHERE account_id = :account_id AND voided_at IS NULL
+    UNION ALL
+    SELECT id, issued_at, contract_id FROM invoice AS i WHERE account_id = :account_id AND status = 'FINALIZED'
+       AND NOT EXISTS (SELECT FROM usage_period WHERE account_id = :account_id AND id = i.id)
+     ORDER BY at, contract_id, id
 """
 VOID = """
-    SELECT id FROM usage_period AS p WHERE account_id = :account_id AND voided_at IS NOT NULL
+    SELECT id, starting_at AS at, contract_id
+      FROM usage_period AS p WHERE account_id = :account_id AND voided_at IS NOT NULL
        AND NOT EXISTS (SELECT FROM usage_period WHERE account_id = :account_id AND regenerated_from_id = p.id)
-    UNION
-    SELECT id FROM obligation AS o WHERE account_id = :account_id AND state = 'voided'
+    UNION ALL
+    SELECT id, due_at, NULL FROM obligation AS o WHERE account_id = :account_id AND state = 'voided'
        AND NOT EXISTS (SELECT FROM obligation WHERE account_id = :account_id AND regenerated_from_id = o.id)
-     ORDER BY id
+     ORDER BY at, contract_id, id
 """
 LATE = "SELECT contract_id, at FROM usage_line WHERE account_id = :account_id AND is_late ORDER BY transaction_id"
 DRAWN = """

@@ -80,7 +80,7 @@ def test_a_thread_is_held_until_its_work_ends() -> None:
         assert await threads.run(str, 2) == "2"
         over.set()
 
-    with closing(Threads(2, name="two", wait_s=0.05)) as threads:
+    with closing(Threads(2, name="two", wait_s=0.5)) as threads:
         asyncio.run(run())
 
 
