@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from tenacity import stop_after_attempt
 
 from shared.clock import utc_now
 from shared.ids import new_id
@@ -83,7 +84,7 @@ def test_a_lone_surrogate_spoils_one_row_only(intake: Intake) -> None:
 
 def test_one_request_that_fails_again_and_again(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the fifth delivery it is parked alone: its neighbours become commits."""
-    monkeypatch.setattr("shared.store.patience.TRANSIENT_TRIES_MAX", 1)
+    monkeypatch.setattr("shared.store.patience._STOP", stop_after_attempt(1))
     rows = persisting.commit_rows
 
     def failing(candidates: list[Candidate]) -> list[dict[str, Any]]:
@@ -129,7 +130,7 @@ def test_deaths_are_counted_by_content(intake: Intake) -> None:
 
 def test_transient_failures_park_at_the_fifth_delivery(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four deliveries are sent back, the fifth is parked."""
-    monkeypatch.setattr("shared.store.patience.TRANSIENT_TRIES_MAX", 1)
+    monkeypatch.setattr("shared.store.patience._STOP", stop_after_attempt(1))
     with intake.engine.begin() as connection:
         connection.execute(text("ALTER TABLE segment RENAME TO segment_gone"))
     request = entry(prepaid())
