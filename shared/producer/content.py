@@ -48,7 +48,7 @@ class Source:
     format: Format
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A line without its end.
 
     Attributes:

@@ -240,7 +240,7 @@ class Ingest:
                 return
             else:
                 time.sleep(pause_s)
-                pause_s = min(_POLL_S_MAX, 1.5 * pause_s)
+                pause_s = min(_POLL_S_MAX, 1.25 * pause_s)
 
     def _count_every_s(self) -> float:
         return max(_COUNT_EVERY_S, self._counting_s / _COUNTING_SHARE)

@@ -11,14 +11,14 @@ from shared.wire.envelope import CommitKind, IdempotencyKey, Kind
 from shared.wire.packing import content_of
 
 
-class _Outline(msgspec.Struct):
+class _Outline(msgspec.Struct, gc=False):
     """What has to be known of a line before it is sent."""
 
     body: Raw | UnsetType = UNSET
     uniqueness_key: Raw | UnsetType = UNSET
 
 
-class _Wrapper(msgspec.Struct, forbid_unknown_fields=True):
+class _Wrapper(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """A line that says more than its body; one with any other key, kind or idempotency key is judged as a body."""
 
     body: Raw

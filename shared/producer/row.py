@@ -5,7 +5,7 @@ import msgspec
 from shared.wire.envelope import Kind, QueuedRequest
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A request without an id.
 
     Attributes:

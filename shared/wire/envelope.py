@@ -83,7 +83,7 @@ class _Named(BaseModel):
     batch_id: Any = None
 
 
-class RequestEntry(msgspec.Struct, forbid_unknown_fields=True):
+class RequestEntry(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """An element of the second argument, as it travels."""
 
     id: RequestId
@@ -94,7 +94,7 @@ class RequestEntry(msgspec.Struct, forbid_unknown_fields=True):
     raw_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class QueuedRequest(msgspec.Struct, frozen=True):  # a frozen dataclass takes thrice as long to make
+class QueuedRequest(msgspec.Struct, frozen=True, gc=False):  # a frozen dataclass takes thrice as long to make
     """One request of an envelope.
 
     Attributes:

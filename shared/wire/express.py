@@ -49,32 +49,32 @@ class _Unusual(ValueError):
     """Not for this way."""
 
 
-class _AccessItem(Struct, forbid_unknown_fields=True):
+class _AccessItem(Struct, forbid_unknown_fields=True, gc=False):
     amount: Any
     starting_at: str
     ending_before: str
 
 
-class _AccessSchedule(Struct, forbid_unknown_fields=True):
+class _AccessSchedule(Struct, forbid_unknown_fields=True, gc=False):
     schedule_items: Annotated[list[_AccessItem], Meta(min_length=1, max_length=SCHEDULE_ITEMS_MAX)]
     credit_type_id: str | None = None
     access_type: Literal["SPEND", "QUANTITY"] | None = None
 
 
-class _InvoiceItem(Struct, forbid_unknown_fields=True):
+class _InvoiceItem(Struct, forbid_unknown_fields=True, gc=False):
     timestamp: str
     amount: Any = UNSET
     unit_price: Any = UNSET
     quantity: Any = UNSET
 
 
-class _InvoiceSchedule(Struct, forbid_unknown_fields=True):
+class _InvoiceSchedule(Struct, forbid_unknown_fields=True, gc=False):
     schedule_items: Annotated[list[_InvoiceItem], Meta(min_length=1, max_length=SCHEDULE_ITEMS_MAX)]
     credit_type_id: str | None = None
     do_not_invoice: bool | None = None
 
 
-class _Credit(Struct, forbid_unknown_fields=True):
+class _Credit(Struct, forbid_unknown_fields=True, gc=False):
     customer_id: str
     priority: Any
     product_id: str
@@ -91,7 +91,7 @@ class _Credit(Struct, forbid_unknown_fields=True):
     salesforce_opportunity_id: _ExternalId | None = None
 
 
-class _Commit(_Credit, forbid_unknown_fields=True, kw_only=True):
+class _Commit(_Credit, forbid_unknown_fields=True, kw_only=True, gc=False):
     type: Literal["PREPAID", "prepaid", "POSTPAID", "postpaid"]
     invoice_schedule: _InvoiceSchedule | None = None
     invoice_contract_id: str | None = None

@@ -40,9 +40,9 @@ WARM_UP_ROWS, WARM_UP_NAIVE = 2_000, 50
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000, help="requests through Trueup, in all rounds")
-    parser.add_argument("--naive", type=int, default=2_000, help="requests through the naive worker, in all rounds")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of one slice of each way")
+    parser.add_argument("--rows", type=int, default=180_000, help="requests through Trueup, in all rounds")
+    parser.add_argument("--naive", type=int, default=3_600, help="requests through the naive worker, in all rounds")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of one slice of each way")
     parser.add_argument("--latency-seconds", type=float, default=30.0)
     parser.add_argument("--gateway-rounds", type=int, default=5, help="rounds of creates over HTTP")
     parser.add_argument("--gateway-seconds", type=float, default=2.0, help="of each of their six slices")
@@ -70,6 +70,7 @@ def main() -> int:
         with running_stack(folder) as environment:
             workload = Workload(SEED)
             postgres, valkey = _versions(environment)
+            gateway = _gateway(environment, workload, chosen)
             rounds = _rounds(environment, workload, chosen)
             _say("latency")
             latency = measure_latency(
@@ -79,7 +80,6 @@ def main() -> int:
                 load_per_s=median(each.trueup.requests_per_s for each in rounds) / 2,
                 seconds=chosen.latency_seconds,
             )
-            gateway = _gateway(environment, workload, chosen)
             invoice_rounds = _invoice_rounds(environment, workload, chosen)
             _say("burn-down")
             burndown = measure_burndown(seed=SEED, lines=chosen.usage_lines)

@@ -15,7 +15,7 @@ from worker.intake.judge import Candidate, Refusal
 _KEY_REUSED = "was used before with other content: use a new idempotency key for a new request"
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """A request's verdict; `created` with `existing` is the answer to a replayed idempotency key.
 
     Attributes:

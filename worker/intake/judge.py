@@ -18,7 +18,7 @@ from shared.wire.read import read_body
 from shared.wire.references import NOTHING_KNOWN, all_known, judge_references, references_of_all
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A request with a valid body: it becomes a commit unless its references or its keys say otherwise.
 
     Attributes:
