@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import redis
 
 from tests.acceptance.command import PROGRAM, Command
+from tests.acceptance.processes import wait_for
 
 READY_SECONDS_MAX = 90
 
@@ -36,13 +36,10 @@ def running_up(command: Command, *arguments: str) -> Iterator[subprocess.Popen[s
         process.communicate(timeout=READY_SECONDS_MAX)
 
 
-def wait_for(file: Path, process: subprocess.Popen[str]) -> dict[str, str]:
+def once_ready(file: Path, process: subprocess.Popen[str]) -> dict[str, str]:
     """What the ready file says, once it is there."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
-    while not file.exists():
-        assert process.poll() is None, f"ended before it was ready:\n{process.communicate()[0]}"
-        assert time.monotonic() < deadline, "not ready in time"
-        time.sleep(0.05)
+    wait_for(lambda: file.exists() or process.poll() is not None, what="it to be ready", seconds_max=READY_SECONDS_MAX)
+    assert process.poll() is None, f"ended before it was ready:\n{process.communicate()[0]}"
     found: dict[str, str] = json.loads(file.read_text())
     return found
 
@@ -52,7 +49,7 @@ def test_it_stays_up_until_ctrl_c_and_its_data_stays(open_folder: Path) -> None:
     command = Command(open_folder / "own", open_folder)
     ready = open_folder / "own-ready.json"
     with running_up(command, "--ready-file", str(ready)) as process:
-        urls = wait_for(ready, process)
+        urls = once_ready(ready, process)
         with psycopg.connect(urls["database"]) as connection:
             assert connection.execute("SELECT count(*) FROM account").fetchone() == (1,)
         for name in ("redis", "broker"):

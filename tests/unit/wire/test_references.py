@@ -7,7 +7,7 @@ import pytest
 from shared.wire.normal import normalise
 from shared.wire.problems import NOT_FOUND_CODES
 from shared.wire.read import read_body
-from shared.wire.references import Known, References, judge_references, references_of, references_of_all
+from shared.wire.references import Known, References, all_known, judge_references, references_of, references_of_all
 from tests.bodies import CONTRACT, CUSTOMER, EUR, PRODUCT, USD, changed, full, invoiced, prepaid, text
 
 USAGE_PRODUCT = "8f1c2b7e-52c9-4f0e-a7bb-0d1f6f0a0001"
@@ -36,6 +36,18 @@ TABLE: dict[str, tuple[Any, list[str]]] = {
     "another customer's contract": (
         prepaid(applicable_contract_ids=[CONTRACT, STRANGERS_CONTRACT]),
         ["contract_not_found /applicable_contract_ids/1"],
+    ),
+    "another customer's contract to be invoiced on": (
+        invoiced(invoice_contract_id=STRANGERS_CONTRACT),
+        ["contract_not_found /invoice_contract_id"],
+    ),
+    "unit of the access schedule": (
+        changed(prepaid(), ("access_schedule", "credit_type_id"), EUR),
+        ["unit_not_found /access_schedule/credit_type_id"],
+    ),
+    "unit of the invoice schedule": (
+        changed(invoiced(), ("invoice_schedule", "credit_type_id"), EUR),
+        ["unit_not_found /invoice_schedule/credit_type_id"],
     ),
     "applicable products": (
         prepaid(applicable_product_ids=[USAGE_PRODUCT, NOBODY]),
@@ -74,6 +86,16 @@ def test_problems(body: Any, expected: list[str]) -> None:
     """Each reference that the catalog lacks is a problem at its field."""
     problems = judge_references(normal(body), KNOWN)
     assert [f"{problem.code} {problem.path}" for problem in problems] == expected
+
+
+@pytest.mark.parametrize(("body", "expected"), TABLE.values(), ids=TABLE)
+def test_the_usual_case_is_told_at_once(body: Any, expected: list[str]) -> None:
+    """Requests without a problem are known together, and one with a problem among them is never overlooked."""
+    usual = [normal(prepaid()), normal(invoiced())]
+    assert all_known(usual, KNOWN)
+    for place in range(3):
+        among_them = [*usual[:place], normal(body), *usual[place:]]
+        assert all_known(among_them, KNOWN) == (expected == [] and "specifiers" not in body)
 
 
 def test_every_code_has_a_case() -> None:
