@@ -12,9 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from shared.producer.publish import Publisher, Signer
 from shared.wire.envelope import QUEUE_BULK
 from shared.wire.packing import pack
-from tests.chaos.faults import FAULTS, Fault, flush_valkey
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults.valkey import flush_valkey
 from tests.chaos.invariants import changes, look, snapshot
-from tests.chaos.load import Book, Load
+from tests.chaos.load import Load
 from tests.chaos.producing import done_mark
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.chaos.world import BYSTANDER, World, open_world
@@ -77,12 +78,11 @@ def run(rounds: int, *, seed: int) -> list[Report]:
     while len(reports) < rounds:
         in_this_world = min(ROUNDS_PER_WORLD, rounds - len(reports))
         with open_world() as world:
-            book = Book()
             for number in range(1, in_this_world + 1):
                 began_s = time.monotonic()
-                report = run_round(world, book, seed + len(reports))
+                report = run_round(world, seed + len(reports))
                 if number % ROUNDS_PER_REPLAY == 0 or number == in_this_world:
-                    report.violations += replay(world, book)
+                    report.violations += replay(world)
                 reports.append(report)
                 print(f"round {len(reports)}, {time.monotonic() - began_s:.1f} s, {report}", flush=True)
                 assert not report.violations, f"repeat it: python -m tests.chaos --rounds 1 --seed {report.seed}"
@@ -98,7 +98,6 @@ def faults_of(seed: int) -> list[Fault]:
 
 def run_round(
     world: World,
-    book: Book,
     seed: int,
     *,
     faults: Sequence[Fault] | None = None,
@@ -109,50 +108,50 @@ def run_round(
     rng, report, load = Random(seed), Report(seed), load or Load()
     world.wait_until_up()
     with world.standing_still(world.lineup.worker_names + world.lineup.scheduler_names):
-        _plan(world, book, rng, kept=load.kept_first, files=load.files_first)
+        _plan(world, rng, kept=load.kept_first, files=load.files_first)
         wait_for(
             lambda: world.backlog() >= load.backlog,
             what=f"a backlog of {load.backlog} envelopes",
             seconds_max=BACKLOG_SECONDS_MAX,
         )
         report.backlog = world.backlog()
-    _plan(world, book, rng, kept=load.kept_more, files=load.files_more)
+    _plan(world, rng, kept=load.kept_more, files=load.files_more)
     _harm(world, rng, report, faults_of(seed) if faults is None else faults)
-    _recover(world, book, report, seconds_max=recovery_s_max)
-    _look(world, book, report)
+    _recover(world, report, seconds_max=recovery_s_max)
+    _look(world, report)
     return report
 
 
-def replay(world: World, book: Book) -> list[str]:
+def replay(world: World) -> list[str]:
     """Delivers everything again, in another order and in other envelopes; returns what that changed."""
     with world.engine.connect() as connection:
         before = snapshot(connection)
-    for name, account in book.accounts.items():
+    for name, account in world.book.accounts.items():
         requests = [planned.queued() for planned in reversed(account.planned.values())]
         signer = Signer.of_token(world.accounts[name].token)
         with Publisher(world.broker_url, account=name, signer=signer) as publisher:
             for packed in pack(requests):
                 publisher.send(packed, queue=QUEUE_BULK)
-    wait_for(lambda: is_quiet(world, book), what="a replay", seconds_max=RECOVERY_SECONDS_MAX)
+    wait_for(lambda: is_quiet(world), what="a replay", seconds_max=RECOVERY_SECONDS_MAX)
     with world.engine.connect() as connection:
         return [f"a replay changed {each}" for each in changes(before, snapshot(connection))]
 
 
-def is_quiet(world: World, book: Book) -> bool:
+def is_quiet(world: World) -> bool:
     """Whether nothing is left to be done, asked twice: on its way to a worker, a message is seen nowhere."""
-    return unfinished(world, book) is None and unfinished(world, book) is None
+    return unfinished(world) is None and unfinished(world) is None
 
 
-def unfinished(world: World, book: Book) -> str | None:
+def unfinished(world: World) -> str | None:
     """What is still to be done, in words; None when all is quiet."""
     try:
-        left = _left(world, book)
+        left = _left(world)
     except (redis.RedisError, DBAPIError) as error:
         return f"services are away: {type(error).__name__}"
     return ", ".join(f"{count} {what}" for what, count in left.items() if count) or None
 
 
-def _left(world: World, book: Book) -> dict[str, int]:
+def _left(world: World) -> dict[str, int]:
     [(decided, kept, due)] = world.rows(
         """
         SELECT (SELECT count(*) FROM commit WHERE account_id <> :bystander)
@@ -163,9 +162,9 @@ def _left(world: World, book: Book) -> dict[str, int]:
         """,
         bystander=world.accounts[BYSTANDER].account_id,
     )
-    jobs = (world.folder.path / "jobs").glob("*.jsonl")
+    jobs = world.jobs.glob("*.jsonl")
     return {
-        "requests undecided": max(0, len(book) - decided),
+        "requests undecided": max(0, len(world.book) - decided),
         "envelopes kept": kept,
         "obligations due": due,
         "envelopes waiting": world.backlog(),
@@ -176,16 +175,21 @@ def _left(world: World, book: Book) -> dict[str, int]:
     }
 
 
-def _plan(world: World, book: Book, rng: Random, *, kept: int, files: int) -> None:
+def _plan(world: World, rng: Random, *, kept: int, files: int) -> None:
     for how, rows in (("kept", kept), ("files", files)):
-        book.plan(rng, how, rows, world.folder.path / "jobs")
+        world.plan(rng, how, rows)
 
 
 def _harm(world: World, rng: Random, report: Report, faults: Sequence[Fault]) -> None:
     """One fault after the other, each when a further part of the backlog was worked off."""
     for number, fault in enumerate(faults, start=1):
         backlog = _shrunk(world, report.backlog * (1 - number / (len(faults) + 2)))
-        report.strikes.append(Strike(fault.__name__, backlog, fault(world, rng)))
+        try:
+            told = fault(world, rng)
+        except AssertionError as broken:
+            told = "a promise was broken"
+            report.violations.append(f"{fault.__name__}: {broken}")
+        report.strikes.append(Strike(fault.__name__, backlog, told))
     world.thaw()
 
 
@@ -194,18 +198,18 @@ def _shrunk(world: World, enough: float) -> int:
     return world.backlog()
 
 
-def _recover(world: World, book: Book, report: Report, *, seconds_max: float) -> None:
+def _recover(world: World, report: Report, *, seconds_max: float) -> None:
     began_s = time.monotonic()
-    if wait_until(lambda: is_quiet(world, book), seconds_max=seconds_max, interval_s=QUIET_POLL_S):
+    if wait_until(lambda: is_quiet(world), seconds_max=seconds_max, interval_s=QUIET_POLL_S):
         report.recovered_s = time.monotonic() - began_s
     else:
-        report.violations.append(f"after {seconds_max:.0f} s there are still {unfinished(world, book)}")
+        report.violations.append(f"after {seconds_max:.0f} s there are still {unfinished(world)}")
 
 
-def _look(world: World, book: Book, report: Report) -> None:
+def _look(world: World, report: Report) -> None:
     account_ids = {name: account.account_id for name, account in world.accounts.items()}
     with world.engine.connect() as connection:
-        violations, report.counts = look(connection, book, account_ids, broker_forgot=world.broker_forgot)
+        violations, report.counts = look(connection, world.book, account_ids, broker_forgot=world.broker_forgot)
         bystander = snapshot(connection, account_ids[BYSTANDER])
     report.violations += violations
     report.violations += [f"{BYSTANDER}: {each}" for each in changes(world.bystander, bystander)]

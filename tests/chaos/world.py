@@ -3,11 +3,13 @@
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 from threading import Event, Thread
 from typing import Any
 
@@ -20,7 +22,7 @@ from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 from tests import bodies
 from tests.chaos.invariants import Snapshot, snapshot
 from tests.chaos.lineup import VISIBILITY_TIMEOUT_S, Lineup, make_runner
-from tests.chaos.load import ACCOUNTS
+from tests.chaos.load import ACCOUNTS, Book
 from tests.chaos.proxy import Proxy
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.integration.intake import Intake, entry
@@ -55,6 +57,7 @@ class World:
         engine: to Postgres, past the proxy.
         accounts: those that send, and the bystander.
         bystander: the fingerprint of its rows.
+        book: everything that was sent, and what must become of it.
         broker_forgot: whether messages were lost by the broker itself.
     """
 
@@ -68,6 +71,7 @@ class World:
     broker: redis.Redis
     accounts: dict[str, Intake]
     bystander: Snapshot
+    book: Book = field(default_factory=Book)
     broker_forgot: bool = False
     _frozen: list[Frozen] = field(default_factory=list)
 
@@ -78,6 +82,15 @@ class World:
     def is_up(self) -> bool:
         """Whether every process takes work."""
         return self.runner.is_ready()
+
+    @property
+    def jobs(self) -> Path:
+        """The folder where the producers find what they are to send."""
+        return self.folder.path / "jobs"
+
+    def plan(self, rng: Random, how: str, rows: int) -> None:
+        """Gives both accounts' producers so many requests more, to be sent as they do: `kept` or `files`."""
+        self.book.plan(rng, how, rows, self.jobs)
 
     def send(self, name: str, number: signal.Signals) -> None:
         """Sends a signal to the process of this name, if it runs at this moment."""
@@ -129,6 +142,12 @@ class World:
     def wait_until_back(self, service: str, was: Server) -> None:
         """Waits until the supervisor has started it again."""
         wait_for(lambda: self._server(service) is not was, what=f"{service} to be back", seconds_max=START_SECONDS_MAX)
+
+    def restart(self, service: str, number: signal.Signals) -> str:
+        """Ends Postgres or Valkey by a signal and waits until it is back; says for how long it was away."""
+        began_s = time.monotonic()
+        self.wait_until_back(service, self.end(service, number))
+        return f"away for {time.monotonic() - began_s:.1f} s"
 
     def backlog(self) -> int:
         """How many envelopes wait."""

@@ -1,0 +1,20 @@
+"""The kinds of fault, each family in a file of its own.
+
+A family is a module with `KINDS`. `FAULTS` has all of them, the families in turn, so that a round meets several.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, zip_longest
+
+from tests.chaos.faults import messages, postgres, processes, transactions, valkey
+from tests.chaos.faults.fault import Fault
+
+_FAMILIES = (processes, transactions, valkey, postgres, messages)
+
+
+def _in_turn(families: Iterable[Iterable[Fault]]) -> Iterator[Fault]:
+    """One of each family, then the next of each."""
+    return (kind for kind in chain.from_iterable(zip_longest(*families)) if kind is not None)
+
+
+FAULTS: tuple[Fault, ...] = tuple(_in_turn(family.KINDS for family in _FAMILIES))
