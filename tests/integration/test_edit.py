@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from shared.ids import new_id
 from shared.wire.changes import EDIT
 from tests.integration.change_book import ChangeBook, entry
-from tests.integration.usage_book import FIRST, STORAGE
+from tests.integration.usage_book import FIRST, SECOND, STORAGE
 from worker.commits.refusal import ChangeRefused, InvalidChange
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
@@ -23,6 +23,8 @@ RECURRING = {
     "amount_distribution": "EACH",
     "amount": 250,
 }
+
+POSTPAID = {"invoice_schedule": {"schedule_items": [{"timestamp": "2031-01-01T00:00:00Z", "amount": 1000}]}}
 
 
 @pytest.fixture
@@ -365,3 +367,26 @@ def test_fields_are_judged_as_in_a_request(body: Any, problems: list[str]) -> No
     read = EDIT.read(json.dumps(body))
     assert isinstance(read, list)
     assert sorted(f"{each.code} {each.path}" for each in read) == sorted(problems)
+
+
+@pytest.mark.parametrize(
+    ("made", "edited"),
+    [
+        ({}, {"applicable_contract_ids": [str(FIRST)]}),
+        ({"applicable_contract_ids": [str(FIRST)]}, {"applicable_contract_ids": [str(FIRST), str(SECOND)]}),
+        ({"applicable_contract_ids": [str(FIRST)]}, {"applicable_contract_ids": None}),
+        ({}, {"invoice_contract_id": str(SECOND)}),
+    ],
+    ids=["one of all", "one more", "all", "where it is invoiced"],
+)
+def test_the_contracts_of_a_postpaid_commit_stay(
+    book: ChangeBook, made: dict[str, Any], edited: dict[str, Any]
+) -> None:
+    """Which contracts' usage it covers, and where it is invoiced; what says the same as before is no change of them."""
+    commit_id = book.request("POSTPAID", **POSTPAID, **made)
+    (name,) = edited
+    with pytest.raises(ChangeRefused, match=f"^/{name}: .*another commit"):
+        book.edit(commit_id, name="renamed", **edited)
+    same = {"applicable_contract_ids": made.get("applicable_contract_ids"), "invoice_contract_id": str(FIRST)}
+    assert book.edit(commit_id, name="renamed", **same).after == {"name": "renamed"}
+    assert book.audits() == [("edit_commit", str(commit_id))]

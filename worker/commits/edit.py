@@ -27,7 +27,13 @@ from shared.wire.envelope import CommitKind
 from shared.wire.normal import Normal, normalise
 from shared.wire.references import judge_references, references_of
 from worker.commits.body import FIELDS, Body, body_of, problems_of
-from worker.commits.guards import changed_accesses, guard_access, guard_invoices, guard_single_items
+from worker.commits.guards import (
+    changed_accesses,
+    guard_access,
+    guard_contracts,
+    guard_invoices,
+    guard_single_items,
+)
 from worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan, charge_of, plan_access, plan_invoices
 from worker.commits.refusal import Changed, ChangeRefused, InvalidChange, lock_known, refuse_other_commit, tell
 from worker.commits.widening import is_widened
@@ -59,7 +65,7 @@ def edit_commit(
     Scope, order and rate type hold for what is closed from now on. A segment's window moves as long as closed usage
     stays inside, its amount as long as it is not less than what was drawn. Items of the invoice schedule change until
     they are finalized. A removed item stays visible, with amount 0 or suppressed. A POSTPAID commit keeps its two
-    items; one that covers closed usage now that was charged before is held when it is to be trued up.
+    items and its contracts; one that covers closed usage now that was charged before is held when it is to be trued up.
 
     Raises:
         UnknownCommit: there is none, or not of this customer or kind.
@@ -78,10 +84,11 @@ def edit_commit(
     if problems:
         raise InvalidChange(problems)
     after = _normal(stored, body)
+    before = _before(stored)
+    guard_contracts(stored, before, after)
     _judge_references(connection, account_id, after, settings)
     guard_access(stored, access)
     guard_invoices(invoices)
-    before = _before(stored)
     changed = Changes(connection, account_id, stored, before, after)
     changed.write_fields()
     changed.write_access(access)

@@ -8,11 +8,12 @@ from typing import Any
 from shared.domain.money import plain_text
 from shared.store.changes import Item, Segment, Stored
 from shared.wire.changes import Edit
-from shared.wire.normal import utc_text
+from shared.wire.normal import Normal, utc_text
 from worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan
 from worker.commits.refusal import ChangeRefused
 
 _ONE_ITEM = "a POSTPAID commit has one item here, for good: change it by update_schedule_items instead"
+_CONTRACTS_STAY = "the contracts of a POSTPAID commit do not change: archive it, and make another commit in its place"
 _SETTLED = "is {state}: what is finalized does not change; void its invoice, and add an item in its place"
 
 
@@ -29,6 +30,17 @@ def guard_single_items(stored: Stored, change: Edit) -> None:
         for name in ("add_schedule_items", "remove_schedule_items"):
             if items.get(name):
                 raise ChangeRefused(f"/{schedule}/{name}", _ONE_ITEM)
+
+
+def guard_contracts(stored: Stored, before: Normal, after: Normal) -> None:
+    """Refuses other contracts for a POSTPAID commit: what its true-up counts as drawn, and where it bills, stays.
+
+    Raises:
+        ChangeRefused: at the field that names them.
+    """
+    for name in ("applicable_contract_ids", "invoice_contract_id"):
+        if stored.type == "POSTPAID" and before.get(name) != after.get(name):
+            raise ChangeRefused(f"/{name}", _CONTRACTS_STAY)
 
 
 def changed_accesses(plan: AccessPlan) -> list[Access]:
