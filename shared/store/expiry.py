@@ -8,14 +8,18 @@ from sqlalchemy import Connection, text
 from shared.store.months import PRESENT, lock_customers
 from shared.store.tables.commits import LAPSES_AFTER
 
-_EXPIRABLE = f"""
-    SELECT s.account_id, s.commit_id, s.position, s.ending_before, c.customer_id
-      FROM segment AS s JOIN commit AS c ON c.account_id = s.account_id AND c.id = s.commit_id
-     WHERE s.account_id = :account_id AND s.expires
-       AND {LAPSES_AFTER} <= {PRESENT} - make_interval(hours => :usage_grace_h)
+# Of a segment `s` of a commit `c`: no usage can draw on it any more, but for what is made anew.
+HAS_LAPSED = f"""
+    {LAPSES_AFTER} <= {PRESENT} - make_interval(hours => :usage_grace_h)
        AND NOT EXISTS (SELECT FROM usage_month AS m
                         WHERE m.account_id = s.account_id AND m.customer_id = c.customer_id
                           AND m.starting_at < s.ending_before OFFSET 0)
+"""
+
+_EXPIRABLE = f"""
+    SELECT s.account_id, s.commit_id, s.position, s.ending_before, c.customer_id
+      FROM segment AS s JOIN commit AS c ON c.account_id = s.account_id AND c.id = s.commit_id
+     WHERE s.account_id = :account_id AND s.expires AND {HAS_LAPSED}
 """
 
 _PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")

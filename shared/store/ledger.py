@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared.store.expiry import HAS_LAPSED
 from shared.store.taken import Taken
 
 _COMMIT = text("""
@@ -27,22 +28,16 @@ _LOCK_CUSTOMER = text("""
        AND id = (SELECT customer_id FROM commit WHERE account_id = :account_id AND id = :commit_id) FOR NO KEY UPDATE
 """)
 
-_SEGMENTS = text("""
-    SELECT segment.position, segment.id, segment.starting_at, coalesce(sum(entry.amount), 0) AS balance
-      FROM segment LEFT JOIN ledger_entry AS entry
-        ON entry.account_id = segment.account_id AND entry.commit_id = segment.commit_id
-       AND entry.segment_id = segment.id
-     WHERE segment.account_id = :account_id AND segment.commit_id = :commit_id
-     GROUP BY segment.position, segment.id, segment.starting_at ORDER BY segment.position
+_SEGMENTS = text(f"""
+    SELECT s.position, s.id, s.starting_at, s.ending_before,
+           (SELECT coalesce(sum(amount), 0) FROM ledger_entry
+             WHERE account_id = s.account_id AND commit_id = s.commit_id AND segment_id = s.id) AS balance,
+           c.type <> 'POSTPAID' AND (NOT s.expires OR {HAS_LAPSED}) AS has_lapsed
+      FROM segment AS s JOIN commit AS c ON c.account_id = s.account_id AND c.id = s.commit_id
+     WHERE s.account_id = :account_id AND s.commit_id = :commit_id ORDER BY s.position
 """)
 
-# What is given to a segment that has expired is to expire, too.
 _BOOK = text("""
-    WITH given AS (
-        UPDATE segment AS s SET expires = true FROM commit AS c
-         WHERE s.account_id = :account_id AND s.commit_id = :commit_id AND s.id = :segment_id AND NOT s.expires
-           AND c.account_id = s.account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID' AND :amount > 0
-    )
     INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at, reason, uniqueness_key)
     SELECT id, :commit_id, :segment_id, :type, :amount,
            coalesce(CAST(:effective_at AS timestamptz), clock_at, now()), :reason, :uniqueness_key
@@ -56,12 +51,18 @@ _HOLDER = text("SELECT id FROM ledger_entry WHERE account_id = :account_id AND u
 
 @dataclass(frozen=True, slots=True)
 class SegmentBalance:
-    """A segment, by its place in the request, and the sum of its entries."""
+    """A segment, by its place in the request, and the sum of its entries.
+
+    Attributes:
+        has_lapsed: what is left of it has expired, or would at once; never for a POSTPAID commit.
+    """
 
     position: int
     id: UUID
     starting_at: datetime
+    ending_before: datetime
     balance: Decimal
+    has_lapsed: bool
 
 
 def type_of_commit(
@@ -88,10 +89,12 @@ def lock_balances(connection: Connection, account_id: int, commit_id: UUID) -> N
     connection.execute(_LOCK_CUSTOMER, _of(account_id, commit_id))
 
 
-def segment_balances(connection: Connection, account_id: int, commit_id: UUID) -> Sequence[SegmentBalance]:
-    """The commit's segments in the order of the request."""
-    rows = connection.execute(_SEGMENTS, _of(account_id, commit_id))
-    return [SegmentBalance(row.position, row.id, row.starting_at, row.balance) for row in rows]
+def segment_balances(
+    connection: Connection, account_id: int, commit_id: UUID, *, usage_grace_h: int
+) -> Sequence[SegmentBalance]:
+    """The commit's segments in the order of the request, as things stand with this grace time of months."""
+    rows = connection.execute(_SEGMENTS, _of(account_id, commit_id) | {"usage_grace_h": usage_grace_h})
+    return [SegmentBalance(*row) for row in rows]
 
 
 def require_free_key(connection: Connection, account_id: int, uniqueness_key: str) -> None:

@@ -79,8 +79,9 @@ def adjust(
     segment: Annotated[int | None, typer.Option(help="Which segment, from 0, if there are several.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Book a ledger entry by hand; refused once the true-up is settled. Needs the scope operate."""
-    with session(ctx).transaction("operate") as (connection, caller):
+    """Book a ledger entry by hand, until the true-up is settled, or the segment over. Needs the scope operate."""
+    here = session(ctx)
+    with here.transaction("operate") as (connection, caller):
         booked = adjust_commit(
             connection,
             account_id=caller.account_id,
@@ -89,6 +90,7 @@ def adjust(
             reason=reason,
             actor=caller.key_id,
             segment=segment,
+            usage_grace_h=here.settings.usage_grace_h,
         )
     emit_json(booked) if as_json else emit_record(asdict(booked), title="booked")
 

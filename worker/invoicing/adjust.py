@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from shared.domain.burndown.exact import exact_sum
 from shared.domain.money import fits, plain_text
 from shared.limits import TEXT_CHARS_MAX
 from shared.store.audit import note
@@ -22,6 +23,8 @@ from shared.store.ledger import (
     type_of_commit,
 )
 from shared.store.regenerations import is_archived
+from shared.wire.normal import utc_text
+from worker.invoicing.close import USAGE_GRACE_H
 
 _SETTLED = {"issued": "was invoiced", "nothing_due": "found nothing due", "suppressed": "was suppressed"}
 
@@ -56,12 +59,12 @@ def adjust_commit(
     customer_id: UUID | None = None,
     effective_at: datetime | Literal["now", "start"] = "now",
     uniqueness_key: str | None = None,
+    usage_grace_h: int = USAGE_GRACE_H,
 ) -> Adjustment:
     """Books a manual entry of either sign, with an audit row, in the caller's transaction.
 
     Waits for a true-up of this commit that is being issued: the entry comes before it, or is refused. Waits for a month
-    of its customer that is being closed, too: that draws on the balance without the entry. What is given to a segment
-    that has expired expires anew.
+    of its customer that is being closed, too: that draws on the balance without the entry.
 
     Args:
         connection: a transaction.
@@ -74,11 +77,13 @@ def adjust_commit(
         customer_id: whose commit it must be.
         effective_at: the date of the entry, `start` being that of the segment; it counts from now on, whatever that is.
         uniqueness_key: used once for entries of this account; what is refused does not use it.
+        usage_grace_h: hours for which a month still takes usage in after its end.
 
     Raises:
         UnknownCommit: there is no such commit in this account, or not of this customer, or without such a segment.
         Taken: the uniqueness key belongs to another entry.
-        AdjustmentRefused: the true-up is settled, or the arguments make no entry.
+        AdjustmentRefused: the true-up is settled, the segment of a PREPAID commit or credit is over and no month can
+            draw on it any more, or the arguments make no entry.
     """
     _refuse_malformed(amount, reason)
     commit_type = type_of_commit(connection, account_id, commit_id, customer_id=customer_id)
@@ -93,7 +98,9 @@ def adjust_commit(
     lock_balances(connection, account_id, commit_id)
     if is_archived(connection, account_id, commit_id):
         raise AdjustmentRefused(f"{commit_id} is archived: its balance is closed")
-    chosen = _choose(commit_id, segment_balances(connection, account_id, commit_id), segment)
+    segments = segment_balances(connection, account_id, commit_id, usage_grace_h=usage_grace_h)
+    chosen = _choose(commit_id, segments, segment)
+    _refuse_lapsed(commit_id, chosen)
     entry_id = book_entry(
         connection,
         account_id,
@@ -105,8 +112,7 @@ def adjust_commit(
         effective_at=_instant(effective_at, chosen),
         uniqueness_key=uniqueness_key,
     )
-    after = _choose(commit_id, segment_balances(connection, account_id, commit_id), chosen.position)
-    adjustment = Adjustment(entry_id, chosen.id, chosen.balance, after.balance)
+    adjustment = Adjustment(entry_id, chosen.id, chosen.balance, exact_sum([chosen.balance, amount]))
     note(
         connection,
         account_id,
@@ -132,6 +138,14 @@ def _refuse_malformed(amount: Decimal, reason: str) -> None:
         )
     if not reason.strip() or len(reason) > TEXT_CHARS_MAX or "\x00" in reason:
         raise AdjustmentRefused(f"the reason must be a text of 1 to {TEXT_CHARS_MAX} characters")
+
+
+def _refuse_lapsed(commit_id: UUID, segment: SegmentBalance) -> None:
+    if segment.has_lapsed:
+        raise AdjustmentRefused(
+            f"segment {segment.position} of {commit_id} ended at {utc_text(segment.ending_before)} and its months are "
+            "closed: the entry would expire at once; give access by another item, commit or credit instead"
+        )
 
 
 def _instant(effective_at: datetime | Literal["now", "start"], segment: SegmentBalance) -> datetime | None:

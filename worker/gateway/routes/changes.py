@@ -111,8 +111,11 @@ async def disable_true_up_of_commit(request: Request, body: PostpaidCommit) -> R
 
 @router.post("/v1/contracts/addManualBalanceLedgerEntry", response_model=Made, openapi_extra={"x-refusals": ["409"]})
 async def add_manual_entry(request: Request, body: ManualEntry) -> Response:
-    """Book an entry on a segment by hand; refused once the true-up is settled. The answer has the entry's id."""
-    caller = caller_of(request)
+    """Book an entry on a segment by hand; refused once the true-up is settled, or the segment is over.
+
+    The answer has the entry's id.
+    """
+    caller, usage_grace_h = caller_of(request), gateway_of(request).settings.usage_grace_h
 
     def adjust(connection: Connection) -> UUID:
         return adjust_commit(
@@ -126,6 +129,7 @@ async def add_manual_entry(request: Request, body: ManualEntry) -> Response:
             customer_id=body.customer_id,
             effective_at=body.timestamp or "start",
             uniqueness_key=body.uniqueness_key,
+            usage_grace_h=usage_grace_h,
         ).entry_id
 
     return await _made(request, adjust)
