@@ -144,9 +144,8 @@ _EXPIRE = text("""
     SELECT c.account_id, c.id, rest.segment_id,
            CASE c.type WHEN 'PREPAID' THEN 'PREPAID_COMMIT_EXPIRATION' WHEN 'CREDIT' THEN 'CREDIT_EXPIRATION'
                        ELSE 'POSTPAID_COMMIT_EXPIRATION' END,
-           -rest.amount, greatest(coalesce(a.clock_at, now()), s.starting_at), 'archived'
+           -rest.amount, coalesce(a.clock_at, now()), 'archived'
       FROM rest
-      JOIN segment AS s ON s.account_id = :account_id AND s.commit_id = :commit_id AND s.id = rest.segment_id
       JOIN commit AS c ON c.account_id = :account_id AND c.id = :commit_id
       JOIN account AS a ON a.id = :account_id
      ORDER BY rest.segment_id

@@ -41,6 +41,16 @@ def test_archived_is_out(book: ChangeBook) -> None:
     assert book.differences() == []
 
 
+def test_what_was_to_come_expires_now(book: ChangeBook) -> None:
+    """Access that would have begun later is over when the commit is archived, not when it would have begun."""
+    later = {"amount": 5, "starting_at": "2030-04-01T00:00:00Z", "ending_before": "2030-07-01T00:00:00Z"}
+    credit = book.request("CREDIT", access_schedule={"schedule_items": [later]})
+    book.archive(credit)
+    (expired,) = book.rows("SELECT * FROM ledger_entry WHERE commit_id = :id AND type ~ 'EXPIRATION'", id=credit)
+    assert (expired.amount, expired.effective_at) == (-5, JANUARY)
+    assert book.differences() == []
+
+
 def test_archived_twice_changes_once(book: ChangeBook) -> None:
     """A repeated call finds nothing to do, nothing is booked any more; a credit has an event of its own."""
     credit = book.request("CREDIT")

@@ -25,9 +25,9 @@ def end_commit(
 ) -> Changed:
     """Shortens access, drops invoices, or both, in the caller's transaction; neither touches the other.
 
-    Access: segments end at `access_ending_before` at the latest; one that would have begun then or later ends where it
-    begins, so that it is never drawn. What is left expires when its time comes. A segment that has expired stays as it
-    is. Invoices: items at or after `invoices_ending_before` that are not finalized, or void, are never invoiced.
+    Access: segments end at `access_ending_before` at the latest, also one that would begin later: it is never drawn.
+    What is left expires at that date, once no open month can draw on it. A segment that has expired stays as it is.
+    Invoices: items at or after `invoices_ending_before` that are not finalized, or void, are never invoiced.
 
     Raises:
         UnknownCommit: there is none, or not of this customer or kind.
@@ -69,14 +69,12 @@ def _shortened(stored: Stored, end: datetime) -> list[tuple[Segment, Segment]]:
         )
     concerned = [segment for segment in stored.segments if segment.expires and segment.ending_before > end]
     _refuse_drawn_after(concerned, end)
-    pairs = [(each, replace(each, ending_before=max(each.starting_at, end))) for each in concerned]
-    return [(before, after) for before, after in pairs if before != after]
+    return [(each, replace(each, ending_before=end)) for each in concerned]
 
 
 def _end_of_access(segments: Sequence[Segment]) -> datetime:
-    """When the last segment ends that was not ended before it began."""
-    ends = [each.ending_before for each in segments if each.amount and each.starting_at < each.ending_before]
-    return max(ends, default=min(each.starting_at for each in segments))
+    """When the last segment ends that an edit did not take away."""
+    return max(each.ending_before for each in segments if each.amount)
 
 
 def _refuse_drawn_after(segments: Sequence[Segment], end: datetime) -> None:

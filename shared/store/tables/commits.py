@@ -3,7 +3,6 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Identity,
     Index,
     LargeBinary,
@@ -92,7 +91,9 @@ segment = Table(
     required("id", ID, "of its own", server_default=text("gen_random_uuid()")),
     required("amount", Numeric, "money or units granted; 0: an edit took the item away"),
     required("starting_at", TIME, "inclusive, on a whole hour"),
-    required("ending_before", TIME, "exclusive, on a whole hour; the start itself: access was ended before it began"),
+    required(
+        "ending_before", TIME, "exclusive, on a whole hour; not after the start: access was ended before it began"
+    ),
     required(
         "expires",
         Boolean,
@@ -103,7 +104,6 @@ segment = Table(
     PrimaryKeyConstraint("account_id", "commit_id", "position"),
     Index("segment_expiring_idx", "account_id", text(LAPSES_AFTER), postgresql_where=text("expires")),
     not_negative("amount"),
-    CheckConstraint("starting_at <= ending_before", name="window"),
     comment="Access schedule items: when how much may be drawn.",
 )
 
