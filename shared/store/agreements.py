@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from shared.store.commits import USABLE, amounts_as_json, usable_balances
+from shared.store.unpaid import unpaid_instalments
 
 Record = dict[str, Any]
 
@@ -109,6 +110,7 @@ class Agreement:
     """A commit or credit: its own columns, and the rows that belong to it.
 
     Attributes:
+        unpaid: instalments whose invoices are void; None: there are none.
         balance: what may be drawn now; None until `add_balances`.
         ledger: in the order of booking; None where it was not asked for.
     """
@@ -116,6 +118,7 @@ class Agreement:
     columns: Mapping[str, Any]
     segments: list[Record] = field(default_factory=list)
     items: list[Record] = field(default_factory=list)
+    unpaid: Decimal | None = None
     balance: Any = None
     ledger: list[Record] | None = None
 
@@ -162,6 +165,8 @@ def _whole(connection: Connection, account_id: int, rows: list[Record], *, with_
         found[agreement_id].segments = segments
     for agreement_id, items in _by_commit(connection, _ITEMS, account_id, ids).items():
         found[agreement_id].items = items
+    for agreement_id, unpaid in unpaid_instalments(connection, account_id, ids).items():
+        found[agreement_id].unpaid = unpaid
     if with_ledger:
         ledgers = _by_commit(connection, _LEDGERS, account_id, ids)
         for agreement_id, agreement in found.items():

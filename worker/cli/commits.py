@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Commits and credits: list, show, adjust, edit, end, archive, disable-true-up."
 )
 
-_COLUMNS = ("id", "type", "customer", "name", "amount", "balance", "uniqueness_key")
+_COLUMNS = ("id", "type", "customer", "name", "amount", "balance", "unpaid", "uniqueness_key")
 
 T = TypeVar("T")
 

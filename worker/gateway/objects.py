@@ -62,7 +62,7 @@ class LedgerEntry(Model):
 
 
 class Agreement(Model):
-    """A commit or a credit."""
+    """A commit or a credit; `unpaid`: instalments whose invoices are void, in the unit of the invoice schedule."""
 
     id: UUID
     type: Literal["PREPAID", "POSTPAID", "CREDIT"]
@@ -86,6 +86,7 @@ class Agreement(Model):
     salesforce_opportunity_id: str | None = None
     uniqueness_key: str | None = None
     archived_at: datetime | None = None
+    unpaid: Amount | None = None
     balance: Amount | None = None
     ledger: list[LedgerEntry] | None = None
 

@@ -53,6 +53,8 @@ def agreement_object(agreement: Agreement) -> Json:
         }
     if row["invoice_contract_id"] is not None:
         told["invoice_contract"] = {"id": row["invoice_contract_id"]}
+    if agreement.unpaid is not None:
+        told["unpaid"] = agreement.unpaid
     if agreement.balance is not None:
         told["balance"] = agreement.balance
     if agreement.ledger is not None:

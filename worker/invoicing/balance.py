@@ -1,6 +1,6 @@
 """The use case: what a customer can still use, now (spec 3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from shared.domain.burndown.exact import exact_sum, rounded
 from shared.domain.burndown.values import AccessType, Balance, CommitType
 from shared.store.balances import BalanceFilter, admitted_commits, load_balances, load_labels, load_products
 from shared.store.names import customer_name, unit_names
+from shared.store.unpaid import unpaid_instalments
 from shared.store.usage_reads import customers_with_open_usage, open_usage
 from worker.invoicing.clock import account_now
 
@@ -42,11 +43,16 @@ class Usable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableCommit(Usable):
-    """What can be used of one commit or credit."""
+    """What can be used of one commit or credit.
+
+    Attributes:
+        unpaid: instalments whose invoices are void, in the unit of its invoices; None: there are none.
+    """
 
     commit_id: str
     type: CommitType
     name: str
+    unpaid: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,7 @@ def customer_balance(
         now,
         labels=load_labels(connection, account_id, customer_id),
         units=unit_names(connection, account_id),
+        unpaid=unpaid_instalments(connection, account_id, {UUID(each.commit_id) for each in balances}),
     )
     return CustomerBalance(customer_id=customer_id, customer=name, as_of=now, units=_by_unit(commits), commits=commits)
 
@@ -154,6 +161,7 @@ def _by_commit(
     *,
     labels: dict[str, Label],
     units: dict[str, str],
+    unpaid: Mapping[UUID, Decimal],
 ) -> list[UsableCommit]:
     def usable(segment: Balance) -> tuple[Decimal, Decimal]:
         if segment.starting_at <= now < segment.ending_before:
@@ -175,6 +183,7 @@ def _by_commit(
                 access_type=segments[0].access_type,
                 usable=exact_sum(with_drafts for with_drafts, _ in figures),
                 finalized=exact_sum(by_ledger for _, by_ledger in figures),
+                unpaid=unpaid.get(UUID(commit_id)),
             )
         )
     return found

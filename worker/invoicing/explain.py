@@ -22,7 +22,18 @@ from worker.invoicing.rules import rule_of_entry, rule_of_line
 from worker.invoicing.transactions import with_transactions
 from worker.invoicing.usable import UsableCommits
 
-_COMMIT = ("id", "type", "name", "customer_id", "priority", "rate_type", "access_type", "balance", "archived_at")
+_COMMIT = (
+    "id",
+    "type",
+    "name",
+    "customer_id",
+    "priority",
+    "rate_type",
+    "access_type",
+    "balance",
+    "unpaid",
+    "archived_at",
+)
 
 
 class UnknownId(Exception):

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from shared.store.commits import Record, list_commits, show_commit, usable_balances
+from shared.store.unpaid import unpaid_instalments
 from worker.invoicing.balance import left_by_drafts
 
 
@@ -24,18 +25,19 @@ class UsableCommits:
         self._left: dict[UUID, dict[str, Decimal]] = {}
 
     def page(self, **choice: Any) -> list[Record]:
-        """A page as `list_commits` gives it, each with its `balance`."""
+        """A page as `list_commits` gives it, each with its `balance`, and with what is `unpaid` of it."""
         return self._with_balances(list_commits(self._connection, self._account_id, **choice))
 
     def one(self, commit_id: UUID) -> Record | None:
-        """One as `show_commit` gives it, with its `balance`."""
+        """One as `show_commit` gives it, with its `balance` and what is `unpaid` of it."""
         found = show_commit(self._connection, self._account_id, commit_id)
         return None if found is None else self._with_balances([found])[0]
 
     def _with_balances(self, commits: list[Record]) -> list[Record]:
-        left = self._left_of({each["customer_id"] for each in commits})
-        balances = usable_balances(self._connection, self._account_id, [each["id"] for each in commits], left)
-        return [each | {"balance": balances[each["id"]]} for each in commits]
+        left, ids = self._left_of({each["customer_id"] for each in commits}), [each["id"] for each in commits]
+        balances = usable_balances(self._connection, self._account_id, ids, left)
+        unpaid = unpaid_instalments(self._connection, self._account_id, ids)
+        return [each | {"balance": balances[each["id"]], "unpaid": unpaid.get(each["id"])} for each in commits]
 
     def _left_of(self, customer_ids: Iterable[UUID]) -> dict[str, Decimal]:
         left: dict[str, Decimal] = {}

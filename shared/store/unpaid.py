@@ -1,0 +1,30 @@
+"""Instalments whose invoices are void and that are to be billed anew: their access stays usable, unpaid as it is."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+# By way of the invoices: what is void stands in no other index of a commit's obligations.
+_UNPAID = text("""
+    SELECT i.commit_id, sum(o.amount) AS amount
+      FROM invoice AS i
+      JOIN obligation AS o ON o.account_id = i.account_id AND o.id = i.id
+      JOIN commit AS c ON c.account_id = i.account_id AND c.id = i.commit_id
+     WHERE i.account_id = :account_id AND i.commit_id = ANY(CAST(:ids AS uuid[])) AND i.status = 'VOID'
+       AND o.kind = 'SCHEDULED' AND o.suppressed_by IS NULL AND c.archived_at IS NULL
+       AND NOT EXISTS (SELECT FROM obligation AS n WHERE n.account_id = o.account_id AND n.regenerated_from_id = o.id)
+     GROUP BY i.commit_id
+""")
+
+
+def unpaid_instalments(connection: Connection, account_id: int, ids: Collection[UUID]) -> Mapping[UUID, Decimal]:
+    """What nobody is asked to pay of these commits, in the unit of their invoices; commits without it are not there.
+
+    An instalment is made anew by regenerating its void invoice; an archived commit gives no access.
+    """
+    if not ids:
+        return {}
+    rows = connection.execute(_UNPAID, {"account_id": account_id, "ids": list(ids)})
+    return {row.commit_id: row.amount for row in rows}
