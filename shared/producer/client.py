@@ -11,9 +11,12 @@ broker URL alone it is *sent*, best effort: a Redis broker can lose a message wh
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
 from typing import ClassVar, Self
 from uuid import UUID
@@ -34,6 +37,15 @@ from shared.wire.routes import COMMITS, USAGE, Route
 RESEND_AFTER_S = 30
 UNDECIDED_BYTES_MAX = 64 * 1024 * 1024
 _POLL_S_MIN, _POLL_S_MAX = 0.02, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request that is to be sent, with what else travels under its instant; `sent` ends when it is."""
+
+    request: QueuedRequest
+    anew_before: datetime | None
+    sent: Future[None] = field(default_factory=Future)
 
 
 class Producer:
@@ -89,7 +101,7 @@ class Producer:
         self._redis_url, self._account = redis_url, account
         self._validate, self._resend_after_s = validate, resend_after_s
         self._undecided = UndecidedRequests(bytes_max=0 if self._keeps else undecided_bytes_max)
-        self._waiting: list[tuple[QueuedRequest, Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._waiting_lock, self._sending = Lock(), Lock()
 
     def outcome(self, id: UUID) -> Outcome | None:  # noqa: A002
@@ -142,55 +154,84 @@ class Producer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _submit(self, body: RequestBody, kind: Kind, *, request_id: UUID, idempotency_key: str | None = None) -> UUID:
+    def _submit(
+        self, body: RequestBody, kind: Kind, *, request_id: UUID, anew: bool, idempotency_key: str | None = None
+    ) -> UUID:
         request = request_of(
             body, request_id=request_id, kind=kind, idempotency_key=idempotency_key, validate=self._validate
         )
-        self._coalesce(request)
-        self._undecided.add([request])
+        anew_before = self._instant() if anew else None
+        self._coalesce(request, anew_before)
+        self._undecided.add([request], anew_before=anew_before)
         return request_id
 
-    def _submit_many(self, bodies: Iterable[RequestBody], kind: Kind) -> list[UUID]:
+    def _submit_many(
+        self, bodies: Iterable[RequestBody], kind: Kind, *, ids: Iterable[UUID] | None, anew: bool
+    ) -> list[UUID]:
+        given = list(bodies)
+        named = [new_id() for _ in given] if ids is None else list(ids)
         requests = [
-            request_of(body, request_id=new_id(), kind=kind, validate=self._validate, position=position)
-            for position, body in enumerate(bodies)
+            request_of(body, request_id=request_id, kind=kind, validate=self._validate, position=position)
+            for position, (body, request_id) in enumerate(zip(given, named, strict=True))
         ]
-        self._send(requests, queue=self.route.bulk)
-        self._undecided.add(requests)
-        return [UUID(request.id) for request in requests]
+        anew_before = self._instant() if anew else None
+        self._send(requests, queue=self.route.bulk, anew_before=anew_before)
+        self._undecided.add(requests, anew_before=anew_before)
+        return named
+
+    def _instant(self) -> datetime:
+        """What tells the refusals that the sender knows from those that it does not; only the database can say it."""
+        if self._database is None:
+            raise DatabaseUnavailable(
+                "anew takes the database's clock: give database_url, or submit the request under a new id"
+            )
+        return self._database.instant()
 
     def _send_again(self, ids: Iterable[UUID], *, until_s: float) -> None:
-        """Sends what is not kept; while the queue is full there is no need to."""
+        """Sends what is not kept, under the instant of its first send; while the queue is full there is no need to."""
         with suppress(QueueFull):
-            room_wait_s = max(0.0, until_s - time.monotonic())
-            self._send(self._undecided.of(ids), queue=self.route.bulk, room_wait_s=room_wait_s)
+            for anew_before, requests in self._undecided.of(ids).items():
+                room_wait_s = max(0.0, until_s - time.monotonic())
+                self._send(requests, queue=self.route.bulk, anew_before=anew_before, room_wait_s=room_wait_s)
 
-    def _coalesce(self, request: QueuedRequest) -> None:
+    def _coalesce(self, request: QueuedRequest, anew_before: datetime | None) -> None:
         """Whoever holds the sending lock sends for all that came meanwhile; the others find their request sent."""
-        sent: Future[None] = Future()
+        waiting = _Waiting(request, anew_before)
         with self._waiting_lock:
-            self._waiting.append((request, sent))
+            self._waiting.append(waiting)
         with self._sending:
-            if not sent.done():
+            if not waiting.sent.done():
                 self._send_waiting()
-        sent.result()
+        waiting.sent.result()
 
     def _send_waiting(self) -> None:
         with self._waiting_lock:
             taken, self._waiting = self._waiting, []
-        try:
-            self._send([request for request, _ in taken], queue=self.route.single)
-        except BaseException as error:  # noqa: BLE001 - it is raised where each of them waits
-            for _, sent in taken:
-                sent.set_exception(error)
-        else:
-            for _, sent in taken:
-                sent.set_result(None)
+        alike: defaultdict[datetime | None, list[_Waiting]] = defaultdict(list)
+        for each in taken:
+            alike[each.anew_before].append(each)
+        for anew_before, together in alike.items():
+            try:
+                requests = [each.request for each in together]
+                self._send(requests, queue=self.route.single, anew_before=anew_before)
+            except BaseException as error:  # noqa: BLE001 - it is raised where each of them waits
+                for each in together:
+                    each.sent.set_exception(error)
+            else:
+                for each in together:
+                    each.sent.set_result(None)
 
-    def _send(self, requests: Iterable[QueuedRequest], *, queue: str, room_wait_s: float | None = None) -> None:
+    def _send(
+        self,
+        requests: Iterable[QueuedRequest],
+        *,
+        queue: str,
+        anew_before: datetime | None,
+        room_wait_s: float | None = None,
+    ) -> None:
         for packed in pack(requests):
             self._publisher.wait_for_room(queue, wait_s=room_wait_s)
-            meta = self._publisher.meta(reply=self._redis_url is not None)
+            meta = self._publisher.meta(anew_before=anew_before, reply=self._redis_url is not None)
             if self._keeps:
                 self._keep_and_publish(meta, packed, queue=queue)
             else:
@@ -231,6 +272,7 @@ class CommitProducer(Producer):
         kind: CommitKind = "commit",
         idempotency_key: str | None = None,
         id: UUID | None = None,  # noqa: A002
+        anew: bool = False,
     ) -> UUID:
         """Sends one request, together with those that other threads submit meanwhile.
 
@@ -239,6 +281,8 @@ class CommitProducer(Producer):
             kind: commit or credit.
             idempotency_key: the caller's own, 1 to 255 characters.
             id: a UUID, to send a request again that may have been sent; left out, a new one is made.
+            anew: if the request of this id was refused by now, have it judged anew: by default a refusal stays, as its
+                caller may have sent another request since.
 
         Returns:
             The request's id, which will be the commit's.
@@ -247,23 +291,38 @@ class CommitProducer(Producer):
             InvalidRequest: the body breaks the rules; nothing was sent.
             QueueFull: there is no room on the queue; nothing was kept or sent.
             BrokerUnavailable: the broker did not confirm, and it is not kept.
-            DatabaseUnavailable: it may be kept; submit it again under the same id.
+            DatabaseUnavailable: it may be kept; submit it again under the same id. With `anew` and no database,
+                nothing was sent.
         """
-        return self._submit(body, kind, request_id=id or new_id(), idempotency_key=idempotency_key)
+        return self._submit(body, kind, request_id=id or new_id(), idempotency_key=idempotency_key, anew=anew)
 
-    def submit_many(self, bodies: Iterable[RequestBody], *, kind: CommitKind = "commit") -> list[UUID]:
+    def submit_many(
+        self,
+        bodies: Iterable[RequestBody],
+        *,
+        kind: CommitKind = "commit",
+        ids: Iterable[UUID] | None = None,
+        anew: bool = False,
+    ) -> list[UUID]:
         """Sends requests in as few messages as they fit in, on the queue for bulk.
 
         All are judged before the first is sent, so all are held in memory: submit millions in slices.
+
+        Args:
+            bodies: as of `submit`.
+            kind: likewise.
+            ids: one for each, in order, to send requests again; left out, new ones are made.
+            anew: as of `submit`.
 
         Returns:
             Their ids, in order.
 
         Raises:
+            ValueError: there are more or fewer ids than bodies.
             InvalidRequest: one breaks the rules (`position` says which); nothing was sent.
             QueueFull, BrokerUnavailable, DatabaseUnavailable: as `submit`; those before may have been sent.
         """
-        return self._submit_many(bodies, kind)
+        return self._submit_many(bodies, kind, ids=ids, anew=anew)
 
 
 class UsageProducer(Producer):
@@ -274,12 +333,13 @@ class UsageProducer(Producer):
 
     route = USAGE
 
-    def submit(self, line: RequestBody, *, id: UUID | None = None) -> UUID:  # noqa: A002
+    def submit(self, line: RequestBody, *, id: UUID | None = None, anew: bool = False) -> UUID:  # noqa: A002
         """Sends one line, together with those that other threads submit meanwhile.
 
         Args:
             line: a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.
             id: as of `CommitProducer.submit`.
+            anew: likewise.
 
         Returns:
             The request's id.
@@ -287,12 +347,14 @@ class UsageProducer(Producer):
         Raises:
             InvalidRequest, QueueFull, BrokerUnavailable, DatabaseUnavailable: as `CommitProducer.submit`.
         """
-        return self._submit(line, "usage", request_id=id or new_id())
+        return self._submit(line, "usage", request_id=id or new_id(), anew=anew)
 
-    def submit_many(self, lines: Iterable[RequestBody]) -> list[UUID]:
-        """Sends lines in as few messages as they fit in; returns their requests' ids, in order.
+    def submit_many(
+        self, lines: Iterable[RequestBody], *, ids: Iterable[UUID] | None = None, anew: bool = False
+    ) -> list[UUID]:
+        """Sends lines in as few messages as they fit in, as `CommitProducer.submit_many`; returns their ids, in order.
 
         Raises:
-            InvalidRequest, QueueFull, BrokerUnavailable, DatabaseUnavailable: as `CommitProducer.submit_many`.
+            ValueError, InvalidRequest, QueueFull, BrokerUnavailable, DatabaseUnavailable: as there.
         """
-        return self._submit_many(lines, "usage")
+        return self._submit_many(lines, "usage", ids=ids, anew=anew)

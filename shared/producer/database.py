@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, make_url
@@ -11,6 +12,7 @@ from shared.store.accepted import Kept, accept
 from shared.store.accounts import account_named
 from shared.store.engine import make_engine, transaction
 from shared.store.outcomes import read_outcomes
+from shared.store.standing import read_instant
 from shared.wire.outcome import Outcome
 
 _IDS_AT_ONCE = 1_000
@@ -38,6 +40,15 @@ class Database:
         """
         with self._transaction() as (connection, account_id):
             accept(connection, account_id, [envelope], lease_s=lease_s)
+
+    def instant(self) -> datetime:
+        """The present by its clock, for requests that are to be judged anew (`shared.store.standing`).
+
+        Raises:
+            DatabaseUnavailable: it cannot be read.
+        """
+        with self._transaction() as (connection, account_id):
+            return read_instant(connection, account_id)
 
     def outcomes(self, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
         """The outcomes of those of `ids` that have one.

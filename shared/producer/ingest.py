@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from shared.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
 from shared.producer.content import Source
@@ -23,7 +23,8 @@ from shared.producer.row import Row
 from shared.producer.row_set import RowSet
 from shared.producer.rows import Scan, rows
 from shared.store.batches import Batch, open_batch
-from shared.store.outcomes import count_made, count_outcomes, created_ids, read_outcomes, refused_ids
+from shared.store.outcomes import count_made, count_outcomes, created_ids, read_outcomes, standing_ids
+from shared.store.standing import read_instant
 from shared.wire.envelope import Kind, QueuedRequest
 from shared.wire.outcome import Outcome, Verdict
 from shared.wire.packing import pack
@@ -133,7 +134,7 @@ class Ingest:
         self._outlast = Outage(say)
         self._check = check
         self._began_s = time.monotonic()
-        self._since: datetime
+        self._anew_before: datetime
         self._made_before = 0
         self._decided = 0
         self._counted_s = self._began_s
@@ -180,17 +181,24 @@ class Ingest:
             return read_outcomes(connection, self._account_id, ids)
 
     def _begin(self) -> RowSet:
-        """Counts the batch in; returns the rows that made something already."""
+        """Counts the batch in; returns the rows that made something already. What was refused by now is sent again."""
+        with self._engine.begin() as connection:
+            self._anew_before = read_instant(connection, self._account_id)
         with self._engine.begin() as connection:
             open_batch(connection, self._account_id, self._batch)
-            self._since = connection.execute(select(func.now())).scalar_one()
             return _rows_of(created_ids(connection, self._account_id, self._batch.id))
 
     def _send(self, done: RowSet) -> None:
         self._last_sent.clear()
         for packed in pack(self._requests(done)):
             self._last_sent.append(UUID(packed.requests[0].id))
-            send = partial(self._publisher.send, packed, queue=self._queue, batch_id=self._batch.id)
+            send = partial(
+                self._publisher.send,
+                packed,
+                queue=self._queue,
+                batch_id=self._batch.id,
+                anew_before=self._anew_before,
+            )
             self._outlast.run(send) if self.sent else send()
             self.sent += len(packed.requests)
             self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=self._count_every_s()))
@@ -257,15 +265,13 @@ class Ingest:
     def _count_since(self) -> int:
         """How many this run knows to be decided; an outage is no part of the time that it takes."""
         began_s = time.monotonic()
-        decided = sum(self._counts(since=self._since).values())
+        decided = sum(self._counts(anew_before=self._anew_before).values())
         self._counting_s = time.monotonic() - began_s
         return decided
 
-    def _counts(self, *, since: datetime | None = None) -> dict[Verdict, int]:
+    def _counts(self, *, anew_before: datetime | None = None) -> dict[Verdict, int]:
         with self._engine.connect() as connection:
-            if since is None:
-                return count_outcomes(connection, self._account_id, self._batch.id)
-            return count_outcomes(connection, self._account_id, self._batch.id, since=since)
+            return count_outcomes(connection, self._account_id, self._batch.id, anew_before=anew_before)
 
     def _count_made(self) -> int:
         with self._engine.connect() as connection:
@@ -274,7 +280,8 @@ class Ingest:
     def _rows_decided(self) -> RowSet:
         with self._engine.connect() as connection:
             decided = _rows_of(created_ids(connection, self._account_id, self._batch.id))
-            for request_id in refused_ids(connection, self._account_id, self._batch.id, since=self._since):
+            standing = standing_ids(connection, self._account_id, self._batch.id, anew_before=self._anew_before)
+            for request_id in standing:
                 decided.add(row_of(request_id))
         return decided
 

@@ -116,7 +116,15 @@ class Publisher:
         self._backlog_channel: Any = None
         self._lock = RLock()
 
-    def send(self, pack: Pack, *, queue: str = QUEUE_SINGLE, batch_id: UUID | None = None, reply: bool = False) -> None:
+    def send(
+        self,
+        pack: Pack,
+        *,
+        queue: str = QUEUE_SINGLE,
+        batch_id: UUID | None = None,
+        anew_before: datetime | None = None,
+        reply: bool = False,
+    ) -> None:
         """Sends one envelope of requests, as soon as there is room for it.
 
         Raises:
@@ -124,11 +132,11 @@ class Publisher:
             BrokerUnavailable: as `publish`.
         """
         self.wait_for_room(queue)
-        self.publish(self.meta(batch_id=batch_id, reply=reply), pack.text, queue=queue)
+        self.publish(self.meta(batch_id=batch_id, anew_before=anew_before, reply=reply), pack.text, queue=queue)
 
-    def meta(self, *, batch_id: UUID | None = None, reply: bool = False) -> str:
+    def meta(self, *, batch_id: UUID | None = None, anew_before: datetime | None = None, reply: bool = False) -> str:
         """The first argument of an envelope that is sent now."""
-        return write_meta(self._account, sent_at=self._clock(), batch_id=batch_id, reply=reply)
+        return write_meta(self._account, sent_at=self._clock(), batch_id=batch_id, anew_before=anew_before, reply=reply)
 
     def publish(self, meta: str, requests: str, *, queue: str, signer: Signer | None = None) -> None:
         """Sends one envelope and returns when the broker has it; a retry sends the same bytes.

@@ -6,6 +6,7 @@ row-by-row inserts. Numbers travel as text, so that they stay exact.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,9 @@ from sqlalchemy import Connection, text
 
 from shared.store.descent import row_of
 from shared.store.hot import Hot, uuid_array
+from shared.store.standing import DECIDED_AT, REFUSING, STANDS, bound
 
 Json = Mapping[str, Any]
-
-# An outcome that no delivery changes: the commit of a replayed idempotency key, and what an operator gave up (2.5).
-FINAL = "(o.outcome = 'created' OR o.reason IS NOT DISTINCT FROM 'discarded')"
 
 # OFFSET 0 keeps a look-up what it is: one descent of the primary key for each row. Between a flood of rows and the next
 # ANALYZE the planner takes an account for small, and would read all of it for every envelope.
@@ -52,7 +51,7 @@ WITH promising AS MATERIALIZED (
         netsuite_sales_order_id text, salesforce_opportunity_id text, uniqueness_key text, fingerprint bytea)
       ) WITH ORDINALITY AS r
      WHERE NOT EXISTS (
-        SELECT FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = r.id AND {FINAL} OFFSET 0)
+        SELECT FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = r.id AND {STANDS} OFFSET 0)
      ORDER BY r.ordinality
     ON CONFLICT DO NOTHING
     RETURNING id, type, created_at
@@ -103,10 +102,11 @@ _FIND = Hot(f"""
 """)
 
 _STORE_OUTCOMES = Hot(f"""
-WITH stored AS (
-    INSERT INTO outcome AS o (account_id, request_id, outcome, errors, more, existing, reason, batch_id, attempt)
+WITH {REFUSING}, stored AS (
+    INSERT INTO outcome AS o (
+        account_id, request_id, outcome, errors, more, existing, reason, batch_id, attempt, decided_at)
     SELECT :account_id, r.request_id, r.outcome, r.errors, r.more, r.existing, r.reason,
-           CAST(:batch_id AS uuid), :attempt
+           CAST(:batch_id AS uuid), :attempt, {DECIDED_AT}
       FROM json_to_recordset(CAST(:outcomes AS json)) AS r(
         request_id uuid, outcome text, errors jsonb, more integer, existing jsonb,
         reason text)
@@ -114,14 +114,16 @@ WITH stored AS (
        SET (outcome, errors, more, existing, reason, batch_id, attempt, decided_at)
          = (excluded.outcome, excluded.errors, excluded.more, excluded.existing, excluded.reason,
             coalesce(excluded.batch_id, o.batch_id), excluded.attempt, excluded.decided_at)
-     WHERE NOT {FINAL}
+     WHERE NOT {STANDS}
     RETURNING request_id, xmax = 0 AS is_first
+), announced AS (
+    INSERT INTO outbox (account_id, event, subject_ids)
+    SELECT :account_id, r.event, array_agg(r.request_id)
+      FROM stored JOIN json_to_recordset(CAST(:outcomes AS json)) AS r(request_id uuid, event text) USING (request_id)
+     WHERE stored.is_first AND r.event IS NOT NULL
+     GROUP BY r.event
 )
-INSERT INTO outbox (account_id, event, subject_ids)
-SELECT :account_id, r.event, array_agg(r.request_id)
-  FROM stored JOIN json_to_recordset(CAST(:outcomes AS json)) AS r(request_id uuid, event text) USING (request_id)
- WHERE stored.is_first AND r.event IS NOT NULL
- GROUP BY r.event
+SELECT string_agg(CAST(request_id AS text), ',') FROM stored
 """)
 
 _CLAIM_IDEMPOTENCY_KEYS = text("""
@@ -185,6 +187,7 @@ def insert_new(
     fingerprint_version: int,
     batch_id: UUID | None,
     attempt: int,
+    anew_before: datetime | None = None,
 ) -> set[str]:
     """Inserts what is new, with everything that belongs to it; returns the ids that were.
 
@@ -193,6 +196,7 @@ def insert_new(
             order and cannot deadlock, and of two rows that share a key the first wins.
         segments: of any of the commits, by `commit_id`; those of commits that were there already are ignored.
         obligations: likewise.
+        anew_before: an id that has a refusal of before this instant is new (`shared.store.standing`).
     """
     parameters = parameters_of_new(
         account_id,
@@ -202,6 +206,7 @@ def insert_new(
         fingerprint_version=fingerprint_version,
         batch_id=batch_id,
         attempt=attempt,
+        anew_before=anew_before,
     )
     ((inserted,),) = _INSERT_NEW.run(connection, parameters)
     return set(inserted.split(",")) if inserted else set()
@@ -216,6 +221,7 @@ def parameters_of_new(
     fingerprint_version: int,
     batch_id: UUID | None,
     attempt: int,
+    anew_before: datetime | None = None,
 ) -> dict[str, Any]:
     """What the statement of `insert_new` is given; the benchmark's ceiling prepares it beforehand."""
     return {
@@ -227,6 +233,7 @@ def parameters_of_new(
         "fingerprint_version": fingerprint_version,
         "batch_id": batch_id,
         "attempt": attempt,
+        "anew_before": bound(anew_before),
     }
 
 
@@ -241,15 +248,41 @@ def find_commits(
 
 
 def store_outcomes(
-    connection: Connection, account_id: int, outcomes: Sequence[Json], *, batch_id: UUID | None, attempt: int
-) -> None:
-    """Stores or replaces outcomes that are no commits; a request's first one goes to the outbox under its `event`."""
-    if outcomes:
-        ordered = sorted(outcomes, key=lambda row: str(row["request_id"]))
-        _STORE_OUTCOMES.run(
-            connection,
-            {"account_id": account_id, "outcomes": _json(ordered), "batch_id": batch_id, "attempt": attempt},
-        )
+    connection: Connection,
+    account_id: int,
+    outcomes: Sequence[Json],
+    *,
+    batch_id: UUID | None,
+    attempt: int,
+    anew_before: datetime | None = None,
+) -> set[str]:
+    """Stores outcomes that are no commits; a request's first one goes to the outbox under its `event`.
+
+    Args:
+        connection: of the transaction that decides them.
+        account_id: whose requests.
+        outcomes: rows as `Decision.row` makes them, each request once.
+        batch_id: the batch they came with.
+        attempt: the delivery, from 1.
+        anew_before: refusals of before this instant are replaced (`shared.store.standing`).
+
+    Returns:
+        The ids of those that were stored: the others have an outcome that stands.
+    """
+    if not outcomes:
+        return set()
+    ordered = sorted(outcomes, key=lambda row: str(row["request_id"]))
+    ((stored,),) = _STORE_OUTCOMES.run(
+        connection,
+        {
+            "account_id": account_id,
+            "outcomes": _json(ordered),
+            "batch_id": batch_id,
+            "attempt": attempt,
+            "anew_before": bound(anew_before),
+        },
+    )
+    return set(stored.split(",")) if stored else set()
 
 
 def claim_idempotency_keys(

@@ -1,7 +1,7 @@
 """Outcomes: a commit, or a usage line, is its request's outcome `created`; outcome rows tell the rest."""
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from shared.store.descent import lacks, row_of
+from shared.store.standing import STANDS, bound
 from shared.wire.outcome import VERDICTS, Outcome, Verdict
 
 _COMMITS = f"""
@@ -34,7 +35,9 @@ _OF_REQUESTS = text(f"""
        AND {lacks("usage_line", "request_id", "wanted.id")}
 """)
 
-_COUNTS_OF_BATCH = text(f"""
+
+def _counts_of_batch(which: str) -> TextClause:
+    return text(f"""
     SELECT 'created' AS outcome, count(*) AS n
       FROM commit WHERE account_id = :account_id AND batch_id = :batch_id
     UNION ALL
@@ -42,11 +45,14 @@ _COUNTS_OF_BATCH = text(f"""
     UNION ALL
     SELECT outcome, count(*)
       FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id
-       AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
+       AND {which}
        AND {lacks("commit", "id", "o.request_id")}
        AND {lacks("usage_line", "request_id", "o.request_id")}
      GROUP BY outcome
 """)
+
+
+_COUNTS_OF_BATCH, _STANDING_COUNTS_OF_BATCH = _counts_of_batch("true"), _counts_of_batch(STANDS)
 
 _MADE_BY_BATCH = text("""
     SELECT (SELECT count(*) FROM commit WHERE account_id = :account_id AND batch_id = :batch_id)
@@ -59,16 +65,12 @@ _CREATED_OF_BATCH = text("""
     SELECT request_id FROM usage_line WHERE account_id = :account_id AND batch_id = :batch_id
 """)
 
-_REFUSED_OF_BATCH = text("""
-    SELECT request_id FROM outcome
-     WHERE account_id = :account_id AND batch_id = :batch_id
-       AND (decided_at >= :since OR outcome = 'created' OR reason = 'discarded')
+_STANDING_OF_BATCH = text(f"""
+    SELECT request_id FROM outcome AS o WHERE account_id = :account_id AND batch_id = :batch_id AND {STANDS}
 """)
 
 _DRIVER = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _CREATED_IN_LOOP, _OF_REQUESTS_IN_LOOP = (str(each.compile(dialect=_DRIVER)) for each in (_CREATED, _OF_REQUESTS))
-
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_outcomes(connection: Connection, account_id: int, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
@@ -108,16 +110,20 @@ async def _fetched(cursor: "AsyncCursor[Any]", statement: str, account_id: int, 
 
 
 def count_outcomes(
-    connection: Connection, account_id: int, batch_id: UUID, *, since: datetime = _EVER
+    connection: Connection, account_id: int, batch_id: UUID, *, anew_before: datetime | None = None
 ) -> dict[Verdict, int]:
     """How many requests of a batch have which outcome; every verdict is a key.
 
     Args:
-        since: leaves out what was refused before (by the database's clock); what is final always counts.
+        anew_before: leaves out what a message with this instant has judged anew (`shared.store.standing`).
     """
     counts = dict.fromkeys(VERDICTS, 0)
-    which = {"account_id": account_id, "batch_id": batch_id, "since": since}
-    for verdict, n in connection.execute(_COUNTS_OF_BATCH, which):
+    which = {"account_id": account_id, "batch_id": batch_id}
+    if anew_before is None:
+        found = connection.execute(_COUNTS_OF_BATCH, which)
+    else:
+        found = connection.execute(_STANDING_COUNTS_OF_BATCH, which | {"anew_before": bound(anew_before)})
+    for verdict, n in found:
         counts[verdict] += n
     return counts
 
@@ -133,10 +139,10 @@ def created_ids(connection: Connection, account_id: int, batch_id: UUID) -> Iter
     return _streamed(connection, _CREATED_OF_BATCH, {"account_id": account_id, "batch_id": batch_id})
 
 
-def refused_ids(connection: Connection, account_id: int, batch_id: UUID, *, since: datetime) -> Iterator[UUID]:
-    """The ids of a batch's requests that were given another outcome since then, streamed."""
-    which = {"account_id": account_id, "batch_id": batch_id, "since": since}
-    return _streamed(connection, _REFUSED_OF_BATCH, which)
+def standing_ids(connection: Connection, account_id: int, batch_id: UUID, *, anew_before: datetime) -> Iterator[UUID]:
+    """The ids of a batch's requests with another outcome that a message with this instant repeats, streamed."""
+    which = {"account_id": account_id, "batch_id": batch_id, "anew_before": bound(anew_before)}
+    return _streamed(connection, _STANDING_OF_BATCH, which)
 
 
 def _streamed(connection: Connection, statement: TextClause, parameters: dict[str, Any]) -> Iterator[UUID]:

@@ -18,8 +18,8 @@ from shared.limits import USAGE_PUT_OFF_H_MAX
 from shared.store.catalog import EVER, Record, register_bare
 from shared.store.descent import row_of
 from shared.store.hot import Hot
-from shared.store.intake import FINAL
 from shared.store.months import CLOSABLE_BEFORE
+from shared.store.standing import STANDS, bound
 from shared.wire.normal import Normal
 from shared.wire.references import References
 from shared.wire.usage_references import KnownToUsage, Term
@@ -58,7 +58,7 @@ WITH line AS (
       FROM line AS l CROSS JOIN closed
      WHERE NOT EXISTS (
         SELECT FROM outcome AS o
-         WHERE o.account_id = :account_id AND o.request_id = l.request_id AND {FINAL} OFFSET 0)
+         WHERE o.account_id = :account_id AND o.request_id = l.request_id AND {STANDS} OFFSET 0)
      ORDER BY l.transaction_id COLLATE "C", l.ordinality
     ON CONFLICT DO NOTHING
     RETURNING request_id, customer_id, at, is_late
@@ -125,6 +125,7 @@ def record_lines(
     attempt: int,
     usage_grace_h: int,
     usage_settle_s: int,
+    anew_before: datetime | None = None,
 ) -> set[str]:
     """Stores the lines whose transaction id nobody used, and opens their months; returns their request ids.
 
@@ -145,6 +146,7 @@ def record_lines(
         attempt: the delivery, from 1.
         usage_grace_h: hours for which a month still takes usage in after its end.
         usage_settle_s: real seconds without another line, after which a month that was over is closed.
+        anew_before: an id that has a refusal of before this instant is new (`shared.store.standing`).
     """
     ((recorded,),) = _RECORD.run(
         connection,
@@ -157,6 +159,7 @@ def record_lines(
             "attempt": attempt,
             "usage_grace_h": usage_grace_h,
             "usage_settle_s": usage_settle_s,
+            "anew_before": bound(anew_before),
         },
     )
     return set(recorded.split(",")) if recorded else set()

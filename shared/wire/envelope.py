@@ -7,6 +7,7 @@ out of the array, never parsed and dumped again, so no decimal is touched and ea
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from shared.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
 from shared.wire.json_split import split_array, split_object
+from shared.wire.signature import SECONDS_AHEAD_MAX
 from shared.wire.values import timestamp
 
 VERSION = 1
@@ -30,6 +32,7 @@ CommitKind = Literal["commit", "credit"]  # what an entry of `commits.create` ma
 Kind = Literal["commit", "credit", "usage"]
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _UUID_CHARS = 36
+_AHEAD_MAX = timedelta(seconds=SECONDS_AHEAD_MAX)
 _ID_CHARS_TOLD = 64
 _LOWER_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _LOWER_UUIDS = re.compile(f"{_LOWER_UUID}(?:,{_LOWER_UUID})*")
@@ -61,7 +64,12 @@ _CanonicalUuid, _Rfc3339 = BeforeValidator(_canonical_uuid), BeforeValidator(_rf
 
 
 class Meta(BaseModel):
-    """What is said once for all requests of an envelope: the first argument."""
+    """What is said once for all requests of an envelope: the first argument.
+
+    Attributes:
+        anew_before: an instant of the database's clock that the sender has read: requests that were refused before it
+            are judged anew. Retries of the same send keep it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,6 +77,7 @@ class Meta(BaseModel):
     account: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
     batch_id: Annotated[UUID, _CanonicalUuid] | None = None
     sent_at: Annotated[AwareDatetime, _Rfc3339]
+    anew_before: Annotated[AwareDatetime, _Rfc3339] | None = None
     reply: bool = False
 
 
@@ -159,6 +168,12 @@ def read_meta(meta: str) -> Meta:
         where = "".join(f".{part}" for part in problem["loc"])
         raise BadEnvelope(f"meta{where}: {problem['msg']}") from None
     raise UnknownVersion(f"envelope version {version}; this worker knows version {VERSION}")
+
+
+def require_past(meta: Meta, *, now: datetime) -> None:
+    """Raises `BadEnvelope` when the instant of a meta cannot have been read yet, but for what clocks may differ by."""
+    if meta.anew_before is not None and meta.anew_before > now + _AHEAD_MAX:
+        raise BadEnvelope("meta.anew_before: lies in the future: send an instant that was read from the database")
 
 
 def account_of(meta: str) -> str | None:

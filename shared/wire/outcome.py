@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 Verdict = Literal["created", "duplicate", "invalid", "not_found", "parked"]
+REPLAYED = "replayed"  # the reason of a parked outcome that is on its way again
 VERDICTS: tuple[Verdict, ...] = ("created", "duplicate", "invalid", "not_found", "parked")
 
 
@@ -31,3 +32,14 @@ class Outcome:
     existing: dict[str, Any] | None = None
     reason: str | None = None
     batch_id: UUID | None = None
+
+    def stands(self, anew_before: datetime | None) -> bool:
+        """Whether a message with this instant, or none, repeats it when it is delivered again.
+
+        What is parked is judged anew when it was replayed, a refusal when it was decided before the instant.
+        """
+        if self.outcome == "created":
+            return True
+        if self.outcome == "parked":
+            return self.reason != REPLAYED
+        return anew_before is None or self.decided_at >= anew_before

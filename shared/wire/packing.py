@@ -103,15 +103,26 @@ def write_envelope(meta: Meta, requests: Iterable[QueuedRequest]) -> tuple[str, 
     packs = list(pack(requests))
     if len(packs) != 1:
         raise ValueError(f"the requests fill {len(packs)} envelopes, not one")
-    told = write_meta(meta.account, sent_at=meta.sent_at, batch_id=meta.batch_id, reply=meta.reply)
+    told = write_meta(
+        meta.account, sent_at=meta.sent_at, batch_id=meta.batch_id, anew_before=meta.anew_before, reply=meta.reply
+    )
     return told, packs[0].text
 
 
-def write_meta(account: str, *, sent_at: datetime, batch_id: UUID | None = None, reply: bool = False) -> str:
+def write_meta(
+    account: str,
+    *,
+    sent_at: datetime,
+    batch_id: UUID | None = None,
+    anew_before: datetime | None = None,
+    reply: bool = False,
+) -> str:
     """The first argument of `commits.create`, as `Meta` reads it; the model takes five times as long to write."""
     members: dict[str, object] = {"v": VERSION, "account": account, "sent_at": sent_at, "reply": reply}
     if batch_id is not None:
         members["batch_id"] = batch_id
+    if anew_before is not None:
+        members["anew_before"] = anew_before
     return _encode(members).decode()
 
 

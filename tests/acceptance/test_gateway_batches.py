@@ -2,10 +2,12 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
@@ -33,9 +35,16 @@ def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
         yield running
 
 
-def upload(here: Gateway, content: bytes, media_type: str = "application/jsonl", **query: Any) -> Answer:
+def upload(
+    here: Gateway,
+    content: bytes,
+    media_type: str = "application/jsonl",
+    headers: Mapping[str, str] = MappingProxyType({}),
+    **query: Any,
+) -> Answer:
     """Sends a batch."""
-    return here.call("POST", "/v1/batches", content=content, headers={"content-type": media_type}, params=query)
+    told = {"content-type": media_type, **headers}
+    return here.call("POST", "/v1/batches", content=content, headers=told, params=query)
 
 
 @contextmanager
@@ -87,6 +96,21 @@ def test_a_batch(here: Gateway, account: Intake) -> None:
     assert decided(here, batch_id)["data"]["outcomes"]["created"] == 1_200
     assert account.count("commit") == 1_200
     wait_for(lambda: account.count("intake") == 0, what="every envelope to be let go")
+
+
+def test_a_customer_that_comes_later(here: Gateway, account: Intake) -> None:
+    """The same file again has its refused rows judged anew; a client's own retry of it has not."""
+    customer_id = str(uuid4())
+    file = json.dumps(prepaid(customer_id=customer_id)).encode()
+    batch_id = upload(here, file).json["data"]["id"]
+    assert decided(here, batch_id)["data"]["outcomes"]["not_found"] == 1
+    with account.engine.begin() as connection:
+        named = {"a": account.account_id, "id": customer_id}
+        connection.execute(text("INSERT INTO customer (account_id, id, name) VALUES (:a, :id, 'late')"), named)
+    for headers, verdict in (({"x-stainless-retry-count": "1"}, "not_found"), ({}, "created")):
+        assert upload(here, file, headers=headers).status == 202
+        wait_for(lambda: account.count("intake") == 0, what="every envelope to be let go")
+        assert decided(here, batch_id)["data"]["outcomes"][verdict] == 1
 
 
 def test_what_is_no_batch(here: Gateway) -> None:

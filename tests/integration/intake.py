@@ -16,6 +16,7 @@ from shared.settings import Settings, read_settings
 from shared.store.accounts import create_account
 from shared.store.catalog import load_catalog
 from shared.store.outcomes import read_outcomes
+from shared.store.standing import read_instant
 from shared.store.tokens import SCOPES, create_token
 from shared.wire.catalog import read_catalog
 from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
@@ -88,6 +89,11 @@ class Intake:
         """The stored outcomes of these requests."""
         with self.engine.connect() as connection:
             return read_outcomes(connection, self.account_id, [UUID(each["id"]) for each in entries])
+
+    def instant(self) -> str:
+        """What a sender reads who wants refusals of before judged anew."""
+        with self.engine.begin() as connection:
+            return read_instant(connection, self.account_id).isoformat()
 
     def count(self, table: str) -> int:
         """How many rows of the account a table has."""

@@ -183,20 +183,6 @@ def test_failed_requests_do_not_use_up_their_key(intake: Intake) -> None:
     ]
 
 
-def test_an_outcome_other_than_created_is_judged_anew(intake: Intake) -> None:
-    """When the missing customer exists by now, the same id becomes a commit, and counts once."""
-    customer = str(new_id())
-    late = entry(prepaid(customer_id=customer))
-    assert [o.outcome for o in intake.receive(late)] == ["not_found"]
-    with intake.engine.begin() as connection:
-        connection.execute(
-            text("INSERT INTO customer (account_id, id, name) VALUES (:a, :id, 'late')"),
-            {"a": intake.account_id, "id": customer},
-        )
-    assert [o.outcome for o in intake.receive(late)] == ["created"]
-    assert len(intake.outcomes(late)) == 1
-
-
 def test_accounts_do_not_meet(database: Engine) -> None:
     """The same id and the same key in another account are another commit."""
     request = entry(prepaid(uniqueness_key="k"))

@@ -6,6 +6,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -214,6 +215,44 @@ def test_what_got_lost_is_sent_again(
     for message in messages(broker, QUEUE_BULK):
         (again,) = read_envelope(*arguments(message)).requests
         assert (UUID(again.id), again.text) == (lost, b'{"number":2}')
+
+
+def test_judged_anew(
+    redis_url: str, broker: "redis.Redis[Any]", database: Engine, database_url: str, account: int
+) -> None:
+    """The instant is later than every refusal of before; what is sent again travels under it, beside what has none."""
+    with CommitProducer(
+        broker_url=redis_url,
+        token=None,
+        account="acme",
+        database_url=database_url,
+        keep=False,
+        validate=False,
+        resend_after_s=0.05,
+    ) as producer:
+        ids = [new_id() for _ in range(3)]
+        store_outcome(database, account, ids[0])
+        refused_at = producer.wait(ids[:1], timeout_s=0)[ids[0]].decided_at
+        producer.submit({}, id=ids[0], anew=True)
+        producer.submit_many([{}], ids=ids[1:2], anew=True)
+        producer.submit({}, id=ids[2])
+        sent = [each for queue in (QUEUE_SINGLE, QUEUE_BULK) for each in instants(broker, queue)]
+        assert [each is None for _, each in sent] == [False, True, False]
+        assert all(each > refused_at for _, each in sent if each)
+        broker.delete(QUEUE_SINGLE, QUEUE_BULK)
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(producer.wait, ids[1:], timeout_s=DEADLINE_S)
+            until(lambda: broker.llen(QUEUE_BULK) >= 2)
+            for each in ids[1:]:
+                store_outcome(database, account, each)
+            waiting.result()
+        assert set(instants(broker, QUEUE_BULK)) == {each for each in sent if each[0] in map(str, ids[1:])}
+
+
+def instants(broker: "redis.Redis[Any]", queue: str) -> list[tuple[str, datetime | None]]:
+    """The request and the instant of each message, in the order in which they were sent."""
+    envelopes = [read_envelope(*arguments(message)) for message in messages(broker, queue)]
+    return [(each.requests[0].id, each.meta.anew_before) for each in envelopes]
 
 
 def test_an_unknown_account_and_a_dead_database_are_told_apart(redis_url: str, database_url: str) -> None:

@@ -130,14 +130,15 @@ def test_a_repeat_is_accepted_silently(intake: Intake) -> None:
 
 
 def test_a_transaction_id_with_other_content(intake: Intake) -> None:
-    """It is refused and names the first, whose content stays; a corrected one under the same request is created."""
+    """It is refused and names the first, whose content stays; corrected, and judged anew, it is created."""
     first, other = used(), used(quantity=3)
     intake.receive(first)
     [outcome] = intake.receive(other)
     assert codes(outcome) == ["invalid", "transaction_id_reused /transaction_id"]
     assert outcome.existing == {"id": first["id"], "type": "USAGE", "same_content": False}
     assert intake.rows("SELECT quantity FROM usage_line WHERE account_id = :a") == [(2,)]
-    assert [o.outcome for o in intake.receive(used(2, quantity=3, request_id=other["id"]))] == ["created"]
+    corrected = used(2, quantity=3, request_id=other["id"])
+    assert [o.outcome for o in intake.receive(corrected, anew_before=intake.instant())] == ["created"]
 
 
 def test_twice_in_one_envelope(intake: Intake) -> None:
@@ -176,13 +177,12 @@ def test_a_request_id_twice_that_has_no_line(intake: Intake) -> None:
 
 
 def test_two_refusals_of_one_request_id(intake: Intake) -> None:
-    """The last mistake under an id is its outcome."""
+    """The first mistake under an id is its outcome, until it is to be judged anew."""
     [first] = intake.receive(used(1, quantity=-1), batch_id=str(new_id()))
     request_id = str(first.request_id)
-    [outcome, _] = intake.receive(
-        used(1, quantity=-1, request_id=request_id), used(1, list_price=-1, request_id=request_id)
-    )
-    assert codes(outcome) == ["invalid", "negative /list_price"]
+    other = used(1, list_price=-1, request_id=request_id), used(1, quantity=-1, request_id=request_id)
+    assert codes(intake.receive(*other)[0]) == ["invalid", "negative /quantity"]
+    assert codes(intake.receive(*other, anew_before=intake.instant())[0]) == ["invalid", "negative /list_price"]
 
 
 def test_an_id_with_other_content(intake: Intake) -> None:
@@ -363,7 +363,7 @@ def test_every_request_counts_once(intake: Intake) -> None:
     for _ in range(2):
         intake.receive(*entries, batch_id=str(batch_id))
     entries[3] = used(4, request_id=wrong["id"])
-    intake.receive(*entries, batch_id=str(batch_id))
+    intake.receive(*entries, batch_id=str(batch_id), anew_before=intake.instant())
     with intake.engine.begin() as connection:
         counts = count_outcomes(connection, intake.account_id, batch_id)
         connection.execute(

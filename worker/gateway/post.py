@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -64,10 +65,10 @@ class Post:
         self._room_until_s: dict[str, float] = {}
         self._down_until_s = 0.0
 
-    def meta(self, account: str, *, batch_id: UUID | None = None) -> str:
+    def meta(self, account: str, *, batch_id: UUID | None = None, anew_before: datetime | None = None) -> str:
         """The first argument of an envelope that is sent now; nobody waits for those of a batch."""
         reply = self._replies and batch_id is None
-        return write_meta(account, sent_at=utc_now(), batch_id=batch_id, reply=reply)
+        return write_meta(account, sent_at=utc_now(), batch_id=batch_id, anew_before=anew_before, reply=reply)
 
     def knows_room(self, queue: str) -> bool:
         """Whether the queue took more a moment ago."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -23,6 +24,7 @@ from shared.store.batches import Batch, open_batch, receive_rows
 from shared.store.engine import transaction
 from shared.store.errors import primary_message
 from shared.store.outcomes import created_ids
+from shared.store.standing import read_instant
 from shared.wire.envelope import Kind, QueuedRequest
 from shared.wire.packing import Pack, pack
 from shared.wire.routes import route_of
@@ -45,6 +47,7 @@ class Upload:
         kind: what a bare body in it is.
         name: what the caller calls the batch; None: the account and the content do.
         new: a batch of its own, whatever was uploaded before.
+        anew: rows that were refused by now are judged anew; not for a client's own retry, which nobody has decided on.
     """
 
     file: IO[bytes]
@@ -52,6 +55,7 @@ class Upload:
     kind: Kind
     name: str | None
     new: bool
+    anew: bool = True
 
 
 class Uploads:
@@ -80,7 +84,8 @@ class Uploads:
             )
             course.batch_id = batch.id
             try:
-                self._keep(sender, source, batch, course)
+                anew_before = self._instant(sender, course) if upload.anew else None
+                self._keep(sender, source, batch, course, anew_before=anew_before)
             except SQLAlchemyError as error:
                 if not course.may_be_kept:
                     raise
@@ -92,13 +97,21 @@ class Uploads:
         """Closes the connection to the broker."""
         self._post.close()
 
-    def _keep(self, sender: Sender, source: Source, batch: Batch, course: Course) -> None:
+    def _instant(self, sender: Sender, course: Course) -> datetime:
+        with course.asking(), transaction(self._engine) as connection:
+            return read_instant(connection, sender.caller.account_id)
+
+    def _keep(
+        self, sender: Sender, source: Source, batch: Batch, course: Course, *, anew_before: datetime | None
+    ) -> None:
         unsent = _Unsent(source, batch, self._open(sender, batch, course))
         has_room = True
         packs = pack(unsent.requests())
         while chunk := list(islice(packs, _ENVELOPES_AT_ONCE)):
             received = unsent.count_until(chunk[-1])
-            has_room = self._take(sender, batch, chunk, course, received=received, has_room=has_room)
+            meta = self._post.meta(sender.caller.account, batch_id=batch.id, anew_before=anew_before)
+            letters = [Letter(sender, meta, packed, route_of(batch.kind).bulk) for packed in chunk]
+            has_room = self._take(letters, batch, course, received=received, has_room=has_room)
 
     def _open(self, sender: Sender, batch: Batch, course: Course) -> RowSet:
         """Opens the batch, without a row; the rows that made something already."""
@@ -110,12 +123,8 @@ class Uploads:
                 course.heard()
         return done
 
-    def _take(
-        self, sender: Sender, batch: Batch, packs: list[Pack], course: Course, *, received: int, has_room: bool
-    ) -> bool:
-        meta = self._post.meta(sender.caller.account, batch_id=batch.id)
-        queue, account_id = route_of(batch.kind).bulk, sender.caller.account_id
-        letters = [Letter(sender, meta, packed, queue) for packed in packs]
+    def _take(self, letters: list[Letter], batch: Batch, course: Course, *, received: int, has_room: bool) -> bool:
+        account_id = letters[0].sender.caller.account_id
         kept = [each.kept for each in letters]
         with course.asking(), transaction(self._engine) as connection:
             accept(connection, account_id, kept, lease_s=self._lease_s, due_now=not has_room)

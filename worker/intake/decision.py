@@ -8,7 +8,7 @@ import msgspec
 from shared.store.intake import Stored
 from shared.wire.envelope import Kind, QueuedRequest
 from shared.wire.normal import FINGERPRINT_VERSION
-from shared.wire.outcome import Verdict
+from shared.wire.outcome import Outcome, Verdict
 from shared.wire.problems import Problem, error_body, outcome_of
 from worker.intake.judge import Candidate, Refusal
 
@@ -84,6 +84,18 @@ def key_reused(candidate: Candidate) -> Decision:
 def _with_problems(request: QueuedRequest, problems: list[Problem]) -> Decision:
     told = error_body(problems)
     return Decision(request, outcome_of(problems), errors=tuple(told["errors"]), more=told.get("more", 0))
+
+
+def repeated(request: QueuedRequest, stored: Outcome) -> Decision:
+    """What was answered before stands."""
+    return Decision(
+        request,
+        stored.outcome,
+        existing=stored.existing,
+        errors=stored.errors,
+        more=stored.more,
+        reason=stored.reason,
+    )
 
 
 def parked(request: QueuedRequest, reason: str) -> Decision:

@@ -1,6 +1,7 @@
 """What the queue delivers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -45,6 +46,7 @@ class Delivery:
         size: how many requests the envelope holds.
         deliveries: how often it was delivered, this time included, since a worker last gave it back: all but this one
             ended with their worker's death.
+        anew_before: refusals of before this instant are judged anew; None: none is.
     """
 
     account_id: int
@@ -53,6 +55,7 @@ class Delivery:
     size: int
     deliveries: int
     settings: Settings
+    anew_before: datetime | None = None
 
     @property
     def number(self) -> int:

@@ -5,13 +5,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from shared.store.intake import store_outcomes
-from shared.store.outcomes import read_outcomes
 from shared.store.parking import Parking, Reason, park
 from shared.wire.envelope import QueuedRequest
 from shared.wire.packing import write_requests
-from worker.intake.decision import Decision, created, parked
+from worker.intake.decision import Decision, parked
 from worker.intake.message import Delivery, Message
+from worker.intake.standing import repeats, store
 
 log = structlog.get_logger()
 
@@ -46,22 +45,14 @@ def park_envelope(
 def park_requests(
     connection: Connection, delivery: Delivery, requests: list[QueuedRequest], *, reason: Reason, detail: str
 ) -> list[Decision]:
-    """Parks requests one by one, each with its outcome; those that are created already stay so."""
-    stored = read_outcomes(connection, delivery.account_id, [UUID(each.id) for each in requests])
-    is_there = {str(each) for each, outcome in stored.items() if outcome.outcome == "created"}
-    there = [created(request) for request in requests if request.id in is_there]
-    decisions = [parked(request, reason) for request in requests if request.id not in is_there]
+    """Parks requests one by one, each with its outcome; those that have one that stands keep it."""
+    standing = repeats(connection, delivery, requests)
+    decisions = [parked(request, reason) for request in requests if request.id not in standing]
     for decision in decisions:
         park_request(connection, delivery, decision.request, reason=reason, detail=detail)
-    store_outcomes(
-        connection,
-        delivery.account_id,
-        [decision.row() for decision in decisions],
-        batch_id=delivery.batch_id,
-        attempt=delivery.number,
-    )
+    decisions = store(connection, delivery, decisions)
     log.error("requests parked", action="parked", reason=reason, requests=len(decisions), detail=detail[:500])
-    return there + decisions
+    return [*standing.values(), *decisions]
 
 
 def park_request(

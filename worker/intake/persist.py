@@ -1,13 +1,11 @@
 """Stores an envelope's requests in one transaction and says what became of each (spec 2.3, 2.4)."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from sqlalchemy import Connection
 
 from shared.dedupe import UniquenessCache
-from shared.store.intake import find_commits, insert_new, store_outcomes
-from shared.store.outcomes import read_outcomes
+from shared.store.intake import find_commits, insert_new
 from shared.wire.normal import FINGERPRINT_VERSION
 from worker.intake.decision import Decision, against_stored, created, refused
 from worker.intake.idempotency import claim_or_replay, release_refused
@@ -16,6 +14,7 @@ from worker.intake.message import Delivery
 from worker.intake.parking import park_request
 from worker.intake.rows import commit_rows, obligation_rows, segment_rows
 from worker.intake.services import Services
+from worker.intake.standing import repeats, store
 
 _CONFLICT = "a commit with this id exists, with other content"
 
@@ -56,9 +55,8 @@ def _persist_round(
     decided |= {
         candidate.id: created(candidate.request, key=candidate.key) for candidate in fresh if candidate.id in inserted
     }
-    decided |= _by_conflict(connection, account_id, _undecided(fresh, decided))
-    decisions = list(decided.values())
-    _store(connection, delivery, decisions)
+    decided |= _by_conflict(connection, delivery, _undecided(fresh, decided))
+    decisions = _store(connection, delivery, list(decided.values()))
     release_refused(connection, account_id, claims, decisions)
     return decisions
 
@@ -100,13 +98,14 @@ def _insert(connection: Connection, delivery: Delivery, candidates: list[Candida
         fingerprint_version=FINGERPRINT_VERSION,
         batch_id=delivery.batch_id,
         attempt=delivery.number,
+        anew_before=delivery.anew_before,
     )
 
 
-def _by_conflict(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
+def _by_conflict(connection: Connection, delivery: Delivery, candidates: list[Candidate]) -> dict[str, Decision]:
     """Decides what was not inserted, in a new snapshot: `ON CONFLICT` does not show a concurrent winner."""
     keys = [candidate.key for candidate in candidates if candidate.key is not None]
-    stored = find_commits(connection, account_id, ids=[candidate.id for candidate in candidates], keys=keys)
+    stored = find_commits(connection, delivery.account_id, ids=[candidate.id for candidate in candidates], keys=keys)
     by_id = {commit.id: commit for commit in stored}
     by_key = {commit.uniqueness_key: commit for commit in stored if commit.uniqueness_key is not None}
     decided = {}
@@ -115,25 +114,22 @@ def _by_conflict(connection: Connection, account_id: int, candidates: list[Candi
         decision = against_stored(candidate, rivals)
         if decision is not None:
             decided[candidate.id] = decision
-    return decided | _by_final_outcome(connection, account_id, _undecided(candidates, decided))
+    return decided | _by_standing_outcome(connection, delivery, _undecided(candidates, decided))
 
 
-def _by_final_outcome(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
-    """Decides what was not inserted although nobody has its id or key: its outcome is final (spec 2.5)."""
-    if not candidates:
-        return {}
-    stored = read_outcomes(connection, account_id, [UUID(candidate.id) for candidate in candidates])
-    decided = {}
-    for candidate in candidates:
-        final = stored.get(UUID(candidate.id))
-        if final is None:
-            raise LostWinner(candidate.id)
-        decided[candidate.id] = Decision(candidate.request, final.outcome, existing=final.existing, reason=final.reason)
+def _by_standing_outcome(
+    connection: Connection, delivery: Delivery, candidates: list[Candidate]
+) -> dict[str, Decision]:
+    """Decides what was not inserted although nobody has its id or key: what was answered before stands (spec 2.5)."""
+    decided = repeats(connection, delivery, [candidate.request for candidate in candidates])
+    for candidate in _undecided(candidates, decided):
+        raise LostWinner(candidate.id)
     return decided
 
 
-def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> None:
-    rows = [decision.row() for decision in decisions if not decision.is_stored_by_its_commit]
+def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> list[Decision]:
+    """Stores what needs an outcome; of an `id_conflict` its commit stays the outcome, and the newcomer is parked."""
+    by_commit = [decision for decision in decisions if decision.is_stored_by_its_commit]
     conflicts = [decision for decision in decisions if decision.reason == "id_conflict"]
     for decision in conflicts:
         park_request(
@@ -143,14 +139,11 @@ def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]
             reason="id_conflict",
             detail=_CONFLICT,
         )
-    taken = {decision.request.id for decision in conflicts}  # its commit stays its outcome
-    store_outcomes(
-        connection,
-        delivery.account_id,
-        [row for row in rows if row["request_id"] not in taken],
-        batch_id=delivery.batch_id,
-        attempt=delivery.number,
-    )
+    if len(by_commit) == len(decisions):
+        return decisions
+    taken = {decision.request.id for decision in (*by_commit, *conflicts)}
+    others = [decision for decision in decisions if decision.request.id not in taken]
+    return [*by_commit, *conflicts, *store(connection, delivery, others)]
 
 
 def _undecided(candidates: Iterable[Candidate], decided: dict[str, Decision]) -> list[Candidate]:

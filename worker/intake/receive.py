@@ -17,7 +17,16 @@ from shared.store.errors import is_away, is_permanent, primary_message
 from shared.store.parking import Reason
 from shared.store.patience import patiently
 from shared.store.tokens import Caller, Scope
-from shared.wire.envelope import BadEnvelope, Envelope, Kind, QueuedRequest, UnknownVersion, batch_of, read_envelope
+from shared.wire.envelope import (
+    BadEnvelope,
+    Envelope,
+    Kind,
+    QueuedRequest,
+    UnknownVersion,
+    batch_of,
+    read_envelope,
+    require_past,
+)
 from worker.intake.admit import AlreadyDecided, NotAdmitted, admit
 from worker.intake.decision import Decision
 from worker.intake.judge import Judged, judge_bodies
@@ -119,6 +128,7 @@ def _open(
             return None
         try:
             envelope = read_envelope(message.meta, message.requests, kind=intake.kind)
+            require_past(envelope.meta, now=now)
         except (UnknownVersion, BadEnvelope) as error:
             _park_unread(caller, message, services, error)
             return None
@@ -129,6 +139,7 @@ def _open(
             size=len(envelope.requests),
             deliveries=count_delivery(connection, caller.account_id, message.digest),
             settings=services.settings,
+            anew_before=envelope.meta.anew_before,
         )
     return caller, envelope, delivery
 

@@ -9,10 +9,9 @@ from shared.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX
 from shared.store.accepted import Kept, accept
 from shared.store.audit import note as note_down
 from shared.store.parking import DISCARDED, Choice, ParkedText, choose, mark
+from shared.wire.outcome import REPLAYED
 from shared.wire.packing import span_of
 from shared.wire.routes import route_of_task
-
-_REPLAYED = "replayed"
 
 
 def replay(connection: Connection, account_id: int, choice: Choice, *, lease_s: int, actor: str) -> int:
@@ -24,7 +23,7 @@ def replay(connection: Connection, account_id: int, choice: Choice, *, lease_s: 
     replayed = 0
     for rows in choose(connection, account_id, choice):
         accept(connection, account_id, _envelopes(rows), lease_s=lease_s, due_now=True)
-        mark(connection, account_id, [row.id for row in rows], state=_REPLAYED, outcome_reason=_REPLAYED)
+        mark(connection, account_id, [row.id for row in rows], state=REPLAYED, outcome_reason=REPLAYED)
         replayed += len(rows)
     _audit(connection, account_id, choice, actor=actor, action="replay_parked", rows=replayed)
     return replayed

@@ -1,13 +1,9 @@
 """Stores an envelope's usage lines in one transaction and says what became of each (spec 3.3, 2.3)."""
 
-from collections.abc import Iterable
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.store.intake import store_outcomes
-from shared.store.outcomes import read_outcomes
 from shared.store.usage_intake import StoredLine, find_lines, record_lines
 from shared.wire.normal import FINGERPRINT_VERSION
 from shared.wire.problems import Problem
@@ -18,6 +14,7 @@ from worker.intake.parking import park_request
 from worker.intake.persist import LostWinner
 from worker.intake.receive import Intake
 from worker.intake.services import Services
+from worker.intake.standing import repeats, store
 from worker.usage.judge import judge_terms
 
 _CONFLICT = "a request with this id came before, with other content"
@@ -36,8 +33,8 @@ def persist_usage(connection: Connection, delivery: Delivery, judged: Judged, _:
     decisions = [created(each.request) for each in fresh if each.id in recorded]
     others = [each for each in judged.candidates if each.id not in recorded or first[each.id] is not each]
     if others or judged.refusals:
-        decisions += _by_what_is_stored(connection, delivery.account_id, others, judged.refusals)
-        _store(connection, delivery, decisions)
+        decisions += _by_what_is_stored(connection, delivery, others, judged.refusals)
+        return _store(connection, delivery, decisions)
     return decisions
 
 
@@ -56,6 +53,7 @@ def _record(connection: Connection, delivery: Delivery, candidates: list[Candida
         attempt=delivery.number,
         usage_grace_h=delivery.settings.usage_grace_h,
         usage_settle_s=delivery.settings.usage_settle_s,
+        anew_before=delivery.anew_before,
     )
 
 
@@ -64,16 +62,15 @@ def _row(candidate: Candidate) -> dict[str, Any]:
 
 
 def _by_what_is_stored(
-    connection: Connection, account_id: int, candidates: list[Candidate], refusals: list[Refusal]
+    connection: Connection, delivery: Delivery, candidates: list[Candidate], refusals: list[Refusal]
 ) -> list[Decision]:
-    """Decides what was not stored: by its own line, by its final outcome, by the line that has its transaction id."""
+    """Decides what was not stored: by its own line, by the outcome that stands, by the line of its transaction id."""
     ids = {each.id for each in candidates} | {each.request.id for each in refusals}
     transaction_ids = {each.normal["transaction_id"] for each in candidates}
-    lines = find_lines(connection, account_id, request_ids=ids, transaction_ids=transaction_ids)
+    lines = find_lines(connection, delivery.account_id, request_ids=ids, transaction_ids=transaction_ids)
     own = {line.request_id: line for line in lines}
     holders = {line.transaction_id: line for line in lines}
-    undecided = [each for each in candidates if each.id not in own]
-    final = _final_outcomes(connection, account_id, undecided)
+    standing = repeats(connection, delivery, [each.request for each in candidates if each.id not in own])
     decisions = [created(each.request) if each.request.id in own else refused(each) for each in refusals]
     before: dict[str, Candidate] = {}
     for each in candidates:
@@ -83,20 +80,8 @@ def _by_what_is_stored(
         elif earlier.fingerprint != each.fingerprint:
             decisions.append(parked(each.request, "id_conflict"))
         else:
-            decisions.append(final.get(each.id) or _repeated(each, holders))
+            decisions.append(standing.get(each.id) or _repeated(each, holders))
     return decisions
-
-
-def _final_outcomes(connection: Connection, account_id: int, candidates: Iterable[Candidate]) -> dict[str, Decision]:
-    """Outcomes that no delivery changes: of repeats that were accepted, and what an operator gave up (spec 2.5)."""
-    by_id = {UUID(each.id): each for each in candidates}
-    if not by_id:
-        return {}
-    return {
-        by_id[key].id: Decision(by_id[key].request, stored.outcome, existing=stored.existing, reason=stored.reason)
-        for key, stored in read_outcomes(connection, account_id, by_id).items()
-        if stored.outcome == "created" or stored.reason == "discarded"
-    }
 
 
 def _again(candidate: Candidate, line: StoredLine) -> Decision:
@@ -121,14 +106,12 @@ def _is_same(candidate: Candidate, line: StoredLine) -> bool:
     return line.fingerprint_version != FINGERPRINT_VERSION or line.fingerprint == candidate.fingerprint
 
 
-def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> None:
-    """Stores outcomes that are no lines; an `id_conflict` leaves its id's outcome alone, else the last one counts."""
-    for decision in decisions:
-        if decision.reason == "id_conflict":
-            park_request(connection, delivery, decision.request, reason="id_conflict", detail=_CONFLICT)
-    stored = {decision.request.id for decision in decisions if decision.is_stored_by_its_commit}
-    told = (each for each in decisions if each.reason != "id_conflict" and each.request.id not in stored)
-    rows = {decision.request.id: decision.row() for decision in told}
-    store_outcomes(
-        connection, delivery.account_id, list(rows.values()), batch_id=delivery.batch_id, attempt=delivery.number
-    )
+def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> list[Decision]:
+    """Stores outcomes that are no lines; an `id_conflict` leaves its id's outcome alone."""
+    conflicts = [decision for decision in decisions if decision.reason == "id_conflict"]
+    for decision in conflicts:
+        park_request(connection, delivery, decision.request, reason="id_conflict", detail=_CONFLICT)
+    by_line = [decision for decision in decisions if decision.is_stored_by_its_commit]
+    stored = {decision.request.id for decision in by_line}
+    others = [each for each in decisions if each.reason != "id_conflict" and each.request.id not in stored]
+    return [*by_line, *conflicts, *store(connection, delivery, others)]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.clock import utc_now
 from shared.ids import new_id
 from shared.producer.bodies import InvalidRequest
 from shared.producer.client import CommitProducer
@@ -82,15 +83,34 @@ def test_a_wrong_token_is_refused_at_once() -> None:
 
 
 def test_kept_requests_are_bounded() -> None:
-    """The oldest make room; what is decided is forgotten; what comes again counts once."""
+    """The oldest make room; what is decided is forgotten; what comes again counts once, and keeps its instant."""
     kept = UndecidedRequests(bytes_max=25)
     ids = [new_id() for _ in range(3)]
     requests = [QueuedRequest(str(request_id), "commit", None, "x" * 10) for request_id in ids]
-    kept.add(requests[:2])
-    kept.add(requests[:1])
-    assert kept.of(ids) == requests[:2]
-    kept.add(requests[2:])
-    assert kept.of(ids) == [requests[0], requests[2]]
+    kept.add(requests[:2], anew_before=None)
+    kept.add(requests[:1], anew_before=None)
+    assert kept.of(ids) == {None: requests[:2]}
+    instant = utc_now()
+    kept.add(requests[2:], anew_before=instant)
+    assert kept.of(ids) == {None: [requests[0]], instant: [requests[2]]}
     kept.drop(ids[:1])
     kept.drop(ids[:1])
-    assert kept.of(ids) == requests[2:]
+    assert kept.of(ids) == {instant: requests[2:]}
+
+
+def test_judged_anew_without_a_database() -> None:
+    """Only the database's clock tells which refusals the sender knows: nothing is sent without it."""
+    with CommitProducer(broker_url=NOBODY, token=None, account="acme", validate=False) as producer:
+        with pytest.raises(DatabaseUnavailable, match="give database_url"):
+            producer.submit({}, id=new_id(), anew=True)
+        with pytest.raises(DatabaseUnavailable, match="give database_url"):
+            producer.submit_many([{}], ids=[new_id()], anew=True)
+
+
+def test_as_many_ids_as_bodies() -> None:
+    """Ids that are given go with the bodies one to one, or nothing is sent."""
+    with (
+        CommitProducer(broker_url=NOBODY, token=None, account="acme", validate=False) as producer,
+        pytest.raises(ValueError, match="argument 2"),
+    ):
+        producer.submit_many([{}, {}], ids=[new_id()])

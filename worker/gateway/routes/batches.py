@@ -72,7 +72,7 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
         raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
     assert isinstance(request, Call)
     gateway, sender = request.gateway, request.sender
-    upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new)
+    upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new, anew=not request.is_retry)
     try:
         batch, scanned = await gateway.take_upload(sender, upload)
     except UnreadableInput as error:
