@@ -19,7 +19,17 @@ DECIMALS_MAX = 12
 # The envelope (one message on the queue).
 ENVELOPE_REQUESTS_MAX = 500  # the knee of the insert's cost curve
 ENVELOPE_BYTES_MAX = 1024 * 1024
+META_BYTES_MAX = 16 * 1024
 RAW_EXCERPT_BYTES = 4 * 1024  # what travels of a row that is too large
+
+# The message (what carries an envelope through the broker).
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # of its body, unfolded: an envelope's text, each character escaped where need be
+ELEMENT_BYTES_MAX = 6 * 1024 * 1024  # as it lies on a Redis list: such a body in base64
+BROKER_BULK_BYTES_MAX = 8 * 1024 * 1024  # what a broker takes at once: above what it holds of ours by itself
+DECOMPRESSION_WINDOW_LOG2_MAX = 23  # 8 MiB: what the best levels ask for of texts of this size
+CELERY_ID_CHARS_MAX = 255
+TASK_ARGUMENTS_MAX = 8
+NOTED_S = 86_400  # for so long a message that a worker died of is remembered by the broker
 
 # Parked messages that nobody can be asked about.
 UNAUTHENTICATED_BYTES_MAX = 64 * 1024

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
 
 from shared.producer.publish import Publisher, Signer
 from tests.acceptance.command import PROGRAM, Command
@@ -217,6 +218,20 @@ def test_doctor_names_a_setting_that_does_not_exist(stack: Command) -> None:
     assert result.code == 1
     [failed] = [check for check in result.json() if not check["ok"]]
     assert "TRUEUP_QUEUE_LIMIT?" in failed["advice"]
+
+
+@pytest.mark.slow
+def test_doctor_looks_at_what_the_broker_takes(stack: Command) -> None:
+    """A broker that takes messages of any size fails its check, with what to set."""
+    url = json.loads((stack.cwd / "ready.json").read_text())["broker"]
+    with redis.Redis.from_url(url) as broker:
+        [(name, before)] = broker.config_get("proto-max-bulk-len").items()
+        broker.config_set(name, 512 * 1024 * 1024)
+        try:
+            [failed] = [check for check in stack("doctor", "--json").json() if not check["ok"]]
+        finally:
+            broker.config_set(name, before)
+    assert (failed["check"], "proto-max-bulk-len" in failed["advice"]) == ("broker messages", True)
 
 
 def test_config_masks_secrets(stack: Command) -> None:

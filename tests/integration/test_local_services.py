@@ -19,6 +19,7 @@ import psycopg
 import pytest
 import redis
 
+from shared.limits import BROKER_BULK_BYTES_MAX, ELEMENT_BYTES_MAX
 from worker.local import server as server_module
 from worker.local import unprivileged
 from worker.local.postgres import start_postgres
@@ -119,6 +120,15 @@ def test_valkey_keeps_a_log_and_never_evicts(folder: Path) -> None:
         with pytest.raises(redis.AuthenticationError):
             ping(server.url.replace(password, "guessed"))
         assert password not in " ".join(psutil.Process(server.process.pid).cmdline())
+
+
+def test_valkey_takes_no_element_that_fills_a_worker(folder: Path) -> None:
+    """It hangs up on whoever sends more than a message of ours can ever need."""
+    with running(start_valkey, folder / "valkey") as server, redis.Redis.from_url(server.url) as client:
+        assert client.lpush("commits", b"x" * ELEMENT_BYTES_MAX) == 1
+        with pytest.raises(redis.RedisError):
+            client.lpush("commits", b"x" * (BROKER_BULK_BYTES_MAX + 1))
+        assert client.llen("commits") == 1
 
 
 def test_a_kill_loses_nothing_that_was_confirmed(used: Path, folder: Path) -> None:

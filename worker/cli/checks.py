@@ -10,6 +10,7 @@ import redis
 from sqlalchemy import text
 
 from shared.clock import utc_now
+from shared.limits import BROKER_BULK_BYTES_MAX
 from shared.producer.publish import Publisher, broker_address
 from shared.settings import PREFIX, Settings, SettingsError
 from shared.store.engine import transaction
@@ -113,12 +114,27 @@ def _broker(here: Session) -> Iterator[Check]:
         return
     with _redis(url) as client:
         info = client.info()
+        bulk = _bulk_bytes_max(client)
     yield Check("broker", f"{_product(info)} answers at {broker_address(url)}")
     policy = info["maxmemory_policy"]
     must = "set maxmemory-policy noeviction: a full broker must refuse messages, not drop them"
     yield Check("broker policy", policy, "" if policy == "noeviction" else must)
     must = "set appendonly yes: otherwise a restart of the broker loses the queue"
     yield Check("broker log", "AOF on", "") if info["aof_enabled"] else Check("broker log", "AOF off", must)
+    if bulk is not None:
+        must = (
+            f"set proto-max-bulk-len {BROKER_BULK_BYTES_MAX}: a larger message fills workers before they can refuse it"
+        )
+        yield Check("broker messages", f"up to {bulk} bytes", "" if bulk <= BROKER_BULK_BYTES_MAX else must)
+
+
+def _bulk_bytes_max(client: redis.Redis) -> int | None:
+    """The largest element that a broker takes; None where it does not tell, as managed ones do not."""
+    try:
+        told = client.config_get("proto-max-bulk-len").get("proto-max-bulk-len")
+    except redis.ResponseError:
+        return None
+    return int(told) if told else None
 
 
 def _product(info: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared.limits import BROKER_BULK_BYTES_MAX
 from worker.local.files import kept_secret, make_folder
 from worker.local.logs import LogFile
 from worker.local.server import (
@@ -33,6 +34,7 @@ appendonly yes
 appendfsync everysec
 save ""
 maxmemory-policy noeviction
+proto-max-bulk-len {BROKER_BULK_BYTES_MAX}
 """
 
 
