@@ -8,19 +8,20 @@ from celery.signals import task_postrun, worker_ready
 
 from shared.readiness import announce_ready
 from shared.settings import settings
+from worker.broker.client import keep_client
+from worker.broker.compression import bound_decompression
+from worker.broker.transport import change_transport
 from worker.config import celery_config
-from worker.decoding import decode_quickly
 from worker.logging import configure_logging
-from worker.transport import keep_client, keep_fetching
 
 _GARBAGE_MAX = 20_000  # objects made since, of those that the collector looks at
 
-app = Celery("trueup", include=["worker.tasks"])
+app = Celery("trueup", include=["worker.tasks"], task_cls="worker.broker.request:Task")
 app.conf.update(celery_config(settings()))
 configure_logging(settings())
-keep_fetching()
+change_transport()
 keep_client()
-decode_quickly()
+bound_decompression()
 
 
 @worker_ready.connect

@@ -29,8 +29,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "task_serializer": "json",
         # Whoever reaches the broker could stop the workers by remote control.
         "worker_enable_remote_control": False,
-        # Parks what Celery would drop.
-        "worker_consumer": "worker.consumer:Consumer",
+        # Judges what comes before Celery does, and parks what Celery would drop.
+        "worker_consumer": "worker.broker.consumer:Consumer",
         "worker_send_task_events": False,
         # A dead worker's messages come back after the visibility timeout, and without kombu's extra 96 seconds.
         "broker_transport_options": {

@@ -1,10 +1,8 @@
 """The tasks: one line each, from message to use case."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import structlog
@@ -12,54 +10,48 @@ from celery import Task
 from celery.exceptions import Reject
 
 from shared.clock import utc_now
-from shared.dedupe import UniquenessCache
-from shared.limits import DELIVERIES_MAX
 from shared.settings import settings
 from shared.store.engine import engine
-from shared.store.patience import patiently
 from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
 from shared.wire.routes import TASK_RECORD
 from worker.app import app
-from worker.consumer import park_raw
-from worker.intake.message import Message
+from worker.broker.parking import park_raw
+from worker.intake.message import Message, is_envelope, message_of
 from worker.intake.receive import COMMITS, Intake, TryAgainLater, receive
-from worker.intake.services import Services
+from worker.intake.services import services
 from worker.invoicing.issue import issue_all_due
 from worker.scheduling.look import TASK_ISSUE
 from worker.usage.record import USAGE
 
 _TWO = "the task takes two arguments, meta and requests, both as JSON text"
+_ONE = "the task takes one argument, an account's number"
+_ACCOUNT_MAX = 2**31 - 1
 
 log = structlog.get_logger()
 
 
-@cache
-def services() -> Services:
-    """What this process holds open; made on first use, after any fork."""
-    config = settings()
-    url = None if config.redis_url is None else str(config.redis_url)
-    return Services(engine(), UniquenessCache(url, ttl_s=config.uniqueness_cache_s), config)
-
-
 @app.task(name=TASK_CREATE, bind=True)
-def create_commits(self: "Task[Any, Any]", *args: Any, **kwargs: Any) -> None:
+def create_commits(self: "Task[Any, Any]", *args: Any) -> None:
     """Turns an envelope of commit requests into commits and outcomes: two arguments, both JSON text."""
-    _take(self, COMMITS, args, kwargs)
+    _take(self, COMMITS, args)
 
 
 @app.task(name=TASK_RECORD, bind=True)
-def record_usage(self: "Task[Any, Any]", *args: Any, **kwargs: Any) -> None:
+def record_usage(self: "Task[Any, Any]", *args: Any) -> None:
     """Turns an envelope of usage lines into stored lines and outcomes: two arguments, both JSON text."""
-    _take(self, USAGE, args, kwargs)
+    _take(self, USAGE, args)
 
 
-def _take(task: "Task[Any, Any]", intake: Intake, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _take(task: "Task[Any, Any]", intake: Intake, args: tuple[Any, ...]) -> None:
     with _nothing_lost():
-        if len(args) == 2 and not kwargs and all(isinstance(part, str) for part in args):
-            _receive(task, _message(task, *args), intake)
+        if is_envelope(args):
+            _receive(task, message_of(str(task.name), args, task.request.get("headers") or {}), intake)
         else:
-            received = json.dumps([args, kwargs])
-            patiently(lambda: park_raw(str(task.name), "", received, reason="wrong_arity", detail=_TWO))
+            _park(task, args, _TWO)
+
+
+def _park(task: "Task[Any, Any]", args: tuple[Any, ...], detail: str) -> None:
+    park_raw(str(task.name), "", json.dumps(args), reason="wrong_arity", detail=detail)
 
 
 @contextmanager
@@ -83,18 +75,6 @@ def _receive(task: "Task[Any, Any]", message: Message, intake: Intake) -> None:
         log.info("envelope decided", action="envelope_decided", attempt=message.attempt, **counts)
 
 
-def _message(task: "Task[Any, Any]", meta: str, requests: str) -> Message:
-    headers = task.request.get("headers") or {}
-    signature, attempt = headers.get(SIGNATURE_HEADER), str(headers.get(ATTEMPT_HEADER, ""))
-    return Message(
-        str(task.name),
-        meta,
-        requests,
-        signature if isinstance(signature, str) else None,
-        attempt=min(int(attempt), DELIVERIES_MAX) if re.fullmatch("[1-9][0-9]{0,3}", attempt, re.ASCII) else 1,
-    )
-
-
 def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -> None:
     """Gives the message back: under the next attempt's number, or as it is while the database is away."""
     log.warning("envelope sent back", action="envelope_sent_back", attempt=message.attempt, error=str(error)[:500])
@@ -105,8 +85,12 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
     task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
 
 
-@app.task(name=TASK_ISSUE)
-def issue_invoices(account_id: int) -> None:
+@app.task(name=TASK_ISSUE, bind=True)
+def issue_invoices(self: "Task[Any, Any]", *args: Any) -> None:
     """Closes the account's months that are over, lets segments expire, and issues the invoices that are due."""
+    if len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= _ACCOUNT_MAX:
+        with _nothing_lost():
+            _park(self, args, _ONE)
+        return
     config = settings()
-    issue_all_due(engine(), account_id, rows_max=config.issue_rows, usage_grace_h=config.usage_grace_h)
+    issue_all_due(engine(), args[0], rows_max=config.issue_rows, usage_grace_h=config.usage_grace_h)

@@ -18,6 +18,7 @@ Reason = Literal[
     "unauthenticated",
     "unknown_task",
     "undecodable",
+    "too_large",
     "rejected",
     "wrong_arity",
     "bad_envelope",

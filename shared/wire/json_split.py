@@ -18,7 +18,12 @@ def split_array(text: bytes) -> list[bytes]:
     Raises:
         ValueError: brackets or quotes do not match, so that nothing tells where an element ends.
     """
-    return list(_parts(text, b"[", b"]"))
+    return list(parts_of_array(text))
+
+
+def parts_of_array(text: bytes) -> Iterator[bytes]:
+    """As `split_array`, one after the other; where brackets do not match is only told at the end."""
+    return _parts(text, b"[", b"]")
 
 
 def split_object(text: bytes) -> list[tuple[bytes, bytes]]:

@@ -1,71 +1,101 @@
-"""Where Celery would drop a message with only a log line, Trueup parks it (spec 2.5).
+"""Celery's consumer, in front of which every message is judged, and behind which none is dropped.
 
 On Redis there is no dead-letter queue: an unknown task, an undecodable body or a message of another form is gone once
-it is acknowledged. What nobody vouches for is kept in bounds, and belongs to no account.
+it is acknowledged, and one that Celery's own code does not expect ends the worker, and then the next. Both are parked.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message as BrokerMessage
 
-from shared.store.engine import engine, transaction
-from shared.store.errors import is_away, primary_message
 from shared.store.parking import Reason
-from shared.store.patience import patiently
-from worker.intake.message import Message
-from worker.intake.parking import park_envelope
+from worker.broker.form import read_body, read_headers
+from worker.broker.parking import keep
+from worker.broker.refusal import Refused
+from worker.broker.suspect import decide_suspect, is_suspect
+from worker.intake.receive import TryAgainLater
+
+_OF_CELERY = "celery."  # tasks that every Celery app has: none of them is for strangers to start
 
 log = structlog.get_logger()
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]
-    """Celery's consumer, with its four silent exits closed."""
+    """Celery's consumer, with its silent exits closed."""
+
+    def update_strategies(self) -> None:
+        """Knows our tasks only."""
+        super().update_strategies()
+        for name in [name for name in self.strategies if name.startswith(_OF_CELERY)]:
+            del self.strategies[name]
+
+    def create_task_handler(self, *given: Any, **more: Any) -> Callable[[BrokerMessage], None]:
+        """What takes each message: Celery's own way, behind our judgement."""
+        receive = super().create_task_handler(*given, **more)
+
+        def take(message: BrokerMessage) -> None:
+            try:
+                self._judge(message)
+                if is_suspect(deliveries := getattr(message, "deliveries", 1)):
+                    decide_suspect(message.headers, message.payload[0], deliveries=deliveries)
+                    message.ack()  # type: ignore[no-untyped-call]
+                else:
+                    receive(message)
+            except Refused as refused:
+                _keep(message, refused.reason, refused)
+            except TryAgainLater:
+                message.requeue()  # type: ignore[no-untyped-call]
+            except Exception as error:
+                if self._is_of_broker(error):
+                    raise
+                log.exception("message not taken", action="message_not_taken")
+                if not message.acknowledged:
+                    _keep(message, "rejected", error)
+
+        return take
 
     def on_decode_error(self, message: BrokerMessage, exc: Exception) -> None:
-        """The body is not what its headers say."""
-        _keep(message, "undecodable", exc)
+        """The body is not compressed as its headers say, or unfolds to more than a message may hold."""
+        _keep(message, exc.reason if isinstance(exc, Refused) else "undecodable", exc)
 
-    def on_unknown_message(self, body: Any, message: BrokerMessage) -> None:  # noqa: ARG002 (Celery's signature)
-        """The message is no task at all."""
-        _keep(message, "rejected", ValueError("the message is no Celery task"))
+    def _judge(self, message: BrokerMessage) -> None:
+        """Replaces what came by what Celery may see.
 
-    def on_unknown_task(self, body: Any, message: BrokerMessage, exc: Exception) -> None:  # noqa: ARG002
-        """No task has that name; perhaps a newer producer knows why."""
-        _keep(message, "unknown_task", exc)
+        Raises:
+            Refused: it is not what it ought to be.
+        """
+        headers = read_headers(message.headers)
+        if headers.task not in self.strategies:
+            raise Refused("unknown_task", f"there is no task {headers.task!r}")
+        arguments = read_body(message.body, content_type=message.content_type, encoding=message.content_encoding)
+        message.headers, message.properties = headers.told(), {}
+        message._decoded_cache = [arguments, {}, {}]  # noqa: SLF001 - what kombu would have made of it
 
-    def on_invalid_task(self, body: Any, message: BrokerMessage, exc: Exception) -> None:  # noqa: ARG002
-        """The task's headers or its content type are refused."""
-        _keep(message, "rejected", exc)
+    def _is_of_broker(self, error: Exception) -> bool:
+        """Whether the broker failed, not the message; kombu takes every KeyError for a lost connection."""
+        return isinstance(error, (*self.connection_errors, *self.channel_errors)) and type(error) is not KeyError
 
 
 def _keep(message: BrokerMessage, reason: Reason, error: Exception) -> None:
     """Parks the message, then acknowledges it; while the database is away it goes back to the queue."""
-    try:
-        patiently(lambda: park_raw(_name(message), _headers(message), _body(message), reason=reason, detail=str(error)))
-    except Exception as failure:  # noqa: BLE001 (whatever keeps it from being parked)
-        log.warning("message not parked", action="message_not_parked", reason=reason, error=primary_message(failure))
-        if is_away(failure):
-            message.requeue()  # type: ignore[no-untyped-call]
-            return
-    message.ack()  # type: ignore[no-untyped-call]
-
-
-def park_raw(task: str, headers: str, body: str, *, reason: Reason, detail: str) -> None:
-    """Parks a message that is no envelope, under no account."""
-    with transaction(engine()) as connection:
-        park_envelope(connection, None, Message(task, headers, body, None), reason=reason, detail=detail)
+    beginning = error.beginning if isinstance(error, Refused) and error.beginning else _body(message)
+    if keep(beginning, reason=reason, detail=str(error), task=_name(message), headers=_headers(message)):
+        message.ack()  # type: ignore[no-untyped-call]
+    else:
+        message.requeue()  # type: ignore[no-untyped-call]
 
 
 def _name(message: BrokerMessage) -> str:
-    return str((message.headers or {}).get("task", ""))
+    return str((message.headers or {}).get("task", ""))[:255]
 
 
 def _headers(message: BrokerMessage) -> str:
     return json.dumps({"headers": message.headers, "content_type": message.content_type}, default=repr)
 
 
-def _body(message: BrokerMessage) -> str:
-    return message.body if isinstance(message.body, str) else bytes(message.body).decode(errors="backslashreplace")
+def _body(message: BrokerMessage) -> bytes:
+    return message.body.encode(errors="surrogatepass") if isinstance(message.body, str) else bytes(message.body)

@@ -8,11 +8,11 @@ from fastapi import FastAPI
 
 from shared.readiness import announce_ready
 from shared.settings import Settings
+from worker.broker.client import keep_client
 from worker.gateway.app import make_app, wrapped
 from worker.gateway.connection import Connection
 from worker.gateway.gateway import Gateway
 from worker.gateway.limits import IDLE_SECONDS_MAX
-from worker.transport import keep_client
 
 _BACKLOG = 2_048
 _STOP_SECONDS_MAX = 15  # below the supervisor's patience

@@ -1,13 +1,20 @@
 """What the queue delivers."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
+from shared.limits import DELIVERIES_MAX
 from shared.settings import Settings
 from shared.store.accepted import digest_of_digests
+from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER
 from shared.wire.signature import Digests, digests_of
+
+_ATTEMPT = re.compile("[1-9][0-9]{0,3}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,7 @@ class Message:
         requests: the task's second argument, as received.
         signature: the `trueup-signature` header, if there is one.
         attempt: which try this is, from 1: workers that failed, and live, send it back under the next number.
+        deliveries: how often the broker noted it, this time included, where workers died before their task began.
     """
 
     task: str
@@ -26,6 +34,7 @@ class Message:
     requests: str
     signature: str | None
     attempt: int = 1
+    deliveries: int = 1
 
     @cached_property
     def digests(self) -> Digests:
@@ -36,6 +45,25 @@ class Message:
     def digest(self) -> bytes:
         """What the envelope is known by."""
         return digest_of_digests(self.digests)
+
+
+def is_envelope(arguments: Sequence[Any]) -> bool:
+    """Whether a task's arguments are an envelope's: meta and requests."""
+    return len(arguments) == 2 and all(isinstance(part, str) for part in arguments)
+
+
+def message_of(task: str, arguments: Sequence[str], headers: Mapping[str, Any], *, deliveries: int = 1) -> Message:
+    """An envelope with what its headers say of it."""
+    meta, requests = arguments
+    signature, attempt = headers.get(SIGNATURE_HEADER), str(headers.get(ATTEMPT_HEADER, ""))
+    return Message(
+        task,
+        meta,
+        requests,
+        signature if isinstance(signature, str) else None,
+        attempt=min(int(attempt), DELIVERIES_MAX) if _ATTEMPT.fullmatch(attempt) else 1,
+        deliveries=deliveries,
+    )
 
 
 @dataclass(frozen=True, slots=True)

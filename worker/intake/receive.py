@@ -137,7 +137,7 @@ def _open(
             batch_id=envelope.meta.batch_id,
             message=message,
             size=len(envelope.requests),
-            deliveries=count_delivery(connection, caller.account_id, message.digest),
+            deliveries=max(message.deliveries, count_delivery(connection, caller.account_id, message.digest)),
             settings=services.settings,
             anew_before=envelope.meta.anew_before,
         )

@@ -1,12 +1,14 @@
 """What a worker process holds open."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 from sqlalchemy import Engine
 
 from shared.dedupe import UniquenessCache
-from shared.settings import Settings
+from shared.settings import Settings, settings
 from shared.store.catalog_memory import CatalogMemory
+from shared.store.engine import engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +19,11 @@ class Services:
     cache: UniquenessCache
     settings: Settings
     catalog: CatalogMemory = field(default_factory=CatalogMemory)
+
+
+@cache
+def services() -> Services:
+    """This process's own; made on first use, after any fork."""
+    config = settings()
+    url = None if config.redis_url is None else str(config.redis_url)
+    return Services(engine(), UniquenessCache(url, ttl_s=config.uniqueness_cache_s), config)
