@@ -26,8 +26,8 @@ test: setup ## Run the tests (real Postgres, real Valkey, real workers)
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/pytest -m slow
 
-chaos: setup ## Kill, cut and flush everything for sixty rounds under a backlog
-	$(BIN)/python -m tests.chaos --rounds 60
+chaos: setup ## Kill, cut, fill and flush everything for a hundred rounds under a backlog
+	$(BIN)/python -m tests.chaos --rounds 100
 
 bench: setup ## Measure against a naive worker and against the ceiling (15 minutes)
 	$(BIN)/python -m tests.benchmarks

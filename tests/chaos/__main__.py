@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --rounds 60 --seed 1`: exit code 1 when a promise was broken, 130 on Ctrl-C."""
+"""`python -m tests.chaos --rounds 100 --seed 1`: exit code 1 when a promise was broken, 130 on Ctrl-C."""
 
 import argparse
 import signal
@@ -6,7 +6,11 @@ import sys
 import time
 from collections import Counter
 
+from tests.chaos.faults import FAULTS
 from tests.chaos.runner import Report, run
+from tests.chaos.world import FULL
+
+_KINDS = {fault.__name__: fault for fault in FAULTS}
 
 
 def main() -> int:
@@ -14,11 +18,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the first round; each round's is one more")
+    parser.add_argument("--only", action="append", default=[], choices=sorted(_KINDS), help="rounds of these faults")
+    parser.add_argument("--full", action="store_true", help="as many parked rows, and as long an overload, as is told")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began_s = time.monotonic()
     try:
-        reports = run(asked.rounds, seed=asked.seed)
+        kinds = [_KINDS[name] for name in asked.only]
+        reports = run(asked.rounds, seed=asked.seed, kinds=kinds, scale=FULL if asked.full else None)
     except AssertionError as broken:
         print(broken)
         return 1

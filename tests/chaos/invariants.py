@@ -50,7 +50,11 @@ _COMMITS = """
       FROM commit AS c LEFT JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
      WHERE c.account_id = :a GROUP BY c.account_id, c.id
 """
-_OUTCOMES = "SELECT request_id, outcome, existing, reason FROM outcome WHERE account_id = :a"
+# That something was parked once stays noted beside the commit that its replay made.
+_OUTCOMES = """
+    SELECT request_id, outcome, existing, reason FROM outcome
+     WHERE account_id = :a AND reason IS DISTINCT FROM 'replayed'
+"""
 _INVOICES = "SELECT commit_id, array_agg(total ORDER BY total) AS totals FROM invoice WHERE account_id = :a GROUP BY 1"
 
 
@@ -150,7 +154,7 @@ def numbers_without_a_gap(connection: Connection) -> Iterator[str]:
 
 def nothing_left(connection: Connection) -> Iterator[str]:
     """Nothing is kept or parked any more."""
-    return _left_in(connection, "intake", "parked")
+    return _left_in(connection, "intake", "parked WHERE state = 'parked'")
 
 
 def no_delivery_counted(connection: Connection) -> Iterator[str]:

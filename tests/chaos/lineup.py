@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from shared.readiness import READY_FOLDER_VARIABLE
+from tests.chaos.clock import Clock
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET_KEY
 from worker.local.console import Console
@@ -20,6 +21,8 @@ from worker.local.server import LOOPBACK
 ROOT = Path(__file__).parents[2]
 VISIBILITY_TIMEOUT_S = 2
 SCHEDULER_INTERVAL_S = 0.5
+HTTP_WAIT_S = 2  # for an outcome, behind a backlog; then a call is promised one
+QUEUE_LIMIT = 400  # envelopes: above a round's backlog, and soon reached by whoever sends more than is worked off
 _DATABASE = "TRUEUP_DATABASE_URL"
 _WORKER = (
     "python -m celery --quiet -A {app} worker -P solo -n {name}@chaos -Q {queues} "
@@ -34,6 +37,7 @@ class Lineup:
     Attributes:
         workers: the queues of each worker, by its name.
         producers: kept, files.
+        gateways: how many share one port.
         app: the workers' Celery app.
         scheduler: the schedulers' module.
         lease_s: after which a kept envelope is published again.
@@ -46,6 +50,7 @@ class Lineup:
     )
     producers: tuple[str, ...] = ("kept", "files")
     schedulers: int = 2
+    gateways: int = 2
     app: str = "worker.app"
     scheduler: str = "worker.scheduling"
     lease_s: int = 5
@@ -66,38 +71,60 @@ class Lineup:
         return [f"scheduler-{number}" for number in range(1, self.schedulers + 1)]
 
     @property
+    def gateway_names(self) -> list[str]:
+        """The names of the gateways."""
+        return [f"gateway-{number}" for number in range(1, self.gateways + 1)]
+
+    @property
     def names(self) -> list[str]:
         """The names of all processes, in the order of their commands."""
-        return [*self.worker_names, *self.scheduler_names, *self.producers]
+        return [*self.worker_names, *self.scheduler_names, *self.gateway_names, *self.producers]
 
     def commands(self, folder: DataFolder) -> list[str]:
         """What each process runs."""
         return [
             *(_WORKER.format(app=self.app, name=name, queues=queues) for name, queues in self.workers),
             *[f"python -m {self.scheduler}"] * self.schedulers,
+            *["python -m worker.gateway"] * self.gateways,
             *(f"python -m tests.chaos.producing {name} {folder.path}" for name in self.producers),
         ]
 
 
-def make_runner(lineup: Lineup, folder: DataFolder, *, urls: dict[str, str], proxy: Proxy, console: Console) -> Runner:
-    """Supervises the processes; each reaches Postgres through a door of its own."""
+def make_runner(
+    lineup: Lineup,
+    folder: DataFolder,
+    *,
+    urls: dict[str, str],
+    proxy: Proxy,
+    http_port: int,
+    clock: Clock,
+    console: Console,
+) -> Runner:
+    """Supervises the processes; each reaches Postgres through a door of its own, and all have the same clock."""
     database = make_url(urls[_DATABASE])
 
     def url_of(name: str) -> str:
         door = database.set(host=LOOPBACK, port=proxy.open_door(name))
         return door.render_as_string(hide_password=False)
 
-    environ = urls | {
-        "TRUEUP_SECRET_KEY": SECRET_KEY,
-        "TRUEUP_VISIBILITY_TIMEOUT_S": str(VISIBILITY_TIMEOUT_S),
-        "TRUEUP_LEASE_S": str(lineup.lease_s),
-        "TRUEUP_SCHEDULER_INTERVAL_S": str(SCHEDULER_INTERVAL_S),
-        "TRUEUP_LOG_LEVEL": "WARNING",
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONUNBUFFERED": "1",
-        READY_FOLDER_VARIABLE: str(folder.ready),
-    }
+    environ = (
+        urls
+        | clock.environ(ROOT)
+        | {
+            "TRUEUP_SECRET_KEY": SECRET_KEY,
+            "TRUEUP_VISIBILITY_TIMEOUT_S": str(VISIBILITY_TIMEOUT_S),
+            "TRUEUP_LEASE_S": str(lineup.lease_s),
+            "TRUEUP_SCHEDULER_INTERVAL_S": str(SCHEDULER_INTERVAL_S),
+            "TRUEUP_QUEUE_LIMIT": str(QUEUE_LIMIT),
+            "TRUEUP_HTTP_WAIT_S": str(HTTP_WAIT_S),
+            "TRUEUP_HTTP_PORT": str(http_port),
+            "TRUEUP_HTTP_SHARE_PORT": "true",
+            "TRUEUP_LOG_LEVEL": "WARNING",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+            "PYTHONUNBUFFERED": "1",
+            READY_FOLDER_VARIABLE: str(folder.ready),
+        }
+    )
     named = zip(lineup.names, lineup.commands(folder), strict=True)
     return Runner(
         "\n".join(f"{name}: {_DATABASE}={url_of(name)} exec {command}" for name, command in named),

@@ -1,11 +1,13 @@
 """What is sent, and what must become of it.
 
 The book holds every request that producers were ever given, in two accounts that use the same keys and the same ids for
-different contents: whoever mixes them up is found out.
+different contents: whoever mixes them up is found out. A third account holds what was called for over HTTP.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,8 +20,10 @@ from shared.wire.packing import content_of
 from tests import bodies
 
 ACCOUNTS = ("acme", "globex")
-_AMOUNT_OF_ACCOUNT = {"acme": 10_000_000, "globex": 20_000_000}
+CALLERS = "callers"
+_AMOUNT_OF_ACCOUNT = {"acme": 10_000_000, "globex": 20_000_000, CALLERS: 30_000_000}
 _NOBODY = "00000000-0000-4000-8000-000000000000"
+_NO_ID = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,11 @@ class Account:
     planned: dict[UUID, Planned] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     replayable: list[Planned] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def next_amount(self) -> int:
         """An amount that no other request has, in any account."""
-        return _AMOUNT_OF_ACCOUNT[self.name] + len(self.planned)
+        return _AMOUNT_OF_ACCOUNT[self.name] + next(self._numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +95,32 @@ class Book:
     """Everything that was planned, by account."""
 
     def __init__(self) -> None:
-        self.accounts = {name: Account(name) for name in ACCOUNTS}
+        self.accounts = {name: Account(name) for name in (*ACCOUNTS, CALLERS)}
 
     def plan(self, rng: Random, how: str, rows: int, folder: Path) -> None:
         """Gives both accounts' producers a file of so many requests, under the same batch id."""
         batch_id = UUID(int=rng.getrandbits(128), version=4)
-        for account in self.accounts.values() if rows else ():
-            planned = [_plan(rng, account, row_id(batch_id, number)) for number in range(1, rows + 1)]
+        for account in map(self.accounts.__getitem__, ACCOUNTS if rows else ()):
+            planned = self.draw(rng, account.name, rows, batch_id)
             path = folder / f"{account.name}.{batch_id}.{how}.jsonl"
             staged = path.with_suffix(".staged")
             staged.write_text("".join(f"{each.line()}\n" for each in planned))
             staged.rename(path)
+
+    def draw(self, rng: Random, name: str, rows: int, batch_id: UUID | None = None) -> list[Planned]:
+        """So many requests of an account, of every form, which somebody now has to send."""
+        batch_id = batch_id or UUID(int=rng.getrandbits(128), version=4)
+        return [_plan(rng, self.accounts[name], row_id(batch_id, number)) for number in range(1, rows + 1)]
+
+    def call(self) -> "Planned":
+        """A request that is called for over HTTP, where it gets its id; it is in the book once it was `taken`."""
+        account = self.accounts[CALLERS]
+        amount = account.next_amount()
+        return _planned(_NO_ID, amount, bodies.prepaid(uniqueness_key=f"call {amount}"))
+
+    def taken(self, planned: "Planned", request_id: UUID) -> None:
+        """A call was answered, and not refused."""
+        self.accounts[CALLERS].planned[request_id] = replace(planned, id=request_id)
 
     def __len__(self) -> int:
         return sum(len(account.planned) for account in self.accounts.values())
@@ -115,7 +135,7 @@ def _plan(rng: Random, account: Account, request_id: UUID) -> Planned:
 
 def _fresh(_: Random, account: Account, request_id: UUID) -> Planned:
     """A key that nobody used in this account."""
-    key = f"order {len(account.planned)}"
+    key = f"order {len(account.keys)}"
     account.keys.append(key)
     return _invoiced(account, request_id, uniqueness_key=key)
 

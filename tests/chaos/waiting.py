@@ -1,6 +1,7 @@
-"""Waiting for a condition, with a deadline."""
+"""Waiting for a condition, with a deadline; and letting a fault last."""
 
 from collections.abc import Callable
+from threading import Event
 
 from worker.local.server import wait_until
 
@@ -14,3 +15,8 @@ def wait_for(condition: Callable[[], bool], *, what: str, seconds_max: float) ->
         AssertionError: it did not in time; the message says what was waited for.
     """
     assert wait_until(condition, seconds_max=seconds_max, interval_s=POLL_S), f"waited {seconds_max} s for {what}"
+
+
+def last(seconds: float) -> None:
+    """Lets so much time go by: how long a fault lasts is part of it."""
+    Event().wait(seconds)

@@ -4,15 +4,16 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
+import psutil
 import redis
 from sqlalchemy import Engine, make_url, text
 
@@ -20,25 +21,44 @@ from shared.store.engine import make_engine
 from shared.store.migrate import upgrade
 from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 from tests import bodies
+from tests.chaos.clock import Clock
+from tests.chaos.disk import Disk
 from tests.chaos.invariants import Snapshot, snapshot
 from tests.chaos.lineup import VISIBILITY_TIMEOUT_S, Lineup, make_runner
-from tests.chaos.load import ACCOUNTS, Book
+from tests.chaos.load import ACCOUNTS, CALLERS, Book
 from tests.chaos.proxy import Proxy
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.integration.intake import Intake, entry
 from worker.local.console import Console
 from worker.local.folder import DataFolder
 from worker.local.nursery import Child
-from worker.local.runner import Runner
-from worker.local.server import Server, wait_until
+from worker.local.runner import Runner, Supervised
+from worker.local.server import LOOPBACK, Server, free_port, lives, wait_until
 from worker.local.services import Services
 from worker.local.stack import stop_left_by_killed
 
 BYSTANDER = "bystander"
+SERVICES = ("Postgres", "Valkey")
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 5.0
 _TEND_INTERVAL_S = 0.05
 _BYSTANDER_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of what has no end is done in a round.
+
+    Attributes:
+        parked: rows that are replayed twice.
+        overload_s: for how long more is sent than can be worked off.
+    """
+
+    parked: int = 300
+    overload_s: float = 3.0
+
+
+FULL = Scale(parked=100_000, overload_s=300.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +75,14 @@ class World:
 
     Attributes:
         engine: to Postgres, past the proxy.
+        disks: the file systems of Postgres and Valkey.
+        clock: of all processes, but not of the services.
+        http_url: where the gateways answer.
         accounts: those that send, and the bystander.
         bystander: the fingerprint of its rows.
         book: everything that was sent, and what must become of it.
         broker_forgot: whether messages were lost by the broker itself.
+        tending: held by the supervisor while it looks after everything.
     """
 
     folder: DataFolder
@@ -66,13 +90,18 @@ class World:
     services: Services
     runner: Runner
     proxy: Proxy
+    disks: dict[str, Disk]
+    clock: Clock
+    http_url: str
     engine: Engine
     broker_url: str
     broker: redis.Redis
     accounts: dict[str, Intake]
     bystander: Snapshot
     book: Book = field(default_factory=Book)
+    scale: Scale = field(default_factory=Scale)
     broker_forgot: bool = False
+    tending: Lock = field(default_factory=Lock)
     _frozen: list[Frozen] = field(default_factory=list)
 
     def wait_until_up(self) -> None:
@@ -112,6 +141,28 @@ class World:
             for name in names:
                 self.send(name, signal.SIGCONT)
 
+    def replace(self, name: str) -> None:
+        """Stops a process well, as a deploy does, and waits until its successor takes work."""
+        supervised, old = self._supervised(name), self._child(name)
+        self.send(name, signal.SIGTERM)
+
+        def is_replaced() -> bool:
+            child = supervised.child
+            return child is not None and child is not old and (self.folder.ready / supervised.name).exists()
+
+        wait_for(is_replaced, what=f"{name} to be replaced", seconds_max=START_SECONDS_MAX)
+
+    def memory_bytes(self, name: str) -> int:
+        """What the process of this name holds in memory, of its own; 0 while it does not run."""
+        child = self._child(name)
+        with suppress(psutil.NoSuchProcess):
+            return int(psutil.Process(child.pid).memory_info().rss) if child else 0
+        return 0
+
+    def is_frozen(self, name: str) -> bool:
+        """Whether it stands still until `thaw`."""
+        return any(frozen.child is self._child(name) for frozen in self._frozen)
+
     def freeze(self, name: str) -> int:
         """Stops a worker with SIGSTOP until `thaw`; returns how many messages were not acknowledged then."""
         child = self._child(name)
@@ -138,6 +189,44 @@ class World:
         server.process.send_signal(number)
         wait_for(lambda: not server.is_running(), what=f"{service} to end", seconds_max=START_SECONDS_MAX)
         return server
+
+    def members(self, service: str) -> list[psutil.Process]:
+        """The processes of Postgres or Valkey, the one that starts the others first."""
+        with suppress(psutil.NoSuchProcess):
+            first = psutil.Process(self._server(service).process.pid)
+            return [first, *first.children(recursive=True)]
+        return []
+
+    @contextmanager
+    def service_standing_still(self, service: str) -> Iterator[None]:
+        """Nothing of Postgres or Valkey does anything meanwhile; connections stay."""
+        [first] = self.members(service)[:1]
+        first.suspend()  # from now on it starts no others
+        still = self.members(service)
+        try:
+            for process in still:
+                _signal(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in reversed(still):
+                _signal(process, signal.SIGCONT)
+
+    def kill_everything(self, meanwhile: Callable[[], None]) -> None:
+        """SIGKILL for services, processes and what they are forked from, before anything is started again."""
+        with self.tending:
+            was = {service: self._server(service) for service in SERVICES}
+            nursery = self.runner._nursery
+            assert nursery is not None
+            doomed = [process for service in SERVICES for process in self.members(service)]
+            doomed += [psutil.Process(nursery._process.pid)]
+            for process in doomed:
+                _signal(process, signal.SIGKILL)
+            for name in self.lineup.names:
+                self.kill(name)
+            wait_for(lambda: not any(map(lives, doomed)), what="everything to end", seconds_max=START_SECONDS_MAX)
+            meanwhile()
+        for service, server in was.items():
+            self.wait_until_back(service, server)
 
     def wait_until_back(self, service: str, was: Server) -> None:
         """Waits until the supervisor has started it again."""
@@ -171,7 +260,10 @@ class World:
             connection.execute(text(statement))
 
     def _child(self, name: str) -> Child | None:
-        return self.runner.processes[self.lineup.names.index(name)].child
+        return self._supervised(name).child
+
+    def _supervised(self, name: str) -> Supervised:
+        return self.runner.processes[self.lineup.names.index(name)]
 
     def _server(self, service: str) -> Server:
         server = self.services._embedded[service].server
@@ -180,7 +272,7 @@ class World:
 
 
 @contextmanager
-def open_world(lineup: Lineup | None = None) -> Iterator[World]:
+def open_world(lineup: Lineup | None = None, *, scale: Scale | None = None) -> Iterator[World]:
     """A world of its own in a temporary folder; nothing of it runs any more afterwards, on Ctrl-C neither."""
     lineup = lineup or Lineup()
     with _temporary_folder() as folder, folder.lock(), ExitStack() as stack:
@@ -188,17 +280,29 @@ def open_world(lineup: Lineup | None = None) -> Iterator[World]:
         stack.callback(stop_left_by_killed, folder)
         console = Console(stack.enter_context((folder.log / "supervisor.log").open("w")), echo=False)
         services = Services(folder, {}, console=console)
+        disks = {"Postgres": Disk(folder.postgres), "Valkey": Disk(folder.valkey)}
+        for disk in disks.values():
+            stack.enter_context(disk.mounted())
         stack.callback(services.stop)
         services.start()
-        world = _make_world(folder, lineup, services, console=console, stack=stack)
-        with _tended(services, world.runner):
+        world = _make_world(folder, lineup, services, disks, console=console, stack=stack)
+        world.scale = scale or Scale()
+        with _tended(world):
             stack.callback(world.thaw, patience_s=0)
             stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must leave nothing behind
             world.wait_until_up()
             yield world
 
 
-def _make_world(folder: DataFolder, lineup: Lineup, services: Services, *, console: Console, stack: ExitStack) -> World:
+def _make_world(
+    folder: DataFolder,
+    lineup: Lineup,
+    services: Services,
+    disks: dict[str, Disk],
+    *,
+    console: Console,
+    stack: ExitStack,
+) -> World:
     urls = services.urls()
     database = make_url(urls["TRUEUP_DATABASE_URL"])
     assert database.port is not None
@@ -209,17 +313,32 @@ def _make_world(folder: DataFolder, lineup: Lineup, services: Services, *, conso
         bystander = snapshot(connection, accounts[BYSTANDER].account_id)
     proxy = Proxy(database.port)
     stack.callback(proxy.close)
-    runner = make_runner(lineup, folder, urls=urls, proxy=proxy, console=console)
+    clock, http_port = Clock(folder.run / "clock"), free_port()
+    runner = make_runner(lineup, folder, urls=urls, proxy=proxy, http_port=http_port, clock=clock, console=console)
     stack.callback(runner.stop, grace_s=STOP_SECONDS_MAX)
     broker_url = urls["TRUEUP_BROKER_URL"]
     broker = stack.enter_context(redis.Redis.from_url(broker_url, socket_timeout=5))
-    return World(folder, lineup, services, runner, proxy, engine, broker_url, broker, accounts, bystander)
+    return World(
+        folder,
+        lineup,
+        services,
+        runner,
+        proxy,
+        disks,
+        clock,
+        f"http://{LOOPBACK}:{http_port}",
+        engine,
+        broker_url,
+        broker,
+        accounts,
+        bystander,
+    )
 
 
 def _make_accounts(engine: Engine, folder: DataFolder) -> dict[str, Intake]:
     with engine.begin() as connection:
         upgrade(connection)
-    accounts = {name: Intake(engine, name) for name in (*ACCOUNTS, BYSTANDER)}
+    accounts = {name: Intake(engine, name) for name in (*ACCOUNTS, CALLERS, BYSTANDER)}
     for name, account in accounts.items():
         folder.keep_token(name, account.token)
     keys = (f"order {number}" for number in range(_BYSTANDER_ROWS))
@@ -244,14 +363,15 @@ def _temporary_folder() -> Iterator[DataFolder]:
 
 
 @contextmanager
-def _tended(services: Services, runner: Runner) -> Iterator[None]:
+def _tended(world: World) -> Iterator[None]:
     """Whatever dies is started again, in the background."""
     over = Event()
 
     def tend() -> None:
         while not over.wait(_TEND_INTERVAL_S):
-            services.tend()
-            runner.tend()
+            with world.tending:
+                world.services.tend()
+                world.runner.tend()
 
     thread = Thread(target=tend, name="supervisor", daemon=True)
     thread.start()
@@ -260,3 +380,8 @@ def _tended(services: Services, runner: Runner) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)

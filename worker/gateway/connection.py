@@ -8,7 +8,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.ids import new_id_text
-from worker.gateway.limits import HEADERS_BYTES_MAX
+from worker.gateway.limits import FAREWELL_SECONDS, HEADERS_BYTES_MAX
 
 
 class Connection(HttpToolsProtocol):
@@ -19,9 +19,11 @@ class Connection(HttpToolsProtocol):
     Attributes:
         headers_s: how long they may take, from the connection, or from a later call's first byte. While an earlier call
             is worked on, whose answer would be lost, nothing is closed.
+        is_stopping: whether each call is the last on its connection.
     """
 
     headers_s: ClassVar[float] = 10.0
+    is_stopping: ClassVar[bool] = False
     _too_slow: asyncio.TimerHandle | None = None
     _awaits_headers = True
     _header_bytes = 0
@@ -30,6 +32,17 @@ class Connection(HttpToolsProtocol):
         """Uvicorn would wait for ever."""
         super().connection_made(transport)
         self._start_timer()
+        if self.is_stopping:
+            self.shutdown()
+
+    def shutdown(self) -> None:
+        """The next answer says that it is the last one; a connection that stays idle is closed after a moment.
+
+        Uvicorn would close it at once, and lose a call that its client, who was not told, is sending.
+        """
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+        self.loop.call_later(FAREWELL_SECONDS, self._close_if_idle)
 
     def data_received(self, data: bytes) -> None:
         """What comes after the piece in which headers begin is counted until they end."""
@@ -59,6 +72,8 @@ class Connection(HttpToolsProtocol):
         self._awaits_headers = False
         self._forget_timer()
         super().on_headers_complete()
+        if self.is_stopping and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """Of the next call there may be the beginning already."""
@@ -90,9 +105,16 @@ class Connection(HttpToolsProtocol):
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
         self.transport.close()
 
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or bool(self.cycle.response_complete)
+
+    def _close_if_idle(self) -> None:
+        if self._is_idle:
+            self.transport.close()
+
     def _start_timer(self) -> None:
-        is_idle = self.cycle is None or self.cycle.response_complete
-        if self._awaits_headers and is_idle and self._too_slow is None:
+        if self._awaits_headers and self._is_idle and self._too_slow is None:
             self._too_slow = self.loop.call_later(self.headers_s, self.transport.close)
 
     def _forget_timer(self) -> None:

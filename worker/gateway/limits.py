@@ -8,6 +8,7 @@ HEALTH_SECONDS_MAX = 2  # for what is asked so that a probe can be answered
 TOKEN_SECONDS_MAX = 1.0  # for this long a token that was good is good, whatever happens to it
 TOKENS_MAX = 10_000  # remembered at once
 STOP_SECONDS_MAX = 2.0  # when told to stop: what has no outcome by then is kept, and answered with 202
+FAREWELL_SECONDS = 2.0  # when told to stop: for so long an idle connection is open for a call that is being sent
 SEND_SECONDS_MAX = 1.0  # how long a lost connection to the broker is tried again
 POLL_SECONDS = 0.5  # how often who waits is looked after when Redis says what was decided
 POLL_SECONDS_ALONE = 0.02  # and when nothing does

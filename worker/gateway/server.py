@@ -1,6 +1,8 @@
 """Serving: uvicorn on a socket, stopped so that everything that was taken is answered."""
 
+import asyncio
 import socket
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -36,11 +38,36 @@ class Server(uvicorn.Server):
             announce_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Lets what waits be answered soon, then stops."""
+        """Lets what waits be answered soon, then stops.
+
+        Where others share the port, no caller notices: who has connected already is served, and told to connect anew.
+        """
         gateway: Gateway | None = getattr(self._app.state, "gateway", None)
         if gateway is not None:
             gateway.stop()
+        Connection.is_stopping = True
+        waiting = [connection for listener in sockets or [] for connection in _close(listener)]
+        loop = asyncio.get_running_loop()
+        serving = [loop.create_task(loop.connect_accepted_socket(self._protocol, connection)) for connection in waiting]
         await super().shutdown(sockets)
+        await asyncio.gather(*serving, return_exceptions=True)
+
+    def _protocol(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+
+def _close(listener: socket.socket) -> list[socket.socket]:
+    """Stops listening; returns the connections that nobody has taken yet, which the system would reset."""
+    waiting = []
+    listener.settimeout(0)
+    with suppress(BlockingIOError):
+        while True:
+            connection, _ = listener.accept()
+            connection.settimeout(0)
+            waiting.append(connection)
+    with suppress(OSError):  # some systems know no such state of a socket that listens
+        listener.shutdown(socket.SHUT_RDWR)
+    return waiting
 
 
 def serve(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Valkey ends, or forgets."""
+"""Valkey ends, forgets, or stands still."""
 
 import signal
 from random import Random
@@ -6,9 +6,12 @@ from random import Random
 from kombu.transport.redis import Channel
 
 from tests.chaos.faults.fault import Fault
+from tests.chaos.waiting import last
 from tests.chaos.world import World
 from tests.integration.intake import settings_of
 from worker.config import celery_config
+
+_STILL_S = (2.0, 2.0, 12.0)  # the last is longer than the time-outs of those who wait for it
 
 
 def flush_valkey(world: World, _: Random) -> str:
@@ -29,6 +32,14 @@ def kill_valkey(world: World, _: Random) -> str:
     return world.restart("Valkey", signal.SIGKILL)
 
 
+def freeze_valkey(world: World, rng: Random) -> str:
+    """SIGSTOP for Valkey: connections are open, and nothing is answered, until it goes on."""
+    seconds = rng.choice(_STILL_S)
+    with world.service_standing_still("Valkey"):
+        last(seconds)
+    return f"for {seconds:.0f} s"
+
+
 def die_holding_restore_lock(world: World, rng: Random) -> str:
     """SIGKILL for a worker at the moment when it holds the lock under which unacknowledged messages are restored."""
     options = celery_config(settings_of())["broker_transport_options"]
@@ -43,5 +54,6 @@ KINDS: tuple[Fault, ...] = (
     flush_valkey,
     restart_valkey,
     kill_valkey,
+    freeze_valkey,
     die_holding_restore_lock,
 )

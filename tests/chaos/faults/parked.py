@@ -1,0 +1,67 @@
+"""A mountain of what was parked, replayed by an operator who is not sure whether the first replay worked."""
+
+from random import Random
+
+from sqlalchemy import insert
+
+from shared.clock import utc_now
+from shared.store.intake import store_outcomes
+from shared.store.parking import Choice
+from shared.store.tables import parked as parked_table
+from shared.wire.envelope import TASK_CREATE
+from shared.wire.packing import write_meta, write_requests
+from tests.chaos.faults.fault import Fault
+from tests.chaos.load import ACCOUNTS, Planned
+from tests.chaos.world import World
+from worker.intake.decision import parked
+from worker.intake.resolve import replay
+
+_REASON = "transient"
+_ROWS_AT_ONCE = 5_000
+
+
+def replay_twice(world: World, rng: Random) -> str:
+    """Everything that is parked is replayed twice; the second time there is nothing left to replay."""
+    counts = []
+    for name in ACCOUNTS:
+        rows = world.scale.parked // len(ACCOUNTS)
+        planned = world.book.draw(rng, name, rows)
+        for first in range(0, rows, _ROWS_AT_ONCE):
+            _park(world, name, planned[first : first + _ROWS_AT_ONCE])
+        counts.append([_replay(world, name) for _ in range(2)])
+        assert counts[-1] == [rows, 0], f"of {rows} parked rows {counts[-1]} were replayed"
+    return f"{sum(first for first, _ in counts)} rows"
+
+
+def _replay(world: World, name: str) -> int:
+    with world.engine.begin() as connection:
+        account_id = world.accounts[name].account_id
+        return replay(connection, account_id, Choice(), lease_s=world.lineup.lease_s, actor="chaos")
+
+
+def _park(world: World, name: str, planned: list[Planned]) -> None:
+    """As a worker leaves them that could not decide: rows with their bytes, and an outcome that says so."""
+    meta = write_meta(name, sent_at=utc_now())
+    requests = [each.queued() for each in planned]
+    account_id = world.accounts[name].account_id
+    rows = [
+        {
+            "account_id": account_id,
+            "reason": _REASON,
+            "detail": "the database was away",
+            "request_id": each.id,
+            "task": TASK_CREATE,
+            "meta": meta.encode(),
+            "requests": write_requests([each]).encode(),
+            "digest": each.id.encode(),
+            "attempts": 5,
+        }
+        for each in requests
+    ]
+    decisions = [parked(each, _REASON).row() for each in requests]
+    with world.engine.begin() as connection:
+        connection.execute(insert(parked_table), rows)
+        store_outcomes(connection, account_id, decisions, batch_id=None, attempt=5)
+
+
+KINDS: tuple[Fault, ...] = (replay_twice,)
