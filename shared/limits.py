@@ -20,6 +20,8 @@ DECIMALS_MAX = 12
 ENVELOPE_REQUESTS_MAX = 500  # the knee of the insert's cost curve
 ENVELOPE_BYTES_MAX = 1024 * 1024
 META_BYTES_MAX = 16 * 1024
+EXPANDED_ROWS_MAX = 20_000  # segments and obligations that one transaction writes: half a second, 40 MB of a worker
+TURN_S = 1.0  # after which an envelope of several transactions gives its worker back, and comes again for the rest
 RAW_EXCERPT_BYTES = 4 * 1024  # what travels of a row that is too large
 
 # The message (what carries an envelope through the broker).
@@ -51,6 +53,7 @@ USAGE_PUT_OFF_H_MAX = 24  # lines put the closing of a month that was over off f
 
 # Invoicing.
 CLAIM_ROWS_MAX = 500  # due rows that one invoicing transaction takes
+ISSUE_TURN_S = 3.0  # of an account, after which its task begins nothing new: others' invoices are due as well
 PROBED_ROWS_MAX = 100  # that wait for months, before a quick look gives an account up
 WHOLE_LOOK_S = 30.0  # between looks that give nothing up: how late what stands behind so many that wait may be done
 MONTH_PAUSE_S = 30.0  # after a failed try of a month, and twice that after the second: what was slow may have passed

@@ -10,6 +10,7 @@ from celery import Task
 from celery.exceptions import Reject
 
 from shared.clock import utc_now
+from shared.limits import ISSUE_TURN_S
 from shared.settings import settings
 from shared.store.engine import engine
 from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
@@ -76,11 +77,15 @@ def _receive(task: "Task[Any, Any]", message: Message, intake: Intake) -> None:
 
 
 def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -> None:
-    """Gives the message back: under the next attempt's number, or as it is while the database is away."""
+    """Gives the message back: under the next attempt's number, or its own where nobody is to blame.
+
+    It goes to the end of the queue, as others may fare better; while the database is away it stays where it is.
+    """
     log.warning("envelope sent back", action="envelope_sent_back", attempt=message.attempt, error=str(error)[:500])
-    if not error.counts:
+    if error.is_away and not error.counts:
         raise Reject(str(error), requeue=True)
-    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(message.attempt + 1)}
+    attempt = message.attempt + error.counts
+    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(attempt)}
     queue = task.request.delivery_info["routing_key"]
     task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
 
@@ -93,4 +98,10 @@ def issue_invoices(self: "Task[Any, Any]", *args: Any) -> None:
             _park(self, args, _ONE)
         return
     config = settings()
-    issue_all_due(engine(), args[0], rows_max=config.issue_rows, usage_grace_h=config.usage_grace_h)
+    issue_all_due(
+        engine(),
+        args[0],
+        rows_max=config.issue_rows,
+        usage_grace_h=config.usage_grace_h,
+        seconds_max=ISSUE_TURN_S,
+    )

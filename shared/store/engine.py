@@ -16,11 +16,18 @@ from shared.settings import settings
 
 # A host that is gone says nothing, for ever: these end what waits for it, within half a minute.
 _WHEN_SILENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
+_LOCK_SHARE = 4  # of a statement's time that it may wait for one lock: below it, so that the error tells which it was
 _FRESH_S = 1.0  # a connection that answered this recently is not asked whether it is still there
 
 
 def make_engine(database_url: str, *, statement_timeout_s: int = 40, pool_size: int = 2) -> Engine:
-    """An engine whose sessions run in UTC and end a statement after `statement_timeout_s` seconds."""
+    """An engine whose sessions run in UTC.
+
+    Args:
+        database_url: Postgres.
+        statement_timeout_s: after which a statement is ended; at a lock it waits for a quarter of that.
+        pool_size: connections that are kept.
+    """
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     given = _arguments(statement_timeout_s)
     made = create_engine(url, pool_size=pool_size, max_overflow=2, connect_args=given)
@@ -44,7 +51,7 @@ def _arguments(statement_timeout_s: int) -> dict[str, Any]:
     limit_ms = statement_timeout_s * 1_000
     # A plan made for one account's values trusts statistics that may not know the account yet, and reads all its rows.
     settings = ("timezone=UTC", "plan_cache_mode=force_generic_plan")
-    limits = (f"statement_timeout={limit_ms}", f"lock_timeout={limit_ms}")
+    limits = (f"statement_timeout={limit_ms}", f"lock_timeout={limit_ms // _LOCK_SHARE}")
     options = " ".join(f"-c {setting}" for setting in (*settings, *limits))
     return {"options": options, "connect_timeout": 10, "application_name": "trueup", **_WHEN_SILENT}
 

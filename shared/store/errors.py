@@ -9,6 +9,8 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 # (55), operators and timeouts (57), the server's own trouble (28, 3D, 58, XX): none of them is the rows' fault.
 _TRANSIENT_CLASSES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "55", "57", "58", "XX"})
 _AWAY_CLASSES = frozenset({"08", "25", "28", "3D", "53", "57", "58"})
+_LOCKED = "55P03"  # somebody else holds what the rows need
+_TOO_MUCH = frozenset({"57014", "53200"})  # the statement's time, or the server's memory, was used up
 
 
 def is_permanent(error: BaseException) -> bool:
@@ -18,11 +20,21 @@ def is_permanent(error: BaseException) -> bool:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the database could not be asked at all: no message is to blame for that."""
+    """Whether the database could not be asked at all, or did not answer in time."""
     state = sqlstate(error)
     if state is not None:
         return state[:2] in _AWAY_CLASSES
     return isinstance(error, OperationalError | InterfaceError | NoConnectionFree | psycopg.OperationalError)
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether a lock was waited for in vain: whoever holds it is to blame, and the rows are not."""
+    return sqlstate(error) == _LOCKED
+
+
+def is_too_much(error: BaseException) -> bool:
+    """Whether the statement was ended for its time or memory: perhaps its rows need so much, perhaps a disk stopped."""
+    return sqlstate(error) in _TOO_MUCH
 
 
 def is_transient(error: BaseException) -> bool:

@@ -14,15 +14,22 @@ from tenacity import (
 )
 
 from shared.limits import TRANSIENT_SECONDS_MAX, TRANSIENT_TRIES_MAX
-from shared.store.errors import is_transient, primary_message
+from shared.store.errors import is_locked, is_too_much, is_transient, primary_message
 
 T = TypeVar("T")
 
 _STOP = stop_after_attempt(TRANSIENT_TRIES_MAX) | stop_after_delay(TRANSIENT_SECONDS_MAX)
 _WAIT = wait_random_exponential(multiplier=0.2, max=8)
-_RETRY = retry_if_exception(is_transient)
 
 log = structlog.get_logger()
+
+
+def _is_worth_a_try(error: BaseException) -> bool:
+    """Whether it may succeed in a moment: what has waited for its whole time already is not asked at once again."""
+    return is_transient(error) and not (is_locked(error) or is_too_much(error))
+
+
+_RETRY = retry_if_exception(_is_worth_a_try)
 
 
 def _tell(state: RetryCallState) -> None:
@@ -36,7 +43,7 @@ def patiently(unit: Callable[[], T]) -> T:
     try:
         return unit()  # tenacity's own first try costs 22 µs, three times an envelope
     except Exception as error:
-        if not is_transient(error):
+        if not _is_worth_a_try(error):
             raise
         failed = [error]
 

@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from shared.domain.money import plain_text, product
-from shared.domain.schedule import Charge, expand
+from shared.domain.schedule import Charge, Recurrence, expand
 from shared.wire.body import USD_CENTS, Body
 from shared.wire.envelope import Kind
 from shared.wire.rules import recurrence_of
@@ -66,6 +66,18 @@ def charges(normal: Normal) -> list[dict[str, str]]:
     return [{**item, "amount": _amount_text(item)} for item in schedule.get("schedule_items", ())]
 
 
+def expanded_rows(normal: Normal) -> int:
+    """How many segments and charges a request becomes, told without making them."""
+    segments = len(normal["access_schedule"]["schedule_items"])
+    schedule = normal.get("invoice_schedule")
+    if schedule is None:
+        return segments
+    recurring = schedule.get("recurring_schedule")
+    if recurring is None:
+        return segments + len(schedule.get("schedule_items", ()))
+    return segments + _occurrences(recurring["starting_at"], recurring["ending_before"], recurring["frequency"])
+
+
 def _normal_usage(line: Normal) -> Normal:
     return _USAGE | {"commit_price": line["list_price"]} | line
 
@@ -93,12 +105,21 @@ def _amount_text(item: Normal) -> str:
 
 
 def _expand(recurring: Normal) -> list[Charge]:
-    window = {name: datetime.fromisoformat(recurring[name]) for name in ("starting_at", "ending_before")}
     return expand(
-        recurrence_of(recurring | window),
+        _recurrence(recurring),
         (Decimal(recurring["unit_price"]), Decimal(recurring["quantity"])),
         amount_distribution=recurring["amount_distribution"],
     )
+
+
+@lru_cache(1024)
+def _occurrences(starting_at: str, ending_before: str, frequency: str) -> int:
+    return _recurrence({"starting_at": starting_at, "ending_before": ending_before, "frequency": frequency}).count
+
+
+def _recurrence(recurring: Normal) -> Recurrence:
+    window = {name: datetime.fromisoformat(recurring[name]) for name in ("starting_at", "ending_before")}
+    return recurrence_of(recurring | window)
 
 
 def _charge_text(charge: Charge) -> dict[str, str]:

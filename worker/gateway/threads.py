@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.store.errors import is_away
+from shared.store.errors import is_away, is_locked
 from worker.gateway.refusals import Refusal, unavailable
 
 A = TypeVarTuple("A")
@@ -70,7 +70,7 @@ class Threads:
             if await self._is_in_time(answer, waited_s or (lambda: loop.time() - began_s)):
                 return answer.result()
         except SQLAlchemyError as error:
-            if is_away(error):
+            if is_away(error) or is_locked(error):
                 raise _unanswered() from error
             raise
         was_begun = not working.cancel()

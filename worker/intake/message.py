@@ -75,6 +75,7 @@ class Delivery:
         deliveries: how often it was delivered, this time included, since a worker last gave it back: all but this one
             ended with their worker's death.
         anew_before: refusals of before this instant are judged anew; None: none is.
+        is_heavy: whether it is decided part by part, so that some of it may be there.
     """
 
     account_id: int
@@ -84,6 +85,7 @@ class Delivery:
     deliveries: int
     settings: Settings
     anew_before: datetime | None = None
+    is_heavy: bool = False
 
     @property
     def number(self) -> int:

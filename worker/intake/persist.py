@@ -50,6 +50,8 @@ def _persist_round(
     claims = claim_or_replay(connection, account_id, judged.candidates)
     decided = dict(claims.replayed)
     decided |= _by_what_is_known(connection, account_id, _undecided(judged.candidates, decided), judged.refusals, cache)
+    if delivery.is_heavy:
+        decided |= _by_own_commit(connection, account_id, _undecided(judged.candidates, decided))
     fresh = _undecided(judged.candidates, decided)
     inserted = _insert(connection, delivery, fresh)
     decided |= {
@@ -83,6 +85,15 @@ def _by_what_is_known(
         if decision is not None:
             decided[candidate.id] = decision
     return decided
+
+
+def _by_own_commit(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
+    """Decides what is there already, which would cost too much to expand once more."""
+    stored = {
+        commit.id: commit for commit in find_commits(connection, account_id, ids=[each.id for each in candidates])
+    }
+    decided = {each.id: against_stored(each, [stored[each.id]]) for each in candidates if each.id in stored}
+    return {key: decision for key, decision in decided.items() if decision is not None}
 
 
 def _insert(connection: Connection, delivery: Delivery, candidates: list[Candidate]) -> set[str]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from shared.dedupe import Reply, UniquenessCache
 from shared.limits import DELIVERIES_MAX
 from shared.store.accepted import count_delivery, forget_delivery, release
+from shared.store.blame import Fault, fault_of
 from shared.store.engine import statements, transaction
-from shared.store.errors import is_away, is_permanent, primary_message
+from shared.store.errors import is_away, is_locked, primary_message
 from shared.store.parking import Reason
 from shared.store.patience import patiently
 from shared.store.tokens import Caller, Scope
@@ -29,24 +30,28 @@ from shared.wire.envelope import (
 )
 from worker.intake.admit import AlreadyDecided, NotAdmitted, admit
 from worker.intake.decision import Decision
-from worker.intake.judge import Judged, judge_bodies
+from worker.intake.judge import Candidate, Judged, judge_bodies
 from worker.intake.message import Delivery, Message
 from worker.intake.parking import park_envelope, park_requests
+from worker.intake.parts import is_heavy, parts_of
 from worker.intake.persist import persist
 from worker.intake.services import Services
-from worker.intake.suspect import is_suspect, take_apart
+from worker.intake.suspect import is_suspect, send_in_halves, take_apart
+from worker.intake.turns import TurnOver, take_turn
 
 
 class TryAgainLater(Exception):
     """Nothing was decided and nothing is lost: deliver the message again.
 
     Attributes:
-        counts: whether this delivery counts as one of the five; not while the database is away.
+        counts: whether this delivery counts as one of the five: not while the database is away, or a lock is held.
+        is_away: whether the database is: then no other message fares better.
     """
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, *, counts: bool) -> None:
         super().__init__(primary_message(error))
-        self.counts = not is_away(error)
+        self.counts = counts
+        self.is_away = is_away(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,18 @@ class Intake:
         scope: what their sender must be allowed.
         judge: reads and judges their bodies; pure.
         persist: decides and stores every request, in the transaction of this connection.
+        is_heavy: whether requests become too many rows for one transaction.
         kind: what all their requests are; None: what each says.
     """
 
     scope: Scope
     judge: Callable[[Iterable[QueuedRequest]], Judged]
     persist: Callable[[Connection, Delivery, Judged, Services], list[Decision]]
+    is_heavy: Callable[[Iterable[Candidate]], bool]
     kind: Kind | None = None
 
 
-COMMITS = Intake("commits:write", judge_bodies, persist)
+COMMITS = Intake("commits:write", judge_bodies, persist, is_heavy)
 
 
 def receive(message: Message, services: Services, *, now: datetime, intake: Intake = COMMITS) -> Counter[str]:
@@ -79,7 +86,7 @@ def receive(message: Message, services: Services, *, now: datetime, intake: Inta
         intake: what the message's task takes in.
 
     Returns:
-        How many requests got which verdict; empty for an envelope that was parked whole, or halved.
+        How many requests got which verdict; empty for an envelope that was parked whole, halved, or comes again.
 
     Raises:
         TryAgainLater: the database did not let anything be decided or parked.
@@ -87,7 +94,7 @@ def receive(message: Message, services: Services, *, now: datetime, intake: Inta
     try:
         connection = patiently(services.engine.connect)
     except Exception as error:
-        raise TryAgainLater(error) from error
+        raise TryAgainLater(error, counts=not is_away(error)) from error
     with connection:
         return _receive(connection, message, services, now=now, intake=intake)
 
@@ -98,8 +105,9 @@ def _receive(
     try:
         opened = patiently(lambda: _open(connection, message, services, intake, now=now))
     except Exception as error:
-        if is_away(error) or message.attempt < DELIVERIES_MAX:
-            raise TryAgainLater(error) from error
+        counts = not (is_away(error) or is_locked(error))
+        if not counts or message.attempt < DELIVERIES_MAX:
+            raise TryAgainLater(error, counts=counts) from error
         _park_unopened(message, services, error)
         return Counter()
     if opened is None:
@@ -107,9 +115,14 @@ def _receive(
     caller, envelope, delivery = opened
     try:
         decisions = _decide(connection, delivery, envelope.requests, services, intake)
+    except TurnOver:
+        return Counter()
+    except TryAgainLater:
+        _take_back(delivery, services)
+        raise
     except Exception as error:
         _take_back(delivery, services)
-        raise TryAgainLater(error) from error
+        raise TryAgainLater(error, counts=fault_of(error, services.engine) is not Fault.NOBODYS) from error
     _tell(caller, envelope, decisions, services.cache)
     return Counter(decision.verdict for decision in decisions)
 
@@ -160,22 +173,69 @@ def _park_unread(caller: Caller, message: Message, services: Services, error: Un
 def _decide(
     on: Connection, delivery: Delivery, requests: list[QueuedRequest], services: Services, intake: Intake
 ) -> list[Decision]:
-    """Decides all together; what fails for good, by halves, so that only the request to blame is parked."""
+    """Decides all together, or part by part where they become too many rows for one transaction.
+
+    Raises:
+        TurnOver: the envelope comes again.
+        TryAgainLater: it is to be delivered again.
+    """
     if is_suspect(delivery):
         return _in_one(on, delivery, requests, lambda connection: take_apart(connection, delivery, requests))
-    try:
+    judged = None
+    with suppress(Exception):  # it is met again, and blamed, when they are decided
         judged = intake.judge(requests)
-        return _in_one(
-            on,
-            delivery,
-            requests,
-            lambda connection: intake.persist(connection, delivery, judged, services),
-        )
+    if judged is not None and intake.is_heavy(judged.candidates):
+        return _by_turns(on, delivery, requests, services, intake, judged=judged)
+    return _decide_together(on, delivery, requests, services, intake, judged=judged)
+
+
+def _by_turns(
+    on: Connection,
+    delivery: Delivery,
+    requests: list[QueuedRequest],
+    services: Services,
+    intake: Intake,
+    *,
+    judged: Judged,
+) -> list[Decision]:
+    """Decides one part after the other while the turn lasts; whoever comes after it finds what is decided."""
+    turn = take_turn(on, services.engine, delivery, requests)
+    heavy = replace(delivery, is_heavy=True)
+    decisions: list[Decision] = []
+    for part in patiently(lambda: parts_of(on, delivery.account_id, requests, judged)):
+        if turn.is_over:
+            raise turn.give_way()
+        decisions += _decide_together(on, heavy, part, services, intake)
+
+    def finish(connection: Connection) -> list[Decision]:
+        turn.finish(connection)
+        return decisions
+
+    return _in_one(on, delivery, requests, finish)
+
+
+def _decide_together(
+    on: Connection,
+    delivery: Delivery,
+    requests: list[QueuedRequest],
+    services: Services,
+    intake: Intake,
+    *,
+    judged: Judged | None = None,
+) -> list[Decision]:
+    """Decides in one transaction; what fails for good, by halves, so that only the request to blame is parked."""
+    try:
+        known = judged or intake.judge(requests)
+        return _in_one(on, delivery, requests, lambda connection: intake.persist(connection, delivery, known, services))
     except Exception as error:
-        reason: Reason = "database_refused" if is_permanent(error) else "transient"
-        if is_away(error) or (reason == "transient" and delivery.message.attempt < DELIVERIES_MAX):
-            raise
+        fault = fault_of(error, services.engine)
+        is_over = fault is Fault.REFUSED or (delivery.message.attempt >= DELIVERIES_MAX and fault is not Fault.NOBODYS)
+        if fault is Fault.COSTLY and len(requests) > 1:
+            return _in_one(on, delivery, requests, lambda connection: send_in_halves(connection, delivery, requests))
+        if not is_over:
+            raise TryAgainLater(error, counts=fault is not Fault.NOBODYS) from error
         if len(requests) == 1:
+            reason: Reason = "database_refused" if fault is Fault.REFUSED else "transient"
             return _park(on, delivery, requests, reason=reason, error=error)
     return _by_halves(on, delivery, requests, services, intake)
 
@@ -185,7 +245,7 @@ def _by_halves(
 ) -> list[Decision]:
     middle = len(requests) // 2
     halves = (requests[:middle], requests[middle:])
-    decisions = [decision for half in halves for decision in _decide(on, delivery, half, services, intake)]
+    decisions = [decision for half in halves for decision in _decide_together(on, delivery, half, services, intake)]
     if len(requests) == delivery.size:
         _in_one(on, delivery, requests, lambda _: [])
     return decisions
@@ -223,7 +283,7 @@ def _park_unopened(message: Message, services: Services, error: Exception) -> No
     try:
         patiently(lambda: _park_unattributed(message, services, "transient", primary_message(error)))
     except Exception as failure:
-        raise TryAgainLater(failure) from failure
+        raise TryAgainLater(failure, counts=not (is_away(failure) or is_locked(failure))) from failure
 
 
 def _take_back(delivery: Delivery, services: Services) -> None:

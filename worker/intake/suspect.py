@@ -29,6 +29,19 @@ def take_apart(connection: Connection, delivery: Delivery, requests: list[Queued
     """
     if len(requests) == 1:
         return park_requests(connection, delivery, requests, reason="kills_worker", detail=_DETAIL)
+    halves = _halve(connection, delivery, requests)
+    digests = [digest_of(half.meta, half.requests) for half in halves]
+    suspect(connection, delivery.account_id, digests, deliveries=DELIVERIES_WHOLE_MAX - 1)
+    return []
+
+
+def send_in_halves(connection: Connection, delivery: Delivery, requests: list[QueuedRequest]) -> list[Decision]:
+    """Replaces several requests, which cost too much together, by two envelopes: each has a turn of its own."""
+    _halve(connection, delivery, requests)
+    return []
+
+
+def _halve(connection: Connection, delivery: Delivery, requests: list[QueuedRequest]) -> list[Kept]:
     middle = len(requests) // 2
     meta = delivery.message.meta
     queue = route_of_task(delivery.message.task).bulk
@@ -37,7 +50,5 @@ def take_apart(connection: Connection, delivery: Delivery, requests: list[Queued
         for half in (requests[:middle], requests[middle:])
     ]
     accept(connection, delivery.account_id, halves, lease_s=delivery.settings.lease_s, due_now=True)
-    digests = [digest_of(meta, half.requests) for half in halves]
-    suspect(connection, delivery.account_id, digests, deliveries=DELIVERIES_WHOLE_MAX - 1)
     log.warning("envelope halved", action="envelope_halved", requests=len(requests), deliveries=delivery.deliveries)
-    return []
+    return halves

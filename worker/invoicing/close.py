@@ -17,17 +17,17 @@ from shared.domain.month import month_of
 from shared.limits import ISSUE_ATTEMPTS_MAX, MONTH_PAUSE_S
 from shared.settings import Settings
 from shared.store.balances import load_balances, load_labels, load_products
+from shared.store.blame import Fault, fault_of
 from shared.store.engine import transaction
-from shared.store.errors import is_permanent, primary_message, sqlstate
+from shared.store.errors import primary_message
 from shared.store.months import OpenMonth, claim_month, count_failure, is_first, lock_customer, mark_closed
 from shared.store.patience import patiently
 from shared.store.periods import store_periods
 from shared.store.usage_reads import open_usage
 from worker.invoicing.bill import bill
 
-CLOSE_SECONDS_MAX = 30.0  # as for issuing: below the broker's visibility timeout
+CLOSE_SECONDS_MAX = 30.0
 USAGE_GRACE_H: int = Settings.model_fields["usage_grace_h"].default
-_TIMED_OUT = "57014"
 
 log = structlog.get_logger()
 
@@ -145,7 +145,7 @@ class _Run:
                 month = claim_month(connection, self._account_id, usage_grace_h=self._usage_grace_h)
                 return Closed(months=int(self._close(connection, month))) if month else None
         except (SQLAlchemyError, psycopg.Error) as error:
-            if month is None or not _is_to_blame(error):
+            if month is None or fault_of(error, self._on) not in (Fault.REFUSED, Fault.COSTLY):
                 raise
             return _Failure(month, primary_message(error))
         except Exception as error:
@@ -163,11 +163,6 @@ class _Failure:
 
     month: OpenMonth
     reason: str
-
-
-def _is_to_blame(error: BaseException) -> bool:
-    """Refused for good, or too slow: the database itself is well."""
-    return is_permanent(error) or sqlstate(error) == _TIMED_OUT
 
 
 def _charge(on: Engine, account_id: int, month: OpenMonth, *, reason: str) -> Closed:

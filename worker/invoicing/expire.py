@@ -4,14 +4,16 @@ import time
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from shared.limits import CLAIM_ROWS_MAX
+from shared.store.blame import Fault, fault_of
 from shared.store.engine import transaction
 from shared.store.expiry import expire
 from shared.store.patience import patiently
 from worker.invoicing.close import USAGE_GRACE_H
 
-EXPIRE_SECONDS_MAX = 30.0  # as for issuing: below the broker's visibility timeout
+EXPIRE_SECONDS_MAX = 30.0
 
 log = structlog.get_logger()
 
@@ -34,14 +36,25 @@ def expire_all_due(
     ends_at = time.monotonic() + seconds_max
     total = 0
 
-    def unit() -> int:
-        with transaction(on) as connection:
-            return expire(connection, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h)
-
-    while expired := patiently(unit):
+    while expired := _expire_some(on, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h):
         total += expired
         if time.monotonic() >= ends_at:
             break
     if total:
         log.info("segments expired", action="segments_expired", account_id=account_id, segments=total)
     return total
+
+
+def _expire_some(on: Engine, account_id: int, *, rows_max: int, usage_grace_h: int) -> int:
+    """Expires up to `rows_max`, or half as many where these are too much for one transaction."""
+
+    def unit() -> int:
+        with transaction(on) as connection:
+            return expire(connection, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h)
+
+    try:
+        return patiently(unit)
+    except DBAPIError as error:
+        if rows_max == 1 or fault_of(error, on) is not Fault.COSTLY:
+            raise
+    return _expire_some(on, account_id, rows_max=rows_max // 2, usage_grace_h=usage_grace_h)

@@ -10,14 +10,15 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from shared.limits import CLAIM_ROWS_MAX, ISSUE_ATTEMPTS_MAX
+from shared.store.blame import Fault, fault_of
 from shared.store.due import Claimed, claim_due, claim_these, count_failure, settle
 from shared.store.engine import transaction
-from shared.store.errors import is_permanent, primary_message
+from shared.store.errors import primary_message
 from shared.store.patience import patiently
 from worker.invoicing.close import USAGE_GRACE_H, close_all_due
 from worker.invoicing.expire import expire_all_due
 
-ISSUE_SECONDS_MAX = 30.0  # of one task: below the broker's visibility timeout, so that it is not delivered twice
+ISSUE_SECONDS_MAX = 30.0
 
 Claim = Callable[[Connection], Sequence[Claimed]]
 
@@ -57,7 +58,7 @@ def issue_all_due(
     """All that is due in an account: closes months, lets segments expire, then settles obligations.
 
     In this order: a true-up waits for the months of its access, and bills what their deductions left. Goes on until
-    nothing due is left that is free, or the time is up.
+    nothing due is left that is free, or the time is up, which leaves each kind of work one step at least.
 
     Returns:
         What became of obligations.
@@ -67,7 +68,8 @@ def issue_all_due(
     """
     ends_at = time.monotonic() + seconds_max
     close_all_due(on, account_id, usage_grace_h=usage_grace_h, seconds_max=seconds_max)
-    expire_all_due(on, account_id, usage_grace_h=usage_grace_h, rows_max=rows_max, seconds_max=seconds_max)
+    left_s = ends_at - time.monotonic()
+    expire_all_due(on, account_id, usage_grace_h=usage_grace_h, rows_max=rows_max, seconds_max=left_s)
     total = Issued()
     while (step := issue_due(on, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h)) != Issued():
         total += step
@@ -113,7 +115,7 @@ def _settle_claim(on: Engine, account_id: int, claim: Claim, usage_grace_h: int)
     try:
         return patiently(unit)
     except DBAPIError as error:
-        if not is_permanent(error):
+        if fault_of(error, on) not in (Fault.REFUSED, Fault.COSTLY):
             raise
         return _settle_by_halves(on, account_id, [each.id for each in claimed], error, usage_grace_h)
 

@@ -1,6 +1,7 @@
 """One look: who has something due, and one task for each of them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
@@ -14,7 +15,7 @@ from worker.invoicing.close import USAGE_GRACE_H
 
 QUEUE = "invoices"
 TASK_ISSUE = "invoices.issue"
-BACKLOG_MAX = 200  # tasks on the queue: enough for every worker, and what is stale among them costs little
+ACCOUNTS_MAX = 200  # that one look names
 
 
 class Looks:
@@ -43,18 +44,19 @@ def look(
     on: Engine,
     app: Celery,
     *,
-    backlog_max: int = BACKLOG_MAX,
+    accounts_max: int = ACCOUNTS_MAX,
     usage_grace_h: int = USAGE_GRACE_H,
     rows_max: int | None = None,
 ) -> int:
-    """Sends one task per account with something to close, expire or issue, as far as the queue has room.
+    """Sends one task per account with something to close, expire or issue, the longest overdue first.
 
-    The longest overdue come first.
+    Nothing is sent while a task waits: so each account has one turn in a round, and whoever has hours of work is named
+    again only after all others had theirs.
 
     Args:
         on: the database.
         app: sends the tasks.
-        backlog_max: tasks on the queue from which on nothing is sent.
+        accounts_max: how many are named in a round.
         usage_grace_h: hours for which a month still takes usage in after its end.
         rows_max: as for `accounts_due`.
 
@@ -66,16 +68,17 @@ def look(
         kombu.exceptions.OperationalError: the broker is away.
     """
     with transaction(on) as connection:
-        accounts = accounts_due(connection, accounts_max=backlog_max, usage_grace_h=usage_grace_h, rows_max=rows_max)
-    return _send(app, accounts, backlog_max=backlog_max) if accounts else 0
+        accounts = accounts_due(connection, accounts_max=accounts_max, usage_grace_h=usage_grace_h, rows_max=rows_max)
+    return _send(app, accounts) if accounts else 0
 
 
-def _send(app: Celery, accounts: Any, *, backlog_max: int) -> int:
+def _send(app: Celery, accounts: Sequence[int]) -> int:
     with app.connection_for_write() as broker:
-        room = max(0, backlog_max - _backlog(broker))
-        for account_id in accounts[:room]:
+        if _backlog(broker):
+            return 0
+        for account_id in accounts:
             app.send_task(TASK_ISSUE, args=[account_id], queue=QUEUE, connection=broker, retry=False)
-    return min(room, len(accounts))
+    return len(accounts)
 
 
 def _backlog(broker: Any) -> int:

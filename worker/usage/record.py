@@ -11,6 +11,7 @@ from worker.intake.decision import Decision, created, parked, refused
 from worker.intake.judge import Candidate, Judged, Refusal, judge_bodies
 from worker.intake.message import Delivery
 from worker.intake.parking import park_request
+from worker.intake.parts import never_heavy
 from worker.intake.persist import LostWinner
 from worker.intake.receive import Intake
 from worker.intake.services import Services
@@ -38,7 +39,7 @@ def persist_usage(connection: Connection, delivery: Delivery, judged: Judged, _:
     return decisions
 
 
-USAGE = Intake("usage:write", judge_bodies, persist_usage, kind="usage")
+USAGE = Intake("usage:write", judge_bodies, persist_usage, never_heavy, kind="usage")
 
 
 def _record(connection: Connection, delivery: Delivery, candidates: list[Candidate]) -> set[str]:

@@ -105,10 +105,18 @@ intake = Table(
     required("accepted_at", TIME, "real time", server_default=NOW),
     optional("first_id", ID, "the least id of its requests; null: nobody has read them"),
     optional("last_id", ID, "the greatest id of its requests"),
+    optional(
+        "in_line_since",
+        TIME,
+        "real time; too heavy for one transaction, one of an account at a time; null: not in line",
+    ),
     PrimaryKeyConstraint("account_id", "digest"),
     Index(None, "account_id", "last_id", "first_id"),
     Index(None, "digest"),
     Index(None, "due_at"),
+    Index(
+        "intake_line_idx", "account_id", "in_line_since", "digest", postgresql_where=text("in_line_since IS NOT NULL")
+    ),
     comment="Accepted means kept: an envelope stays here until the transaction that stores its outcomes removes it.",
 )
 
