@@ -19,9 +19,18 @@ from shared.store.tables import delivery, intake
 from shared.wire.packing import Span
 from shared.wire.signature import Digests, digests_of
 
+# The oldest of each account, then the second of each, and so on: who has a hundred thousand due has no more of it.
 _TAKE_DUE = text("""
-WITH due AS MATERIALIZED (
-    SELECT account_id, digest FROM intake WHERE due_at <= now() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+WITH waiting AS MATERIALIZED (
+    SELECT due.account_id, due.digest
+      FROM account CROSS JOIN LATERAL (
+        SELECT account_id, digest, due_at, row_number() OVER (ORDER BY due_at) AS nth
+          FROM (SELECT account_id, digest, due_at FROM intake
+                 WHERE account_id = account.id AND due_at <= now() ORDER BY due_at LIMIT :limit) AS oldest) AS due
+     ORDER BY due.nth, due.due_at LIMIT :limit
+), due AS MATERIALIZED (
+    SELECT i.account_id, i.digest FROM intake AS i JOIN waiting USING (account_id, digest)
+     WHERE i.due_at <= now() FOR UPDATE OF i SKIP LOCKED
 )
 UPDATE intake SET due_at = now() + make_interval(secs => lease_s), lease_s = least(2 * lease_s, :lease_s_max)
   FROM due WHERE intake.account_id = due.account_id AND intake.digest = due.digest

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from shared.clock import utc_now
 from shared.limits import EXPANDED_ROWS_MAX, SCHEDULE_ITEMS_MAX
 from shared.producer.publish import Signer
-from shared.store.accepted import Kept, take_due
+from shared.store.accepted import Kept, accept, take_due
 from shared.store.tokens import SYSTEM_KEY_ID, system_key
 from shared.wire.envelope import SIGNATURE_HEADER
 from shared.wire.outcome import Outcome
@@ -202,3 +202,19 @@ def test_other_accounts_have_lines_of_their_own(intake: Intake) -> None:
     first.take(first.message([entry(heavy()) for _ in range(PER_PART * 2)]))
     second.take(second.message([entry(heavy()) for _ in range(PER_PART * 2)]))
     assert (first.count("commit"), second.count("commit")) == (PER_PART, PER_PART)
+
+
+def test_the_sweeper_goes_round_the_accounts(intake: Intake) -> None:
+    """However much of one account is due, and for however long, what another has due is published in the same sweep."""
+    other = Intake(intake.engine, "other")
+    for account, envelopes in ((intake, 60), (other, 1)):
+        kept = [Kept("{}", f'["{number}"]', "commits.bulk", 1) for number in range(envelopes)]
+        with intake.engine.begin() as connection:
+            accept(connection, account.account_id, kept, lease_s=60, due_now=True)
+    with intake.engine.begin() as connection:
+        taken = take_due(connection, limit=50)
+        assert len(taken) == 50
+        assert intake.count("intake") == 60
+        left = connection.scalars(text("SELECT account_id FROM intake WHERE due_at <= now()")).all()
+        assert set(left) == {intake.account_id}
+        connection.execute(text("DELETE FROM intake"))

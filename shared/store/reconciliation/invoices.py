@@ -41,27 +41,29 @@ CHECKS = (
     Check(
         "recurring_schedule",
         """
-        SELECT r.id AS subject, 'every occurrence of ' || (r.schedule)::text AS expected,
+        SELECT o.id AS subject, 'every occurrence of ' || (o.schedule)::text AS expected,
                o.n || ' obligations over ' || o.amount AS found
           FROM (
-              SELECT account_id, id, recurring_schedule AS schedule,
-                     CAST(recurring_schedule ->> 'starting_at' AS timestamptz) AS anchor,
-                     CAST(recurring_schedule ->> 'ending_before' AS timestamptz) AS ends,
-                     make_interval(months => CASE recurring_schedule ->> 'frequency' WHEN 'MONTHLY' THEN 1
-                         WHEN 'QUARTERLY' THEN 3 WHEN 'SEMI_ANNUAL' THEN 6 ELSE 12 END) AS period,
-                     CAST(recurring_schedule ->> 'unit_price' AS numeric)
-                         * CAST(recurring_schedule ->> 'quantity' AS numeric) AS charge
-                FROM commit WHERE recurring_schedule IS NOT NULL
-                 AND (CAST(:account_id AS integer) IS NULL OR account_id = :account_id)
-          ) AS r CROSS JOIN LATERAL (
-              SELECT count(*)::integer AS n, coalesce(sum(amount), 0) AS amount,
-                     count(*) FILTER (WHERE scheduled_at = r.anchor + position * r.period) AS in_time
-                FROM obligation
-               WHERE account_id = r.account_id AND commit_id = r.id AND regenerated_from_id IS NULL
+              SELECT r.id, r.schedule, r.anchor, r.ends, r.period, r.charge,
+                     count(b.id)::integer AS n, coalesce(sum(b.amount), 0) AS amount,
+                     count(*) FILTER (WHERE b.scheduled_at = r.anchor + b.position * r.period) AS in_time
+                FROM (
+                    SELECT account_id, id, recurring_schedule AS schedule,
+                           CAST(recurring_schedule ->> 'starting_at' AS timestamptz) AS anchor,
+                           CAST(recurring_schedule ->> 'ending_before' AS timestamptz) AS ends,
+                           make_interval(months => CASE recurring_schedule ->> 'frequency' WHEN 'MONTHLY' THEN 1
+                               WHEN 'QUARTERLY' THEN 3 WHEN 'SEMI_ANNUAL' THEN 6 ELSE 12 END) AS period,
+                           CAST(recurring_schedule ->> 'unit_price' AS numeric)
+                               * CAST(recurring_schedule ->> 'quantity' AS numeric) AS charge
+                      FROM commit WHERE recurring_schedule IS NOT NULL
+                       AND (CAST(:account_id AS integer) IS NULL OR account_id = :account_id)
+                ) AS r LEFT JOIN obligation AS b
+                  ON b.account_id = r.account_id AND b.commit_id = r.id AND b.regenerated_from_id IS NULL
+               GROUP BY r.account_id, r.id, r.schedule, r.anchor, r.ends, r.period, r.charge
           ) AS o
-         WHERE o.n = 0 OR o.in_time <> o.n OR r.anchor + (o.n - 1) * r.period >= r.ends
-            OR r.anchor + o.n * r.period < r.ends
-            OR o.amount <> CASE r.schedule ->> 'amount_distribution' WHEN 'EACH' THEN o.n * r.charge ELSE r.charge END
+         WHERE o.n = 0 OR o.in_time <> o.n OR o.anchor + (o.n - 1) * o.period >= o.ends
+            OR o.anchor + o.n * o.period < o.ends
+            OR o.amount <> CASE o.schedule ->> 'amount_distribution' WHEN 'EACH' THEN o.n * o.charge ELSE o.charge END
         """,
     ),
     Check(
