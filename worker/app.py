@@ -4,15 +4,18 @@ import gc
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, worker_ready
+from celery.signals import celeryd_after_setup, celeryd_init, setup_logging, task_postrun, worker_ready
+from kombu.entity import Queue
 
 from shared.readiness import announce_ready
 from shared.settings import settings
+from shared.wire.envelope import QUEUE_SINGLE
+from shared.wire.routes import QUEUE_PROBES
 from worker.broker.client import keep_client
 from worker.broker.compression import bound_decompression
 from worker.broker.transport import change_transport
 from worker.config import celery_config
-from worker.logging import configure_logging
+from worker.logging import configure_logging, take_over
 
 _GARBAGE_MAX = 20_000  # objects made since, of those that the collector looks at
 
@@ -22,6 +25,20 @@ configure_logging(settings())
 change_transport()
 keep_client()
 bound_decompression()
+
+
+@celeryd_init.connect
+@setup_logging.connect
+def _on_setup_logging(**_: Any) -> None:
+    """A worker logs as every other process does: Celery's own handlers would wait for a pipe that nobody reads."""
+    take_over(settings())
+
+
+@celeryd_after_setup.connect
+def _on_queues_chosen(**_: Any) -> None:
+    """Whoever takes commits answers probes: beside the backlog, not behind it."""
+    if QUEUE_SINGLE in app.amqp.queues.consume_from:
+        app.amqp.queues.select_add(Queue(QUEUE_PROBES, routing_key=QUEUE_PROBES))  # type: ignore[no-untyped-call]
 
 
 @worker_ready.connect

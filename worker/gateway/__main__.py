@@ -4,13 +4,13 @@ import gc
 
 from shared.settings import settings
 from worker.gateway.server import serve
-from worker.logging import configure_logging
+from worker.logging import take_over
 
 
 def main() -> None:
     """Runs until it is told to stop."""
     config = settings()
-    configure_logging(config)
+    take_over(config)
     gc.collect()
     gc.freeze()  # what was imported stays, so the collector need not look at it again
     serve(config)

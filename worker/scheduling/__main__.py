@@ -8,6 +8,7 @@ from shared.settings import Settings, settings
 from shared.store.engine import engine
 from shared.store.tokens import SYSTEM_KEY_ID, system_key
 from worker.app import app
+from worker.logging import take_over
 from worker.scheduling.look import Looks, look
 from worker.scheduling.loop import run, stop_on_signals
 from worker.scheduling.sweep import sweep
@@ -18,6 +19,7 @@ def main() -> None:
     """Runs until it is told to stop."""
     stopping = stop_on_signals()
     config, looks = settings(), Looks()
+    take_over(config)
     publisher = _publisher(config)
 
     def look_and_sweep() -> int:

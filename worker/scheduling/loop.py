@@ -35,6 +35,9 @@ def run(
     while not stopping.is_set():
         try:
             sent = look()
+            if not announced:
+                on_first_look()
+                announced = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed
             failures += 1
             _tell_failure(failures, error)
@@ -43,9 +46,6 @@ def run(
         if failures:
             log.info("scheduler is back", action="scheduler_back", failed_looks=failures)
         failures = 0
-        if not announced:
-            on_first_look()
-            announced = True
         if sent:
             log.debug("tasks sent", action="tasks_sent", tasks=sent)
         stopping.wait(interval_s)
