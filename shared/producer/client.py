@@ -205,21 +205,29 @@ class Producer:
         waiting.sent.result()
 
     def _send_waiting(self) -> None:
-        with self._waiting_lock:
-            taken, self._waiting = self._waiting, []
-        alike: defaultdict[datetime | None, list[_Waiting]] = defaultdict(list)
-        for each in taken:
-            alike[each.anew_before].append(each)
-        for anew_before, together in alike.items():
-            try:
-                requests = [each.request for each in together]
-                self._send(requests, queue=self.route.single, anew_before=anew_before)
-            except BaseException as error:  # noqa: BLE001 - it is raised where each of them waits
-                for each in together:
-                    each.sent.set_exception(error)
-            else:
-                for each in together:
-                    each.sent.set_result(None)
+        taken: list[_Waiting] = []
+        try:
+            with self._waiting_lock:
+                taken, self._waiting = self._waiting, []
+            alike: defaultdict[datetime | None, list[_Waiting]] = defaultdict(list)
+            for each in taken:
+                alike[each.anew_before].append(each)
+            for anew_before, together in alike.items():
+                self._send_together(together, anew_before)
+        finally:  # an interrupt may come anywhere: nobody waits for ever
+            for each in taken:
+                if not each.sent.done():
+                    each.sent.set_exception(BrokerUnavailable("interrupted: submit it again under the same id"))
+
+    def _send_together(self, together: list[_Waiting], anew_before: datetime | None) -> None:
+        try:
+            self._send([each.request for each in together], queue=self.route.single, anew_before=anew_before)
+        except BaseException as error:  # noqa: BLE001 - it is raised where each of them waits
+            for each in together:
+                each.sent.set_exception(error)
+        else:
+            for each in together:
+                each.sent.set_result(None)
 
     def _send(
         self,

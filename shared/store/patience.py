@@ -1,6 +1,7 @@
 """Running a unit of work again while it may still succeed (spec 2.5: 5 tries, jittered, 30 s in all)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -35,7 +36,8 @@ _RETRY = retry_if_exception(_is_worth_a_try)
 def _tell(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     told = primary_message(error) if error else ""
-    log.warning("trying again", action="try_again", attempt=state.attempt_number, error=told[:500])
+    with suppress(Exception):  # in a producer's process, logs are its application's: theirs may fail
+        log.warning("trying again", action="try_again", attempt=state.attempt_number, error=told[:500])
 
 
 def patiently(unit: Callable[[], T]) -> T:

@@ -1,10 +1,11 @@
 """From calls to envelopes and back: takes what is there without waiting to fill, and answers when it is decided."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +25,7 @@ from worker.gateway.ticket import PENDING, Answer, Ticket
 from worker.gateway.watch import Watch
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 Manner = Literal["wait", "keep"]  # for the outcome; or only until it is kept
 
@@ -36,13 +38,18 @@ class _Lane:
         queue: where their envelopes go.
         waiting: calls that are not sent yet.
         undecided: envelopes that are sent; done when all their calls are answered.
-        is_moving: whether somebody sees to `waiting`.
+        mover: sees to `waiting` until it is done, however it ends.
     """
 
     queue: str
     waiting: list[Ticket] = field(default_factory=list)
     undecided: list[asyncio.Future[None]] = field(default_factory=list)
-    is_moving: bool = False
+    mover: asyncio.Task[None] | None = None
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether somebody sees to `waiting`."""
+        return self.mover is not None and not self.mover.done()
 
 
 class Desk:
@@ -66,6 +73,7 @@ class Desk:
         self._lanes: dict[tuple[str, str, Manner], _Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
         self._expiring: set[Callable[[], None]] = set()
+        self._unanswered: dict[Ticket, float] = {}
         self._is_stopping = False
 
     async def submit(self, sender: Sender, request: QueuedRequest, manner: Manner = "wait") -> Answer:
@@ -82,9 +90,17 @@ class Desk:
             lane = self._lanes[key] = _Lane(queue)
         lane.waiting.append(ticket)
         if not lane.is_moving:
-            lane.is_moving = True
-            self._start(self._move(lane, sender, manner))
-        return await asyncio.shield(ticket.answer)
+            lane.mover = self._start(self._move(lane, sender, manner))
+        self._unanswered[ticket] = time.monotonic()
+        try:
+            return await asyncio.shield(ticket.answer)
+        finally:
+            del self._unanswered[ticket]
+
+    def waited_s(self) -> float:
+        """How long the call has been waiting that has waited longest."""
+        began_s = next(iter(self._unanswered.values()), None)
+        return 0.0 if began_s is None else time.monotonic() - began_s
 
     def is_waiting_for(self, account_id: int, request_id: str) -> bool:
         """Whether a request of this account is on its way from here."""
@@ -110,15 +126,24 @@ class Desk:
         while lane.waiting:
             await _turn(lane)
             taken, lane.waiting = lane.waiting, []
-            by_id = {ticket.request.id: ticket for ticket in taken}
-            for packed in pack(ticket.request for ticket in taken):
-                tickets = [by_id[request.id] for request in packed.requests]
-                try:
-                    await self._carry(lane, self._letter(sender, packed, lane.queue), tickets, manner)
-                except Exception as error:
-                    log.exception("envelope not sent", action="envelope_not_sent")
-                    self._fail(tickets, error)
-        lane.is_moving = False
+            with self._failing(taken):
+                by_id = {ticket.request.id: ticket for ticket in taken}
+                for packed in pack(ticket.request for ticket in taken):
+                    tickets = [by_id[request.id] for request in packed.requests]
+                    with self._failing(tickets):
+                        await self._carry(lane, self._letter(sender, packed, lane.queue), tickets, manner)
+
+    @contextmanager
+    def _failing(self, tickets: list[Ticket]) -> Iterator[None]:
+        """Whatever goes wrong in here, these calls are answered; then it may be told."""
+        try:
+            yield
+        except Exception as error:
+            self._fail(tickets, error)
+            log.exception("envelope not sent", action="envelope_not_sent")
+        except BaseException:
+            self._fail_in_doubt(tickets)
+            raise
 
     async def _carry(self, lane: _Lane, letter: Letter, tickets: list[Ticket], manner: Manner) -> None:
         if manner == "keep":
@@ -188,7 +213,7 @@ class Desk:
             self._expiring.discard(expire)
             undecided = [ticket for ticket in left if not ticket.answer.done()]
             if undecided:
-                self._start(self._keep(letter, undecided))
+                self._start(self._keep_undecided(letter, undecided))
 
         def on_answer(_: asyncio.Future[Answer]) -> None:
             nonlocal missing
@@ -204,6 +229,10 @@ class Desk:
             ticket.answer.add_done_callback(on_answer)
         return decided
 
+    async def _keep_undecided(self, letter: Letter, tickets: list[Ticket]) -> None:
+        with self._failing(tickets):
+            await self._keep(letter, tickets)
+
     async def _keep(self, letter: Letter, tickets: list[Ticket]) -> bool:
         """Keeps the envelope, so that its requests can be answered; where that fails nobody knows."""
         try:
@@ -212,25 +241,28 @@ class Desk:
             self._fail(tickets, unauthenticated(str(error)))
             return False
         except (SQLAlchemyError, Refusal) as error:
+            self._fail_in_doubt(tickets)
             log.warning("envelope perhaps not kept", action="envelope_in_doubt", error=primary_message(error))
-            self._watch.forget(tickets)
-            for ticket in tickets:
-                ticket.fail(in_doubt(ticket.request.id))
             return False
         self._watch.forget(tickets)
         for ticket in tickets:
             ticket.give(PENDING)
         return True
 
+    def _fail_in_doubt(self, tickets: list[Ticket]) -> None:
+        for ticket in tickets:
+            self._fail([ticket], in_doubt(ticket.request.id))
+
     def _fail(self, tickets: list[Ticket], error: Exception) -> None:
         self._watch.forget(tickets)
         for ticket in tickets:
             ticket.fail(error)
 
-    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _turn(lane: _Lane) -> None:

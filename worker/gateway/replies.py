@@ -1,7 +1,7 @@
 """Hearing from workers, on Redis, what was decided: a hint, which may be late or missing (spec 2.1)."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ _CHANNEL = DONE_CHANNEL.format(account="")
 
 log = structlog.get_logger()
 
-Hear = Callable[[str, Iterable[str]], None]
+Hear = Callable[[str, list[str]], None]
 
 
 class Replies:
@@ -70,4 +70,4 @@ class Replies:
             self.are_heard = True
         elif reply[0] == b"pmessage":
             _, _, channel, ids = reply
-            self._hear(channel.decode().removeprefix(_CHANNEL), ids.decode().split(","))
+            self._hear(channel.decode(errors="replace").removeprefix(_CHANNEL), ids.decode(errors="replace").split(","))

@@ -61,7 +61,12 @@ class Threads:
         place = self._place()
         if place is not None:
             await self._take(place, is_bounded=waited_s is None)
-        working = self._pool.submit(unit, *args)
+        try:
+            working = self._pool.submit(unit, *args)
+        except BaseException:  # no thread can be had
+            if place is not None:
+                place.release()
+            raise
         if place is not None:
             # Not when the caller is answered: what nobody waits for any more holds a thread all the same.
             working.add_done_callback(lambda _: loop.call_soon_threadsafe(place.release))

@@ -59,10 +59,13 @@ class Watch:
     Args:
         reader: where outcomes are read.
         interval_s: how often everybody is looked after, as things stand.
+        on_answer: called when somebody got an outcome.
     """
 
-    def __init__(self, reader: OutcomeReader, *, interval_s: Callable[[], float]) -> None:
-        self._reader, self._interval_s = reader, interval_s
+    def __init__(
+        self, reader: OutcomeReader, *, interval_s: Callable[[], float], on_answer: Callable[[], None] = lambda: None
+    ) -> None:
+        self._reader, self._interval_s, self._on_answer = reader, interval_s, on_answer
         self._waiting: dict[str, Ticket] = {}
         self._wanted: set[str] = set()
         self._news = asyncio.Event()
@@ -98,8 +101,10 @@ class Watch:
             await self._news.wait()
             self._news.clear()
             wanted, self._wanted = self._wanted & self._waiting.keys(), set()
-            if wanted:
+            try:
                 await self._answer(wanted)
+            except Exception as error:  # noqa: BLE001 - the next look tries again; who waits too long is kept
+                log.warning("outcomes cannot be read", action="outcomes_unread", error=primary_message(error))
 
     def _look_later(self) -> None:
         self._patrol = asyncio.get_running_loop().call_later(self._interval_s(), self._look_after_all)
@@ -116,12 +121,8 @@ class Watch:
         by_account: defaultdict[int, list[str]] = defaultdict(list)
         for each in wanted:
             by_account[self._waiting[each].account_id].append(each)
-        try:
-            found = await self._reader.read(by_account)
-        except Exception as error:  # noqa: BLE001 - the next look tries again; who waits too long is kept
-            log.warning("outcomes cannot be read", action="outcomes_unread", error=primary_message(error))
-            return
-        for outcome in found:
+        for outcome in await self._reader.read(by_account):
             ticket = self._waiting.pop(str(outcome.request_id), None)
             if ticket is not None:
                 ticket.give(outcome)
+                self._on_answer()

@@ -1,0 +1,94 @@
+"""Every call is answered, whatever fails while it is sent, and holds up no later one."""
+
+import asyncio
+from contextlib import closing
+from typing import Any, cast
+
+import pytest
+
+from shared.ids import new_id_text
+from shared.store.tokens import Caller
+from shared.wire.envelope import QueuedRequest
+from tests.integration.intake import settings_of
+from worker.gateway import desk as desk_module
+from worker.gateway.desk import Desk, Manner
+from worker.gateway.keyring import Sender
+from worker.gateway.shortcut import Shortcut
+from worker.gateway.threads import Threads
+from worker.gateway.watch import OutcomeReader, Watch
+
+SENDER = Sender(Caller(1, "acme", "key", frozenset({"commits:write"}), None), None)
+
+
+class Post:
+    """Nothing can be sent or kept, for a reason that nobody thought of."""
+
+    def meta(self, account: str) -> str:
+        """The first argument."""
+        return account
+
+    def knows_room(self, queue: str) -> bool:
+        """Nothing is known."""
+        return not queue
+
+    def check_room(self, queue: str) -> None:
+        """Always."""
+
+    def send(self, letter: object) -> None:
+        """Fails."""
+        raise LookupError(f"{letter} cannot be sent")
+
+    def keep(self, letter: object) -> None:
+        """Fails."""
+        raise LookupError(f"{letter} cannot be kept")
+
+
+async def answers(manner: Manner, *, post: object) -> list[object]:
+    """What three calls get, one after the other."""
+    with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
+        desk = Desk(
+            cast("Any", post),
+            Shortcut("redis://unused:1/0?none"),
+            sending=sending,
+            keeping=keeping,
+            watch=Watch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
+            wait_s=0.01,
+        )
+        told: list[object] = []
+        for _ in range(3):
+            request = QueuedRequest(new_id_text(), "commit", None, "{}")
+            async with asyncio.timeout(5):
+                told += await asyncio.gather(desk.submit(SENDER, request, manner), return_exceptions=True)
+        assert desk.waited_s() == 0
+        return told
+
+
+@pytest.mark.parametrize("manner", ["wait", "keep"])
+@pytest.mark.parametrize("log_fails", [False, True])
+def test_what_nobody_thought_of(monkeypatch: pytest.MonkeyPatch, manner: Manner, log_fails: bool) -> None:  # noqa: FBT001
+    """Each call is told, the later ones too, even if the log cannot be."""
+
+    def tell(*_: object, **__: object) -> None:
+        if log_fails:
+            raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(desk_module.log, "exception", tell, raising=False)
+    told = asyncio.run(answers(manner, post=Post()))
+    assert [type(each) for each in told] == [LookupError] * 3
+
+
+@pytest.mark.parametrize("log_fails", [False, True])
+def test_what_is_not_decided_and_cannot_be_kept(monkeypatch: pytest.MonkeyPatch, log_fails: bool) -> None:  # noqa: FBT001
+    """A call that waited for its outcome in vain is told, too."""
+
+    class Sent(Post):
+        def send(self, letter: object) -> None:
+            """Goes well."""
+
+    def tell(*_: object, **__: object) -> None:
+        if log_fails:
+            raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(desk_module.log, "exception", tell, raising=False)
+    told = asyncio.run(answers("wait", post=Sent()))
+    assert [type(each) for each in told] == [LookupError] * 3
