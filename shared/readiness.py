@@ -2,13 +2,20 @@
 
 import os
 from pathlib import Path
+from threading import Timer
 
 READY_FOLDER_VARIABLE = "TRUEUP_READY_DIR"
 PROCESS_NAME_VARIABLE = "TRUEUP_PROCESS_NAME"
+_AGAIN_S = 1.0
 
 
 def announce_ready() -> None:
-    """Says that this process takes work. Does nothing where no runner listens."""
+    """Says that this process takes work; where the disk is full, once it can. Does nothing where no runner listens."""
     folder, name = os.environ.get(READY_FOLDER_VARIABLE), os.environ.get(PROCESS_NAME_VARIABLE)
     if folder and name:
-        Path(folder, name).touch()
+        try:
+            Path(folder, name).touch()
+        except OSError:
+            later = Timer(_AGAIN_S, announce_ready)
+            later.daemon = True
+            later.start()

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import worker.preload  # noqa: F401 (to have it all is the point)
 from shared.readiness import PROCESS_NAME_VARIABLE
+from worker.local.logs import open_log
 
 _ORDERS, _REPORTS = 0, 1  # stdin and stdout
 _CHUNK = 65_536
@@ -86,7 +87,8 @@ def _become(argv: Sequence[str], environ: dict[str, str], log: str) -> NoReturn:
         _call_it(environ.get(PROCESS_NAME_VARIABLE) or argv[0])
         code = _run(argv)
     except BaseException:  # noqa: BLE001 (nothing may get back into the loop)
-        traceback.print_exc()
+        with suppress(Exception):
+            traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -99,7 +101,7 @@ def _call_it(name: str) -> None:
 
 def _redirect(log: str) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    output = open_log(log)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     os.close(nothing)
@@ -113,13 +115,15 @@ def _run(argv: Sequence[str]) -> int:
     except SystemExit as end:
         return _code(end)
     except BaseException:  # noqa: BLE001 (as the interpreter would)
-        traceback.print_exc()
+        with suppress(Exception):
+            traceback.print_exc()
         return 1
     finally:  # what the interpreter does at its end, and os._exit does not
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
         atexit._run_exitfuncs()  # noqa: SLF001
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
     return 0
 
 

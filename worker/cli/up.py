@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO, cast
 
 import typer
 from sqlalchemy import Connection
@@ -26,8 +26,10 @@ from worker.local.detached import spawn_detached
 from worker.local.files import write_private
 from worker.local.folder import DataFolder, State
 from worker.local.stack import Stack
+from worker.log_output import LogOutput
 
 app = typer.Typer()
+_STDERR = 2
 
 
 @app.command()
@@ -89,6 +91,7 @@ def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool) -
                 raise
 
     with folder.lock():
+        sys.stderr = cast("TextIO", LogOutput(_STDERR))  # whoever should read it may be gone, or not read
         stack = Stack(
             folder,
             os.environ,

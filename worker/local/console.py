@@ -38,5 +38,5 @@ class Console:
     def _write(self, name: str, text: str) -> None:
         colour = self._colour_of.setdefault(name, *islice(self._colours, 1)) if name != _SUPERVISOR else None
         now = datetime.now().astimezone()
-        with suppress(OSError):  # the terminal is gone: what runs is not to fall with it
+        with suppress(OSError, ValueError):  # the terminal is gone: what runs is not to fall with it
             self._printer.write(Message(type="line", data=text, time=now, name=name, colour=colour))

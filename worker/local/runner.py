@@ -37,6 +37,7 @@ class Supervised:
     log: LogFile
     backoff: Backoff = field(default_factory=Backoff)
     child: Child | None = None
+    told: str = ""
 
 
 class Runner:
@@ -83,16 +84,31 @@ class Runner:
     def tend(self) -> None:
         """Starts what is due, buries what died, passes the logs on. Called several times a second.
 
-        It waits for nothing but the imports of the nursery, where that is new.
+        It waits for nothing but the imports of the nursery, where that is new; what cannot be done now, as when there
+        are no more files or processes to be had, is tried again.
         """
         for process in self.processes:
-            if process.child is None:
-                if process.backoff.is_due(time.monotonic()):
-                    self._start(process)
-            elif process.child.poll() is not None:
-                self._bury(process, process.child)
-            self._console.echo(process.name, process.log.new_lines())
-            process.log.cap()
+            try:
+                self._tend(process)
+            except (OSError, psutil.Error) as error:
+                self._tell_failure(process, error)
+            else:
+                process.told = ""
+
+    def _tend(self, process: Supervised) -> None:
+        if process.child is None:
+            if process.backoff.is_due(time.monotonic()):
+                self._start(process)
+        elif process.child.poll() is not None:
+            self._bury(process, process.child)
+        self._console.echo(process.name, process.log.new_lines())
+        process.log.cap()
+
+    def _tell_failure(self, process: Supervised, error: Exception) -> None:
+        """Says it, once as long as it is the same."""
+        if process.told != str(error):
+            process.told = str(error)
+            self._console.say(f"{process.name} cannot be seen to ({error}); it is tried again")
 
     def is_ready(self) -> bool:
         """Whether every process takes work."""
@@ -121,11 +137,11 @@ class Runner:
             self._console.echo(process.name, process.log.new_lines())
 
     def _start(self, process: Supervised) -> None:
-        (self._ready_folder / process.name).unlink(missing_ok=True)
         process.backoff.started(time.monotonic())
         try:
+            (self._ready_folder / process.name).unlink(missing_ok=True)
             process.child = self._launch(process)
-        except ServiceError as error:
+        except (ServiceError, OSError) as error:
             self._postpone(process, str(error))
 
     def _launch(self, process: Supervised) -> Child:

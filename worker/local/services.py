@@ -91,7 +91,7 @@ class Services:
         service.backoff.started(time.monotonic())
         try:
             service.server = service.start(service.folder, port=port)
-        except ServiceError as error:
+        except (ServiceError, OSError) as error:
             self._console.say(f"{error}\nIt is tried again")
         else:
             self._console.say(f"{name} answers again")
