@@ -5,8 +5,9 @@ from typing import Any
 from kombu.entity import Queue
 
 from shared.settings import Settings
+from shared.wire.routes import QUEUE_PROBES
 
-QUEUES = ("commits", "commits.bulk", "usage", "invoices", "events", "maintenance")
+QUEUES = ("commits", "commits.bulk", "usage", "invoices", "events", "maintenance", QUEUE_PROBES)
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from celery import Task
 from celery.exceptions import Reject
 
 from shared.clock import utc_now
+from shared.dedupe import Reply
 from shared.limits import ISSUE_TURN_S
 from shared.settings import settings
 from shared.store.engine import engine
 from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
-from shared.wire.routes import TASK_RECORD
+from shared.wire.routes import TASK_PROBE, TASK_RECORD
 from worker.app import app
 from worker.broker.parking import park_raw
 from worker.intake.message import Message, is_envelope, message_of
@@ -27,6 +28,7 @@ from worker.usage.record import USAGE
 _TWO = "the task takes two arguments, meta and requests, both as JSON text"
 _ONE = "the task takes one argument, an account's number"
 _ACCOUNT_MAX = 2**31 - 1
+_PROBE_NAME_CHARS_MAX = 64
 
 log = structlog.get_logger()
 
@@ -88,6 +90,12 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
     headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(attempt)}
     queue = task.request.delivery_info["routing_key"]
     task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
+
+
+@app.task(name=TASK_PROBE)
+def answer_probe(name: object = "", *_: object) -> None:
+    """Tells a gateway that its way to a worker is open; does nothing else, whatever it is sent."""
+    services().cache.remember(0, {}, reply=Reply("", [str(name)[:_PROBE_NAME_CHARS_MAX]]))
 
 
 @app.task(name=TASK_ISSUE, bind=True)

@@ -6,6 +6,8 @@ from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE, TASK_CREATE, Kind
 
 TASK_RECORD = "usage.record"
 QUEUE_USAGE = "usage"
+TASK_PROBE = "trueup.probe"  # answered by whoever takes commits, with a hint, and with nothing else
+QUEUE_PROBES = "probes"
 
 
 class Route(NamedTuple):
@@ -25,6 +27,7 @@ class Route(NamedTuple):
 COMMITS = Route(TASK_CREATE, QUEUE_SINGLE, QUEUE_BULK)
 USAGE = Route(TASK_RECORD, QUEUE_USAGE, QUEUE_USAGE)
 ENVELOPE_QUEUES = (QUEUE_SINGLE, QUEUE_BULK, QUEUE_USAGE)
+_TASKS = {QUEUE_USAGE: TASK_RECORD, QUEUE_PROBES: TASK_PROBE}
 
 
 def route_of(kind: Kind) -> Route:
@@ -38,5 +41,5 @@ def route_of_task(task: str) -> Route:
 
 
 def task_on(queue: str) -> str:
-    """The task that the envelopes on a queue are for."""
-    return TASK_RECORD if queue == QUEUE_USAGE else TASK_CREATE
+    """The task that the messages on a queue are for."""
+    return _TASKS.get(queue, TASK_CREATE)

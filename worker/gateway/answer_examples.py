@@ -172,8 +172,8 @@ _PARKED_OBJECT: Json = {
     "parked_at": _MADE_AT,
 }
 
-_GOOD: Json = {"running": True, "database": True, "queue": True}
-_QUEUELESS: Json = {"status": "unavailable", "checks": _GOOD | {"queue": False}}
+_GOOD: Json = {"running": True, "database": True, "queue": True, "workers": True, "calls_answered": True}
+_QUEUELESS: Json = {"status": "unavailable", "checks": _GOOD | {"queue": False, "workers": False}}
 
 # By the names of their schemas in the OpenAPI document.
 ANSWERS: dict[str, Json] = {
@@ -203,6 +203,7 @@ ANSWERS: dict[str, Json] = {
         "checks": _GOOD,
         "backlog": {"commits": 2, "commits.bulk": 0, "usage": 0, "invoices": 0},
         "oldest_due_obligation_seconds": 0.412,
+        "log_lines_lost": 0,
     },
 }
 # By path and schema, of calls whose answer is about something else than their schema's example.
@@ -226,5 +227,5 @@ OF_CALLS: dict[tuple[str, str], Json] = {
 # Of the health checks with 503, by the names of their schemas.
 UNAVAILABLE: dict[str, Json] = {
     "Ready": _QUEUELESS,
-    "Health": _QUEUELESS | {"backlog": None, "oldest_due_obligation_seconds": 0.412},
+    "Health": _QUEUELESS | {"backlog": None, "oldest_due_obligation_seconds": 0.412, "log_lines_lost": 0},
 }

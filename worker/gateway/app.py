@@ -10,6 +10,7 @@ from shared.settings import Settings
 from worker.gateway.edge import Edge
 from worker.gateway.failures import answer_failures
 from worker.gateway.gateway import Gateway
+from worker.gateway.health import Health
 from worker.gateway.openapi import describe
 from worker.gateway.routes import (
     agreements,
@@ -55,7 +56,7 @@ def make_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gateway = Gateway(settings)
-        app.state.gateway = gateway
+        app.state.gateway, app.state.health = gateway, Health(gateway)
         async with gateway.running():
             yield
 

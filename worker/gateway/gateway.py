@@ -1,10 +1,11 @@
 """What a gateway process holds open, and how it starts and stops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +20,7 @@ from worker.gateway.keyring import Keyring, Sender
 from worker.gateway.limits import (
     ASKING_THREADS_MAX,
     KEEPING_THREADS_MAX,
+    OVERDUE_SECONDS,
     POLL_SECONDS,
     POLL_SECONDS_ALONE,
     THREADS_MAX,
@@ -32,8 +34,12 @@ from worker.gateway.shortcut import Shortcut
 from worker.gateway.threads import Threads
 from worker.gateway.uploads import Upload, Uploads
 from worker.gateway.watch import OutcomeReader, Watch
+from worker.gateway.way import Way
+
+_AGAIN_S = 1.0
 
 T = TypeVar("T")
+log = structlog.get_logger()
 
 
 class Gateway:
@@ -52,9 +58,10 @@ class Gateway:
         self._sending = Threads(1, name="sending")
         self.post = Post(settings, self.engine)
         self._reader = OutcomeReader(settings)
-        self._watch = Watch(self._reader, interval_s=self._interval_s)
+        self.way = Way(self._send_probe, lambda: self._replies.are_heard)
+        self._watch = Watch(self._reader, interval_s=self._interval_s, on_answer=self.way.note)
         redis_url = None if settings.redis_url is None else str(settings.redis_url)
-        self._replies = Replies(redis_url, self._watch.hear)
+        self._replies = Replies(redis_url, self._hear)
         self.keyring = Keyring(self.engine, self._asking, settings)
         self.rate = Rate(settings.http_rate)
         self._shortcut = Shortcut(str(settings.broker_url))
@@ -74,7 +81,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open as long as this lasts; closes when everything that was taken is answered."""
-        tasks = [asyncio.create_task(self._replies.listen()), asyncio.create_task(self._watch.look())]
+        tasks = [asyncio.create_task(_kept_going(work)) for work in (self._replies.listen, self._watch.look)]
         try:
             yield
             await self.desk.drain()
@@ -138,6 +145,21 @@ class Gateway:
         """How many envelopes wait on a queue; raises `BrokerUnavailable`."""
         return await self._sending.run(self.post.backlog, queue)
 
+    def is_stuck(self) -> bool:
+        """Whether a call waits beyond all that it may wait for."""
+        patience_s = self.settings.http_wait_s + self.settings.http_database_s + OVERDUE_SECONDS
+        return self.desk.waited_s() > patience_s
+
+    async def _send_probe(self, name: str) -> None:
+        await self._sending.run(self.post.probe, name)
+
+    def _hear(self, account: str, ids: list[str]) -> None:
+        """No account has an empty name: that is how workers answer probes."""
+        if account:
+            self._watch.hear(account, ids)
+        else:
+            self.way.hear(ids)
+
     def _read(self, unit: Callable[[Connection], T]) -> T:
         with snapshot(self.engine) as connection:
             return unit(connection)
@@ -152,3 +174,13 @@ class Gateway:
         self.post.close()
         self._uploads.close()
         self.engine.dispose()
+
+
+async def _kept_going(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Whatever ends it before it is done, it begins again: calls wait for it."""
+    while True:
+        try:
+            return await work()
+        except Exception:
+            log.exception("begins again", action="begins_again")
+            await asyncio.sleep(_AGAIN_S)

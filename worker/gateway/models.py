@@ -193,6 +193,7 @@ class Health(Ready):
 
     backlog: dict[str, int] | None
     oldest_due_obligation_seconds: float | None
+    log_lines_lost: int
 
 
 class Parked(Model):

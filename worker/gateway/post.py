@@ -16,8 +16,9 @@ from shared.store.accepted import Kept, accept
 from shared.store.engine import transaction
 from shared.store.tokens import queue_key
 from shared.wire.packing import Pack, write_meta
+from shared.wire.routes import QUEUE_PROBES
 from worker.gateway.keyring import Sender
-from worker.gateway.limits import SEND_SECONDS_MAX
+from worker.gateway.limits import PROBES_MAX, SEND_SECONDS_MAX
 
 
 class NotSent(Exception):
@@ -147,6 +148,15 @@ class Post:
         """
         with self._not_down():
             return self._publisher.backlog(queue)
+
+    def probe(self, name: str) -> None:
+        """Sends a probe, unless so many wait that one of them will be answered.
+
+        Raises:
+            BrokerUnavailable: the broker does not answer.
+        """
+        if self.backlog(QUEUE_PROBES) < PROBES_MAX:
+            self._publisher.publish(name, "", queue=QUEUE_PROBES)
 
     def close(self) -> None:
         """Closes the connection."""

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request, Response
 
 from worker.gateway.answers import Json
-from worker.gateway.health import health_of, is_ready
+from worker.gateway.health import Health as Known
 from worker.gateway.models import Alive, Health, Ready
-from worker.gateway.route import GuardedRoute, gateway_of
+from worker.gateway.route import GuardedRoute
 
 router = APIRouter(route_class=GuardedRoute, tags=["Health"])
 
@@ -18,8 +18,8 @@ async def livez() -> Response:
 
 @router.get("/readyz", response_model=Ready, responses={503: {"model": Ready}})
 async def readyz(request: Request) -> Response:
-    """Whether it takes calls: database and broker answer, and it is not about to stop."""
-    checks = await is_ready(gateway_of(request))
+    """Whether it takes calls: database, broker and workers answer, no call is stuck, and it is not about to stop."""
+    checks = await _health_of(request).checks()
     ready = all(checks.values())
     return Json({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
 
@@ -27,5 +27,10 @@ async def readyz(request: Request) -> Response:
 @router.get("/healthz", response_model=Health, responses={503: {"model": Health}})
 async def healthz(request: Request) -> Response:
     """How the whole stands: the backlog of each queue, and the age of the oldest thing that is due."""
-    health = await health_of(gateway_of(request))
+    health = await _health_of(request).whole()
     return Json(health, 200 if health["status"] == "ok" else 503)
+
+
+def _health_of(request: Request) -> Known:
+    health: Known = request.app.state.health
+    return health
