@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from shared.domain.bills import Label
 from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.values import Balance, CommitType, read_specifier
 
-_BALANCES = text("""
+_BALANCES = """
     SELECT CAST(c.id AS text) AS commit_id, CAST(s.id AS text) AS segment_id, s.position, c.type,
            coalesce(ledger.available, 0) AS available, s.starting_at, s.ending_before,
            CAST(c.access_unit_id AS text) AS unit_id, c.priority,
@@ -22,10 +23,19 @@ _BALANCES = text("""
       FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
      CROSS JOIN LATERAL (
         SELECT sum(amount) AS available FROM ledger_entry
-         WHERE account_id = c.account_id AND commit_id = c.id AND segment_id = s.id) AS ledger
+         WHERE account_id = c.account_id AND commit_id = c.id AND segment_id = s.id{left_out}) AS ledger
      WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND c.archived_at IS NULL
      ORDER BY c.id, s.position
-""")
+"""
+_ALL = text(_BALANCES.format(left_out=""))
+_WITHOUT_TRUE_UPS = text(_BALANCES.format(left_out=" AND type <> 'POSTPAID_COMMIT_TRUEUP'"))
+_BEFORE = text(
+    _BALANCES.format(
+        left_out=""" AND type !~ '_(TRUEUP|EXPIRATION)$'
+           AND NOT EXISTS (SELECT FROM usage_period AS p WHERE p.account_id = ledger_entry.account_id
+                              AND p.id = ledger_entry.period_id AND p.starting_at >= :since OFFSET 0)"""
+    )
+)
 
 # Filters are joined by or, what one of them says by and.
 _ADMITTED = text("""
@@ -65,7 +75,25 @@ class BalanceFilter:
 
 def load_balances(connection: Connection, account_id: int, customer_id: UUID) -> list[Balance]:
     """Every segment of the customer's commits and credits, but for archived ones, with the sum of its entries."""
-    rows = connection.execute(_BALANCES, {"account_id": account_id, "customer_id": customer_id})
+    return _load(connection, _ALL, account_id, customer_id)
+
+
+def load_balances_without_true_ups(connection: Connection, account_id: int, customer_id: UUID) -> list[Balance]:
+    """As `load_balances`, as if no true-up had been issued: what usage would still draw on then."""
+    return _load(connection, _WITHOUT_TRUE_UPS, account_id, customer_id)
+
+
+def load_balances_before(
+    connection: Connection, account_id: int, customer_id: UUID, *, since: datetime
+) -> list[Balance]:
+    """As `load_balances`, as if no month from `since` on had been closed, nothing trued up, and nothing expired."""
+    return _load(connection, _BEFORE, account_id, customer_id, since=since)
+
+
+def _load(
+    connection: Connection, statement: TextClause, account_id: int, customer_id: UUID, **more: object
+) -> list[Balance]:
+    rows = connection.execute(statement, {"account_id": account_id, "customer_id": customer_id, **more})
     return [_balance(row) for row in rows]
 
 

@@ -20,8 +20,18 @@ UNSETTLED = ("pending", "held", "parked")
 Suppression = Literal["true_up_disabled", "archived", "invoices_ended", "removed"]
 
 _CUSTOMER = text("SELECT customer_id FROM commit WHERE account_id = :account_id AND id = :commit_id")
+# Which balance comes first decides about all true-ups of a customer: they are held together, in the order of their ids.
 _LOCK_OBLIGATIONS = text("""
-    SELECT id FROM obligation WHERE account_id = :account_id AND commit_id = :commit_id ORDER BY id FOR UPDATE
+    SELECT o.id FROM obligation AS o
+     WHERE o.account_id = :account_id
+       AND o.commit_id IN (
+            SELECT :commit_id
+            UNION ALL
+            SELECT other.id FROM commit AS c
+              JOIN commit AS other ON other.account_id = c.account_id AND other.customer_id = c.customer_id
+                                  AND other.type = 'POSTPAID'
+             WHERE c.account_id = :account_id AND c.id = :commit_id AND c.type = 'POSTPAID')
+     ORDER BY o.id FOR UPDATE
 """)
 
 _COMMIT = text("""

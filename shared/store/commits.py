@@ -116,9 +116,9 @@ def usable_balances(
     return {row.id: row.balance for row in connection.execute(_BALANCES, given)}
 
 
-def amounts_as_json(amounts: Mapping[str, Decimal]) -> str:
-    """As a statement takes them: exact."""
-    return json.dumps({key: str(amount) for key, amount in amounts.items()})
+def amounts_as_json(amounts: Mapping[str, Decimal] | Mapping[UUID, Decimal]) -> str:
+    """Amounts by id as a statement takes them: exact."""
+    return json.dumps({str(key): str(amount) for key, amount in amounts.items()})
 
 
 def _records(connection: Connection, statement: Any, parameters: Mapping[str, Any]) -> list[Record]:

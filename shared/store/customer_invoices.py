@@ -1,13 +1,15 @@
-"""A customer's invoices by date, drafts of its obligations among them, and what stands on them (spec 3.5, 3.6)."""
+"""A customer's invoices by date, drafts of its obligations among them, and what stands on them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared.store.commits import amounts_as_json
 from shared.store.drafts import drafts_of
 from shared.store.invoices import Status
 
@@ -68,7 +70,7 @@ _OF_STORED = {
 _DRAFTS = """
     SELECT d.id, d.customer_id, d.contract_id, d.unit_id, d.commit_id, coalesce(d.amount, 0) AS total,
            d.scheduled_at AS issued_at, d.regenerated_from_id, d.kind, coalesce(d.name, '') AS name, d.product_id,
-           d.quantity, d.unit_price, d.amount
+           d.quantity, d.unit_price, d.amount, d.state, d.reason
       FROM ({drafts}) AS d ORDER BY d.scheduled_at {order}, d.id {order}
 """
 # OFFSET 0: from the customer's commits to theirs, whatever the statistics say; else all the account's are read.
@@ -144,12 +146,25 @@ def stored_invoices(connection: Connection, account_id: int, choice: InvoiceChoi
     return [head | {"lines": lines[head["id"]]} for head in heads]
 
 
-def scheduled_drafts(connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int) -> list[Record]:
-    """What obligations will bill, as it stands now, with their one line; held and parked ones too."""
+def scheduled_drafts(
+    connection: Connection,
+    account_id: int,
+    choice: InvoiceChoice,
+    *,
+    limit: int,
+    open_draws: Mapping[UUID, Decimal],
+) -> list[Record]:
+    """What obligations will bill, as it stands now, with their one line; held and parked ones too, and why.
+
+    `open_draws`: what usage that is not in the ledger takes from POSTPAID commits, by their ids.
+    """
     if choice.status not in (None, "DRAFT") or choice.type == "USAGE":
         return []
     statement = _DRAFTS.replace("{drafts}", drafts_of(_OPEN))
-    return [_draft(row) for row in _records(connection, statement, _OF_OPEN, account_id, choice, limit=limit)]
+    rows = _records(
+        connection, statement, _OF_OPEN, account_id, choice, limit=limit, open_draws=amounts_as_json(open_draws)
+    )
+    return [_draft(row) for row in rows]
 
 
 def ends_of_open_months(connection: Connection, account_id: int, customer_id: UUID) -> list[datetime]:
@@ -196,8 +211,7 @@ def _records(
     known: Mapping[str, str],
     account_id: int,
     choice: InvoiceChoice,
-    *,
-    limit: int,
+    **more: Any,
 ) -> list[Record]:
     """What a statement finds under those conditions of it that the choice asks for."""
     asked = [name for name in known if getattr(choice, name) is not None]
@@ -207,5 +221,5 @@ def _records(
     order, beyond = ("DESC", "<") if choice.descending else ("ASC", ">")
     conditions = "".join(f" AND {known[name]}" for name in asked)
     completed = statement.replace("{conditions}", conditions).replace("{order}", order).replace("{beyond}", beyond)
-    own = {"account_id": account_id, "customer_id": choice.customer_id, "limit": limit}
-    return [dict(row) for row in connection.execute(text(completed), own | given).mappings()]
+    own = {"account_id": account_id, "customer_id": choice.customer_id}
+    return [dict(row) for row in connection.execute(text(completed), own | given | more).mappings()]

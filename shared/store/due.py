@@ -8,14 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from shared.store.drafts import drafts_of
+from shared.store.drafts import NOTHING_OPEN, drafts_of
 from shared.store.months import CLOSABLE_BEFORE, PRESENT
 from shared.store.tables.commits import LAPSES_AFTER
 
 # The end of the month of an access's last hour: a true-up relies on all usage before it.
 _RELIES_ON = "date_trunc('month', s.ending_before - interval '1 hour') + interval '1 month'"
 
-# A true-up waits for the months of its customer that overlap the access, and for the grace time of the last (spec 3.6).
+# A true-up waits for the months of its customer that overlap the access, and for the grace time of the last.
 _WAITS = f"""
     o.kind = 'TRUE_UP' AND EXISTS (
         SELECT FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
@@ -85,7 +85,7 @@ _CLAIM_DUE = text(f"""
 """)
 
 _CLAIM_THESE = text(f"""
-    {_CLAIM} AND o.id = ANY(CAST(:ids AS uuid[]))
+    {_CLAIM} AND o.due_at <= {PRESENT} AND o.id = ANY(CAST(:ids AS uuid[]))
      ORDER BY o.due_at, o.commit_id, o.position FOR UPDATE OF o SKIP LOCKED
 """)
 
@@ -115,31 +115,23 @@ _CLAIMED = """
       FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS claimed (id, turn)
       JOIN obligation AS o ON o.account_id = :account_id AND o.id = claimed.id
 """
+# Of a plan kept from when the tables were small, every obligation of the account would be held against every commit.
+PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")
+
 # Runs after the claim, with a snapshot of its own: an adjustment that held one of these rows until now is seen.
 # The account's row is the only one here that others may wait for, so the counter cannot be part of a deadlock.
-# Of a plan kept from when the tables were small, every obligation of the account would be held against every commit.
-_PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")
-
-# Usage that was billed before a commit was made, or before an edit let the commit cover it, did not draw on it: the
-# true-up would ask for it again. An operator who let it be made had seen what there was until then.
-USED_BEFORE = "usage_already_invoiced"
-IS_USED_BEFORE = """
-    draft.kind = 'TRUE_UP' AND (draft.released_at > draft.agreed_at) IS NOT TRUE AND EXISTS (
-        SELECT FROM usage_period AS p
-         WHERE p.account_id = draft.account_id AND p.customer_id = draft.customer_id
-           AND p.starting_at < s.ending_before AND p.ending_before > s.starting_at
-           AND p.voided_at IS NULL AND p.booked_at < draft.agreed_at
-           AND (draft.applicable_contract_ids IS NULL OR p.contract_id = ANY(draft.applicable_contract_ids)))
-"""
-
 _SETTLE = text(f"""
     WITH draft AS MATERIALIZED (
         SELECT draft.*, s.id AS segment_id,
+               hold.reason AS held_for,
                CASE WHEN suppressed_by IS NOT NULL THEN 'suppressed'
+                    WHEN hold.reason = 'usage_voided' THEN 'held'
                     WHEN draft.amount = 0 THEN 'nothing_due'
-                    WHEN {IS_USED_BEFORE} THEN 'held'
+                    WHEN hold.reason IS NOT NULL THEN 'held'
                     ELSE 'issued' END AS becomes
           FROM ({drafts_of(_CLAIMED)}) AS draft
+          LEFT JOIN unnest(CAST(:held_ids AS uuid[]), CAST(:reasons AS text[])) AS hold (id, reason)
+            ON hold.id = draft.id
           LEFT JOIN segment AS s ON s.account_id = draft.account_id AND s.commit_id = draft.commit_id
                                 AND s.position = 0 AND draft.kind = 'TRUE_UP'
     ), numbered AS (
@@ -171,7 +163,7 @@ _SETTLE = text(f"""
     ), settled AS (
         UPDATE obligation AS o
            SET state = draft.becomes, settled_at = now(),
-               reason = CASE draft.becomes WHEN 'held' THEN '{USED_BEFORE}' ELSE draft.suppressed_by END
+               reason = CASE draft.becomes WHEN 'held' THEN draft.held_for ELSE draft.suppressed_by END
           FROM draft WHERE o.account_id = draft.account_id AND o.id = draft.id
     ), events AS (
         INSERT INTO outbox (account_id, event, subject_ids, detail)
@@ -179,6 +171,9 @@ _SETTLE = text(f"""
         UNION ALL
         SELECT account_id, 'commit.trued_up', array_agg(commit_id ORDER BY turn), jsonb_build_object('outcome', becomes)
           FROM draft WHERE kind = 'TRUE_UP' AND becomes NOT IN ('suppressed', 'held') GROUP BY account_id, becomes
+        UNION ALL
+        SELECT account_id, 'invoice.held', array_agg(id ORDER BY turn), jsonb_build_object('reason', held_for)
+          FROM draft WHERE becomes = 'held' GROUP BY account_id, held_for
     )
     SELECT becomes, count(*) AS rows FROM draft GROUP BY becomes
 """)
@@ -226,24 +221,39 @@ def claim_due(connection: Connection, account_id: int, *, rows_max: int, usage_g
 
 
 def claim_these(connection: Connection, account_id: int, ids: Sequence[UUID], *, usage_grace_h: int) -> list[Claimed]:
-    """Locks those of `ids` that are still pending, wait for nothing, and are locked by nobody else, in due order."""
+    """As `claim_due`, those of `ids`."""
     which = {"account_id": account_id, "ids": list(ids), "usage_grace_h": usage_grace_h}
     return [Claimed(*row) for row in connection.execute(_CLAIM_THESE, which)]
 
 
-def settle(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> Mapping[str, int]:
+def close_relied(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> list[Claimed]:
+    """Closes the months that claimed true-ups rely on, those without usage too.
+
+    Returns:
+        Those that can be settled. One that has to wait after all, because usage came in meanwhile, stays pending.
+    """
+    connection.execute(PLAN_AFRESH)
+    waiting = _close_months(connection, account_id, claimed)
+    return [each for each in claimed if each.customer_id not in waiting]
+
+
+def settle(
+    connection: Connection, account_id: int, ready: Sequence[Claimed], held: Mapping[UUID, str]
+) -> Mapping[str, int]:
     """Settles claimed obligations: invoices, lines, numbers, ledger entries, states and events, all or nothing.
 
-    A true-up relies on the months of its access: they are closed from then on, those without usage too. One that has
-    to wait after all, because usage came in meanwhile, stays pending.
+    Args:
+        connection: the transaction that claimed them.
+        account_id: whose obligations.
+        ready: whose months are closed.
+        held: what holds true-ups, by id; one with nothing due is held where its usage is void, and only there.
 
     Returns:
         How many became `issued`, `nothing_due`, `suppressed` and `held`.
     """
-    connection.execute(_PLAN_AFRESH)
-    waiting = _close_months(connection, account_id, claimed)
-    ready = [each.id for each in claimed if each.customer_id not in waiting]
-    rows = connection.execute(_SETTLE, {"account_id": account_id, "ids": ready})
+    given = {"account_id": account_id, "ids": [each.id for each in ready], "open_draws": NOTHING_OPEN}
+    holds = {"held_ids": list(held), "reasons": list(held.values())}
+    rows = connection.execute(_SETTLE, given | holds)
     return {row.becomes: row.rows for row in rows}
 
 

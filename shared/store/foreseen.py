@@ -1,15 +1,16 @@
-"""What will fall due: the obligations until a date, and months with usage that are to be closed (spec 3.8)."""
+"""What will fall due: the obligations until a date, and months with usage that are to be closed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared.store.commits import amounts_as_json
 from shared.store.drafts import drafts_of
-from shared.store.due import IS_USED_BEFORE
 
 _DUE = """
     SELECT o.*, row_number() OVER (ORDER BY o.due_at, o.commit_id, o.position) AS turn
@@ -20,8 +21,7 @@ _DUE = """
 """
 
 _OBLIGATIONS = text(f"""
-    SELECT draft.*, customer.name AS customer, unit.name AS unit, o.position, s.ending_before AS access_ends,
-           {IS_USED_BEFORE} AS used_before
+    SELECT draft.*, customer.name AS customer, unit.name AS unit, o.position, s.ending_before AS access_ends
       FROM ({drafts_of(_DUE)}) AS draft
       JOIN obligation AS o ON o.account_id = draft.account_id AND o.id = draft.id
       LEFT JOIN segment AS s ON s.account_id = draft.account_id AND s.commit_id = draft.commit_id AND s.position = 0
@@ -57,15 +57,29 @@ def obligations_until(
     account_id: int,
     until: datetime,
     *,
+    open_draws: Mapping[UUID, Decimal],
     customer_id: UUID | None = None,
     contract_id: UUID | None = None,
 ) -> list[dict[str, Any]]:
     """What is not settled and falls due until then, as the drafts they are, in due order.
 
-    `access_ends`: of the first segment. `used_before`: usage of its time was closed before the commit was made,
-    or widened by an edit, so that its true-up is held unless an operator released it (spec 3.6).
+    `access_ends`: of the first segment.
+
+    Args:
+        connection: a snapshot.
+        account_id: whose obligations.
+        until: inclusive, by the account's clock.
+        open_draws: what usage that is not in the ledger takes from POSTPAID commits until then, by their ids.
+        customer_id: of this customer only.
+        contract_id: on this contract only.
     """
-    given = {"account_id": account_id, "until": until, "customer_id": customer_id, "contract_id": contract_id}
+    given: dict[str, Any] = {
+        "account_id": account_id,
+        "until": until,
+        "customer_id": customer_id,
+        "contract_id": contract_id,
+    }
+    given["open_draws"] = amounts_as_json(open_draws)
     return [dict(row) for row in connection.execute(_OBLIGATIONS, given).mappings()]
 
 

@@ -1,12 +1,14 @@
 """Invoices as people read them: finalized ones by number, then the drafts of obligations, in due order."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from shared.domain.burndown.criterion import Criterion
+from shared.store.commits import amounts_as_json
 from shared.store.drafts import drafts_of
 
 Record = dict[str, Any]
@@ -30,7 +32,7 @@ _DRAFT_HEAD = """
 """
 
 _LIST = text(f"""
-    {_HEAD}, NULL::timestamptz AS due_at
+    {_HEAD}, NULL::timestamptz AS due_at, NULL AS state, NULL AS reason
       FROM invoice AS i {_NAMES}
      WHERE i.account_id = :account_id
        AND (CAST(:status AS text) IS NULL OR i.status = :status)
@@ -41,10 +43,11 @@ _LIST = text(f"""
      ORDER BY i.number LIMIT :limit
 """)
 
-_PENDING = """
+_IS_OPEN = "state IN ('pending', 'held', 'parked')"
+_PENDING = f"""
     SELECT o.*, row_number() OVER (ORDER BY due_at, commit_id, position) AS turn
       FROM obligation AS o
-     WHERE o.account_id = :account_id AND o.state = 'pending' AND o.suppressed_by IS NULL
+     WHERE o.account_id = :account_id AND o.{_IS_OPEN} AND o.suppressed_by IS NULL
        AND (CAST(:customer_id AS uuid) IS NULL OR o.commit_id IN
             (SELECT id FROM commit WHERE account_id = :account_id AND customer_id = :customer_id))
        AND (CAST(:commit_id AS uuid) IS NULL OR o.commit_id = :commit_id)
@@ -53,10 +56,11 @@ _PENDING = """
      ORDER BY due_at, commit_id, position LIMIT :limit
 """
 _LIST_DRAFTS = text(f"""
-    {_HEAD}, i.due_at FROM ({_DRAFT_HEAD} FROM ({drafts_of(_PENDING)}) AS d) AS i {_NAMES} ORDER BY i.turn
+    {_HEAD}, i.due_at, i.state, i.reason
+      FROM ({_DRAFT_HEAD} FROM ({drafts_of(_PENDING)}) AS d) AS i {_NAMES} ORDER BY i.turn
 """)
 
-_IS_DRAFT = text("SELECT true FROM obligation WHERE account_id = :account_id AND id = :id AND state = 'pending'")
+_IS_DRAFT = text(f"SELECT true FROM obligation WHERE account_id = :account_id AND id = :id AND {_IS_OPEN}")
 
 _SHOW = text(f"{_HEAD} FROM invoice AS i {_NAMES} WHERE i.account_id = :account_id AND i.id = :id")
 
@@ -84,15 +88,16 @@ _NAMES_OF = text("""
      WHERE contract.account_id = :account_id AND contract.id = :contract_id
 """)
 
-_OPEN = """
+_OPEN = f"""
     SELECT *, 1 AS turn FROM obligation
-     WHERE account_id = :account_id AND id = :id AND state IN ('pending', 'held', 'parked') AND suppressed_by IS NULL
+     WHERE account_id = :account_id AND id = :id AND {_IS_OPEN} AND suppressed_by IS NULL
 """
 _SHOW_DRAFT = text(f"""
     {_HEAD}, i.due_at, i.state, i.reason, i.position, i.name, i.product_id, i.quantity, i.unit_price, i.amount,
            i.arithmetic
       FROM ({_DRAFT_HEAD} FROM ({drafts_of(_OPEN)}) AS d) AS i {_NAMES}
 """)
+_NONE: Mapping[UUID, Decimal] = {}
 _LINE_COLUMNS = ("position", "name", "product_id", "quantity", "unit_price", "amount", "commit_id", "arithmetic")
 
 
@@ -105,10 +110,22 @@ def list_invoices(
     customer_id: UUID | None = None,
     commit_id: UUID | None = None,
     after: UUID | None = None,
+    open_draws: Mapping[UUID, Decimal] = _NONE,
 ) -> list[Record]:
     """Invoices in the order of their numbers, then drafts in due order: `after` is the last id of the page before.
 
-    A draft has no number, and its `total` is what it would bill now: for a true-up, what is still unspent (spec 3.6).
+    A draft has no number, and its `total` is what it would bill now: for a true-up, what is still unspent. It says in
+    which `state` it is, and if it is held or parked for which `reason`.
+
+    Args:
+        connection: a transaction.
+        account_id: whose invoices.
+        limit: at most this many.
+        status: with this status only.
+        customer_id: of this customer only.
+        commit_id: of this commit only.
+        after: the last id of the page before.
+        open_draws: what usage that is not in the ledger takes from POSTPAID commits, by their ids.
     """
     chosen = {"account_id": account_id, "customer_id": customer_id, "commit_id": commit_id}
     after_draft = after is not None and _is_draft(connection, account_id, after)
@@ -116,12 +133,15 @@ def list_invoices(
     if status != "DRAFT" and not after_draft:
         page = _records(connection, _LIST, chosen | {"status": status, "after": after, "limit": limit})
     if status in (None, "DRAFT") and len(page) < limit:
-        rest = {"after": after if after_draft else None, "limit": limit - len(page)}
+        rest: dict[str, Any] = {"after": after if after_draft else None, "limit": limit - len(page)}
+        rest["open_draws"] = amounts_as_json(open_draws)
         page += _records(connection, _LIST_DRAFTS, chosen | rest)
     return page
 
 
-def show_invoice(connection: Connection, account_id: int, invoice_id: UUID) -> Record | None:
+def show_invoice(
+    connection: Connection, account_id: int, invoice_id: UUID, *, open_draws: Mapping[UUID, Decimal] = _NONE
+) -> Record | None:
     """One invoice with its lines; a draft also says when it falls due and, if it is held or parked, why.
 
     The line of a true-up has `postpaid_commit` and `arithmetic`: committed - drawn + adjustments = due, and nothing is
@@ -134,7 +154,7 @@ def show_invoice(connection: Connection, account_id: int, invoice_id: UUID) -> R
         return found[0] | {"lines": [with_rule(row) for row in _records(connection, _USAGE_LINES, which)]}
     if found:
         return found[0] | {"lines": [_line(row) for row in _records(connection, _LINES, which)]}
-    drafts = _records(connection, _SHOW_DRAFT, which)
+    drafts = _records(connection, _SHOW_DRAFT, which | {"open_draws": amounts_as_json(open_draws)})
     if not drafts:
         return None
     head = {name: value for name, value in drafts[0].items() if name not in _LINE_COLUMNS or name == "commit_id"}

@@ -1,4 +1,4 @@
-"""Closed usage periods: everything about them in one statement (spec 3.5)."""
+"""Closed usage periods: everything about them in one statement."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ WITH given AS MATERIALIZED (
     SELECT p.*, c.usage_invoicing = 'MONTHLY' AS is_invoiced
       FROM json_to_recordset(CAST(:periods AS json)) AS p(
         turn integer, id uuid, contract_id uuid, unit_id uuid, starting_at timestamptz, ending_before timestamptz,
-        total numeric)
+        total numeric, replaces uuid)
       LEFT JOIN contract AS c ON c.account_id = :account_id AND c.id = p.contract_id
 ), numbered AS (
     SELECT *, row_number() OVER (ORDER BY turn) AS nth FROM given WHERE is_invoiced
@@ -34,13 +34,13 @@ WITH given AS MATERIALIZED (
     INSERT INTO usage_period (account_id, id, customer_id, contract_id, unit_id, starting_at, ending_before,
                               is_invoiced, closed_at, booked_at, regenerated_from_id)
     SELECT :account_id, id, :customer_id, contract_id, unit_id, starting_at, ending_before,
-           is_invoiced, clock.at, clock_timestamp(), CAST(:regenerated_from_id AS uuid)
+           is_invoiced, clock.at, clock_timestamp(), replaces
       FROM given CROSS JOIN clock ORDER BY turn
 ), invoices AS (
     INSERT INTO invoice (account_id, id, number, type, status, customer_id, contract_id, unit_id, total, issued_at,
                          finalized_at, regenerated_from_id)
     SELECT :account_id, id, last_used + nth, 'USAGE', 'FINALIZED', :customer_id, contract_id, unit_id, total,
-           ending_before, clock.at, CAST(:regenerated_from_id AS uuid)
+           ending_before, clock.at, replaces
       FROM numbered CROSS JOIN counter CROSS JOIN clock ORDER BY nth
 ), lines AS (
     INSERT INTO invoice_line (account_id, invoice_id, position, kind, is_billed, name, product_id, quantity,
@@ -109,7 +109,7 @@ def store_periods(
     bills: Sequence[PeriodBill],
     *,
     customer_id: UUID,
-    regenerated_from_id: UUID | None = None,
+    replaces: Sequence[UUID | None] = (),
 ) -> list[UUID]:
     """Stores what was closed: periods, lines, deductions, and invoices for contracts that are invoiced MONTHLY.
 
@@ -120,22 +120,29 @@ def store_periods(
         account_id: whose customer.
         bills: of this customer; numbers follow their order.
         customer_id: who used it all.
-        regenerated_from_id: the void period that a single bill replaces; it gets a fresh id.
+        replaces: the void period that each of the bills replaces, or None; what replaces one gets a fresh id. Without
+            it, none replaces any.
 
     Returns:
         The ids of the periods, in the order of the bills.
     """
     if not bills:
         return []
-    ids = [_new_or_own_id(account_id, customer_id, each, regenerated_from_id) for each in bills]
+    before = replaces or [None] * len(bills)
+    ids = [
+        new_id() if void else period_id_of(account_id, customer_id, each)
+        for each, void in zip(bills, before, strict=True)
+    ]
     numbered = list(zip(ids, bills, strict=True))
     rows = connection.execute(
         _STORE,
         {
             "account_id": account_id,
             "customer_id": customer_id,
-            "regenerated_from_id": regenerated_from_id,
-            "periods": _json(_period_row(turn, key, each) for turn, (key, each) in enumerate(numbered)),
+            "periods": _json(
+                _period_row(turn, key, each) | {"replaces": void}
+                for turn, ((key, each), void) in enumerate(zip(numbered, before, strict=True))
+            ),
             "lines": _json(row for key, each in numbered for row in _line_rows(key, each)),
             "deductions": _json(row for key, each in numbered for row in _deduction_rows(key, each)),
         },
@@ -149,10 +156,6 @@ def period_id_of(account_id: int, customer_id: UUID, bill: PeriodBill) -> UUID:
     return period_id(
         account_id, customer_id=customer_id, contract_id=bill.contract_id, unit_id=bill.unit_id, starting_at=start
     )
-
-
-def _new_or_own_id(account_id: int, customer_id: UUID, bill: PeriodBill, regenerated_from_id: UUID | None) -> UUID:
-    return period_id_of(account_id, customer_id, bill) if regenerated_from_id is None else new_id()
 
 
 def _period_row(turn: int, key: UUID, bill: PeriodBill) -> Json:

@@ -1,4 +1,4 @@
-"""Making anew what was voided, and taking late usage in (spec 3.5, 3.6): what regenerate reads and writes."""
+"""Making anew what was voided, and taking late usage in: what regenerate reads and writes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from shared.domain.month import Month
-from shared.store.due import USED_BEFORE
 from shared.store.voids import Drawn, PeriodRow
 
 _SUCCESSOR_OF_OBLIGATION = text(
@@ -15,21 +14,10 @@ _SUCCESSOR_OF_OBLIGATION = text(
 )
 _SUCCESSOR_OF_PERIOD = text("SELECT id FROM usage_period WHERE account_id = :account_id AND regenerated_from_id = :id")
 
-# While more of its usage is void, it would be billed as if that had not been used. What had been billed before the
-# commit is all that a true-up held for that reason has to have back.
-_UNHOLD = text("""
-    UPDATE obligation AS o SET state = 'pending', reason = NULL, settled_at = NULL
-      FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.position = 0
-     WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND c.type = 'POSTPAID'
-       AND o.account_id = :account_id AND o.commit_id = c.id AND o.kind = 'TRUE_UP' AND o.state = 'held'
-       AND NOT EXISTS (
-          SELECT FROM usage_period AS p
-           WHERE p.account_id = :account_id AND p.customer_id = :customer_id AND p.voided_at IS NOT NULL
-             AND p.starting_at < s.ending_before AND p.ending_before > s.starting_at
-             AND (c.applicable_contract_ids IS NULL OR p.contract_id = ANY(c.applicable_contract_ids))
-             AND (o.reason <> :used_before OR p.booked_at < greatest(c.booked_at, c.widened_at))
-             AND NOT EXISTS (
-                SELECT FROM usage_period AS n WHERE n.account_id = :account_id AND n.regenerated_from_id = p.id))
+_SETTLED_BY = text("""
+    SELECT t.id FROM usage_period AS p
+      JOIN obligation AS t ON t.account_id = p.account_id AND t.id = p.settled_by_id AND t.state <> 'voided'
+     WHERE p.account_id = :account_id AND p.id = :id
 """)
 
 # Of a POSTPAID commit the rest expired with a true-up that was suppressed.
@@ -45,17 +33,11 @@ _EXPIRED = text("""
      ORDER BY s.commit_id, s.position
 """)
 
-_SUPPRESS_ANEW = text("""
-    UPDATE obligation SET state = 'pending', reason = NULL, settled_at = NULL
-     WHERE account_id = :account_id AND kind = 'TRUE_UP' AND state = 'suppressed'
-       AND commit_id = ANY(CAST(:commit_ids AS uuid[]))
-""")
-
 _RENEW = text("""
     INSERT INTO obligation (account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity,
-                            amount, suppressed_by, released_at, regenerated_from_id)
+                            amount, suppressed_by, regenerated_from_id)
     SELECT account_id, :new_id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity,
-           amount, suppressed_by, released_at, id
+           amount, suppressed_by, id
       FROM obligation WHERE account_id = :account_id AND id = :id
 """)
 
@@ -108,16 +90,16 @@ def successor_of_period(connection: Connection, account_id: int, period_id: UUID
     return found
 
 
+def settled_by(connection: Connection, account_id: int, period_id: UUID) -> UUID | None:
+    """The true-up that an operator released to ask for the usage of a void period, unless that is void, too."""
+    found: UUID | None = connection.scalar(_SETTLED_BY, {"account_id": account_id, "id": period_id})
+    return found
+
+
 def expired_in(connection: Connection, account_id: int, customer_id: UUID, month: Month) -> list[Drawn]:
     """The customer's segments that usage of this month may draw on and whose rest has expired."""
     which = {"account_id": account_id, "customer_id": customer_id}
     return [Drawn(*row) for row in connection.execute(_EXPIRED, which | month._asdict())]
-
-
-def suppress_anew(connection: Connection, account_id: int, expired: Sequence[Drawn]) -> None:
-    """Lets suppressed true-ups of these segments settle again: what is left then expires with them."""
-    chosen = {"account_id": account_id, "commit_ids": [each.commit_id for each in expired]}
-    connection.execute(_SUPPRESS_ANEW, chosen)
 
 
 def renew_obligation(connection: Connection, account_id: int, obligation_id: UUID, *, new_id: UUID) -> None:
@@ -128,12 +110,6 @@ def renew_obligation(connection: Connection, account_id: int, obligation_id: UUI
 def is_archived(connection: Connection, account_id: int, commit_id: UUID) -> bool:
     """Whether the commit was archived."""
     return bool(connection.scalar(_IS_ARCHIVED, {"account_id": account_id, "commit_id": commit_id}))
-
-
-def unhold_true_ups(connection: Connection, account_id: int, customer_id: UUID) -> None:
-    """Lets held true-ups of a customer be looked at again, once none of the usage they wait for is void."""
-    which = {"account_id": account_id, "customer_id": customer_id}
-    connection.execute(_UNHOLD, which | {"used_before": USED_BEFORE})
 
 
 def customer_of_contract(connection: Connection, account_id: int, contract_id: UUID) -> UUID | None:

@@ -18,7 +18,7 @@ _FETCHED_ROWS = 2_000
 _FETCHED_CUSTOMERS = 100
 _REMEMBERED_KINDS = 10_000  # so that lines of one kind share its object; more kinds than that only cost time
 
-# Access begins and ends on whole hours, so an hour's lines of one kind may be one line (spec 3.3). Day by day, because
+# Access begins and ends on whole hours, so an hour's lines of one kind may be one line. Day by day, because
 # a month of a large customer does not fit into memory to be added up.
 _HOURLY = """
     SELECT used.*
@@ -51,6 +51,18 @@ _OF_PERIOD = text(
     _HOURLY.format(
         months="SELECT CAST(:starting_at AS timestamptz) AS starting_at",
         chosen="contract_id = :contract_id AND unit_id = :unit_id",
+    )
+)
+
+_CLOSED = text(
+    _HOURLY.format(
+        months="""SELECT starting_at FROM generate_series(
+            CAST(:since AS timestamptz),
+            least(CAST(:before AS timestamptz) - interval '1 month',
+                  (SELECT at FROM usage_line WHERE account_id = :account_id AND customer_id = :customer_id
+                    ORDER BY at DESC LIMIT 1)),
+            interval '1 month') AS month (starting_at)""",
+        chosen="true",
     )
 )
 
@@ -114,6 +126,17 @@ def usage_of_period(
             "starting_at": month.starting_at,
         },
     )
+
+
+def closed_usage(
+    connection: Connection, account_id: int, customer_id: UUID, *, since: datetime, before: datetime
+) -> Iterator[UsageLine]:
+    """All the customer's usage of the months from `since` to `before`, late lines included; hours ascend.
+
+    Both are starts of months; no month that is still open lies between them.
+    """
+    months = {"since": since, "before": before}
+    return _stream(connection, _CLOSED, {"account_id": account_id, "customer_id": customer_id, **months})
 
 
 def customers_with_open_usage(

@@ -1,4 +1,4 @@
-"""Taking back what was finalized, and making it anew (spec 3.2, 3.6): the statements of void and regenerate.
+"""Taking back what was finalized, and making it anew: the statements of void and regenerate.
 
 Locks are taken in the order that holds everywhere: obligations, customers, then what belongs to them.
 """
@@ -10,31 +10,24 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from shared.store.months import PRESENT
-
-HELD_BY_A_VOID = "usage_voided"
-"""Why a settled true-up is held: usage that it counted as drawn was taken back."""
+from shared.store.true_ups import reopen_true_ups
 
 _INVOICE = text("""
-    SELECT number, voided_at FROM invoice WHERE account_id = :account_id AND id = :id
+    SELECT number, voided_at, paid_at IS NOT NULL, exported_at IS NOT NULL
+      FROM invoice WHERE account_id = :account_id AND id = :id
 """)
 
-_LOCK_OBLIGATION = text("""
-    SELECT state, kind, commit_id FROM obligation WHERE account_id = :account_id AND id = :id FOR UPDATE
-""")
+_OBLIGATION = """
+    SELECT state, kind, reason, commit_id,
+           (SELECT customer_id FROM commit AS c WHERE c.account_id = o.account_id AND c.id = o.commit_id)
+      FROM obligation AS o WHERE account_id = :account_id AND id = :id
+"""
+_FIND_OBLIGATION = text(_OBLIGATION)
+_LOCK_OBLIGATION = text(f"{_OBLIGATION} FOR UPDATE")
 
 _PERIOD = text("""
     SELECT id, customer_id, contract_id, unit_id, starting_at, ending_before, is_invoiced, voided_at
       FROM usage_period WHERE account_id = :account_id AND id = :id
-""")
-
-# Whoever settles a true-up, or books by hand, holds its obligation: it is taken before any customer.
-_LOCK_TRUE_UPS = text("""
-    SELECT o.id, o.commit_id, o.state
-      FROM commit AS c JOIN obligation AS o ON o.account_id = c.account_id AND o.commit_id = c.id
-     WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND c.type = 'POSTPAID'
-       AND o.kind = 'TRUE_UP' AND o.state <> 'voided'
-     ORDER BY o.id FOR UPDATE OF o
 """)
 
 # The entries of a period are found by the customer's commits: the ledger is kept in their order.
@@ -44,6 +37,14 @@ _DRAWN_BY_PERIOD = text("""
      WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND e.period_id = :id
      ORDER BY e.commit_id, e.segment_id
 """)
+
+_SET_MARK = {
+    mark: text(f"""
+        UPDATE invoice SET {mark}_at = CASE WHEN :is_set THEN now() END
+         WHERE account_id = :account_id AND id = :id AND status = 'FINALIZED' AND ({mark}_at IS NOT NULL) <> :is_set
+    """)
+    for mark in ("paid", "exported")
+}
 
 _MARK_INVOICE_VOID = text("""
     UPDATE invoice AS i SET status = 'VOID', voided_at = coalesce(a.clock_at, now())
@@ -99,14 +100,6 @@ _EXPIRE_ANEW = text("""
        AND c.account_id = :account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID' AND NOT s.expires
 """)
 
-# Settled without an invoice, or about to be, on the strength of usage that is now taken back.
-_REOPEN = text(f"""
-    UPDATE obligation SET state = 'held', reason = :reason, settled_at = NULL
-     WHERE account_id = :account_id AND kind = 'TRUE_UP'
-       AND (state IN ('nothing_due', 'suppressed') OR (state = 'pending' AND due_at <= {PRESENT}))
-       AND commit_id = ANY(CAST(:commit_ids AS uuid[]))
-""")
-
 _ANNOUNCE = text("INSERT INTO outbox (account_id, event, subject_ids) VALUES (:account_id, :event, :ids)")
 
 
@@ -116,15 +109,24 @@ class InvoiceRow:
 
     number: int
     voided_at: datetime | None
+    is_paid: bool
+    is_exported: bool
+
+    @property
+    def marks(self) -> str:
+        """What others have done with it, for people; empty where they have not."""
+        return " and ".join(mark for mark, is_set in (("paid", self.is_paid), ("exported", self.is_exported)) if is_set)
 
 
 @dataclass(frozen=True, slots=True)
 class ObligationRow:
-    """A locked obligation."""
+    """An obligation, and whose it is."""
 
     state: str
     kind: str
+    reason: str | None
     commit_id: UUID
+    customer_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +141,6 @@ class PeriodRow:
     ending_before: datetime
     is_invoiced: bool
     voided_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrueUpRow:
-    """A locked true-up."""
-
-    id: UUID
-    commit_id: UUID
-    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +163,28 @@ def find_period(connection: Connection, account_id: int, period_id: UUID) -> Per
     return PeriodRow(*row) if row else None
 
 
+def find_obligation(connection: Connection, account_id: int, obligation_id: UUID) -> ObligationRow | None:
+    """An obligation as it is, for the time being."""
+    row = connection.execute(_FIND_OBLIGATION, {"account_id": account_id, "id": obligation_id}).one_or_none()
+    return ObligationRow(*row) if row else None
+
+
 def lock_obligation(connection: Connection, account_id: int, obligation_id: UUID) -> ObligationRow | None:
     """Waits for whoever settles, voids or regenerates it, and keeps others off until the transaction ends."""
     row = connection.execute(_LOCK_OBLIGATION, {"account_id": account_id, "id": obligation_id}).one_or_none()
     return ObligationRow(*row) if row else None
 
 
-def lock_true_ups(connection: Connection, account_id: int, customer_id: UUID) -> list[TrueUpRow]:
-    """Locks all true-ups of a customer that are not void: none of them settles until the transaction ends."""
-    rows = connection.execute(_LOCK_TRUE_UPS, {"account_id": account_id, "customer_id": customer_id})
-    return [TrueUpRow(*row) for row in rows]
-
-
 def drawn_by(connection: Connection, account_id: int, period: PeriodRow) -> list[Drawn]:
     """The segments that a period drew on."""
     which = {"account_id": account_id, "customer_id": period.customer_id, "id": period.id}
     return [Drawn(*row) for row in connection.execute(_DRAWN_BY_PERIOD, which)]
+
+
+def set_mark(connection: Connection, account_id: int, invoice_id: UUID, *, mark: str, is_set: bool) -> bool:
+    """Marks an invoice `paid` or `exported`, or takes that back; returns whether that changed anything."""
+    given = {"account_id": account_id, "id": invoice_id, "is_set": is_set}
+    return bool(connection.execute(_SET_MARK[mark], given).rowcount)
 
 
 def void_scheduled(
@@ -203,8 +202,8 @@ def void_period(
 ) -> datetime:
     """Voids a usage period, and its invoice if it has one, with its deductions and the expirations since.
 
-    A true-up that was settled without an invoice, or is due, is held, until the period is regenerated or an operator
-    releases it.
+    True-ups that were settled without an invoice on the strength of it are to be settled anew: while nothing replaces
+    the period, they are held.
 
     Returns:
         The account's present.
@@ -212,8 +211,7 @@ def void_period(
     which = {"account_id": account_id, "id": period.id}
     connection.execute(_TAKE_BACK_PERIOD, which | {"customer_id": period.customer_id, "reason": reason})
     take_back_expirations(connection, account_id, drawn, reason=reason)
-    reopened = {"commit_ids": [each.commit_id for each in drawn], "reason": HELD_BY_A_VOID}
-    connection.execute(_REOPEN, {"account_id": account_id, **reopened})
+    reopen_true_ups(connection, account_id, period.customer_id, {each.commit_id for each in drawn})
     if period.is_invoiced:
         _void_invoice(connection, account_id, period.id)
     voided_at: datetime = connection.execute(_MARK_PERIOD_VOID, which).scalar_one()

@@ -24,6 +24,8 @@ from worker.commits.end_date import end_commit
 from worker.commits.refusal import Changed
 from worker.intake.judge import judge_bodies
 from worker.intake.rows import commit_rows, obligation_rows, segment_rows
+from worker.invoicing.adjust import adjust_commit
+from worker.invoicing.correct import Correction, correct_month
 from worker.invoicing.reconcile import reconcile
 from worker.invoicing.regenerate import Regenerated, regenerate_invoice, regenerate_month
 from worker.invoicing.release import release_obligation
@@ -167,7 +169,35 @@ class ChangeBook(UsageBook):
         """Releases the commit's last obligation."""
         obligation_id = self.obligations(commit_id)[-1].id
         with self.engine.begin() as connection:
-            release_obligation(connection, account_id=self.account_id, obligation_id=obligation_id, actor="key")
+            release_obligation(
+                connection, account_id=self.account_id, obligation_id=obligation_id, actor="key", reason="agreed"
+            )
+
+    def correct(self, month: datetime, *, dry_run: bool = False, customer_id: UUID = CUSTOMER) -> list[Correction]:
+        """Puts a closed month right."""
+        with self.engine.begin() as connection:
+            return correct_month(
+                connection,
+                account_id=self.account_id,
+                customer_id=customer_id,
+                month=month,
+                reason="put right",
+                actor="key",
+                usage_grace_h=24,
+                dry_run=dry_run,
+            )
+
+    def adjust(self, commit_id: UUID, amount: str) -> None:
+        """Books an entry by hand."""
+        with self.engine.begin() as connection:
+            adjust_commit(
+                connection,
+                account_id=self.account_id,
+                commit_id=commit_id,
+                amount=Decimal(amount),
+                reason="agreed",
+                actor="key",
+            )
 
     def disable(self, commit_id: UUID) -> Changed:
         """Disables a true-up."""

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.due import claim_due, settle
+from shared.store.due import claim_due
 from tests.integration.change_book import ChangeBook
 from tests.integration.test_invoicing_at_once import until
 from tests.integration.usage_book import SILENT
 from worker.commits.archive import archive_commit
+from worker.invoicing.issue import settle_claimed
 from worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
 from worker.invoicing.void import VoidRefused, void_invoice
 
@@ -78,7 +79,9 @@ def test_a_void_waits_for_the_true_up_that_settles(book: ChangeBook) -> None:
     book.run("UPDATE account SET clock_at = '2030-03-01Z' WHERE id = :account_id")
 
     def settle_true_up(connection: Any) -> None:
-        settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=9, usage_grace_h=24))
+        settle_claimed(
+            connection, book.account_id, claim_due(connection, book.account_id, rows_max=9, usage_grace_h=24)
+        )
 
     late = second_of(book, settle_true_up, lambda: book.void(usage.id))
     with pytest.raises(VoidRefused, match="entered a finalized true-up"):

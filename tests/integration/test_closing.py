@@ -354,7 +354,7 @@ def test_a_true_up_over_invoiced_usage_is_held(book: UsageBook) -> None:
     assert (totals(book), due(book)) == ([4], False)
     with book.engine.begin() as connection:
         draft = show_invoice(connection, book.account_id, held.id)
-        release_obligation(connection, account_id=book.account_id, obligation_id=held.id, actor="key")
+        release_obligation(connection, account_id=book.account_id, obligation_id=held.id, actor="key", reason="agreed")
     assert draft
     assert (draft["state"], draft["reason"], draft["total"]) == ("held", "usage_already_invoiced", 10)
     assert book.work().issued == 1

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
 from shared.ids import new_id
-from shared.store.due import claim_due, settle
+from shared.store.due import claim_due
 from shared.store.engine import make_engine
 from shared.store.months import OpenMonth, claim_month
 from shared.store.tables import contract, customer
@@ -17,6 +17,7 @@ from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, GRACE, START, UsageBook
 from worker.invoicing.close import Closed, close_all_due, close_month
 from worker.invoicing.expire import expire_all_due
+from worker.invoicing.issue import settle_claimed
 from worker.invoicing.reconcile import reconcile
 
 DECEMBER, JANUARY, FEBRUARY = (START.replace(year=2029, month=12), START, datetime(2030, 2, 1, tzinfo=UTC))
@@ -231,7 +232,9 @@ def test_usage_that_comes_while_a_true_up_settles_is_late(book: UsageBook) -> No
     at_closing_time(book)
     with ThreadPoolExecutor(1) as pool:
         with book.engine.begin() as connection:
-            settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=9, usage_grace_h=24))
+            settle_claimed(
+                connection, book.account_id, claim_due(connection, book.account_id, rows_max=9, usage_grace_h=24)
+            )
             late = pool.submit(book.use, JANUARY, "4")
             until_somebody_waits(book)
         late.result()

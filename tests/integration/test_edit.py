@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from shared.ids import new_id
 from shared.wire.changes import EDIT
 from tests.integration.change_book import ChangeBook, entry
-from tests.integration.usage_book import FIRST, SECOND, STORAGE
+from tests.integration.usage_book import FIRST, SECOND, STORAGE, TRAFFIC
 from worker.commits.refusal import ChangeRefused, InvalidChange
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
@@ -289,20 +289,21 @@ def test_a_promise_keeps_its_two_items(book: ChangeBook) -> None:
 
 
 def test_a_widened_promise_is_held_until_that_is_released(book: ChangeBook) -> None:
-    """Usage that was charged is not billed again by a true-up: held, and held again by each edit that adds to it."""
-    commit_id = book.commit("POSTPAID", "200", ends=MARCH)
+    """Usage that was charged is not billed again by a true-up; a release is of the lines that it names."""
+    commit_id = book.commit("POSTPAID", "200", ends=MARCH, applicable_product_ids=[str(STORAGE)])
     book.use(JANUARY, "300")
+    book.use(JANUARY, "50", product_id=str(TRAFFIC))
     book.close(JANUARY)
     book.change_promise(commit_id, amount=1000)
     book.close(FEBRUARY)
     assert (book.state(commit_id), book.obligations(commit_id)[0].reason) == ("held", "usage_already_invoiced")
     book.release(commit_id)
-    book.change_promise(commit_id, amount=1100)
+    book.edit(commit_id, applicable_product_ids=[str(STORAGE), str(TRAFFIC)])
     book.work()
     assert book.state(commit_id) == "held"
     book.release(commit_id)
     book.work()
-    assert (book.state(commit_id), book.invoices()[-1].total) == ("issued", 900)
+    assert (book.state(commit_id), book.invoices()[-1].total) == ("issued", 800)
     assert book.differences() == []
 
 

@@ -110,7 +110,8 @@ def test_a_true_up_waits_for_months_that_close_after_its_date(book: UsageBook) -
 
 
 def test_a_true_up_over_invoiced_usage_will_be_held(book: UsageBook) -> None:
-    """Made after usage of its time was closed: held, until an operator lets it be made."""
+    """Made after usage of its time was charged: held, until an operator lets it be made."""
+    book.use(START, "1500")
     book.go_to(FEBRUARY + timedelta(days=2))
     late: UUID = book.commit("POSTPAID", "70", ends=FEBRUARY)
     held = next(each for each in foreseen(book) if each.commit_id == late)
@@ -118,7 +119,7 @@ def test_a_true_up_over_invoiced_usage_will_be_held(book: UsageBook) -> None:
     book.work()
     assert [each for each in foreseen(book) if each.commit_id == late] == [held]
     with book.engine.begin() as connection:
-        release_obligation(connection, account_id=book.account_id, obligation_id=held.id, actor="key")
+        release_obligation(connection, account_id=book.account_id, obligation_id=held.id, actor="key", reason="agreed")
     assert next(each for each in foreseen(book) if each.commit_id == late).outcome == "issued"
 
 

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from shared.clock import utc_now
-from shared.store.due import claim_due, settle
+from shared.store.due import claim_due
 from shared.store.engine import make_engine
 from tests.integration.book import LAST_YEAR, LONG_AGO, Book
 from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
-from worker.invoicing.issue import Issued, issue_all_due
+from worker.invoicing.issue import Issued, issue_all_due, settle_claimed
 from worker.invoicing.reconcile import reconcile
 
 _WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -87,7 +87,9 @@ def test_a_rollback_gives_its_numbers_back(book: Book) -> None:
     book.prepaid((LONG_AGO, "1"), (LAST_YEAR, "2"))
 
     def fail(connection: Connection) -> None:
-        settle(connection, book.account_id, claim_due(connection, book.account_id, rows_max=1, usage_grace_h=24))
+        settle_claimed(
+            connection, book.account_id, claim_due(connection, book.account_id, rows_max=1, usage_grace_h=24)
+        )
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), book.engine.begin() as connection:
@@ -145,7 +147,7 @@ def test_an_adjustment_waits_for_the_true_up_and_is_refused(book: Book) -> None:
             claimed = claim_due(connection, book.account_id, rows_max=1, usage_grace_h=24)
             late: Future[None] = pool.submit(adjust, book.engine, book, commit_id, "-3")
             until(lambda: len(book.rows(_WAITING)) == 1)
-            settle(connection, book.account_id, claimed)
+            settle_claimed(connection, book.account_id, claimed)
         with pytest.raises(AdjustmentRefused, match="was invoiced"):
             late.result()
     assert [invoice.total for invoice in book.invoices()] == [10]

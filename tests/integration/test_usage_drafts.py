@@ -97,7 +97,7 @@ def test_drafts_are_listed_after_all_else(book: UsageBook) -> None:
     book.use(FEBRUARY, "4", **other)
     found = listed(book)
     assert [each["status"] for each in found] == ["FINALIZED", "DRAFT", "DRAFT", "DRAFT", "DRAFT"]
-    assert [each["total"] for each in found[:2]] == [1, 100]
+    assert [each["total"] for each in found[:2]] == [1, 86]  # what open usage of all contracts leaves of 100
     assert sorted(each["total"] for each in found[2:]) == [2, 3, 4]
     assert [each["total"] for each in listed(book, status="FINALIZED")] == [1]
     assert [each["total"] for each in listed(book, customer_id=other["customer_id"])] == [4]

@@ -213,7 +213,7 @@ def test_a_suppressed_true_up_expires_anew(book: ChangeBook) -> None:
     assert book.balance(commit_id) == 0
     (usage,) = book.invoices()
     book.void(usage.id)
-    assert (book.balance(commit_id), book.state(commit_id)) == (1000, "held")
+    assert (book.balance(commit_id), book.state(commit_id)) == (1000, "pending")
     book.regenerate(usage.id)
     assert book.balance(commit_id) == 750
     book.work()
@@ -334,15 +334,15 @@ def test_what_was_released_stays_so_when_it_is_made_anew(book: ChangeBook) -> No
 
 
 def test_a_release_is_of_the_reason_that_was_told(book: ChangeBook) -> None:
-    """Let go although usage is void, a true-up is held all the same where other usage had been invoiced before it."""
+    """Let go although usage is void, a true-up is held all the same where other usage was charged that it covers."""
     commit_id = book.commit("POSTPAID", "250", ends=MARCH)
-    book.use(JANUARY, "300")
+    book.use(JANUARY, "250")
     book.use(FEBRUARY, "60")
     book.close(FEBRUARY)
     assert book.state(commit_id) == "nothing_due"
     book.void(book.invoices()[0].id)
+    book.work()
     assert book.obligations(commit_id)[0].reason == "usage_voided"
-    book.change_promise(commit_id, amount=400)
     book.release(commit_id)
     book.work()
     assert (book.state(commit_id), book.obligations(commit_id)[0].reason) == ("held", "usage_already_invoiced")

@@ -63,6 +63,7 @@ def hold(book: ChangeBook, commit_id: UUID) -> None:
     """Voids the usage invoice that drew on it."""
     (usage,) = (invoice for invoice in book.invoices() if invoice.type == "USAGE")
     book.void(usage.id)
+    book.work()
     assert book.state(commit_id) == "held"
 
 

@@ -15,6 +15,7 @@ from shared.producer.publish import Publisher, broker_address
 from shared.settings import PREFIX, Settings, SettingsError
 from shared.store.engine import transaction
 from shared.store.migrate import pending_revisions
+from shared.store.overdue import unfinished
 from worker.cli.context import Session
 from worker.cli.exits import message_of
 from worker.cli.project import project_file
@@ -182,6 +183,20 @@ def _processes(here: Session) -> Iterator[Check]:
         yield Check("processes", f"ready: {', '.join(sorted(expected))}")
 
 
+def _invoicing(here: Session) -> Iterator[Check]:
+    """Whether something of the token's account waits for an operator."""
+    caller = here.caller("read")
+    with transaction(here.engine) as connection:
+        found = unfinished(connection, caller.account_id)
+    if not found.held and not found.void:
+        yield Check("invoicing", "no true-up is held, no void usage waits")
+        return
+    told = f"true-ups held: {len(found.held)}, void usage that nothing replaces: {len(found.void)}"
+    first = (found.held or found.void)[0]
+    advice = f"`trueup invoices show {first}` says why; regenerate, correct or release it"
+    yield Check("invoicing", told, advice)
+
+
 def _publisher(here: Session) -> Publisher:
     return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_PATIENCE_S)
 
@@ -198,4 +213,16 @@ def _gateway(here: Session) -> Iterator[Check]:
             yield Check("gateway", f"takes calls at {url}")
 
 
-_CHECKS = (_database, _migrations, _clock, _token, _broker, _cache, _backlog, _workers, _processes, _gateway)
+_CHECKS = (
+    _database,
+    _migrations,
+    _clock,
+    _token,
+    _broker,
+    _cache,
+    _backlog,
+    _workers,
+    _processes,
+    _gateway,
+    _invoicing,
+)

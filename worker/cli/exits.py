@@ -67,6 +67,7 @@ _CODES: Mapping[str, ExitCode] = {
     "worker.invoicing.adjust.UnknownCommit": ExitCode.USAGE,
     "worker.invoicing.balance.UnknownCustomer": ExitCode.USAGE,
     "worker.invoicing.clock.ClockRefused": ExitCode.USAGE,
+    "worker.invoicing.correct.CorrectionRefused": ExitCode.USAGE,
     "worker.invoicing.explain.UnknownId": ExitCode.USAGE,
     "worker.invoicing.forecast.ForecastRefused": ExitCode.USAGE,
     "worker.invoicing.regenerate.RegenerateRefused": ExitCode.USAGE,

@@ -21,11 +21,11 @@ from shared.store.changes import (
     change_segment,
     suppress_items,
 )
-from shared.store.widening import widen
 from shared.wire.changes import Edit
 from shared.wire.envelope import CommitKind
 from shared.wire.normal import Normal, normalise
 from shared.wire.references import judge_references, references_of
+from worker.commits.beside import refuse_beside_issued
 from worker.commits.body import FIELDS, Body, body_of, problems_of
 from worker.commits.guards import (
     changed_accesses,
@@ -36,7 +36,6 @@ from worker.commits.guards import (
 )
 from worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan, charge_of, plan_access, plan_invoices
 from worker.commits.refusal import Changed, ChangeRefused, InvalidChange, lock_known, refuse_other_commit, tell
-from worker.commits.widening import is_widened
 
 _UNCHANGED: Edit = {}
 HOUR = timedelta(hours=1)
@@ -70,7 +69,8 @@ def edit_commit(
     Raises:
         UnknownCommit: there is none, or not of this customer or kind.
         InvalidChange: the commit as it is to be breaks a rule, or names what the catalog does not have.
-        ChangeRefused: something finalized depends on what is to change, or the commit is archived.
+        ChangeRefused: something finalized depends on what is to change, a true-up that was issued would stand beside
+            usage that its commit covers then, or the commit is archived.
     """
     refuse_other_commit(change, commit_id)
     stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"), kind=kind)
@@ -93,8 +93,7 @@ def edit_commit(
     changed.write_fields()
     changed.write_access(access)
     changed.write_invoices(invoices, usage_grace_h=settings.usage_grace_h)
-    if is_widened(stored, access, before, after):
-        widen(connection, account_id, commit_id)
+    refuse_beside_issued(connection, account_id, stored)
     return tell(connection, account_id, stored, changed.told(), actor=actor, action="edit_commit", event="edited")
 
 

@@ -23,6 +23,7 @@ from shared.store.ledger import (
     type_of_commit,
 )
 from shared.store.regenerations import is_archived
+from shared.store.true_ups import reopen_held
 from shared.wire.normal import utc_text
 from worker.invoicing.close import USAGE_GRACE_H
 
@@ -112,6 +113,7 @@ def adjust_commit(
         effective_at=_instant(effective_at, chosen),
         uniqueness_key=uniqueness_key,
     )
+    reopen_held(connection, account_id, commit_id)
     adjustment = Adjustment(entry_id, chosen.id, chosen.balance, exact_sum([chosen.balance, amount]))
     note(
         connection,

@@ -1,24 +1,22 @@
-"""The use case: what a customer can still use, now (spec 3.2)."""
+"""The use case: what a customer can still use, now."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from shared.domain.bills import Label
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.exact import exact_sum, rounded
+from shared.domain.burndown.exact import exact_sum
 from shared.domain.burndown.values import AccessType, Balance, CommitType
-from shared.store.balances import BalanceFilter, admitted_commits, load_balances, load_labels, load_products
+from shared.store.balances import BalanceFilter, admitted_commits, load_balances, load_labels
 from shared.store.names import customer_name, unit_names
 from shared.store.unpaid import unpaid_instalments
-from shared.store.usage_reads import customers_with_open_usage, open_usage
 from worker.invoicing.clock import account_now
+from worker.invoicing.outlook import left_of, open_draws
 
 
 class UnknownCustomer(Exception):
@@ -30,7 +28,7 @@ class Usable:
     """What can be used now: of one commit or credit, or of all in one unit.
 
     Attributes:
-        usable: what is left when usage of open months is burnt down: drafts reserve.
+        usable: what is left when usage of open months is burnt down, and void usage is made anew: both reserve.
         finalized: what is left by the ledger alone, which knows closed months only.
     """
 
@@ -89,7 +87,7 @@ def customer_balance(
     balances = load_balances(connection, account_id, customer_id)
     commits = _by_commit(
         balances,
-        _reserved(connection, account_id, customer_id, balances) if with_drafts else {},
+        left_of(balances, open_draws(connection, account_id, [customer_id])) if with_drafts else {},
         now,
         labels=load_labels(connection, account_id, customer_id),
         units=unit_names(connection, account_id),
@@ -134,24 +132,12 @@ def net_balance(
 
 
 def left_by_drafts(connection: Connection, *, account_id: int, customer_id: UUID) -> dict[str, Decimal]:
-    """What usage of open months leaves of the segments that it draws on, by their ids: drafts reserve.
+    """What open usage leaves of the segments that it draws on, by their ids: drafts reserve, void usage does, too.
 
     Of the others there is what the ledger says. Costs a burn-down where there is such usage.
     """
-    if not customers_with_open_usage(connection, account_id, customer_id=customer_id, since=None):
-        return {}
-    return _reserved(connection, account_id, customer_id, load_balances(connection, account_id, customer_id))
-
-
-def _reserved(
-    connection: Connection, account_id: int, customer_id: UUID, balances: list[Balance]
-) -> dict[str, Decimal]:
-    usage = open_usage(connection, account_id, customer_id, before=None)
-    left: dict[str, Fraction] = {}
-    for receipt in burn_down(usage, balances, load_products(connection, account_id)):
-        if receipt.balance is not None:
-            left[receipt.balance.segment_id] = receipt.left
-    return {segment_id: rounded(rest) for segment_id, rest in left.items()}
+    draws = open_draws(connection, account_id, [customer_id])
+    return left_of(load_balances(connection, account_id, customer_id), draws) if draws.by_segment else {}
 
 
 def _by_commit(

@@ -19,6 +19,7 @@ from shared.store.customer_invoices import (
 )
 from shared.store.usage_reads import find_draft
 from worker.invoicing.drafts import UsageDraft, usage_drafts
+from worker.invoicing.outlook import open_draws
 
 Record = dict[str, Any]
 
@@ -38,7 +39,7 @@ def list_customer_invoices(
         limit: at most this many.
     """
     found = stored_invoices(connection, account_id, choice, limit=limit)
-    found += scheduled_drafts(connection, account_id, choice, limit=limit)
+    found += _drafts_of_commits(connection, account_id, choice, limit=limit)
     page = _page(found, choice, limit)
     until = place_of(page[-1]) if len(page) == limit else None
     if _has_open_usage(connection, account_id, choice, until=until):
@@ -52,11 +53,20 @@ def find_customer_invoice(
     """One of a customer's invoices or drafts; None where the customer has none of this id."""
     choice = InvoiceChoice(customer_id=customer_id, id=invoice_id)
     found = stored_invoices(connection, account_id, choice, limit=1)
-    found = found or scheduled_drafts(connection, account_id, choice, limit=1)
+    found = found or _drafts_of_commits(connection, account_id, choice, limit=1)
     terms = None if found else find_draft(connection, account_id, invoice_id)
     if terms is not None and terms.customer_id == customer_id:
         found = _drafts_of_usage(connection, account_id, choice)
     return (found[0], details_of(connection, account_id, found)) if found else None
+
+
+def _drafts_of_commits(connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int) -> list[Record]:
+    """What true-ups among them come to depends on usage that is not in the ledger."""
+    found = scheduled_drafts(connection, account_id, choice, limit=limit, open_draws={})
+    if not any(line["is_true_up"] for each in found for line in each["lines"]):
+        return found
+    draws = open_draws(connection, account_id, [choice.customer_id]).by_commit
+    return scheduled_drafts(connection, account_id, choice, limit=limit, open_draws=draws) if draws else found
 
 
 def _page(found: Iterable[Record], choice: InvoiceChoice, limit: int) -> list[Record]:

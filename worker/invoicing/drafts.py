@@ -1,8 +1,9 @@
-"""Usage invoices that are not closed yet: made of open usage whenever they are read, and never stored (spec 3.5)."""
+"""Usage invoices that are not closed yet: made of open usage whenever they are read, and never stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from shared.store.invoices import Status, is_stored, list_invoices, names_of_usa
 from shared.store.periods import period_id_of
 from shared.store.usage_reads import customers_with_open_usage, find_draft
 from worker.invoicing.close import USAGE_GRACE_H
-from worker.invoicing.outlook import bills_of_open_usage
+from worker.invoicing.outlook import bills_of_open_usage, open_draws
 
 Record = dict[str, Any]
 
@@ -65,19 +66,38 @@ def list_with_drafts(
         past_usage = after
     page: list[Record] = []
     if past_usage is None:
-        chosen = {"status": status, "customer_id": customer_id, "commit_id": commit_id, "after": after}
-        page = list_invoices(connection, account_id, limit=limit, **chosen)  # type: ignore[arg-type]
+        fetch = partial(
+            list_invoices,
+            connection,
+            account_id,
+            limit=limit,
+            status=status,
+            customer_id=customer_id,
+            commit_id=commit_id,
+            after=after,
+        )
+        page = fetch()
+        draws = open_draws(connection, account_id, _customers_of_drafts(page))
+        page = fetch(open_draws=draws.by_commit) if draws.by_commit else page
     if status in (None, "DRAFT") and commit_id is None and len(page) < limit:
         drafts = _records(connection, account_id, customer_id, past_usage, usage_grace_h)
         page += islice(drafts, limit - len(page))
     return page
 
 
+def show_item(connection: Connection, account_id: int, invoice_id: UUID) -> Record | None:
+    """As `show_invoice`; a true-up's draft shows what is unspent with open usage counted."""
+    found = show_invoice(connection, account_id, invoice_id)
+    customers = _customers_of_drafts([found] if found else [])
+    draws = open_draws(connection, account_id, customers)
+    return show_invoice(connection, account_id, invoice_id, open_draws=draws.by_commit) if draws.by_commit else found
+
+
 def show_with_drafts(
     connection: Connection, account_id: int, invoice_id: UUID, *, usage_grace_h: int = USAGE_GRACE_H
 ) -> Record | None:
-    """As `show_invoice`; the id may also be that of a draft of open usage."""
-    found = show_invoice(connection, account_id, invoice_id)
+    """As `show_item`; the id may also be that of a draft of open usage."""
+    found = show_item(connection, account_id, invoice_id)
     terms = None if found else find_draft(connection, account_id, invoice_id)
     if terms is None:
         return found
@@ -87,6 +107,11 @@ def show_with_drafts(
             lines = [_line(position, line) for position, line in enumerate(draft.bill.lines)]
             return head and head | {"lines": lines}
     return None
+
+
+def _customers_of_drafts(invoices: Iterable[Record]) -> set[UUID]:
+    """Whose usage decides what drafts of commits come to."""
+    return {each["customer_id"] for each in invoices if each["status"] == "DRAFT"}
 
 
 def _records(
@@ -133,6 +158,8 @@ def _record(
         "voided_at": None,
         "regenerated_from_id": None,
         "due_at": bill.month.ending_before + timedelta(hours=usage_grace_h),
+        "state": "pending",
+        "reason": None,
     }
 
 

@@ -17,6 +17,7 @@ from shared.store.explained import (
     usage_of_periods,
 )
 from shared.store.invoices import show_invoice
+from worker.invoicing.drafts import show_item
 from worker.invoicing.receipts import draft_of, receipts_of_commit
 from worker.invoicing.rules import rule_of_entry, rule_of_line
 from worker.invoicing.transactions import with_transactions
@@ -128,7 +129,7 @@ def _item(connection: Connection, account_id: int, obligation_id: UUID) -> Recor
     item = item_of_schedule(connection, account_id, obligation_id)
     if item is None:
         return None
-    invoice = show_invoice(connection, account_id, obligation_id) or {}
+    invoice = show_item(connection, account_id, obligation_id) or {}
     is_true_up = item["kind"] == "TRUE_UP"
     return {
         "what": "invoice",
@@ -144,7 +145,7 @@ _LINE = ("name", "product_id", "quantity", "unit_price", "amount")
 
 
 def _arithmetic(connection: Connection, account_id: int, obligation_id: UUID) -> Record | None:
-    invoice = show_invoice(connection, account_id, obligation_id)
+    invoice = show_item(connection, account_id, obligation_id)
     if invoice is None:
         return None
     figures = invoice["lines"][0]["arithmetic"]

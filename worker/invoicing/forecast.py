@@ -1,7 +1,7 @@
-"""The use case: every invoice that would be made until a date, with nothing written (spec 3.8)."""
+"""The use case: every invoice that would be made until a date, with nothing written."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -14,12 +14,13 @@ from shared.domain.bills import PeriodBill
 from shared.domain.money import plain_text
 from shared.domain.month import YEAR_MAX, Month, month_of
 from shared.store.balances import load_products
-from shared.store.due import USED_BEFORE
+from shared.store.billed_lines import reserved_draws
 from shared.store.foreseen import AwaitedMonth, invoiced_contracts, obligations_until, open_months
 from shared.store.names import customer_name, customer_of_contract, unit_names
 from shared.store.periods import period_id_of
 from worker.invoicing.clock import account_now
-from worker.invoicing.outlook import bills_of_open_usage
+from worker.invoicing.holds import Hold, holds_of
+from worker.invoicing.outlook import added_up, bills_of_open_usage
 
 Outcome = Literal["issued", "nothing_due", "suppressed", "held", "parked", "waiting"]
 
@@ -76,7 +77,6 @@ class _Outlook:
 
     months: Sequence[AwaitedMonth] = ()
     bills: Sequence[PeriodBill] = ()
-    drawn: Mapping[UUID, Decimal] = field(default_factory=dict)
 
     @property
     def parked(self) -> AwaitedMonth | None:
@@ -114,9 +114,24 @@ def forecast(
     present = _Present(now, until, timedelta(hours=usage_grace_h))
     customer = customer_id or (contract_id and customer_of_contract(connection, account_id, contract_id))
     outlooks = _outlooks(connection, account_id, present, customer)
-    due = obligations_until(connection, account_id, until, customer_id=customer_id, contract_id=contract_id)
+    draws = added_up(
+        (each for outlook in outlooks.values() for of_period in outlook.bills for each in of_period.deductions),
+        reserved_draws(connection, account_id, customer),
+    )
+    due = obligations_until(
+        connection,
+        account_id,
+        until,
+        open_draws=draws.by_commit,
+        customer_id=customer_id,
+        contract_id=contract_id,
+    )
+    holds = holds_of(connection, account_id, [row["id"] for row in due if row["kind"] == "TRUE_UP"])
     found = [
-        *(_of_obligation(row, outlooks.get(row["customer_id"], _Outlook()), present) for row in due),
+        *(
+            _of_obligation(row, outlooks.get(row["customer_id"], _Outlook()), present, holds.get(row["id"]))
+            for row in due
+        ),
         *sorted(_usage_invoices(connection, account_id, outlooks, present), key=lambda each: each.issued_at),
     ]
     chosen = (each for each in found if each.at <= until and contract_id in (None, each.contract_id))
@@ -155,20 +170,12 @@ def _outlooks(
         ends = [_end(month) for month in months if present.closing(_end(month)) <= present.until]
         before = ends[-1] if ends else months[0].starting_at
         bills = list(bills_of_open_usage(connection, account_id, key, catalog=catalog, before=before)) if ends else []
-        found[key] = _Outlook(months, bills, _drawn(bills))
+        found[key] = _Outlook(months, bills)
     return found
 
 
 def _end(month: AwaitedMonth) -> datetime:
     return month_of(month.starting_at).ending_before
-
-
-def _drawn(bills: Iterable[PeriodBill]) -> dict[UUID, Decimal]:
-    drawn: dict[UUID, Decimal] = {}
-    for deduction in (each for bill in bills for each in bill.deductions):
-        commit_id = UUID(deduction.commit_id)
-        drawn[commit_id] = drawn.get(commit_id, Decimal(0)) + deduction.amount
-    return drawn
 
 
 def _usage_invoices(
@@ -205,11 +212,11 @@ def _of_month(month: Month, parked: AwaitedMonth | None, present: _Present) -> t
     return "issued", f"usage of {_month(month.starting_at)}, final {hours} h after it"
 
 
-def _of_obligation(row: Mapping[str, Any], outlook: _Outlook, present: _Present) -> Foreseen:
+def _of_obligation(row: Mapping[str, Any], outlook: _Outlook, present: _Present, hold: Hold | None) -> Foreseen:
     is_true_up = row["kind"] == "TRUE_UP"
     awaited = [month for month in outlook.months if is_true_up and month.starting_at < row["access_ends"]]
-    amount, arithmetic = _true_up(row, outlook) if is_true_up else (row["amount"], _item(row))
-    outcome, why = _outcome(row, amount, arithmetic, [month for month in awaited if month.state == "parked"])
+    arithmetic = _true_up(row) if is_true_up else _item(row)
+    outcome, why = _outcome(row, arithmetic, [month for month in awaited if month.state == "parked"], hold)
     ends = [_end(month) for month in awaited] + ([_relies_on(row)] if is_true_up else [])
     return Foreseen(
         at=max(present.now, row["due_at"], *(present.closing(end) for end in ends)),
@@ -217,7 +224,7 @@ def _of_obligation(row: Mapping[str, Any], outlook: _Outlook, present: _Present)
         type=row["kind"],
         issued_at=row["scheduled_at"],
         customer=row["customer"] or "",
-        amount=amount,
+        amount=row["amount"],
         unit=row["unit"] or "",
         why=why,
         customer_id=row["customer_id"],
@@ -234,7 +241,7 @@ def _relies_on(true_up: Mapping[str, Any]) -> datetime:
 
 
 def _outcome(
-    row: Mapping[str, Any], amount: Decimal, arithmetic: str, parked: Sequence[AwaitedMonth]
+    row: Mapping[str, Any], arithmetic: str, parked: Sequence[AwaitedMonth], hold: Hold | None
 ) -> tuple[Outcome, str]:
     if row["state"] != "pending":
         return row["state"], row["reason"] or ""
@@ -242,18 +249,14 @@ def _outcome(
         return "waiting", _waits(parked[0])
     if row["suppressed_by"]:
         return "suppressed", row["suppressed_by"]
-    if not amount:
-        return "nothing_due", arithmetic
-    return ("held", USED_BEFORE) if row["used_before"] else ("issued", arithmetic)
+    if hold and (row["amount"] or hold.reason == "usage_voided"):
+        return "held", hold.reason
+    return ("issued" if row["amount"] else "nothing_due"), arithmetic
 
 
-def _true_up(row: Mapping[str, Any], outlook: _Outlook) -> tuple[Decimal, str]:
-    """What will be due once the usage that is known is closed, and how it comes about."""
-    figures = {name: Decimal(row["arithmetic"][name]) for name in ("committed", "drawn", "adjustments")}
-    drawn = figures["drawn"] + outlook.drawn.get(row["commit_id"], Decimal(0))
-    due = max(figures["committed"] - drawn + figures["adjustments"], Decimal(0))
-    shown = [plain_text(each) for each in (figures["committed"], drawn, figures["adjustments"], due)]
-    return due, "committed {} - drawn {} + adjustments {} = due {}".format(*shown)
+def _true_up(row: Mapping[str, Any]) -> str:
+    """How the amount comes about, once the usage that is known is closed."""
+    return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(**row["arithmetic"])
 
 
 def _item(row: Mapping[str, Any]) -> str:

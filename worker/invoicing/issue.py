@@ -11,12 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.limits import CLAIM_ROWS_MAX, ISSUE_ATTEMPTS_MAX
 from shared.store.blame import Fault, fault_of
-from shared.store.due import Claimed, claim_due, claim_these, count_failure, settle
+from shared.store.due import Claimed, claim_due, claim_these, close_relied, count_failure, settle
 from shared.store.engine import transaction
 from shared.store.errors import primary_message
 from shared.store.patience import patiently
 from worker.invoicing.close import USAGE_GRACE_H, close_all_due
 from worker.invoicing.expire import expire_all_due
+from worker.invoicing.holds import holds_of
 
 ISSUE_SECONDS_MAX = 30.0
 
@@ -103,6 +104,18 @@ def issue_due(
     return _settle_claim(on, account_id, claim, usage_grace_h)
 
 
+def settle_claimed(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> Issued:
+    """Settles what the caller's transaction has claimed.
+
+    Closing a usage month, voiding and making anew wait for the locks of these true-ups, so that what is judged here
+    stands until the transaction ends.
+    """
+    ready = close_relied(connection, account_id, claimed)
+    true_ups = [each.id for each in ready if each.customer_id]
+    held = {key: hold.reason for key, hold in holds_of(connection, account_id, true_ups).items()}
+    return Issued(**settle(connection, account_id, ready, held))
+
+
 def _settle_claim(on: Engine, account_id: int, claim: Claim, usage_grace_h: int) -> Issued:
     claimed: Sequence[Claimed] = ()
 
@@ -110,7 +123,7 @@ def _settle_claim(on: Engine, account_id: int, claim: Claim, usage_grace_h: int)
         nonlocal claimed
         with transaction(on) as connection:
             claimed = claim(connection)
-            return Issued(**settle(connection, account_id, claimed)) if claimed else Issued()
+            return settle_claimed(connection, account_id, claimed) if claimed else Issued()
 
     try:
         return patiently(unit)

@@ -1,5 +1,6 @@
-"""The use case: what was voided is made anew, and late usage is taken in (spec 3.5, 3.6)."""
+"""The use case: what was voided is made anew, and late usage is taken in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +12,7 @@ from shared.domain.burndown.engine import burn_down
 from shared.domain.month import YEAR_MAX, Month, month_of
 from shared.ids import new_id
 from shared.store.audit import note
-from shared.store.balances import load_balances, load_labels, load_products
+from shared.store.balances import load_balances_without_true_ups, load_labels, load_products
 from shared.store.months import lock_customer
 from shared.store.periods import store_periods
 from shared.store.regenerations import (
@@ -21,21 +22,15 @@ from shared.store.regenerations import (
     is_archived,
     last_periods,
     renew_obligation,
+    settled_by,
     successor_of_obligation,
     successor_of_period,
-    suppress_anew,
     take_late_usage_in,
-    unhold_true_ups,
     units_with_late_usage,
 )
+from shared.store.true_ups import issued_named, lock_true_ups, reopen_true_ups
 from shared.store.usage_reads import usage_of_period
-from shared.store.voids import (
-    ObligationRow,
-    find_period,
-    lock_obligation,
-    lock_true_ups,
-    take_back_expirations,
-)
+from shared.store.voids import ObligationRow, find_period, lock_obligation, take_back_expirations
 from worker.invoicing.bill import bill
 from worker.invoicing.void import UnknownInvoice
 
@@ -85,7 +80,8 @@ def regenerate_invoice(connection: Connection, *, account_id: int, invoice_id: U
     Raises:
         UnknownInvoice: the account has nothing of this id.
         AlreadyRegenerated: something replaces it; of two callers at once this is what the second one gets.
-        RegenerateRefused: it is not void, or its commit is archived.
+        RegenerateRefused: it is not void, or its commit is archived, or the usage would draw on a commit that is trued
+            up, or an operator let a true-up ask for it.
     """
     period = find_period(connection, account_id, invoice_id)
     if period is None:
@@ -164,6 +160,11 @@ def _of_void(connection: Connection, account_id: int, period_id: UUID) -> Unbill
     successor = successor_of_period(connection, account_id, period.id)
     if successor is not None:
         raise AlreadyRegenerated(period.id, successor)
+    true_up_id = settled_by(connection, account_id, period.id)
+    if true_up_id is not None:
+        raise RegenerateRefused(
+            f"true-up {true_up_id} was released to bill for the usage of {period.id}: void it first"
+        )
     month = Month(period.starting_at, period.ending_before)
     return UnbilledUsage(period.customer_id, period.contract_id, period.unit_id, month, period.id)
 
@@ -189,22 +190,18 @@ def _anew(connection: Connection, account_id: int, usage: UnbilledUsage) -> Rege
     """Burns down what is usage on the balances as they are, what had expired since included."""
     expired = expired_in(connection, account_id, usage.customer_id, usage.month)
     take_back_expirations(connection, account_id, expired, reason=_REASON)
-    suppress_anew(connection, account_id, expired)
+    reopen_true_ups(connection, account_id, usage.customer_id, {each.commit_id for each in expired})
     take_late_usage_in(connection, account_id, usage)
-    stored = store_periods(
-        connection,
-        account_id,
-        _bills(connection, account_id, usage),
-        customer_id=usage.customer_id,
-        regenerated_from_id=usage.replaces,
-    )
-    if not stored:
+    bills = _bills(connection, account_id, usage)
+    if not bills:
         raise RegenerateRefused(f"contract {usage.contract_id} used nothing in {usage.month.starting_at:%Y-%m}")
-    unhold_true_ups(connection, account_id, usage.customer_id)
-    return Regenerated(stored[0], replaces=usage.replaces, is_final=True)
+    _refuse_beside_true_ups(connection, account_id, usage, bills)
+    (stored,) = store_periods(connection, account_id, bills, customer_id=usage.customer_id, replaces=[usage.replaces])
+    return Regenerated(stored, replaces=usage.replaces, is_final=True)
 
 
 def _bills(connection: Connection, account_id: int, usage: UnbilledUsage) -> list[PeriodBill]:
+    """On balances as if nothing had been trued up: usage that a settled promise covers shows as drawn on it."""
     customer_id = usage.customer_id
     lines = usage_of_period(
         connection,
@@ -216,8 +213,21 @@ def _bills(connection: Connection, account_id: int, usage: UnbilledUsage) -> lis
     )
     catalog = load_products(connection, account_id)
     labels = load_labels(connection, account_id, customer_id)
-    balances = load_balances(connection, account_id, customer_id)
+    balances = load_balances_without_true_ups(connection, account_id, customer_id)
     return bill(burn_down(lines, balances, catalog), catalog=catalog, labels=labels)
+
+
+def _refuse_beside_true_ups(
+    connection: Connection, account_id: int, usage: UnbilledUsage, bills: Sequence[PeriodBill]
+) -> None:
+    drawn = {UUID(each.commit_id) for bill in bills for each in bill.deductions}
+    issued = issued_named(connection, account_id, usage.customer_id, drawn)
+    if issued:
+        month = f"{usage.month.starting_at:%Y-%m}"
+        raise RegenerateRefused(
+            f"this usage would draw on what was trued up: void that invoice first: {issued}; or let `trueup invoices "
+            f"correct --customer {usage.customer_id} --month {month}` do the whole"
+        )
 
 
 def _note(connection: Connection, account_id: int, actor: str, subject: UUID, made: Regenerated) -> None:

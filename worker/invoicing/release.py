@@ -1,51 +1,108 @@
-"""Brings back what was parked or held, once its cause is mended (spec 3.5, 3.6)."""
+"""Brings back what was parked or held, once its cause is mended or an operator answers for it."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection
 
 from shared.store.audit import note
-from shared.store.due import USED_BEFORE
-from shared.store.months import release_months
-from shared.store.tables import obligation
-
-_WAITING_FOR_AN_OPERATOR = ("parked", "held")
+from shared.store.billed_lines import BilledLine, billed_beside, except_lines, settle_by
+from shared.store.months import lock_customer, release_months
+from shared.store.true_ups import lock_true_ups, release
+from shared.store.voids import ObligationRow, find_obligation, lock_obligation
+from worker.invoicing.holds import Hold, holds_of
+from worker.invoicing.void import VoidRefused, refuse_malformed
 
 
 class ReleaseRefused(Exception):
-    """There is nothing to release."""
+    """There is nothing to release, or it may not be; the message says why and what to do."""
 
 
-def release_obligation(connection: Connection, *, account_id: int, obligation_id: UUID, actor: str) -> None:
+def release_obligation(
+    connection: Connection, *, account_id: int, obligation_id: UUID, actor: str, reason: str | None = None
+) -> None:
     """Makes a parked or held obligation pending again, with an audit row, in the caller's transaction.
 
-    A true-up that was held as usage had been invoiced before its commit is made all the same. The id of a customer
-    brings back the months of this customer that could not be closed.
+    What is held is made all the same, on the operator's word. Where usage is void, its periods are recorded as settled
+    by this true-up: they hold nothing any more, and are not made anew before it is void. Where usage was charged that
+    the commit covers, these lines are excepted, and other ones hold it still. The id of a customer brings back the
+    months of this customer that could not be closed.
+
+    Args:
+        connection: a transaction.
+        account_id: whose obligation.
+        obligation_id: of the draft, or of a customer.
+        actor: key id of the operator's token.
+        reason: why; needed for what is held.
 
     Raises:
-        ReleaseRefused: it is neither parked nor held, or the account has no such obligation.
+        ReleaseRefused: it is neither parked nor held, the account has no such obligation, there is no reason, or the
+            void usage had been charged apart from this commit, too.
     """
-    which = (obligation.c.account_id == account_id, obligation.c.id == obligation_id)
-    found = connection.execute(select(obligation.c.state, obligation.c.reason).where(*which).with_for_update())
-    before = found.one_or_none()
-    if before is None and _release_months(connection, account_id, obligation_id, actor):
+    found = _locked(connection, account_id, obligation_id)
+    if found is None and _release_months(connection, account_id, obligation_id, actor):
         return
-    if before is None or before.state not in _WAITING_FOR_AN_OPERATOR:
-        state = "unknown" if before is None else before.state
+    if found is None or found.state not in ("parked", "held"):
+        state = "unknown" if found is None else found.state
         raise ReleaseRefused(f"obligation {obligation_id} is {state}: only parked and held ones are released")
-    pending: dict[str, object] = {"state": "pending", "reason": None, "attempts": 0, "settled_at": None}
-    if before.reason == USED_BEFORE:
-        pending["released_at"] = func.now()
-    connection.execute(update(obligation).where(*which).values(pending))
+    named: dict[str, object] = {}
+    if found.state == "held":
+        _refuse_without_reason(reason)
+        hold = holds_of(connection, account_id, [obligation_id]).get(obligation_id)
+        named = _answered(connection, account_id, obligation_id, found, hold) if hold else {}
+    release(connection, account_id, obligation_id)
     note(
         connection,
         account_id,
         actor=actor,
         action="release_obligation",
         subject=str(obligation_id),
-        before={"state": before.state, "reason": before.reason},
-        after={"state": "pending"},
+        before={"state": found.state, "reason": found.reason},
+        after={"state": "pending", **({"reason": reason} if reason else {}), **named},
     )
+
+
+def _locked(connection: Connection, account_id: int, obligation_id: UUID) -> ObligationRow | None:
+    """The obligation, once nobody else may change it: with all its customer's true-ups where it is one."""
+    found = find_obligation(connection, account_id, obligation_id)
+    if found is None:
+        return None
+    if found.kind == "TRUE_UP":
+        lock_true_ups(connection, account_id, found.customer_id)
+        lock_customer(connection, account_id, found.customer_id)
+    return lock_obligation(connection, account_id, obligation_id)
+
+
+def _refuse_without_reason(reason: str | None) -> None:
+    try:
+        refuse_malformed(reason or "")
+    except VoidRefused as error:
+        raise ReleaseRefused(str(error)) from None
+
+
+def _answered(
+    connection: Connection, account_id: int, obligation_id: UUID, found: ObligationRow, hold: Hold
+) -> dict[str, object]:
+    """Records what the operator answers for; returns it for the audit row."""
+    if hold.reason == "usage_already_invoiced":
+        except_lines(connection, account_id, found.commit_id, hold.lines)
+        return {"lines": [f"{line.period_id}/{line.position}" for line in hold.lines]}
+    periods = list(dict.fromkeys(line.period_id for line in hold.lines))
+    _refuse_charged_beside(connection, account_id, found, periods, hold.lines)
+    settle_by(connection, account_id, periods, obligation_id)
+    return {"settles": [str(each) for each in periods]}
+
+
+def _refuse_charged_beside(
+    connection: Connection, account_id: int, found: ObligationRow, periods: Sequence[UUID], lines: Sequence[BilledLine]
+) -> None:
+    beside = billed_beside(connection, account_id, periods, found.commit_id)
+    if beside:
+        month = min(line.month for line in lines)
+        raise ReleaseRefused(
+            f"void usage {', '.join(map(str, beside))} had charged more than this commit's part: make it anew, or let "
+            f"`trueup invoices correct --customer {found.customer_id} --month {month:%Y-%m}` do the whole"
+        )
 
 
 def _release_months(connection: Connection, account_id: int, customer_id: UUID, actor: str) -> bool:

@@ -1,6 +1,5 @@
-"""The use case: what was finalized is taken back (spec 3.2, 3.5, 3.6)."""
+"""The use case: what was finalized is taken back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,14 +9,13 @@ from sqlalchemy import Connection
 from shared.limits import TEXT_CHARS_MAX
 from shared.store.audit import note
 from shared.store.months import lock_customer
+from shared.store.true_ups import issued_named, lock_true_ups
 from shared.store.voids import (
-    Drawn,
     PeriodRow,
     drawn_by,
     find_invoice,
     find_period,
     lock_obligation,
-    lock_true_ups,
     void_period,
     void_scheduled,
 )
@@ -61,9 +59,10 @@ def void_invoice(connection: Connection, *, account_id: int, invoice_id: UUID, r
 
     Raises:
         UnknownInvoice: the account has nothing of this id.
-        VoidRefused: it is a draft, or a finalized true-up counts its usage as drawn.
+        VoidRefused: it is a draft, or carries the mark paid or exported, or a finalized true-up counts its usage as
+            drawn.
     """
-    _refuse_malformed(reason)
+    refuse_malformed(reason)
     period = find_period(connection, account_id, invoice_id)
     if period is not None:
         voided = _void_usage(connection, account_id, period, reason=reason)
@@ -82,7 +81,12 @@ def void_invoice(connection: Connection, *, account_id: int, invoice_id: UUID, r
     return voided
 
 
-def _refuse_malformed(reason: str) -> None:
+def refuse_malformed(reason: str) -> None:
+    """Refuses a reason that is empty, too long or cannot be stored.
+
+    Raises:
+        VoidRefused: it is.
+    """
     if not reason.strip() or len(reason) > TEXT_CHARS_MAX or "\x00" in reason:
         raise VoidRefused(f"the reason must be a text of 1 to {TEXT_CHARS_MAX} characters")
 
@@ -96,6 +100,7 @@ def _void_scheduled(connection: Connection, account_id: int, invoice_id: UUID, *
         return Voided(invoice_id, invoice.voided_at, was_void=True)
     if obligation.state != "issued":
         raise VoidRefused(_NOT_AN_INVOICE.get(obligation.state, _DRAFT).format(id=invoice_id))
+    _refuse_marked(connection, account_id, invoice_id)
     at = void_scheduled(connection, account_id, invoice_id, commit_id=obligation.commit_id, reason=reason)
     return Voided(invoice_id, at, was_void=False)
 
@@ -108,25 +113,23 @@ _NOT_AN_INVOICE = {
 
 
 def _void_usage(connection: Connection, account_id: int, found: PeriodRow, *, reason: str) -> Voided:
-    true_ups = lock_true_ups(connection, account_id, found.customer_id)
+    lock_true_ups(connection, account_id, found.customer_id)
     lock_customer(connection, account_id, found.customer_id)
     period = find_period(connection, account_id, found.id) or found  # as it is now that nobody else may change it
     if period.voided_at is not None:
         return Voided(period.id, period.voided_at, was_void=True)
+    _refuse_marked(connection, account_id, period.id)
     drawn = drawn_by(connection, account_id, period)
-    issued = {each.commit_id: each.id for each in true_ups if each.state == "issued"}
-    _refuse_behind_a_true_up(connection, account_id, period, [issued[c] for c in _commits(drawn) if c in issued])
+    issued = issued_named(connection, account_id, period.customer_id, {each.commit_id for each in drawn})
+    if issued:
+        raise VoidRefused(f"what {period.id} drew entered a finalized true-up: void that invoice first: {issued}")
     return Voided(period.id, void_period(connection, account_id, period, drawn=drawn, reason=reason), was_void=False)
 
 
-def _commits(drawn: Sequence[Drawn]) -> list[UUID]:
-    return list(dict.fromkeys(each.commit_id for each in drawn))
+def _refuse_marked(connection: Connection, account_id: int, invoice_id: UUID) -> None:
+    invoice = find_invoice(connection, account_id, invoice_id)
+    if invoice and invoice.marks:
+        raise VoidRefused(f"invoice {invoice.number} is marked {invoice.marks}: {LIFT}")
 
 
-def _refuse_behind_a_true_up(
-    connection: Connection, account_id: int, period: PeriodRow, true_ups: Sequence[UUID]
-) -> None:
-    if true_ups:
-        found = {key: find_invoice(connection, account_id, key) for key in true_ups}
-        named = ", ".join(f"{key} (number {invoice.number if invoice else '?'})" for key, invoice in found.items())
-        raise VoidRefused(f"what {period.id} drew entered a finalized true-up: void that invoice first: {named}")
+LIFT = "take the mark back with a reason first (`trueup invoices unmark`)"

@@ -1,4 +1,4 @@
-"""What must always agree, as queries that return only what does not (spec 2.5, 3.2 to 3.6).
+"""What must always agree, as queries that return only what does not.
 
 There are no foreign keys between the rows that one statement writes: that they belong together is checked here.
 Each query reads one snapshot, so that work going on meanwhile is never mistaken for a difference.
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from shared.store.reconciliation import commits, invoices, requests, usage
+from shared.store.reconciliation import charged_once, commits, invoices, requests, usage
 from shared.store.reconciliation.check import Check, Difference
 
 __all__ = ["CHECKS", "Check", "Difference", "find_differences"]
 
-CHECKS = (*commits.CHECKS, *invoices.CHECKS, *usage.CHECKS, *requests.CHECKS)
+CHECKS = (*commits.CHECKS, *invoices.CHECKS, *charged_once.CHECKS, *usage.CHECKS, *requests.CHECKS)
 DIFFERENCES_MAX = 1_000  # of one check that are listed
 
 

@@ -16,7 +16,6 @@ CHECKS = (
         """,
     ),
     # What was voided and made anew counts once: as the row that was there first.
-    # What was voided and made anew counts once: as the row that was there first.
     Check(
         "obligations_of_commit",
         f"""

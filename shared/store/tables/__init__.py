@@ -5,7 +5,7 @@ from shared.store.tables.catalog import contract, customer, ingest_alias, produc
 from shared.store.tables.columns import metadata
 from shared.store.tables.commits import commit, ledger_entry, obligation, segment
 from shared.store.tables.history import audit, outbox
-from shared.store.tables.invoices import invoice, invoice_line
+from shared.store.tables.invoices import excepted_line, invoice, invoice_line
 from shared.store.tables.requests import answered_call, batch, delivery, idempotency, intake, outcome, parked
 from shared.store.tables.usage import usage_line, usage_month, usage_period
 
@@ -18,6 +18,7 @@ __all__ = [
     "contract",
     "customer",
     "delivery",
+    "excepted_line",
     "idempotency",
     "ingest_alias",
     "intake",

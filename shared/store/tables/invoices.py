@@ -35,6 +35,8 @@ invoice = Table(
     required("booked_at", TIME, "real time", server_default=NOW),
     optional("voided_at", TIME, "the account's clock"),
     optional("regenerated_from_id", ID, "the void invoice that this one replaces"),
+    optional("paid_at", TIME, "real time; somebody said that it is paid: it is not voided until that is taken back"),
+    optional("exported_at", TIME, "real time; somebody said that it is in other books: as for paid_at"),
     PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("account_id", "number"),
     Index(None, "account_id", "commit_id"),
@@ -83,4 +85,16 @@ invoice_line = Table(
     finite("unit_price"),
     finite("amount"),
     comment="Invoice lines.",
+)
+
+excepted_line = Table(
+    "excepted_line",
+    metadata,
+    account_column(),
+    required("commit_id", ID, "the POSTPAID commit that is trued up beside it"),
+    required("invoice_id", ID, "of the invoice or usage period whose line it is"),
+    required("position", Integer, "of the line"),
+    required("booked_at", TIME, "real time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "commit_id", "invoice_id", "position"),
+    comment="Usage that a commit could have covered, and an operator let its true-up ask for all the same.",
 )

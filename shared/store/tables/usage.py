@@ -99,6 +99,9 @@ usage_period = Table(
     required("booked_at", TIME, "real time", server_default=NOW),
     optional("voided_at", TIME, "the account's clock; its deductions were taken back"),
     optional("regenerated_from_id", ID, "the void period that this one replaces"),
+    optional(
+        "settled_by_id", ID, "the true-up that an operator released to bill for this void usage, until it is void"
+    ),
     PrimaryKeyConstraint("account_id", "id"),
     Index(
         "usage_period_one_per_month_key",
@@ -117,5 +120,6 @@ usage_period = Table(
         postgresql_where=text("regenerated_from_id IS NOT NULL"),
     ),
     Index(None, "account_id", "customer_id", "starting_at"),
+    Index("usage_period_void_idx", "account_id", "customer_id", postgresql_where=text("voided_at IS NOT NULL")),
     comment="What was closed: a contract's usage of one month and unit. Its lines are invoice lines.",
 )
