@@ -50,7 +50,7 @@ class InvoiceChoice:
 
 _STORED = """
     SELECT i.id, i.number, i.type, i.status, i.customer_id, i.contract_id, i.unit_id, i.commit_id, i.total, i.issued_at,
-           i.finalized_at, i.voided_at, i.regenerated_from_id, p.starting_at, p.ending_before
+           i.finalized_at, i.voided_at, i.regenerated_from_id, i.paid_at, i.exported_at, p.starting_at, p.ending_before
       FROM invoice AS i
       LEFT JOIN usage_period AS p ON p.account_id = i.account_id AND p.id = i.id
      WHERE i.account_id = :account_id AND i.customer_id = :customer_id {conditions}

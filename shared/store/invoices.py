@@ -16,7 +16,8 @@ Status = Literal["DRAFT", "FINALIZED", "VOID"]
 
 _HEAD = """
     SELECT i.id, i.number, i.type, i.status, i.customer_id, customer.name AS customer, i.contract_id, i.unit_id,
-           unit.name AS unit, i.commit_id, i.total, i.issued_at, i.finalized_at, i.voided_at, i.regenerated_from_id
+           unit.name AS unit, i.commit_id, i.total, i.issued_at, i.finalized_at, i.voided_at, i.regenerated_from_id,
+           i.paid_at, i.exported_at
 """
 _NAMES = """
       LEFT JOIN customer ON customer.account_id = i.account_id AND customer.id = i.customer_id
@@ -27,6 +28,7 @@ _DRAFT_HEAD = """
     SELECT d.account_id, d.turn, d.id, NULL::bigint AS number, 'SCHEDULED' AS type, 'DRAFT' AS status, d.customer_id,
            d.contract_id, d.unit_id, d.commit_id, d.amount AS total, d.scheduled_at AS issued_at,
            NULL::timestamptz AS finalized_at, NULL::timestamptz AS voided_at, d.regenerated_from_id,
+           NULL::timestamptz AS paid_at, NULL::timestamptz AS exported_at,
            d.due_at, d.state, d.reason, 0 AS position, d.name, d.product_id, d.quantity, d.unit_price, d.amount,
            d.arithmetic
 """

@@ -18,7 +18,8 @@ _LOCK = text("""
 _ISSUED = text("""
     SELECT o.id, i.number
       FROM commit AS c
-      JOIN obligation AS o ON o.account_id = c.account_id AND o.commit_id = c.id AND o.state = 'issued'
+      JOIN obligation AS o ON o.account_id = c.account_id AND o.commit_id = c.id AND o.state <> 'voided'
+                          AND o.state = 'issued'
       JOIN invoice AS i ON i.account_id = o.account_id AND i.id = o.id
      WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND c.type = 'POSTPAID' AND o.kind = 'TRUE_UP'
        AND o.commit_id = ANY(CAST(:commit_ids AS uuid[]))
@@ -30,7 +31,7 @@ _REOPEN = text("""
       FROM commit AS c
      WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND c.type = 'POSTPAID'
        AND c.archived_at IS NULL
-       AND o.account_id = :account_id AND o.commit_id = c.id AND o.kind = 'TRUE_UP'
+       AND o.account_id = :account_id AND o.commit_id = c.id AND o.kind = 'TRUE_UP' AND o.state <> 'voided'
        AND (o.state = 'held'
             OR o.state IN ('nothing_due', 'suppressed') AND c.id = ANY(CAST(:commit_ids AS uuid[])))
     RETURNING o.id

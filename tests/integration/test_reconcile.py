@@ -47,7 +47,7 @@ INJECTED = {
     "lines_of_invoice": "UPDATE invoice_line SET amount = amount + 1 WHERE position = 0",
     "amount_of_item": "UPDATE obligation SET amount = amount + 1 WHERE scheduled_at = '2025-03-31Z'",
     "entry_of_true_up": "DELETE FROM ledger_entry WHERE type = 'POSTPAID_COMMIT_TRUEUP'",
-    "balance_after_true_up": "UPDATE ledger_entry SET amount = amount + 1 WHERE type = 'POSTPAID_COMMIT_TRUEUP'",
+    "charged_once": "UPDATE ledger_entry SET amount = amount + 1 WHERE type = 'POSTPAID_COMMIT_TRUEUP'",
     "arithmetic_of_true_up": 'UPDATE invoice_line SET arithmetic = arithmetic || \'{"drawn": "1"}\' WHERE position = 0',
     "invoice_numbers": "UPDATE account SET next_invoice_number = 9 WHERE next_invoice_number > 1",
     "batch_undecided": "UPDATE batch SET rows = 2",
@@ -140,4 +140,4 @@ def test_an_adjustment_of_a_closed_balance_is_found(sound: Book) -> None:
     commit_id = sound.postpaid("8", at=LAST_YEAR)
     issue_all_due(sound.engine, sound.account_id)
     sound.entry(commit_id, "POSTPAID_COMMIT_MANUAL", Decimal(1))
-    assert [(each.check, each.subject) for each in differences(sound)] == [("balance_after_true_up", str(commit_id))]
+    assert [(each.check, each.subject) for each in differences(sound)] == [("charged_once", str(commit_id))]

@@ -50,6 +50,8 @@ TOO = {
     "usage_line_without_customer": {"contract_of_usage"},
     "usage_period_without_contract": {"usage_line_without_contract"},
     "months_of_customer": {"usage_without_month"},
+    "applied_of_period": {"charged_once"},
+    "deduction_of_period": {"charged_once"},
     "deduction_without_period": {"deduction_of_period"},
     "ledger_entry_without_usage_period": {"deduction_of_period"},
     "balance_below_zero": {"deduction_of_period"},
@@ -98,22 +100,4 @@ def test_manual_entries_are_no_difference(used: UsageBook) -> None:
         adjust_commit(
             connection, account_id=used.account_id, commit_id=credit, amount=Decimal(-5), reason="x", actor="key"
         )
-    assert differences(used) == []
-
-
-def test_what_is_given_to_an_expired_segment_expires(used: UsageBook) -> None:
-    """Until it does, and afterwards, all agrees."""
-    [expired] = used.rows("SELECT commit_id FROM segment WHERE amount = 7")
-    with used.engine.begin() as connection:
-        adjust_commit(
-            connection,
-            account_id=used.account_id,
-            commit_id=expired.commit_id,
-            amount=Decimal(5),
-            reason="x",
-            actor="key",
-        )
-    assert differences(used) == []
-    used.work()
-    assert used.balance(expired.commit_id) == 0
     assert differences(used) == []

@@ -1,9 +1,10 @@
-"""The proof that everything agrees (spec 3.8)."""
+"""The proof that everything agrees."""
 
 from dataclasses import asdict
 
 import typer
 
+from shared.store.overdue import unfinished
 from worker.cli.context import session
 from worker.cli.exits import ExitCode
 from worker.cli.listing import AsJson
@@ -22,10 +23,13 @@ def reconcile(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     here = session(ctx)
     with here.transaction("operate") as (connection, caller):
         differences = find_differences(connection, caller.account_id, usage_grace_h=here.settings.usage_grace_h)
+        waiting = unfinished(connection, caller.account_id)
     if as_json:
         emit_json_list(differences)
     elif differences:
         emit_table(("check", "subject", "expected", "found"), map(asdict, differences))
     say(f"{len(differences)} differences" if differences else f"account {caller.account}: everything agrees")
+    if waiting.held or waiting.void:
+        say(f"an operator has to look at {len(waiting.held)} true-ups held, {len(waiting.void)} void usage periods")
     if differences:
         raise typer.Exit(ExitCode.DIFFERENCES)

@@ -222,6 +222,8 @@ OF_CALLS: dict[tuple[str, str], Json] = {
     ("/v1/usage", "Made"): _made(_LINE),
     ("/v1/usage", "Accepted"): _pending(_LINE),
     ("/v1/invoices/void", "Made"): _made(_INVOICE),
+    ("/v1/invoices/mark", "Made"): _made(_INVOICE),
+    ("/v1/invoices/unmark", "Made"): _made(_INVOICE),
     ("/v1/invoices/regenerate", "Made"): _made(_NEW),
 }
 # Of the health checks with 503, by the names of their schemas.

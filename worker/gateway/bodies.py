@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from shared.limits import KEY_CHARS_MAX, LIST_ENTRIES_MAX, NAME_CHARS_MAX, TEXT_CHARS_MAX
 from shared.store.parking import Reason
 from shared.wire.values import TEXT_PATTERN, ExternalId, Number, Timestamp
+from worker.invoicing.mark import Mark
 
 PAGE_MAX = 100
 PAGE = 25
@@ -284,6 +285,19 @@ class InvoiceToRegenerate(Body):
     """Which void invoice is made anew."""
 
     id: UUID
+
+
+class InvoiceToMark(Body):
+    """Which finalized invoice was paid, or is in other books."""
+
+    id: UUID
+    mark: Mark
+
+
+class InvoiceToUnmark(InvoiceToMark):
+    """Which mark of an invoice is taken back, and why."""
+
+    reason: Annotated[Text, Field(min_length=1)]
 
 
 class Replay(Body):

@@ -56,5 +56,7 @@ BODIES: dict[str, Json] = {
     "ContractFilter": {"customer_id": _CUSTOMER, "covering_date": "2025-06-01T00:00:00Z"},
     "InvoiceToVoid": {"id": _INVOICE},
     "InvoiceToRegenerate": {"id": _INVOICE},
+    "InvoiceToMark": {"id": _INVOICE, "mark": "paid"},
+    "InvoiceToUnmark": {"id": _INVOICE, "mark": "paid", "reason": "The payment bounced"},
     "Replay": {"reason": "database_refused"},
 }

@@ -42,7 +42,10 @@ class InvoiceLine(Model):
 
 
 class Invoice(Model):
-    """An invoice, or the draft of one; `start_timestamp` and `end_timestamp` of usage only."""
+    """An invoice, or the draft of one; `start_timestamp` and `end_timestamp` of usage only.
+
+    `held_reason`: of a draft that is not issued until an operator looks at it.
+    """
 
     id: UUID
     type: Literal["USAGE", "SCHEDULED"]
@@ -63,6 +66,9 @@ class Invoice(Model):
     finalized_at: datetime | None = None
     voided_at: datetime | None = None
     regenerated_from_invoice_id: UUID | None = None
+    held_reason: str | None = None
+    paid_at: datetime | None = None
+    exported_at: datetime | None = None
     netsuite_sales_order_id: str | None = None
     salesforce_opportunity_id: str | None = None
 

@@ -54,6 +54,9 @@ def invoice_object(invoice: Json, details: Details, *, skip_zero_quantity: bool 
             "finalized_at": invoice.get("finalized_at"),
             "voided_at": invoice.get("voided_at"),
             "regenerated_from_invoice_id": invoice["regenerated_from_id"],
+            "held_reason": invoice.get("reason") if invoice.get("state") in ("held", "parked") else None,
+            "paid_at": invoice.get("paid_at"),
+            "exported_at": invoice.get("exported_at"),
             "netsuite_sales_order_id": commit.get("netsuite_sales_order_id"),
             "salesforce_opportunity_id": commit.get("salesforce_opportunity_id"),
         }

@@ -157,6 +157,8 @@ def _record(
         "finalized_at": None,
         "voided_at": None,
         "regenerated_from_id": None,
+        "paid_at": None,
+        "exported_at": None,
         "due_at": bill.month.ending_before + timedelta(hours=usage_grace_h),
         "state": "pending",
         "reason": None,

@@ -115,21 +115,6 @@ CHECKS = (
            AND coalesce(e.amount, 0) <> CASE i.status WHEN 'VOID' THEN 0 ELSE -i.total END
         """,
     ),
-    # With the entry it booked, a true-up leaves nothing: so it billed exactly the balance before it.
-    # With the entry it booked, a true-up leaves nothing: so it billed exactly the balance before it.
-    Check(
-        "balance_after_true_up",
-        f"""
-        SELECT o.commit_id AS subject, CASE o.state WHEN 'issued' THEN '0' ELSE '0 or less' END AS expected,
-               e.balance AS found
-          FROM obligation AS o JOIN (
-              SELECT account_id, commit_id, sum(amount) AS balance FROM ledger_entry GROUP BY account_id, commit_id
-          ) AS e ON e.account_id = o.account_id AND e.commit_id = o.commit_id
-         WHERE o.kind = 'TRUE_UP' AND {chosen("o")}
-           AND CASE o.state WHEN 'issued' THEN e.balance <> 0
-                            WHEN 'nothing_due' THEN e.balance > 0 WHEN 'suppressed' THEN e.balance > 0 END
-        """,
-    ),
     Check(
         "arithmetic_of_true_up",
         f"""

@@ -37,6 +37,8 @@ EXPECTED = """
     GET  /v1/customers/{customer_id}/invoices/{invoice_id}   read
     POST /v1/invoices/void                        operate
     POST /v1/invoices/regenerate                  operate
+    POST /v1/invoices/mark                        operate
+    POST /v1/invoices/unmark                      operate
     POST /v1/usage                                usage:write
     POST /v1/usage/batch                          usage:write
     GET  /v1/parked                               operate

@@ -1,4 +1,4 @@
-"""A customer's invoices; taking them back, and making them anew (spec 3.5, 3.6)."""
+"""A customer's invoices; taking them back, and making them anew."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -12,7 +12,15 @@ from shared.store.invoices import Status
 from shared.store.parties import has_customer
 from shared.wire.problems import Problem
 from worker.gateway.answers import Json
-from worker.gateway.bodies import PAGE, Instant, InvoiceToRegenerate, InvoiceToVoid, Limit
+from worker.gateway.bodies import (
+    PAGE,
+    Instant,
+    InvoiceToMark,
+    InvoiceToRegenerate,
+    InvoiceToUnmark,
+    InvoiceToVoid,
+    Limit,
+)
 from worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
 from worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
 from worker.gateway.models import Made
@@ -21,6 +29,7 @@ from worker.gateway.refusals import Refusal, invalid, not_found
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
 from worker.gateway.write import write
 from worker.invoicing.customer_invoices import find_customer_invoice, list_customer_invoices, place_of
+from worker.invoicing.mark import mark_invoice
 from worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused, regenerate_invoice
 from worker.invoicing.void import UnknownInvoice, VoidRefused, void_invoice
 
@@ -119,6 +128,36 @@ async def regenerate(request: Request, body: InvoiceToRegenerate) -> Response:
         return regenerate_invoice(connection, account_id=caller.account_id, invoice_id=body.id, actor=caller.key_id).id
 
     return await _changed(request, make_anew)
+
+
+@router.post("/v1/invoices/mark", response_model=Made)
+async def mark(request: Request, body: InvoiceToMark) -> Response:
+    """Say that an invoice is paid, or in other books: it is neither voided nor corrected then."""
+    return await _marked(request, body, is_set=True)
+
+
+@router.post("/v1/invoices/unmark", response_model=Made)
+async def unmark(request: Request, body: InvoiceToUnmark) -> Response:
+    """Take a mark back, so that the invoice can be voided or corrected."""
+    return await _marked(request, body, is_set=False, reason=body.reason)
+
+
+async def _marked(request: Request, body: InvoiceToMark, *, is_set: bool, reason: str | None = None) -> Response:
+    caller = caller_of(request)
+
+    def change(connection: Connection) -> UUID:
+        mark_invoice(
+            connection,
+            account_id=caller.account_id,
+            invoice_id=body.id,
+            mark=body.mark,
+            is_set=is_set,
+            actor=caller.key_id,
+            reason=reason,
+        )
+        return body.id
+
+    return await _changed(request, change)
 
 
 async def _changed(request: Request, change: Callable[[Connection], UUID]) -> Response:
