@@ -21,14 +21,18 @@ def reboot(world: World, rng: Random) -> str:
 
 
 def step_clock(world: World, rng: Random) -> str:
-    """The clock of all processes is set back or forth, and right again after a while; the services' clocks stay."""
-    off_s = rng.choice(_OFF_S)
+    """The clock of all processes is set back or forth, and right again after a while; the services' clocks stay.
+
+    A worker is killed meanwhile: what it held must not wait until the clock that it had then has come.
+    """
+    off_s, name = rng.choice(_OFF_S), rng.choice(world.lineup.commit_workers)
     try:
         world.clock.set(off_s)
         last(_STEP_S)
+        world.kill(name)
     finally:
         world.clock.set(0)
-    return f"{off_s:+.0f} s and back"
+    return f"{off_s:+.0f} s and back; {name} killed"
 
 
 def _cut_log_of_valkey(world: World, size: int) -> None:
