@@ -1,4 +1,7 @@
-"""Real services for every test that asks: one Postgres and one Valkey a session, one database a test."""
+"""Real services for every test that asks: one Postgres and one Valkey a session, one database a test.
+
+What is tested works as the application's role, as everywhere; a test that does what it may not says `by_hand`.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -11,16 +14,20 @@ import hypothesis
 import psycopg
 import pytest
 import redis
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 
 from shared.clock import utc_now
 from shared.store.accounts import create_account
 from shared.store.engine import make_engine
+from shared.store.grants import APP, OWNER
 from shared.store.migrate import upgrade
-from worker.local.postgres import start_postgres
+from worker.local.files import write_private
+from worker.local.postgres import SUPERUSER, start_postgres
+from worker.local.roles import ROLES
 from worker.local.valkey import start_valkey
 
 SECRET_KEY = "a secret key of the tests, 32 characters or more"
+PASSWORD = "password-of-every-role"
 DATA = Path(__file__).parent / "data"
 
 _numbers = itertools.count(1)
@@ -30,14 +37,34 @@ hypothesis.settings.load_profile("ci")  # the same examples in every run; `--hyp
 
 @dataclass(frozen=True)
 class RunningServices:
-    """Where this session's servers answer."""
+    """Where this session's servers answer; `database_url` is the superuser's, who makes the tests' databases."""
 
     database_url: str
     redis_url: str
 
-    def database(self, name: str) -> str:
-        """The URL of another database on the same server."""
-        return make_url(self.database_url).set(database=name).render_as_string(hide_password=False)
+    def database(self, name: str, *, role: str = APP) -> str:
+        """The URL of another database on the same server, as the application connects to it."""
+        return make_url(self.database_url).set(database=name, username=role).render_as_string(hide_password=False)
+
+    def create(self, name: str, *, template: str | None = None) -> None:
+        """Makes a database: a copy of another one, or an empty one of the owner's."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            made_of = f"TEMPLATE {template}" if template else ""
+            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} {made_of}")
+
+    def drop(self, name: str) -> None:
+        """Removes a database, whoever is connected."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def by_hand(on: Engine) -> Iterator[Connection]:
+    """A transaction of the superuser's on the same database: what no process of ours may do."""
+    url = on.url.set(username=SUPERUSER, drivername="postgresql+psycopg")
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")
@@ -46,20 +73,22 @@ def services() -> Iterator[RunningServices]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-test-")))
         folder.chmod(0o711)  # as root, Postgres runs as somebody else, who must find the way
+        (folder / "postgres").mkdir(mode=0o711)
+        for name in ("password", *(f"{role}.password" for role in ROLES)):
+            write_private(folder / "postgres" / name, PASSWORD)
         postgres = start_postgres(folder / "postgres")
         stack.callback(postgres.stop)
         valkey = start_valkey(folder / "valkey")
         stack.callback(valkey.stop)
-        yield RunningServices(postgres.url, valkey.url)
+        yield RunningServices(postgres.superuser_url, valkey.url)
 
 
 @pytest.fixture(scope="session")
 def template(services: RunningServices) -> str:
     """The name of a migrated, empty database to clone."""
     name = "template_of_tests"
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    engine = make_engine(services.database(name))
+    services.create(name)
+    engine = make_engine(services.database(name, role=OWNER))
     with engine.begin() as connection:
         upgrade(connection)
     engine.dispose()
@@ -70,10 +99,9 @@ def template(services: RunningServices) -> str:
 def fresh_database(services: RunningServices, template: str) -> Iterator[str]:
     """A fresh, migrated database as long as it is needed; gives its URL."""
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield services.database(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    services.create(name, template=template)
+    yield services.database(name)
+    services.drop(name)
 
 
 @pytest.fixture
@@ -91,6 +119,14 @@ def database(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def owned(database: Engine) -> Iterator[Engine]:
+    """The fresh, migrated database, as its owner connects to it."""
+    engine = make_engine(database.url.set(username=OWNER).render_as_string(hide_password=False))
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture(scope="module")
 def shared_database(services: RunningServices, template: str) -> Iterator[Engine]:
     """One database for tests of a module that each have an account of their own."""
@@ -103,8 +139,7 @@ def shared_database(services: RunningServices, template: str) -> Iterator[Engine
 @pytest.fixture(scope="session")
 def common_database(services: RunningServices, template: str) -> Iterator[Engine]:
     """A migrated database for tests that each make an account of their own and look at nothing else."""
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE common_to_tests TEMPLATE {template}")
+    services.create("common_to_tests", template=template)
     engine = make_engine(services.database("common_to_tests"), pool_size=10)
     yield engine
     engine.dispose()

@@ -44,13 +44,7 @@ DELETE FROM intake WHERE account_id = :account_id AND digest = :digest
 
 _FORGET_DELIVERY = text("DELETE FROM delivery WHERE account_id = :account_id AND digest = :digest")
 
-_FORGET_OLD_DELIVERIES = text("""
-WITH old AS MATERIALIZED (
-    SELECT account_id, digest FROM delivery WHERE last_at < now() - make_interval(days => :days)
-     ORDER BY last_at LIMIT :limit FOR UPDATE SKIP LOCKED
-)
-DELETE FROM delivery AS d USING old WHERE d.account_id = old.account_id AND d.digest = old.digest
-""")
+_FORGET_OLD_DELIVERIES = text("SELECT trim_delivery(make_interval(days => :days), :limit)")
 
 _COUNT_DELIVERY = Hot("""
     INSERT INTO delivery AS d (account_id, digest, count)

@@ -142,13 +142,7 @@ _READ_IDEMPOTENCY_KEYS = text("""
       FROM idempotency WHERE account_id = :account_id AND key = ANY(:keys)
 """)
 
-_FORGET_IDEMPOTENCY_KEYS = text("""
-WITH old AS MATERIALIZED (
-    SELECT account_id, key FROM idempotency WHERE created_at < now() - make_interval(days => :days)
-     ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED
-)
-DELETE FROM idempotency AS i USING old WHERE i.account_id = old.account_id AND i.key = old.key
-""")
+_FORGET_IDEMPOTENCY_KEYS = text("SELECT trim_idempotency(make_interval(days => :days), :limit)")
 
 _RELEASE_IDEMPOTENCY_KEYS = text("""
     DELETE FROM idempotency WHERE account_id = :account_id AND request_id = ANY(CAST(:ids AS uuid[]))

@@ -8,13 +8,30 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from shared.store.grants import grant, may_migrate
+
 _ONE_AT_A_TIME = 7_302_518_001  # an advisory lock: two processes that start at once migrate once
 
 
+class NotTheOwner(Exception):
+    """This role may not change the schema; the message names what is missing and who may."""
+
+
 def upgrade(connection: Connection) -> None:
-    """Runs what is missing, in the caller's transaction; the second of two callers waits and finds nothing to do."""
+    """Runs what is missing and grants, in the caller's transaction; the second of two callers waits, and runs nothing.
+
+    Raises:
+        NotTheOwner: something is missing, and this role does not own the schema. Where nothing is missing, it need not.
+    """
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
-    command.upgrade(_config(connection), "head")
+    if may_migrate(connection):
+        command.upgrade(_config(connection), "head")
+        grant(connection)
+    elif pending := pending_revisions(connection):
+        raise NotTheOwner(
+            f"the database lacks the migrations {', '.join(pending)}, and this role does not own its tables: "
+            "run `trueup migrate` with TRUEUP_DATABASE_DIRECT_URL set to the owner's URL"
+        )
 
 
 def downgrade(connection: Connection, revision: str) -> None:

@@ -28,13 +28,7 @@ _ANSWER = text("""
     UPDATE answered_call SET answer = :answer, answered_at = now() WHERE account_id = :account_id AND digest = :digest
 """)
 
-_FORGET_ANSWERS = text("""
-WITH old AS MATERIALIZED (
-    SELECT account_id, digest FROM answered_call WHERE answered_at < now() - make_interval(mins => :minutes)
-     ORDER BY answered_at LIMIT :limit FOR UPDATE SKIP LOCKED
-)
-DELETE FROM answered_call AS called USING old WHERE called.account_id = old.account_id AND called.digest = old.digest
-""")
+_FORGET_ANSWERS = text("SELECT trim_answered_call(make_interval(mins => :minutes), :limit)")
 
 
 def is_recent(connection: Connection, account_id: int, commit_id: UUID | str, *, minutes: int) -> bool:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 from sqlalchemy import Engine
@@ -76,12 +75,11 @@ def _differences(stack: Command) -> list[Difference]:
 @pytest.fixture(scope="module")
 def module_database(services: RunningServices, template: str) -> Iterator[Engine]:
     """A fresh, migrated database for all tests of a module."""
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE of_module TEMPLATE {template}")
-        engine = make_engine(services.database("of_module"), pool_size=10)
-        yield engine
-        engine.dispose()
-        connection.execute("DROP DATABASE of_module WITH (FORCE)")
+    services.create("of_module", template=template)
+    engine = make_engine(services.database("of_module"), pool_size=10)
+    yield engine
+    engine.dispose()
+    services.drop("of_module")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from shared.store.catalog import load_catalog
 from shared.wire.catalog import read_catalog
+from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, PLATFORM, credit, prepaid
 from worker.invoicing.issue import issue_all_due
@@ -96,6 +97,6 @@ def _receive(account: Intake, body: dict[str, Any], request_id: str, *, kind: st
 
 def _rename(account: Intake, statement: str, *, to: str = SEGMENT) -> None:
     """Gives the account's only row another id; ids are Trueup's own to choose, so no use case does this."""
-    with account.engine.begin() as connection:
+    with by_hand(account.engine) as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(statement), {"a": account.account_id, "id": to})

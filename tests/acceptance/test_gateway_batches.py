@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 
 from tests.acceptance.gateway import Answer, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
+from tests.conftest import by_hand
 from tests.integration.intake import Intake
 from tests.integration.test_intake import prepaid
 from worker.invoicing.reconcile import reconcile
@@ -50,7 +51,7 @@ def upload(
 @contextmanager
 def lost(database: Engine, *, rows_min: int) -> Iterator[None]:
     """While this lasts, the database goes away at the COMMIT that receives so many rows of a batch."""
-    with database.begin() as connection:
+    with by_hand(database) as connection:
         connection.execute(
             text("""
             CREATE FUNCTION go_away() RETURNS trigger LANGUAGE plpgsql AS
@@ -64,7 +65,7 @@ def lost(database: Engine, *, rows_min: int) -> Iterator[None]:
     try:
         yield
     finally:
-        with database.begin() as connection:
+        with by_hand(database) as connection:
             connection.execute(text("DROP FUNCTION go_away CASCADE"))
 
 

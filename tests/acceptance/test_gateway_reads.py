@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from shared.ids import new_id
 from tests.acceptance.gateway import Gateway
+from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
 from worker.gateway.models import ParkedPage
@@ -289,11 +290,11 @@ def test_changes(here: Gateway, account: Intake) -> None:
 def test_parked(here: Gateway, account: Intake) -> None:
     """What is parked is listed page by page, counted, and sent on once, by whoever may operate; others see nothing."""
     first, second = str(new_id()), str(new_id())
-    with account.engine.begin() as connection:
+    with by_hand(account.engine) as connection:
         connection.execute(text("ALTER TABLE commit ADD CONSTRAINT poison CHECK (name <> 'poison')"))
     for batch in (first, first, second):
         account.receive(entry(prepaid(name="poison")), batch_id=batch)
-    with account.engine.begin() as connection:
+    with by_hand(account.engine) as connection:
         connection.execute(text("ALTER TABLE commit DROP CONSTRAINT poison"))
 
     def listed(**filters: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from shared.store.intake import insert_new
 from shared.store.tables import contract, customer, product
 from shared.wire.body import USD_CENTS
 from shared.wire.normal import FINGERPRINT_VERSION
+from tests.conftest import by_hand
 
 CUSTOMER = UUID("c0000000-0000-4000-8000-000000000001")
 PRODUCT = UUID("a0000000-0000-4000-8000-000000000001")
@@ -106,9 +107,9 @@ class Book:
             return list(connection.execute(text(statement), {"account_id": self.account_id, **values}))
 
     def run(self, statement: str, **values: Any) -> None:
-        """Executes a statement, with `:account_id` filled in where it stands."""
+        """Executes a statement by hand, with `:account_id` filled in where it stands."""
         given = {"account_id": self.account_id} if ":account_id" in statement else {}
-        with self.engine.begin() as connection:
+        with by_hand(self.engine) as connection:
             connection.execute(text(statement), given | values)
 
     def _insert(

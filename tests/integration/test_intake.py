@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.ids import new_id
-from tests.conftest import DATA
+from tests.conftest import DATA, by_hand
 from tests.integration.intake import Intake, entry, settings_of
 
 CASES = [json.loads(line) for line in (DATA / "cases" / "commit-requests.jsonl").read_text().splitlines()]
@@ -206,7 +206,7 @@ def test_envelopes_that_share_keys_do_not_deadlock(intake: Intake) -> None:
         CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
         CREATE TRIGGER slow AFTER INSERT ON commit FOR EACH ROW EXECUTE FUNCTION slow()
     """
-    with intake.engine.begin() as connection:
+    with by_hand(intake.engine) as connection:
         connection.execute(text(slow.replace("AFTER", "BEFORE")))
     keys = [f"key {number}" for number in range(20)]
     envelopes = [[entry(prepaid(uniqueness_key=key)) for key in order] for order in [keys, keys[::-1]] * 3]
@@ -242,5 +242,5 @@ def test_the_ledger_is_append_only(intake: Intake) -> None:
     """The database itself refuses to change or delete an entry."""
     intake.receive(entry(prepaid()))
     for statement in ("UPDATE ledger_entry SET amount = 1", "DELETE FROM ledger_entry", "TRUNCATE ledger_entry"):
-        with pytest.raises(DBAPIError, match="append-only"), intake.engine.begin() as connection:
+        with pytest.raises(DBAPIError, match="append-only"), by_hand(intake.engine) as connection:
             connection.execute(text(statement))

@@ -11,6 +11,7 @@ from tenacity import stop_after_attempt
 from shared.clock import utc_now
 from shared.ids import new_id
 from shared.store.accepted import suspect
+from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from worker.intake import persist as persisting
@@ -66,7 +67,7 @@ def test_parked_once(intake: Intake) -> None:
 
 def test_a_request_that_the_database_refuses(intake: Intake) -> None:
     """It is found by halving and parked; its neighbours become commits."""
-    with intake.engine.begin() as connection:
+    with by_hand(intake.engine) as connection:
         connection.execute(text("ALTER TABLE commit ADD CONSTRAINT poison CHECK (name <> 'poison')"))
     entries = [entry(prepaid(name="poison" if number == 77 else "good")) for number in range(100)]
     outcomes = intake.receive(*entries)
@@ -131,7 +132,7 @@ def test_deaths_are_counted_by_content(intake: Intake) -> None:
 def test_transient_failures_park_at_the_fifth_delivery(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four deliveries are sent back, the fifth is parked."""
     monkeypatch.setattr("shared.store.patience._STOP", stop_after_attempt(1))
-    with intake.engine.begin() as connection:
+    with by_hand(intake.engine) as connection:
         connection.execute(text("ALTER TABLE segment RENAME TO segment_gone"))
     request = entry(prepaid())
     with pytest.raises(Exception, match="does not exist"):

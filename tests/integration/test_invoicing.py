@@ -11,6 +11,7 @@ from shared.limits import ISSUE_ATTEMPTS_MAX
 from shared.store.accounts import create_account
 from shared.store.invoices import list_invoices, show_invoice
 from shared.wire.body import USD_CENTS
+from tests.conftest import by_hand
 from tests.integration.book import CONTRACT, CUSTOMER, LAST_YEAR, LONG_AGO, PRODUCT, Book
 from worker.invoicing.clock import ClockRefused, account_now, advance_clock
 from worker.invoicing.issue import Issued, issue_all_due, issue_due
@@ -136,7 +137,7 @@ def test_a_failing_row_is_parked_and_blocks_nobody(book: Book) -> None:
 def test_a_commit_without_opening_entry_is_parked(book: Book) -> None:
     """A true-up with no ledger at all is refused: an empty sum is not "nothing due"."""
     book.postpaid("10")
-    with book.engine.begin() as connection:
+    with by_hand(book.engine) as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql("DELETE FROM ledger_entry")
     assert issue_all_due(book.engine, book.account_id).parked == 1

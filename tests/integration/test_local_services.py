@@ -1,7 +1,6 @@
 """The embedded Postgres and Valkey: what they are set to, and what they survive."""
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -22,9 +21,9 @@ import redis
 from shared.limits import BROKER_BULK_BYTES_MAX, ELEMENT_BYTES_MAX
 from worker.local import server as server_module
 from worker.local import unprivileged
-from worker.local.postgres import start_postgres
+from worker.local.postgres import Postgres, start_postgres
 from worker.local.server import Server, ServiceError, free_port, lives, port_is_free, wait_until
-from worker.local.unprivileged import run_as_for
+from worker.local.unprivileged import OWN_IDS, run_as_for
 from worker.local.valkey import ping, start_valkey
 from worker.local.wheels import package_folder
 
@@ -64,9 +63,9 @@ def running(start: Callable[..., Server], *arguments: Path, **options: object) -
         server.stop()
 
 
-def query(server: Server, statement: str) -> list[tuple[Any, ...]]:
-    """Rows of a statement, committed."""
-    with psycopg.connect(server.url) as connection:
+def query(server: Postgres, statement: str) -> list[tuple[Any, ...]]:
+    """Rows of a statement of the superuser's, committed."""
+    with psycopg.connect(server.superuser_url) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
@@ -94,13 +93,17 @@ def test_postgres_is_durable_private_and_utc(used: Path) -> None:
         assert dict(query(server, f"SELECT name, setting FROM pg_settings WHERE name IN ({names})")) == expected
         collation = "SELECT datlocprovider, datlocale FROM pg_database WHERE datname = current_database()"
         assert query(server, collation) == [("b", "C.UTF-8")]
-        assert query(server, "SELECT current_user, current_database()") == [("trueup", "trueup")]
+        for url, role in ((server.url, "trueup_app"), (server.owner_url, "trueup_owner")):
+            with psycopg.connect(url) as connection:
+                told = connection.execute("SELECT current_user, current_database()").fetchone()
+                assert told == (role, "trueup")
 
 
 def test_postgres_asks_for_its_password(used: Path) -> None:
-    """Who does not know the password, which only its owner can read, is refused."""
+    """Who does not know the passwords, which only their owner can read, is refused."""
     with running(start_postgres, used) as server:
-        assert (used / "password").stat().st_mode & 0o777 == 0o600
+        for name in ("password", "trueup_app.password", "trueup_owner.password", "trueup_read.password"):
+            assert (used / name).stat().st_mode & 0o777 == 0o600
         password = urlsplit(server.url).password
         assert password is not None
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -234,7 +237,7 @@ def test_data_out_of_reach_is_kept_elsewhere(folder: Path, shared_place: Path) -
             owner = psutil.Process(server.process.pid).uids().effective
     assert (closed / "postgres" / "cluster").exists() is not AS_ROOT
     assert len(list(shared_place.glob("postgres-*/cluster"))) == int(AS_ROOT)
-    assert owner == (pwd.getpwnam("nobody").pw_uid if AS_ROOT else os.geteuid())
+    assert owner in (OWN_IDS if AS_ROOT else {os.geteuid()})
 
 
 def test_moved_data_that_is_gone_is_named(folder: Path) -> None:

@@ -42,18 +42,18 @@ def test_they_make_the_tables(database: Engine) -> None:
 
 
 @pytest.mark.parametrize("revision", ["0003", "0001"])
-def test_back_and_up_again(database: Engine, revision: str) -> None:
+def test_back_and_up_again(owned: Engine, revision: str) -> None:
     """A database of an earlier release is brought up to date by the very same steps."""
-    with database.begin() as connection:
+    with owned.begin() as connection:
         downgrade(connection, revision)
         assert pending_revisions(connection)
         upgrade(connection)
         assert differences(connection) == []
 
 
-def test_a_build_that_had_some_of_it_before(database: Engine) -> None:
+def test_a_build_that_had_some_of_it_before(owned: Engine) -> None:
     """Its databases have three columns of the sixth migration, and are brought up to date as well."""
-    with database.begin() as connection:
+    with owned.begin() as connection:
         downgrade(connection, "0005")
         connection.execute(text("ALTER TABLE usage_month ADD COLUMN opened_at timestamptz NOT NULL DEFAULT now()"))
         connection.execute(text("ALTER TABLE invoice_line ADD COLUMN hours smallint[]"))

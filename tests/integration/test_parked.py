@@ -15,7 +15,7 @@ from shared.store.accepted import take_due
 from shared.store.parking import Choice, count_chosen, list_parked
 from shared.store.tokens import SYSTEM_KEY_ID, system_key
 from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
-from tests.conftest import SECRET_KEY
+from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from worker.intake.message import Message
@@ -30,12 +30,12 @@ BATCHES = [new_id(), new_id()]
 def intake(database: Engine) -> Intake:
     """An account with four requests parked as database_refused, two in each of two batches; the cause is gone."""
     made = Intake(database)
-    with database.begin() as connection:
+    with by_hand(database) as connection:
         connection.execute(text("ALTER TABLE commit ADD CONSTRAINT poison CHECK (name <> 'poison')"))
     for batch in BATCHES:
         bad = [entry(prepaid(name="poison")) for _ in range(2)]
         made.receive(*bad, entry(prepaid()), batch_id=str(batch))
-    with database.begin() as connection:
+    with by_hand(database) as connection:
         connection.execute(text("ALTER TABLE commit DROP CONSTRAINT poison"))
     return made
 
@@ -110,7 +110,7 @@ def test_dry_run(intake: Intake) -> None:
 
 def test_replayed_in_vain(intake: Intake) -> None:
     """What cannot be decided after a replay either is parked again."""
-    with intake.engine.begin() as connection:
+    with by_hand(intake.engine) as connection:
         connection.execute(text("ALTER TABLE commit ADD CONSTRAINT poison CHECK (name <> 'poison')"))
     replayed(intake, Choice())
     assert reasons(intake) == ["database_refused"] * 4

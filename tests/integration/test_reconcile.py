@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from shared.clock import utc_now
 from shared.store.accounts import create_account
 from shared.store.reconciliation import Difference
+from tests.conftest import by_hand
 from tests.integration.book import LAST_YEAR, Book
 from worker.invoicing.issue import issue_all_due
 from worker.invoicing.reconcile import reconcile
@@ -91,7 +92,7 @@ def differences(book: HasEngine, account_id: int | None = None) -> list[Differen
 
 def checks_that_find(book: HasEngine, statement: str, account_id: int) -> set[str]:
     """The checks that find something after a change that no code of ours can make: triggers are off."""
-    with book.engine.connect() as connection, connection.begin() as undone:
+    with by_hand(book.engine) as connection, connection.begin_nested() as undone:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         assert connection.execute(text(statement)).rowcount > 0
         found = {difference.check for difference in reconcile(connection, account_id)}

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
-import psycopg
 import pytest
 import redis
 from celery import Celery
@@ -227,7 +226,7 @@ def test_the_loop_outlives_a_database_that_is_not_there(
     settings = read_settings(database_url=url, broker_url=redis_url, secret_key=SECRET_KEY)
     app = Celery("tests", set_as_current=False)
     app.conf.update(celery_config(settings))
-    pauses = Pauses(6, {4: lambda: create(services, "comes_late", template)})
+    pauses = Pauses(6, {4: lambda: services.create("comes_late", template=template)})
     ready: list[int] = []
     with capture_logs() as logged:
         run(
@@ -237,7 +236,7 @@ def test_the_loop_outlives_a_database_that_is_not_there(
             stopping=pauses,
         )
     engine.dispose()
-    drop(services, "comes_late")
+    services.drop("comes_late")
     assert pauses.seconds == [2, 4, 5, 5, 1, 1]
     assert ready == [4]
     assert [entry["action"] for entry in logged if entry["log_level"] != "debug"] == [
@@ -293,15 +292,3 @@ def start_scheduler(name: str, database_url: str, redis_url: str, ready_folder: 
         PROCESS_NAME_VARIABLE: name,
     }
     return subprocess.Popen([sys.executable, "-m", "worker.scheduling"], env=environ, cwd=Path(__file__).parents[2])
-
-
-def create(services: RunningServices, name: str, template: str) -> None:
-    """Makes a database out of the template."""
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-
-
-def drop(services: RunningServices, name: str) -> None:
-    """Removes a database."""
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

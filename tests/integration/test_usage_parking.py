@@ -14,7 +14,7 @@ from shared.store.parking import Choice
 from shared.store.tokens import SYSTEM_KEY_ID, create_token, system_key
 from shared.wire.envelope import SIGNATURE_HEADER
 from shared.wire.routes import QUEUE_USAGE, TASK_RECORD, task_on
-from tests.conftest import SECRET_KEY
+from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake
 from tests.integration.test_usage_intake import used
 from worker.intake.message import Message
@@ -51,14 +51,15 @@ def parked(intake: Intake) -> list[Any]:
 
 def test_a_line_that_the_database_refuses(intake: Intake) -> None:
     """It is found by halving and parked; replayed as usage once the cause is gone, it is stored under its own id."""
-    with intake.engine.begin() as connection:
+    with by_hand(intake.engine) as connection:
         connection.execute(text("ALTER TABLE usage_line ADD CONSTRAINT poison CHECK (quantity <> 66)"))
     entries = [used(number, quantity=66 if number == 7 else 1) for number in range(20)]
     outcomes = intake.receive(*entries)
     assert [o.outcome for o in outcomes].count("created") == 19
     assert (outcomes[7].outcome, outcomes[7].reason) == ("parked", "database_refused")
-    with intake.engine.begin() as connection:
+    with by_hand(intake.engine) as connection:
         connection.execute(text("ALTER TABLE usage_line DROP CONSTRAINT poison"))
+    with intake.engine.begin() as connection:
         assert replay(connection, intake.account_id, Choice(), lease_s=60, actor="k") == 1
     [kept] = swept(intake)
     assert (kept.queue, kept.size, '"kind"' in kept.requests) == (QUEUE_USAGE, 1, False)

@@ -15,6 +15,7 @@ from shared.store.intake import insert_new
 from shared.store.tables import contract, customer, product, unit, usage_line
 from shared.wire.body import USD_CENTS
 from shared.wire.normal import FINGERPRINT_VERSION
+from tests.conftest import by_hand
 from worker.invoicing.clock import advance_clock
 from worker.invoicing.issue import Issued, issue_all_due
 
@@ -186,9 +187,9 @@ class UsageBook:
             return list(connection.execute(text(statement), {"account_id": self.account_id, **values}))
 
     def run(self, statement: str, **values: Any) -> None:
-        """Executes a statement, with `:account_id` filled in where it stands."""
+        """Executes a statement by hand, with `:account_id` filled in where it stands."""
         given = {"account_id": self.account_id} if ":account_id" in statement else {}
-        with self.engine.begin() as connection:
+        with by_hand(self.engine) as connection:
             connection.execute(text(statement), given | values)
 
     def entries(self, commit_id: UUID) -> list[tuple[str, Decimal]]:

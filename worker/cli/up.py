@@ -23,6 +23,7 @@ from worker.cli.output import say
 from worker.cli.project import project_file
 from worker.local.console import Console
 from worker.local.detached import spawn_detached
+from worker.local.external import DIRECT_SETTING
 from worker.local.files import write_private
 from worker.local.folder import DataFolder, State
 from worker.local.stack import Stack
@@ -116,9 +117,12 @@ def prepare(folder: DataFolder, environ: Mapping[str, str]) -> None:
         redis_url=environ["TRUEUP_REDIS_URL"],
         secret_key=environ["TRUEUP_SECRET_KEY"],
     )
+    owner = make_engine(environ.get(DIRECT_SETTING) or str(config.database_url))
+    with transaction(owner) as connection:
+        upgrade(connection)
+    owner.dispose()
     engine = make_engine(str(config.database_url))
     with transaction(engine) as connection:
-        upgrade(connection)
         _keep_default_token(connection, folder, config.secret_key.get_secret_value())
     engine.dispose()
 

@@ -9,6 +9,7 @@ from kombu.connection import Connection
 from worker.local.valkey import ping
 
 DATABASE_SETTING = "TRUEUP_DATABASE_URL"
+DIRECT_SETTING = "TRUEUP_DATABASE_DIRECT_URL"  # the owner's, for migrations alone
 BROKER_SETTING = "TRUEUP_BROKER_URL"
 REDIS_SETTING = "TRUEUP_REDIS_URL"
 _PATIENCE_S = 5
@@ -24,7 +25,12 @@ def check_external(environ: Mapping[str, str]) -> None:
     Raises:
         UnreachableError: names each setting whose service does not answer, its host and port, and the reason.
     """
-    checks = {DATABASE_SETTING: _ask_database, BROKER_SETTING: _ask_broker, REDIS_SETTING: ping}
+    checks = {
+        DATABASE_SETTING: _ask_database,
+        DIRECT_SETTING: _ask_database,
+        BROKER_SETTING: _ask_broker,
+        REDIS_SETTING: ping,
+    }
     failures = [_failure(setting, environ[setting], ask) for setting, ask in checks.items() if environ.get(setting)]
     if said := [failure for failure in failures if failure]:
         raise UnreachableError("\n".join(said))

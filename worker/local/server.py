@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -25,6 +25,9 @@ START_SECONDS_MAX = 60.0  # replaying the log after a kill is part of it
 STOP_SECONDS_MAX = 20.0
 PROBE_INTERVAL_S = 0.01
 PROBE_SECONDS_MAX = 2  # the least that libpq takes
+
+
+S = TypeVar("S", bound="Server")
 
 
 class ServiceError(Exception):
@@ -88,12 +91,12 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def start_server(launch: Callable[[int], Server], probe: Callable[[str], None], *, port: int | None) -> Server:
+def start_server(launch: Callable[[int], S], probe: Callable[[S], None], *, port: int | None) -> S:
     """Launches a service and waits until it answers.
 
     Args:
         launch: spawns the service on a port.
-        probe: asks the service under its URL; raises `NotYetError` while it does not answer.
+        probe: asks the service; raises `NotYetError` while it does not answer.
         port: where it must listen; none: any free port, another one when somebody was quicker.
 
     Raises:
@@ -109,12 +112,12 @@ def start_server(launch: Callable[[int], Server], probe: Callable[[str], None], 
     raise _start_failure(server)
 
 
-def _answers(server: Server, probe: Callable[[str], None]) -> bool:
+def _answers(server: S, probe: Callable[[S], None]) -> bool:
     deadline = time.monotonic() + START_SECONDS_MAX
     try:
         while server.is_running() and time.monotonic() < deadline:
             try:
-                probe(server.url)
+                probe(server)
             except NotYetError:
                 time.sleep(PROBE_INTERVAL_S)
             else:

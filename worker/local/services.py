@@ -10,7 +10,7 @@ from worker.local.backoff import Backoff
 from worker.local.console import Console
 from worker.local.external import BROKER_SETTING, DATABASE_SETTING, REDIS_SETTING
 from worker.local.folder import DataFolder
-from worker.local.postgres import start_postgres, stop_left_postgres
+from worker.local.postgres import Postgres, start_postgres, stop_left_postgres
 from worker.local.server import Server, ServiceError, ending
 from worker.local.valkey import start_valkey, stop_left_valkey
 
@@ -68,6 +68,11 @@ class Services:
             urls.setdefault(BROKER_SETTING, valkey.url)
             urls.setdefault(REDIS_SETTING, valkey.url.removesuffix("/0") + "/1")
         return urls
+
+    def owner_url(self) -> str | None:
+        """As whom the schema of an embedded database is changed; None where the database runs elsewhere."""
+        postgres = self._server("Postgres")
+        return postgres.owner_url if isinstance(postgres, Postgres) else None
 
     def tend(self) -> None:
         """Starts again whatever died, on its old port: the others hold its URL."""

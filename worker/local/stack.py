@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.readiness import READY_FOLDER_VARIABLE
 from worker.local.address import GatewayAddress
 from worker.local.console import Console
-from worker.local.external import BROKER_SETTING, DATABASE_SETTING, REDIS_SETTING, check_external
+from worker.local.external import BROKER_SETTING, DATABASE_SETTING, DIRECT_SETTING, REDIS_SETTING, check_external
 from worker.local.folder import DataFolder, State
 from worker.local.logs import LogFile
 from worker.local.nursery import Nursery
@@ -37,8 +37,8 @@ class Stack:
         folder: where data, logs and secrets live.
         environ: settings; services whose URLs they name are used in place of embedded ones.
         procfile: the text of the Procfile.
-        prepare: called with the processes' environment when the services answer, before any process starts:
-            migrations, the first account.
+        prepare: called when the services answer, before any process starts: migrations, the first account. It gets the
+            processes' environment, and beside it, where there is one, the URL of the schema's owner, which they do not.
         console: where it says what happens.
         concurrency: how many processes of a Procfile line; one, where it says nothing.
     """
@@ -99,7 +99,8 @@ class Stack:
         self._nursery = Nursery(self._environ(), LogFile(self._folder.log / "nursery.log"))
         self._services.start()
         environ = {**self._environ(), **self._services.urls(), **self._address.settings()}
-        self._prepare(environ)
+        owner_url = self._services.owner_url() or self._given.get(DIRECT_SETTING)
+        self._prepare({**environ, DIRECT_SETTING: owner_url} if owner_url else environ)
         self._runner = self._make_runner(environ)
         if not self._wait_until_ready(self._runner):
             return None
@@ -133,7 +134,7 @@ class Stack:
     def _environ(self) -> dict[str, str]:
         programs = str(Path(sys.executable).parent)  # where the commands of this environment lie, activated or not
         return {
-            **self._given,
+            **{name: value for name, value in self._given.items() if name != DIRECT_SETTING},
             SECRET_SETTING: self._given.get(SECRET_SETTING) or self._folder.secret_key(),
             FOLDER_SETTING: str(self._folder.path),
             READY_FOLDER_VARIABLE: str(self._folder.ready),

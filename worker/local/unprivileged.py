@@ -1,10 +1,13 @@
 """Postgres refuses root: who runs it instead, and where that user can reach its files."""
 
+import grp
+import hashlib
 import os
 import pwd
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,9 @@ from typing import Any
 from worker.local.files import write_private
 from worker.local.server import ServiceError
 
+# A user id needs no entry. Neither Debian nor systemd gives these out; once there are files, their owner decides.
+OWN_IDS = range(60_578, 61_184)
+_NAME, _NOBODY = "trueup", "nobody"
 SHARED_PLACE = Path("/var/lib/trueup")
 _NOTE = "ELSEWHERE"
 
@@ -34,9 +40,20 @@ class RunAs:
         if self.uid != os.geteuid():
             os.chown(path, self.uid, self.gid)
 
+    def own_tree(self, folder: Path) -> None:
+        """Hands a folder with all that is in it to this user, itself last: half of it is not taken for the whole."""
+        if os.geteuid() != 0 or folder.stat().st_uid == self.uid:
+            return
+        for place, _, names in os.walk(folder, topdown=False):
+            for name in names:
+                os.chown(Path(place, name), self.uid, self.gid, follow_symlinks=False)
+            os.chown(place, self.uid, self.gid)
+
 
 def run_as_for(existing: Path) -> RunAs:
-    """Ourselves; or, as root, the owner of the existing files, or `nobody` when there are none yet.
+    """Ourselves; or, as root, the owner of the existing files: a user of their own, where they have none yet.
+
+    That is the user `trueup`, if the machine has one, or else an id that no user has, chosen by the files' place.
 
     Raises:
         ServiceError: the files belong to somebody else, and we are not root.
@@ -46,17 +63,42 @@ def run_as_for(existing: Path) -> RunAs:
         if owner is not None and owner.st_uid != os.geteuid():
             raise ServiceError(f"{existing} belongs to user id {owner.st_uid}: run as that user or as root")
         return RunAs(uid=os.geteuid(), gid=os.getegid())
-    if owner is None or owner.st_uid == 0:
-        return _nobody()
+    shared = {0} | {user.uid for user in (_named(_NOBODY),) if user}
+    if owner is None or owner.st_uid in shared:
+        return _named(_NAME) or _without_entry(existing)
     return RunAs(uid=owner.st_uid, gid=owner.st_gid)
 
 
-def _nobody() -> RunAs:
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError as error:
-        raise ServiceError("Postgres does not run as root, and there is no user nobody: run as another user") from error
-    return RunAs(uid=entry.pw_uid, gid=entry.pw_gid)
+def with_entry(run_as: RunAs) -> RunAs:
+    """This user if the system knows its name, as initdb insists; else `nobody`, whose files are handed over afterwards.
+
+    Raises:
+        ServiceError: there is no user `nobody`.
+    """
+    with suppress(KeyError):
+        pwd.getpwuid(run_as.uid)
+        return run_as
+    if nobody := _named(_NOBODY):
+        return nobody
+    raise ServiceError("Postgres does not run as root: make a user trueup, or run as another user")
+
+
+def _named(name: str) -> RunAs | None:
+    with suppress(KeyError):
+        entry = pwd.getpwnam(name)
+        return RunAs(uid=entry.pw_uid, gid=entry.pw_gid)
+    return None
+
+
+def _without_entry(place: Path) -> RunAs:
+    """An id that neither a user nor a group has: two data folders of a machine have different ones, most likely."""
+    first = int.from_bytes(hashlib.sha256(os.fsencode(place)).digest()[:4])
+    taken = {user.pw_uid for user in pwd.getpwall()} | {group.gr_gid for group in grp.getgrall()}
+    candidates = (OWN_IDS[(first + step) % len(OWN_IDS)] for step in range(len(OWN_IDS)))
+    free = next((number for number in candidates if number not in taken), None)
+    if free is None:
+        raise ServiceError(f"no user id from {OWN_IDS[0]} to {OWN_IDS[-1]} is free: make a user trueup")
+    return RunAs(uid=free, gid=free)
 
 
 def is_reachable(path: Path, run_as: RunAs) -> bool:

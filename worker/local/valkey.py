@@ -93,8 +93,8 @@ def ping(url: str) -> None:
         client.ping()
 
 
-def _probe(url: str) -> None:
+def _probe(server: Server) -> None:
     try:
-        ping(url)
+        ping(server.url)
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise NotYetError(str(error)) from error
