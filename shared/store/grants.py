@@ -42,6 +42,7 @@ APP_WRITES: Mapping[str, str] = {
     "usage_month": "INSERT, UPDATE, DELETE",  # removed with the closing
     "usage_period": "INSERT, UPDATE (voided_at)",
 }
+APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
 APP_CALLS = tuple(f"trim_{table}(interval, integer)" for table in ("answered_call", "delivery", "idempotency"))
 HIDDEN: Mapping[str, frozenset[str]] = {"token": frozenset({"secret_sha256", "signing_key"})}  # from trueup_read
 
@@ -85,6 +86,7 @@ def _grants_to_app(present: Iterable[str]) -> Iterable[str]:
     for table in present:
         wanted = f"SELECT, {APP_WRITES[table]}" if table in APP_WRITES else "SELECT"
         yield f"GRANT {wanted} ON {table} TO {APP}"
+    yield f"GRANT USAGE, SELECT ON SEQUENCE {', '.join(APP_COUNTS)} TO {APP}"
     yield f"GRANT EXECUTE ON FUNCTION {', '.join(APP_CALLS)} TO {APP}"
 
 
@@ -94,6 +96,7 @@ def _grants_to_read(present: Iterable[str]) -> Iterable[str]:
         if hidden := HIDDEN.get(table):
             shown = f" ({', '.join(column.name for column in metadata.tables[table].c if column.name not in hidden)})"
         yield f"GRANT SELECT{shown} ON {table} TO {READ}"
+    yield f"GRANT SELECT ON SEQUENCE {', '.join(APP_COUNTS)} TO {READ}"
 
 
 def _run(connection: Connection, statements: Iterable[str]) -> None:

@@ -50,6 +50,7 @@ class Environment:
     folder: DataFolder
     state: State
     engine: Engine
+    owner: Engine
     secret_key: str = field(repr=False)
     scratch: Path
 
@@ -91,17 +92,18 @@ def data_folder() -> Iterator[DataFolder]:
 @contextmanager
 def running_stack(folder: DataFolder) -> Iterator[Environment]:
     """Starts the stack, and stops all of it at the end; its data stays."""
-    with _processes(folder) as state:
-        engine = make_engine(state.database)
+    with _processes(folder) as (state, owner_url):
+        engine, owner = make_engine(state.database), make_engine(owner_url)
         try:
-            yield Environment(folder, state, engine, folder.secret_key(), folder.path.parent)
+            yield Environment(folder, state, engine, owner, folder.secret_key(), folder.path.parent)
         finally:
             engine.dispose()
+            owner.dispose()
 
 
 @contextmanager
-def _processes(folder: DataFolder) -> Iterator[State]:
-    """Runs the Procfile in a data folder, and the naive workers."""
+def _processes(folder: DataFolder) -> Iterator[tuple[State, str]]:
+    """Runs the Procfile in a data folder, and the naive workers; gives the URL of the schema's owner too."""
     stack = Stack(
         folder,
         {**os.environ, "PYTHONPATH": str(ROOT)},
@@ -112,9 +114,10 @@ def _processes(folder: DataFolder) -> Iterator[State]:
     )
     with folder.lock():
         try:
-            state = stack.start()
+            state, owner_url = stack.start(), stack._services.owner_url()
             assert state is not None
-            yield state
+            assert owner_url is not None
+            yield state, owner_url
         finally:
             stack.stop()
 

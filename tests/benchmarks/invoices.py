@@ -95,7 +95,7 @@ class InvoiceRun:
                 _seed_true_ups(connection, self._naive, number, count=naive_invoices, due_at=due_at)
                 _seed_true_ups(connection, self._tuned, number, count=naive_invoices, due_at=due_at)
             _seed_future(connection, self._trueup, count=future, from_at=_month_after(now, rounds + 1))
-        with self._environment.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self._environment.owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
 
     def run_trueup(self, number: int) -> InvoiceSlice:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import redis
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Connection, Engine, make_url, text
 
 from shared.store.engine import make_engine
 from shared.store.migrate import upgrade
@@ -255,8 +255,10 @@ class World:
             return list(connection.execute(text(query), given))
 
     def run(self, statement: str) -> None:
-        """Changes the database."""
-        with self.engine.begin() as connection:
+        """Changes the database's schema."""
+        owner_url = self.services.owner_url()
+        assert owner_url is not None
+        with _owned(owner_url) as connection:
             connection.execute(text(statement))
 
     def _child(self, name: str) -> Child | None:
@@ -308,6 +310,10 @@ def _make_world(
     assert database.port is not None
     engine = make_engine(urls["TRUEUP_DATABASE_URL"])
     stack.callback(engine.dispose)
+    owner_url = services.owner_url()
+    assert owner_url is not None
+    with _owned(owner_url) as connection:
+        upgrade(connection)
     accounts = _make_accounts(engine, folder)
     with engine.connect() as connection:
         bystander = snapshot(connection, accounts[BYSTANDER].account_id)
@@ -335,9 +341,16 @@ def _make_world(
     )
 
 
+@contextmanager
+def _owned(url: str) -> Iterator[Connection]:
+    """A transaction of the schema's owner."""
+    owner = make_engine(url)
+    with owner.begin() as connection:
+        yield connection
+    owner.dispose()
+
+
 def _make_accounts(engine: Engine, folder: DataFolder) -> dict[str, Intake]:
-    with engine.begin() as connection:
-        upgrade(connection)
     accounts = {name: Intake(engine, name) for name in (*ACCOUNTS, CALLERS, BYSTANDER)}
     for name, account in accounts.items():
         folder.keep_token(name, account.token)

@@ -14,6 +14,7 @@ from shared.store.invoices import list_invoices, show_invoice
 from shared.store.months import OpenMonth
 from shared.store.tables import contract, customer, product
 from shared.wire.body import USD_CENTS
+from tests.conftest import by_hand
 from tests.integration.usage_book import (
     CUSTOMER,
     EURO,
@@ -272,7 +273,7 @@ def test_a_product_that_came_during_a_run(book: UsageBook) -> None:
     book.use(JANUARY, "4")
     book.use(FEBRUARY, "5", product_id=TRAFFIC)
     products = Products(book.account_id)
-    with book.engine.begin() as connection:
+    with by_hand(book.engine) as connection:
         connection.execute(delete(product).where(product.c.id == TRAFFIC))
         assert close_month(connection, book.account_id, OpenMonth(CUSTOMER, JANUARY), products=products)
         connection.execute(insert(product).values(account_id=book.account_id, id=TRAFFIC, name="Traffic", type="USAGE"))

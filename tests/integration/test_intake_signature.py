@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from shared.clock import utc_now
 from shared.limits import UNAUTHENTICATED_BYTES_MAX
 from shared.store.parking import count_unkept
+from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
 from worker.intake.message import Message
@@ -71,7 +72,7 @@ def test_another_account(intake: Intake, database: Engine) -> None:
 @pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()", "scopes = '{read}'"])
 def test_a_token_that_may_not(intake: Intake, change: str) -> None:
     """A revoked or expired token, or one without the scope, enqueues nothing."""
-    with intake.engine.begin() as connection:
+    with by_hand(intake.engine) as connection:
         connection.execute(text(f"UPDATE token SET {change}"))
     refuse(intake)
 

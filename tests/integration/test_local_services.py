@@ -1,6 +1,7 @@
 """The embedded Postgres and Valkey: what they are set to, and what they survive."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -17,13 +18,19 @@ import psutil
 import psycopg
 import pytest
 import redis
+from sqlalchemy import Engine
 
+from shared.clock import utc_now
 from shared.limits import BROKER_BULK_BYTES_MAX, ELEMENT_BYTES_MAX
+from shared.store.accounts import create_account, list_accounts
+from shared.store.engine import make_engine
+from shared.store.migrate import downgrade, pending_revisions, upgrade
 from worker.local import server as server_module
 from worker.local import unprivileged
+from worker.local.folder import DataFolder, State
 from worker.local.postgres import Postgres, start_postgres
 from worker.local.server import Server, ServiceError, free_port, lives, port_is_free, wait_until
-from worker.local.unprivileged import OWN_IDS, run_as_for
+from worker.local.unprivileged import OWN_IDS, RunAs, run_as_for
 from worker.local.valkey import ping, start_valkey
 from worker.local.wheels import package_folder
 
@@ -279,3 +286,76 @@ def test_one_that_does_not_stop_is_killed(folder: Path) -> None:
     server.process.send_signal(signal.SIGSTOP)
     server.stop(seconds_max=0.2)
     assert server.process.returncode == -signal.SIGKILL
+
+
+def test_an_earlier_builds_folder_is_upgraded(folder: Path) -> None:
+    """Where one superuser owned all, and nobody its files, the owner owns and migrates, and the application works."""
+    with running(start_postgres, folder) as server:
+        as_earlier_builds(server)
+    for path in folder.glob("trueup_*.password"):
+        path.unlink()
+    if AS_ROOT:
+        nobody = pwd.getpwnam("nobody")
+        for path in (folder / "cluster", *(folder / "cluster").rglob("*")):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    with running(start_postgres, folder) as server, closing_engine(server.owner_url) as owner:
+        with owner.begin() as connection:
+            assert pending_revisions(connection)
+            upgrade(connection)
+        owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+        assert query(server, owners) == [("trueup_owner",)]
+        with closing_engine(server.url) as engine, engine.begin() as connection:
+            assert [each.name for each in list_accounts(connection)] == ["earlier"]
+            create_account(connection, "later", now=utc_now())
+            assert not connection.exec_driver_sql("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").scalar()
+        assert (folder / "cluster" / "base").stat().st_uid in (OWN_IDS if AS_ROOT else {os.geteuid()})
+
+
+def as_earlier_builds(server: Postgres) -> None:
+    """Makes a database as a build left it that had one role for everything."""
+    with closing_engine(server.superuser_url) as engine, engine.begin() as connection:
+        upgrade(connection)
+        downgrade(connection, "0006")
+        create_account(connection, "earlier", now=utc_now())
+    roles = "trueup_owner, trueup_app, trueup_read"
+    query(server, f"ALTER DATABASE trueup OWNER TO trueup; DROP OWNED BY {roles}; DROP ROLE {roles}")
+
+
+@contextmanager
+def closing_engine(url: str) -> Iterator[Engine]:
+    """An engine for the length of a block."""
+    engine = make_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def test_who_serves_the_files_reads_nothing_else(folder: Path) -> None:
+    """As root, Postgres runs as a user who has no other file on the machine, and none of our secrets is open to it."""
+    data = DataFolder(folder / "data")
+    with data.lock(), running(start_postgres, data.postgres) as server, running(start_valkey, data.valkey):
+        data.secret_key()
+        data.keep_token("default", "tu_1_secret")
+        data.write_state(State(pid=os.getpid(), database=server.url, redis="redis://a", broker="redis://b"))
+        ours = [path for path in data.path.rglob("*") if path.is_file() and "cluster" not in path.parts]
+        secrets = {"secret_key", "password", "trueup_app.password", "state.json", "default"}
+        assert secrets <= {path.name for path in ours}
+        uids = psutil.Process(server.process.pid).uids()
+        can_read = subprocess.run(
+            ["/bin/sh", "-c", 'for file; do [ -r "$file" ] && echo "$file"; done; true', "sh", *map(str, ours)],
+            **run_as_for(data.postgres / "cluster").popen_arguments(),
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        assert set(uids) <= (set(OWN_IDS) if AS_ROOT else {os.geteuid()})
+        assert (can_read == b"") is AS_ROOT
+
+
+def test_each_folder_has_a_user_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root, two data folders' files belong to two ids that no user has; a user called trueup is taken instead."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    users = {run_as_for(folder / name / "cluster").uid for name in "abcdefgh"}
+    assert users <= set(OWN_IDS)
+    assert len(users) > 4
+    trueup = pwd.struct_passwd(("trueup", "x", 991, 990, "", "/", "/bin/false"))
+    monkeypatch.setattr("pwd.getpwnam", {"trueup": trueup, "nobody": pwd.getpwnam("nobody")}.__getitem__)
+    assert run_as_for(folder / "a" / "cluster") == RunAs(uid=991, gid=990)

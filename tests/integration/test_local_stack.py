@@ -15,12 +15,14 @@ import psutil
 import psycopg
 import pytest
 import redis
+from sqlalchemy import make_url
 
 from worker.local.backoff import DELAY_SECONDS_MAX, Backoff
 from worker.local.console import Console
 from worker.local.detached import spawn_detached, stop_running
 from worker.local.external import UnreachableError, check_external
 from worker.local.folder import AlreadyRunningError, DataFolder, State
+from worker.local.postgres import SUPERUSER
 from worker.local.runner import Runner
 from worker.local.server import free_port, lives, wait_until
 from worker.local.services import Services
@@ -97,6 +99,13 @@ def belongings(folder: DataFolder) -> list[psutil.Process]:
     return [process for process in found if lives(process)]
 
 
+def as_superuser(folder: DataFolder, state: State) -> str:
+    """The URL of the database for the superuser, who alone makes tables of no schema of ours."""
+    password = (folder.postgres / "password").read_text()
+    url = make_url(state.database).set(username=SUPERUSER, password=password)
+    return url.render_as_string(hide_password=False)
+
+
 def answers(url: str) -> bool:
     """Whether the database answers."""
     try:
@@ -117,7 +126,7 @@ def test_a_stop_leaves_no_process_and_all_data(folder: DataFolder) -> None:
     with supervised(folder) as supervisor:
         state = state_of(folder)
         assert state.pid == supervisor.pid
-        with psycopg.connect(state.database) as connection:
+        with psycopg.connect(as_superuser(folder, state)) as connection:
             connection.execute("CREATE TABLE kept ()")
         with redis.Redis.from_url(state.broker) as broker, redis.Redis.from_url(state.redis) as cache:
             broker.set("kept", 1)
@@ -128,7 +137,7 @@ def test_a_stop_leaves_no_process_and_all_data(folder: DataFolder) -> None:
         assert supervisor.returncode == 0
     assert belongings(folder) == []
     assert folder.read_state() is None
-    with supervised(folder), psycopg.connect(state_of(folder).database) as connection:
+    with supervised(folder), psycopg.connect(as_superuser(folder, state_of(folder))) as connection:
         assert connection.execute("SELECT FROM kept").rowcount == 0
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from shared.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
 from shared.store.engine import make_engine
-from shared.store.grants import APP, APP_WRITES, READ, grant
-from shared.store.migrate import NotTheOwner, downgrade, upgrade
+from shared.store.grants import APP, APP_COUNTS, APP_WRITES, READ, grant
+from shared.store.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
+from shared.store.roles import connected_role
 from shared.store.tables import metadata
 from tests.conftest import by_hand
 from worker.scheduling.tidy import tidy
@@ -87,6 +88,16 @@ def test_every_table_has_a_line() -> None:
     """A new table says in `shared/store/grants.py` what the application may write; else it may only read it."""
     assert metadata.tables.keys() - APP_WRITES.keys() == set(), "these tables have no line among APP_WRITES"
     assert APP_WRITES.keys() - metadata.tables.keys() == set(), "these lines have no table"
+
+
+def test_every_sequence_has_a_line(common_database: Engine) -> None:
+    """One that is no column's own says so too; an identity column needs no grant."""
+    query = """
+        SELECT relname FROM pg_class AS c WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace
+           AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype = 'i')
+    """
+    with common_database.connect() as connection:
+        assert sorted(connection.scalars(text(query))) == sorted(APP_COUNTS)
 
 
 def test_migrating_grants_what_the_table_says(common_database: Engine) -> None:
@@ -166,7 +177,7 @@ def test_only_the_owner_migrates(owned: Engine, database: Engine) -> None:
         upgrade(connection)
     with owned.begin() as connection:
         downgrade(connection, "0006")
-    with pytest.raises(NotTheOwner, match=r"0007.*trueup migrate.*TRUEUP_DATABASE_DIRECT_URL"), database.begin() as c:
+    with pytest.raises(NotTheOwner, match=r"0007, .*trueup migrate.*DIRECT_URL"), database.begin() as c:
         upgrade(c)
 
 
@@ -175,3 +186,26 @@ def test_one_role_for_everything_still_works(owned: Engine) -> None:
     with owned.begin() as connection:
         upgrade(connection)
         connection.exec_driver_sql("INSERT INTO account (name) VALUES ('acme')")
+
+
+def test_who_is_connected_and_what_it_could_do(database: Engine, owned: Engine) -> None:
+    """The application could do nothing that it should not; the owner, the superuser, and a grant too many are told."""
+    with database.begin() as connection:
+        told = connected_role(connection)
+        assert (told.name, told.excess, told.unseen) == ("trueup_app", (), ())
+    with owned.begin() as connection:
+        assert connected_role(connection).excess == ("owns the tables, and may disable triggers and remove commits",)
+        connection.execute(text(f"GRANT TRUNCATE ON ledger_entry TO {APP}; REVOKE SELECT ON batch FROM {APP}"))
+    with database.begin() as connection:
+        told = connected_role(connection)
+        assert (told.excess, told.unseen) == (("may remove rows of ledger_entry",), ("batch",))
+    with by_hand(database) as connection:
+        assert "superuser" in connected_role(connection).excess[0]
+
+
+def test_a_database_of_a_later_release(owned: Engine) -> None:
+    """A migration that this code does not know is named, and nothing is done."""
+    with owned.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(DatabaseIsNewer, match="9999"):
+            upgrade(connection)

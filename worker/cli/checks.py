@@ -14,8 +14,10 @@ from shared.limits import BROKER_BULK_BYTES_MAX
 from shared.producer.publish import Publisher, broker_address
 from shared.settings import PREFIX, Settings, SettingsError
 from shared.store.engine import transaction
+from shared.store.grants import APP
 from shared.store.migrate import pending_revisions
 from shared.store.overdue import unfinished
+from shared.store.roles import connected_role
 from worker.cli.context import Session
 from worker.cli.exits import message_of
 from worker.cli.project import project_file
@@ -90,9 +92,23 @@ def _migrations(here: Session) -> Iterator[Check]:
     with transaction(here.engine) as connection:
         pending = pending_revisions(connection)
     if pending:
-        yield Check("migrations", f"not run yet: {', '.join(pending)}", "restart with `trueup up`, which runs them")
+        yield Check(
+            "migrations", f"not run yet: {', '.join(pending)}", "run `trueup migrate`, or restart with `trueup up`"
+        )
     else:
         yield Check("migrations", "all have run")
+
+
+def _role(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        role = connected_role(connection)
+    if role.unseen:
+        must = "run `trueup migrate` as the role that owns the tables, which grants"
+        yield Check("role", f"{role.name} may not read {', '.join(role.unseen)}", must)
+    elif role.excess:
+        yield Check("role", f"{role.name} {'; '.join(role.excess)}", f"connect as {APP}, once `trueup migrate` has run")
+    else:
+        yield Check("role", f"{role.name}: can neither change the schema nor rewrite history")
 
 
 def _clock(here: Session) -> Iterator[Check]:
@@ -216,6 +232,7 @@ def _gateway(here: Session) -> Iterator[Check]:
 _CHECKS = (
     _database,
     _migrations,
+    _role,
     _clock,
     _token,
     _broker,

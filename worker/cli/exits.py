@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
         return member
 
     OK = 0, "all is well: rows are created or were there already, sums agree, checks pass"
-    DIFFERENCES = 1, "reconcile found differences, or doctor a failed check"
+    DIFFERENCES = 1, "reconcile found differences, doctor a failed check, or migrate --check a missing migration"
     USAGE = (
         2,
         "usage: an argument, a setting or the data folder is wrong, an id is unknown, a change is refused",
@@ -56,6 +56,8 @@ _CODES: Mapping[str, ExitCode] = {
     "shared.store.accounts.AccountExists": ExitCode.USAGE,
     "shared.store.batches.BatchDiffers": ExitCode.USAGE,
     "shared.store.catalog.CatalogConflict": ExitCode.USAGE,
+    "shared.store.migrate.DatabaseIsNewer": ExitCode.USAGE,
+    "shared.store.migrate.NotTheOwner": ExitCode.USAGE,
     "shared.store.tokens.NotAuthenticated": ExitCode.UNAUTHORISED,
     "shared.store.tokens.NotAuthorised": ExitCode.UNAUTHORISED,
     "shared.wire.catalog.InvalidCatalog": ExitCode.UNREADABLE,
@@ -80,7 +82,10 @@ _CODES: Mapping[str, ExitCode] = {
     "worker.local.server.ServiceError": ExitCode.UNAVAILABLE,
     "worker.local.stack.StackError": ExitCode.UNAVAILABLE,
 }
-_UNDEFINED_TABLE = "42P01"
+_ADVICE: Mapping[str | None, str] = {  # by SQLSTATE
+    "42501": "`trueup doctor` tells what the role that it connects as may do",
+    "42P01": "the database has no tables of Trueup, or old ones; `trueup migrate` brings them up to date, as does `up`",
+}
 
 
 def exit_code_of(error: BaseException) -> ExitCode:
@@ -94,8 +99,8 @@ def exit_code_of(error: BaseException) -> ExitCode:
 def message_of(error: BaseException) -> str:
     """What an error says to the user: never SQL, never a password."""
     cause = getattr(error, "orig", None) or error  # of a database error: what the driver said
-    if getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE:
-        return "the database has no tables of Trueup, or old ones: `trueup up` brings them up to date"
+    if advice := _ADVICE.get(getattr(cause, "sqlstate", None)):
+        return f"{_first_line(cause)}: {advice}"
     if hasattr(error, "orig"):
         return f"the database does not answer as it should: {_first_line(cause)}"
     if isinstance(error, UnicodeEncodeError):

@@ -21,6 +21,7 @@ class _Commands(LazyGroup):
         "down": Entry("worker.cli.down", "Stop what runs in the data folder. Data stays.", _STACK),
         "demo": Entry("worker.cli.demo", "Run the sample through the stack: outcomes, then invoices.", _STACK),
         "doctor": Entry("worker.cli.doctor", "Check every service and setting, and say what to do.", _STACK),
+        "migrate": Entry("worker.cli.migrate", "Bring the database up to date and grant its roles.", _STACK),
         "config": Entry("worker.cli.config", "The effective settings.", _STACK),
         "validate": Entry("worker.cli.validate", "Judge every row of a file; send nothing.", _REQUESTS),
         "ingest": Entry("worker.cli.ingest", "Send files of requests and wait for the outcomes.", _REQUESTS),

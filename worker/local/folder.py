@@ -114,6 +114,7 @@ class DataFolder:
         """
         self.create()
         with self._lock.open("a+", encoding="utf-8") as file:
+            self._lock.chmod(0o600)  # whoever may open it could hold it
             if not wait_until(lambda: _try_lock(file, fcntl.LOCK_EX), seconds_max=_LOCK_SECONDS_MAX):
                 raise AlreadyRunningError(self.path, self.holder())
             file.truncate(0)

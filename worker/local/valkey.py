@@ -28,6 +28,7 @@ from worker.local.server import (
 from worker.local.wheels import package_folder
 
 _PROGRAM = "valkey-server"
+_WRITES = "appendonlydir"  # as Valkey calls it
 _SETTINGS = f"""\
 bind {LOOPBACK}
 appendonly yes
@@ -59,9 +60,11 @@ def start_valkey(folder: Path, *, port: int | None = None) -> Server:
     password = kept_secret(home / "password")
     log = LogFile(home / "valkey.log")
     stop_left_valkey(folder)
+    with suppress(FileNotFoundError):
+        (home / _WRITES).chmod(0o700)  # an earlier build let everybody read what is queued
 
     def launch(chosen: int) -> Server:
-        process = spawn([str(program), "-"], log=log, cwd=home, stdin=subprocess.PIPE)
+        process = spawn([str(program), "-"], log=log, cwd=home, stdin=subprocess.PIPE, umask=0o077)
         # By way of its standard input: a password among the arguments could be read by every user of the machine.
         assert process.stdin is not None
         with suppress(BrokenPipeError), process.stdin as settings:  # one that died at once says why in its log

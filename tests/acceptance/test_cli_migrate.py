@@ -1,0 +1,47 @@
+"""`trueup migrate`: own servers, with the three roles that the README has their administrator make."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shared.store.grants import OWNER
+from tests.acceptance.command import Command
+from tests.conftest import SECRET_KEY, RunningServices
+
+
+@pytest.fixture
+def own_servers(services: RunningServices, tmp_path: Path) -> Iterator[Command]:
+    """The command beside an empty database of the owner's, and no stack."""
+    services.create("of_their_own")
+    urls = {
+        "TRUEUP_DATABASE_URL": services.database("of_their_own"),
+        "TRUEUP_DATABASE_DIRECT_URL": services.database("of_their_own", role=OWNER),
+        "TRUEUP_BROKER_URL": services.redis_url,
+        "TRUEUP_SECRET_KEY": SECRET_KEY,
+    }
+    yield Command(tmp_path / "data", tmp_path, urls)
+    services.drop("of_their_own")
+
+
+def test_the_owner_migrates_and_the_application_works(own_servers: Command) -> None:
+    """Behind it says so with 1; the application's role is told who must; then it works, and none is missing."""
+    assert own_servers("migrate", "--check").code == 1
+    as_application = own_servers("migrate", TRUEUP_DATABASE_DIRECT_URL="")
+    assert (as_application.code, "TRUEUP_DATABASE_DIRECT_URL" in as_application.stderr) == (2, True)
+    assert "0001, " in own_servers.ok("migrate").stderr
+    assert "none" in own_servers.ok("migrate", "--check", TRUEUP_DATABASE_DIRECT_URL="").stderr
+    own_servers.ok("accounts", "create", "acme")
+    own_servers.ok("commits", "list", "--account", "acme")
+    roles = {
+        url: next(each for each in own_servers("doctor", "--json", TRUEUP_DATABASE_URL=url).json()
+                  if each["check"] == "role")
+        for url in (own_servers.environ["TRUEUP_DATABASE_URL"], own_servers.environ["TRUEUP_DATABASE_DIRECT_URL"])
+    }  # fmt: skip
+    application, owner = roles.values()
+    assert (application["ok"], application["found"][:10]) == (True, "trueup_app")
+    assert (owner["ok"], owner["advice"]) == (False, "connect as trueup_app, once `trueup migrate` has run")
+    with psycopg.connect(own_servers.environ["TRUEUP_DATABASE_DIRECT_URL"]) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert own_servers("migrate").code == 2
