@@ -19,11 +19,10 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 from shared.clock import utc_now
 from shared.store.accounts import create_account
 from shared.store.engine import make_engine
-from shared.store.grants import APP, OWNER
 from shared.store.migrate import upgrade
+from shared.store.role_names import APP, OWNER, ROLES
 from worker.local.files import write_private
 from worker.local.postgres import SUPERUSER, start_postgres
-from worker.local.roles import ROLES
 from worker.local.valkey import start_valkey
 
 SECRET_KEY = "a secret key of the tests, 32 characters or more"

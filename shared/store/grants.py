@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, text
 
+from shared.store.role_names import APP, READ
 from shared.store.tables import metadata
-
-OWNER, APP, READ = "trueup_owner", "trueup_app", "trueup_read"
 
 # A new table needs a line: a test names those that have none. Nothing may be granted to remove or rewrite commits,
 # ledger, invoices, usage and audit. FOR UPDATE needs UPDATE on some column.

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shared.store.grants import OWNER
+from shared.store.role_names import OWNER
 from tests.acceptance.command import Command
 from tests.conftest import SECRET_KEY, RunningServices
 

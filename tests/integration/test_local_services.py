@@ -188,7 +188,7 @@ def test_a_first_start_that_was_killed_is_made_good(folder: Path) -> None:
     """Kill -9 in the midst of initdb leaves nothing that the next start could take for a database."""
     program = f"from pathlib import Path; from worker.local.postgres import *; start_postgres(Path({str(folder)!r}))"
     supervisor = subprocess.Popen([sys.executable, "-c", program])
-    assert wait_until(lambda: any(folder.glob("cluster.new-*")), seconds_max=20)
+    assert wait_until(lambda: any(folder.glob("cluster.new-*/cluster")), seconds_max=60)
     supervisor.send_signal(signal.SIGSTOP)  # initdb goes on, and nobody can take its work over
     assert wait_until(lambda: any(folder.glob("cluster.new-*/cluster/base")), seconds_max=20)
     supervisor.kill()

@@ -10,8 +10,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from shared.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
 from shared.store.engine import make_engine
-from shared.store.grants import APP, APP_COUNTS, APP_WRITES, READ, grant
+from shared.store.grants import APP_COUNTS, APP_WRITES, grant
 from shared.store.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
+from shared.store.role_names import APP, READ
 from shared.store.roles import connected_role
 from shared.store.tables import metadata
 from tests.conftest import by_hand

@@ -14,9 +14,9 @@ from shared.limits import BROKER_BULK_BYTES_MAX
 from shared.producer.publish import Publisher, broker_address
 from shared.settings import PREFIX, Settings, SettingsError
 from shared.store.engine import transaction
-from shared.store.grants import APP
 from shared.store.migrate import pending_revisions
 from shared.store.overdue import unfinished
+from shared.store.role_names import APP
 from shared.store.roles import connected_role
 from worker.cli.context import Session
 from worker.cli.exits import message_of

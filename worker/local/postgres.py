@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psycopg
 
-from shared.store.grants import APP, OWNER
+from shared.store.role_names import APP, OWNER, ROLES
 from worker.local.files import kept_secret, make_folder, sync_folder
 from worker.local.logs import LogFile
-from worker.local.roles import ROLES, hand_over, make_roles
+from worker.local.roles import hand_over, make_roles
 from worker.local.server import (
     LOOPBACK,
     PROBE_SECONDS_MAX,

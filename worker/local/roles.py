@@ -5,9 +5,7 @@ from collections.abc import Mapping
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
-from shared.store.grants import APP, OWNER, READ
-
-ROLES = (OWNER, APP, READ)
+from shared.store.role_names import OWNER, ROLES
 
 # What somebody else owns, as all did in a database of a build that had one role for everything.
 _STRAYS = """
