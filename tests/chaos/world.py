@@ -32,6 +32,7 @@ from tests.integration.intake import Intake, entry
 from worker.local.console import Console
 from worker.local.folder import DataFolder
 from worker.local.nursery import Child
+from worker.local.postgres import Postgres
 from worker.local.runner import Runner, Supervised
 from worker.local.server import LOOPBACK, Server, free_port, lives, wait_until
 from worker.local.services import Services
@@ -255,11 +256,19 @@ class World:
             return list(connection.execute(text(query), given))
 
     def run(self, statement: str) -> None:
-        """Changes the database's schema."""
-        owner_url = self.services.owner_url()
-        assert owner_url is not None
-        with _owned(owner_url) as connection:
+        """Changes the database as nobody of ours may."""
+        with self.superuser() as connection:
             connection.execute(text(statement))
+
+    @contextmanager
+    def superuser(self) -> Iterator[Connection]:
+        """A connection of the superuser's; each statement is a transaction."""
+        server = self._server("Postgres")
+        assert isinstance(server, Postgres)
+        engine = make_engine(server.superuser_url)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+        engine.dispose()
 
     def _child(self, name: str) -> Child | None:
         return self._supervised(name).child
@@ -310,10 +319,7 @@ def _make_world(
     assert database.port is not None
     engine = make_engine(urls["TRUEUP_DATABASE_URL"])
     stack.callback(engine.dispose)
-    owner_url = services.owner_url()
-    assert owner_url is not None
-    with _owned(owner_url) as connection:
-        upgrade(connection)
+    _migrate(services)
     accounts = _make_accounts(engine, folder)
     with engine.connect() as connection:
         bystander = snapshot(connection, accounts[BYSTANDER].account_id)
@@ -341,12 +347,12 @@ def _make_world(
     )
 
 
-@contextmanager
-def _owned(url: str) -> Iterator[Connection]:
-    """A transaction of the schema's owner."""
-    owner = make_engine(url)
+def _migrate(services: Services) -> None:
+    owner_url = services.owner_url()
+    assert owner_url is not None
+    owner = make_engine(owner_url)
     with owner.begin() as connection:
-        yield connection
+        upgrade(connection)
     owner.dispose()
 
 

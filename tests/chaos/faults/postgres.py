@@ -38,7 +38,7 @@ def terminate_backends(world: World, rng: Random) -> str:
 
 def make_postgres_read_only(world: World, _: Random) -> str:
     """No transaction may write, in connections that are open neither: as after a failover to a standby."""
-    with world.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with world.superuser() as connection:
         try:
             _set_for_all(connection, "default_transaction_read_only = on")
             last(_READ_ONLY_S)
