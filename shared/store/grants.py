@@ -23,10 +23,11 @@ APP_WRITES: Mapping[str, str] = {
     "contract": "INSERT, UPDATE",
     "customer": "INSERT, UPDATE",
     "delivery": "INSERT, UPDATE, DELETE",  # removed with the outcomes
+    "excepted_line": "INSERT",
     "idempotency": "INSERT, UPDATE, DELETE",  # a refused request gives its key back
     "ingest_alias": "INSERT, UPDATE",
     "intake": "INSERT, UPDATE, DELETE",  # removed with the outcomes
-    "invoice": "INSERT, UPDATE (status, voided_at)",
+    "invoice": "INSERT, UPDATE (status, voided_at, paid_at, exported_at)",
     "invoice_line": "INSERT",
     "ledger_entry": "INSERT",
     "obligation": "INSERT, UPDATE",
@@ -39,7 +40,7 @@ APP_WRITES: Mapping[str, str] = {
     "unit": "INSERT, UPDATE",
     "usage_line": "INSERT, UPDATE (is_late)",
     "usage_month": "INSERT, UPDATE, DELETE",  # removed with the closing
-    "usage_period": "INSERT, UPDATE (voided_at)",
+    "usage_period": "INSERT, UPDATE (voided_at, settled_by_id)",
 }
 APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
 APP_CALLS = tuple(f"trim_{table}(interval, integer)" for table in ("answered_call", "delivery", "idempotency"))
