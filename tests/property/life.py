@@ -16,7 +16,7 @@ from worker.invoicing.correct import CorrectionRefused
 
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, STORAGE, TRAFFIC
-from tests.property.sentences import Named, broken, in_all, one_right_run, unfilled
+from tests.property.sentences import Named, broken, in_all, one_right_run, true_ups, unfilled, void_beside
 from worker.commits.refusal import ChangeRefused, InvalidChange
 from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 from worker.invoicing.clock import ClockRefused
@@ -89,6 +89,8 @@ class Life:
         self.book, self.now = ChangeBook(engine), START
         self.commits: list[UUID] = []
         self.named: set[Named] = set()
+        self._settled: set[tuple[str, UUID]] = set()
+        self._issued: set[UUID] = set()
 
     def promise(self, kind: str, amount: int, *, window: tuple[int, int], priority: int, scope: int, rate: str) -> None:
         """A commit or credit over some months; a POSTPAID one is trued up when they are over."""
@@ -139,10 +141,13 @@ class Life:
     def release(self, choice: int) -> None:
         """Lets a true-up go although it is held; what it was held for is named from then on."""
         for held in self._chosen(HELD, choice):
-            lines = unfilled(self.book)[str(held.commit_id)]
+            key = str(held.commit_id)
+            lines, void = unfilled(self.book)[key], void_beside(self.book)[key]
             self.book.release(held.commit_id)
             if held.reason == USED_BEFORE:
-                self.named |= {(str(held.commit_id), line.period_id, line.position) for line in lines}
+                self.named |= {(key, line.period_id, line.position) for line in lines}
+            else:
+                self._settled |= {(key, period_id) for period_id in void}
 
     def correct(self, month: int, *, dry_run: bool = False) -> None:
         """Puts a closed month and the later ones right; from the first month on it comes to what one run charges."""
@@ -201,9 +206,15 @@ class Life:
         """Does what is due."""
         self.book.work()
 
-    def judge(self) -> None:
-        """Both sentences hold, and everything that is stored agrees."""
+    def judge(self, *, one_deed: bool = True) -> None:
+        """Both sentences hold, what one deed trued up was not beside void usage, and all that is stored agrees."""
+        issued, void = true_ups(self.book), void_beside(self.book)
+        new = [key for invoice_id, key in issued.items() if invoice_id not in self._issued]
+        self._issued = set(issued)
         wrong = [*broken(self.book, self.named), *map(str, self.book.differences())]
+        if one_deed:
+            beside = {(key, period_id) for key in new for period_id in void[key]} - self._settled
+            wrong += [f"{key} was trued up while {period_id} was void" for key, period_id in beside]
         assert not wrong, "\n".join(wrong)
 
     def _figures(self) -> Any:

@@ -9,6 +9,8 @@ its expirations, the last three as positive figures.
    not void show, T is the total of the true-up that is not void.
 2. Where T > 0 there is no usage in a closed period that the commit covers and that was charged to the customer, or to
    a balance behind it: but for what was let through by name.
+
+What the second one needs: nothing is trued up while usage that the commit covers is void, and nothing replaces it.
 """
 
 from collections import defaultdict
@@ -57,6 +59,10 @@ _BILLED = """
     SELECT CAST(commit_id AS text) AS id, sum(total) AS amount, count(*) AS n FROM invoice
      WHERE account_id = :account_id AND type = 'SCHEDULED' AND status = 'FINALIZED' GROUP BY commit_id
 """
+_ISSUED = """
+    SELECT id, CAST(commit_id AS text) AS commit_id FROM invoice
+     WHERE account_id = :account_id AND type = 'SCHEDULED' AND status = 'FINALIZED' AND total > 0
+"""
 _PRODUCTS = "SELECT CAST(id AS text) AS id, name, type, tags FROM product WHERE account_id = :account_id"
 _PROMISES = """
     SELECT CAST(c.id AS text) AS commit_id, CAST(s.id AS text) AS segment_id, s.position, c.type, s.starting_at,
@@ -73,13 +79,15 @@ _PROMISES = """
      WHERE c.account_id = :account_id AND c.archived_at IS NULL
 """
 _USED = """
-    SELECT p.id AS period_id, l.position, CAST(p.contract_id AS text) AS contract_id,
+    SELECT p.voided_at IS NOT NULL AS is_void, p.id AS period_id, l.position,
+           CAST(p.contract_id AS text) AS contract_id,
            CAST(p.unit_id AS text) AS unit_id, CAST(l.product_id AS text) AS product_id, p.starting_at, l.hours,
            l.pricing_group_values AS pricing, l.presentation_group_values AS presentation,
            CAST(l.commit_id AS text) AS payer, c.type AS payer_type, l.amount
       FROM usage_period AS p JOIN invoice_line AS l ON l.account_id = p.account_id AND l.invoice_id = p.id
       LEFT JOIN commit AS c ON c.account_id = l.account_id AND c.id = l.commit_id
-     WHERE p.account_id = :account_id AND p.voided_at IS NULL AND l.kind = 'usage' AND l.amount > 0
+     WHERE p.account_id = :account_id AND l.kind = 'usage' AND l.amount > 0
+       AND NOT EXISTS (SELECT FROM usage_period AS n WHERE n.account_id = p.account_id AND n.regenerated_from_id = p.id)
 """
 # Usage counts once its period is closed and not void.
 _LINES = """
@@ -129,6 +137,7 @@ class Charged(NamedTuple):
 class Used:
     """So much of a period's usage, in these hours, and who paid for it; None: nobody, it was charged."""
 
+    is_void: bool
     period_id: UUID
     position: int
     hours: list[UsageLine]
@@ -145,18 +154,42 @@ def charged(book: HasRows) -> list[Charged]:
 
 def unfilled(book: HasRows) -> dict[str, list[Used]]:
     """By commit: the usage that it covers and that was charged, or paid by a balance behind it."""
+    found: dict[str, list[Used]] = defaultdict(list)
+    places, covered = _covered(book)
+    for key, used in covered:
+        # Prepaid and credit come before, whatever their priority.
+        is_behind = used.payer is None or (used.payer_type == "POSTPAID" and places[used.payer] > places[key])
+        if is_behind and not used.is_void:
+            found[key].append(used)
+    return found
+
+
+def void_beside(book: HasRows) -> dict[str, set[UUID]]:
+    """By commit: the periods that are void, that nothing replaces, and that have usage which the commit covers."""
+    found: dict[str, set[UUID]] = defaultdict(set)
+    for key, used in _covered(book)[1]:
+        if used.is_void:
+            found[key].add(used.period_id)
+    return found
+
+
+def true_ups(book: HasRows) -> dict[UUID, str]:
+    """The commits of true-ups that were issued and are not void, by invoice."""
+    return {row.id: row.commit_id for row in book.rows(_ISSUED)}
+
+
+def _covered(book: HasRows) -> tuple[dict[str, Any], list[tuple[str, Used]]]:
+    """The places of the POSTPAID commits in their order, and what each of them covers."""
     catalog = _catalog(book)
     promises = {row.commit_id: _balance(row) for row in book.rows(_PROMISES) if row.type == "POSTPAID"}
     places = {key: criteria(balance, catalog) for key, balance in promises.items()}
-    found: dict[str, list[Used]] = defaultdict(list)
-    for used in map(_used, book.rows(_USED)):
-        if used.payer is not None and used.payer_type != "POSTPAID":
-            continue  # prepaid and credit come before, whatever their priority
-        for key, balance in promises.items():
-            is_behind = used.payer is None or places[used.payer] > places[key]
-            if is_behind and any(may_pay(balance, hour, catalog[hour.kind.product_id]) for hour in used.hours):
-                found[key].append(used)
-    return found
+    covered = [
+        (key, used)
+        for used in map(_used, book.rows(_USED))
+        for key, balance in promises.items()
+        if any(may_pay(balance, hour, catalog[hour.kind.product_id]) for hour in used.hours)
+    ]
+    return places, covered
 
 
 def in_all(book: HasRows) -> Decimal:
@@ -277,4 +310,4 @@ def _used(row: Any) -> Used:
     )
     start: datetime = row.starting_at
     hours = [UsageLine(start + timedelta(hours=hour), kind, Decimal(1)) for hour in row.hours]
-    return Used(row.period_id, row.position, hours, row.payer, row.payer_type, row.amount)
+    return Used(row.is_void, row.period_id, row.position, hours, row.payer, row.payer_type, row.amount)

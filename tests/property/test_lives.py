@@ -17,9 +17,9 @@ def promise(kind: str = "POSTPAID", amount: int = 100, window: tuple[int, int] =
     return lambda life: life.promise(kind, amount, window=window, **whole)
 
 
-def use(quantity: int, *, hour: int = 0, contract: int = 0) -> Step:
-    """Usage at 2 a unit, at the start of January on the first contract unless it says otherwise."""
-    return lambda life: life.use(hour, quantity, contract=contract, product=0)
+def use(quantity: int, *, hour: int = 0, contract: int = 0, product: int = 0) -> Step:
+    """Usage at 2 a unit, of storage at the start of January on the first contract unless it says otherwise."""
+    return lambda life: life.use(hour, quantity, contract=contract, product=product)
 
 
 CLOSE: Step = lambda life: life.close(33)  # noqa: E731
@@ -116,9 +116,9 @@ LIVES: dict[str, list[Step]] = {
         lambda life: life.change_priority(0, 3),
     ],
     "made to cover more once its true-up is issued": [
-        promise(scope=1),
+        promise(scope=3),
         use(40),
-        use(30, contract=1),
+        use(30, product=1),
         CLOSE,
         CLOSE,
         lambda life: life.change_scope(0, 0),
