@@ -54,6 +54,14 @@ def covering(*contracts: UUID, priority: int) -> str:
     )
 
 
+def voided(contract_id: UUID) -> str:
+    """A contract's usage is void, and nothing was taken back."""
+    return (
+        f"UPDATE invoice SET status = 'VOID', voided_at = now() WHERE type = 'USAGE' AND contract_id = '{contract_id}';"
+        f" UPDATE usage_period SET voided_at = now() WHERE contract_id = '{contract_id}'"
+    )
+
+
 # What was written, the commit that it concerns, the sentence that it breaks.
 PLANTED = {
     "trued up by more than is missing": (trued_up(80), "issued", CHARGED_ONCE),
@@ -101,8 +109,7 @@ PLANTED = {
         CHARGED_ONCE,
     ),
     "drawn by usage that is void": (
-        f"UPDATE invoice SET status = 'VOID', voided_at = now() WHERE type = 'USAGE' AND contract_id = '{SECOND}';"
-        f" UPDATE usage_period SET voided_at = now() WHERE contract_id = '{SECOND}'",
+        voided(SECOND),
         "pending",
         CHARGED_ONCE,
     ),

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
-from worker.invoicing.correct import CorrectionRefused
 
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, STORAGE, TRAFFIC
@@ -20,6 +19,7 @@ from tests.property.sentences import Named, broken, in_all, one_right_run, true_
 from worker.commits.refusal import ChangeRefused, InvalidChange
 from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 from worker.invoicing.clock import ClockRefused
+from worker.invoicing.correct import CorrectionRefused
 from worker.invoicing.regenerate import RegenerateRefused
 from worker.invoicing.release import ReleaseRefused
 from worker.invoicing.void import VoidRefused
