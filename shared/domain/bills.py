@@ -28,6 +28,7 @@ class BillLine:
         kind: `usage`: what was used, and who pays for it; `applied`: what a balance paid, as a negative amount.
         is_billed: whether the total holds it; what a postpaid commit covers is shown and not subtracted.
         quantity: of usage, rounded; 1 for `applied`.
+        is_rounded: whether that made the quantity another.
         commit_id: who pays; None: overage.
         segment_id: of that commit.
         criterion: which rule (1 to 11) set the paying balance before its next rival; None: no rival, or overage.
@@ -41,6 +42,7 @@ class BillLine:
     product_id: str
     name: str
     quantity: Decimal
+    is_rounded: bool = False
     unit_price: Decimal
     amount: Decimal
     commit_id: str | None = None

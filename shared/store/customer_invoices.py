@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from shared.store.commits import amounts_as_json
 from shared.store.drafts import drafts_of
-from shared.store.invoices import Status
+from shared.store.invoices import Status, with_amount_due
 
 Record = dict[str, Any]
 InvoiceType = Literal["SCHEDULED", "USAGE"]
@@ -49,8 +49,9 @@ class InvoiceChoice:
 
 
 _STORED = """
-    SELECT i.id, i.number, i.type, i.status, i.customer_id, i.contract_id, i.unit_id, i.commit_id, i.total, i.issued_at,
-           i.finalized_at, i.voided_at, i.regenerated_from_id, i.paid_at, i.exported_at, p.starting_at, p.ending_before
+    SELECT i.id, i.number, i.type, i.status, i.customer_id, i.contract_id, i.unit_id, i.commit_id, i.total,
+           i.instalments_before, i.issued_at, i.finalized_at, i.voided_at, i.regenerated_from_id, i.paid_at,
+           i.exported_at, p.starting_at, p.ending_before
       FROM invoice AS i
       LEFT JOIN usage_period AS p ON p.account_id = i.account_id AND p.id = i.id
      WHERE i.account_id = :account_id AND i.customer_id = :customer_id {conditions}
@@ -69,6 +70,7 @@ _OF_STORED = {
 
 _DRAFTS = """
     SELECT d.id, d.customer_id, d.contract_id, d.unit_id, d.commit_id, coalesce(d.amount, 0) AS total,
+           d.instalments_before,
            d.scheduled_at AS issued_at, d.regenerated_from_id, d.kind, coalesce(d.name, '') AS name, d.product_id,
            d.quantity, d.unit_price, d.amount, d.state, d.reason
       FROM ({drafts}) AS d ORDER BY d.scheduled_at {order}, d.id {order}
@@ -94,7 +96,7 @@ _OF_OPEN = {
 }
 
 _LINES = text("""
-    SELECT invoice_id, kind, name, product_id, quantity, unit_price, amount, commit_id, segment_id,
+    SELECT invoice_id, kind, name, product_id, quantity, is_rounded, unit_price, amount, commit_id, segment_id,
            pricing_group_values, presentation_group_values, starting_at, ending_before,
            arithmetic IS NOT NULL AS is_true_up
       FROM invoice_line WHERE account_id = :account_id AND invoice_id = ANY(CAST(:ids AS uuid[]))
@@ -143,7 +145,7 @@ def stored_invoices(connection: Connection, account_id: int, choice: InvoiceChoi
     given = {"account_id": account_id, "ids": list(lines)}
     for line in connection.execute(_LINES, given).mappings() if lines else ():
         lines[line["invoice_id"]].append(dict(line))
-    return [head | {"lines": lines[head["id"]]} for head in heads]
+    return [with_amount_due(head) | {"lines": lines[head["id"]]} for head in heads]
 
 
 def scheduled_drafts(
@@ -194,7 +196,7 @@ def contracts_invoiced_monthly(connection: Connection, account_id: int, ids: Ite
 def _draft(row: Record) -> Record:
     line = {name: row.pop(name) for name in ("name", "product_id", "quantity", "unit_price", "amount")}
     line |= {"kind": "charge", "commit_id": row["commit_id"], "is_true_up": row.pop("kind") == "TRUE_UP"}
-    return row | {"type": "SCHEDULED", "status": "DRAFT", "lines": [line]}
+    return with_amount_due(row) | {"type": "SCHEDULED", "status": "DRAFT", "lines": [line]}
 
 
 def _by_id(connection: Connection, account_id: int, name: str, ids: set[UUID | None]) -> dict[UUID, Record]:

@@ -143,9 +143,9 @@ _SETTLE = text(f"""
         RETURNING next_invoice_number - wanted.numbers - 1 AS last_used, coalesce(clock_at, now()) AS account_now
     ), invoices AS (
         INSERT INTO invoice (account_id, id, number, type, status, customer_id, contract_id, unit_id, commit_id,
-                             total, issued_at, finalized_at, regenerated_from_id)
+                             total, instalments_before, issued_at, finalized_at, regenerated_from_id)
         SELECT account_id, id, last_used + nth, 'SCHEDULED', 'FINALIZED', customer_id, contract_id, unit_id, commit_id,
-               amount, scheduled_at, account_now, regenerated_from_id
+               amount, instalments_before, scheduled_at, account_now, regenerated_from_id
           FROM numbered CROSS JOIN counter ORDER BY nth
     ), lines AS (
         INSERT INTO invoice_line (account_id, invoice_id, position, name, product_id, quantity, unit_price, amount,

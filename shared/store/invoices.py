@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from shared.domain.burndown.criterion import Criterion
+from shared.domain.payable import payable
 from shared.store.commits import amounts_as_json
 from shared.store.drafts import drafts_of
 
@@ -16,8 +17,8 @@ Status = Literal["DRAFT", "FINALIZED", "VOID"]
 
 _HEAD = """
     SELECT i.id, i.number, i.type, i.status, i.customer_id, customer.name AS customer, i.contract_id, i.unit_id,
-           unit.name AS unit, i.commit_id, i.total, i.issued_at, i.finalized_at, i.voided_at, i.regenerated_from_id,
-           i.paid_at, i.exported_at
+           unit.name AS unit, i.commit_id, i.total, i.instalments_before, i.issued_at, i.finalized_at, i.voided_at,
+           i.regenerated_from_id, i.paid_at, i.exported_at
 """
 _NAMES = """
       LEFT JOIN customer ON customer.account_id = i.account_id AND customer.id = i.customer_id
@@ -26,7 +27,7 @@ _NAMES = """
 # A draft under the column names of an invoice.
 _DRAFT_HEAD = """
     SELECT d.account_id, d.turn, d.id, NULL::bigint AS number, 'SCHEDULED' AS type, 'DRAFT' AS status, d.customer_id,
-           d.contract_id, d.unit_id, d.commit_id, d.amount AS total, d.scheduled_at AS issued_at,
+           d.contract_id, d.unit_id, d.commit_id, d.amount AS total, d.instalments_before, d.scheduled_at AS issued_at,
            NULL::timestamptz AS finalized_at, NULL::timestamptz AS voided_at, d.regenerated_from_id,
            NULL::timestamptz AS paid_at, NULL::timestamptz AS exported_at,
            d.due_at, d.state, d.reason, 0 AS position, d.name, d.product_id, d.quantity, d.unit_price, d.amount,
@@ -72,8 +73,8 @@ _LINES = text("""
 """)
 
 _USAGE_LINES = text("""
-    SELECT position, kind, name, product_id, pricing_group_values, presentation_group_values, quantity, unit_price,
-           amount, is_billed, commit_id, segment_id, criterion, starting_at, ending_before
+    SELECT position, kind, name, product_id, pricing_group_values, presentation_group_values, quantity, is_rounded,
+           unit_price, amount, is_billed, commit_id, segment_id, criterion, starting_at, ending_before
       FROM invoice_line WHERE account_id = :account_id AND invoice_id = :id ORDER BY position
 """)
 
@@ -117,7 +118,8 @@ def list_invoices(
     """Invoices in the order of their numbers, then drafts in due order: `after` is the last id of the page before.
 
     A draft has no number, and its `total` is what it would bill now: for a true-up, what is still unspent. It says in
-    which `state` it is, and if it is held or parked for which `reason`.
+    which `state` it is, and if it is held or parked for which `reason`. What is to be paid of a total is its
+    `amount_due`, and `rounding` the difference, where there is one.
 
     Args:
         connection: a transaction.
@@ -133,11 +135,11 @@ def list_invoices(
     after_draft = after is not None and _is_draft(connection, account_id, after)
     page: list[Record] = []
     if status != "DRAFT" and not after_draft:
-        page = _records(connection, _LIST, chosen | {"status": status, "after": after, "limit": limit})
+        page = _invoices(connection, _LIST, chosen | {"status": status, "after": after, "limit": limit})
     if status in (None, "DRAFT") and len(page) < limit:
         rest: dict[str, Any] = {"after": after if after_draft else None, "limit": limit - len(page)}
         rest["open_draws"] = amounts_as_json(open_draws)
-        page += _records(connection, _LIST_DRAFTS, chosen | rest)
+        page += _invoices(connection, _LIST_DRAFTS, chosen | rest)
     return page
 
 
@@ -151,12 +153,12 @@ def show_invoice(
     which rule that was; what is not `is_billed` is shown, and not part of the total.
     """
     which = {"account_id": account_id, "id": invoice_id}
-    found = _records(connection, _SHOW, which)
+    found = _invoices(connection, _SHOW, which)
     if found and found[0]["type"] == "USAGE":
         return found[0] | {"lines": [with_rule(row) for row in _records(connection, _USAGE_LINES, which)]}
     if found:
         return found[0] | {"lines": [_line(row) for row in _records(connection, _LINES, which)]}
-    drafts = _records(connection, _SHOW_DRAFT, which | {"open_draws": amounts_as_json(open_draws)})
+    drafts = _invoices(connection, _SHOW_DRAFT, which | {"open_draws": amounts_as_json(open_draws)})
     if not drafts:
         return None
     head = {name: value for name, value in drafts[0].items() if name not in _LINE_COLUMNS or name == "commit_id"}
@@ -174,6 +176,18 @@ def names_of_usage(connection: Connection, account_id: int, *, contract_id: str,
     return _records(connection, _NAMES_OF, which)[0]
 
 
+def with_amount_due(invoice: Record) -> Record:
+    """An invoice with `rounding` and `amount_due` after its `total`, and without what these are made of."""
+    told: Record = {}
+    for name, value in invoice.items():
+        if name != "instalments_before":
+            told[name] = value
+        if name == "total" and value is not None:
+            paid = payable(value, invoice["unit_id"], before=invoice.get("instalments_before"))
+            told |= {"rounding": paid.rounding or None, "amount_due": paid.amount_due}
+    return told
+
+
 def with_rule(line: Record) -> Record:
     """A usage line with the rule behind its `criterion` in words."""
     criterion = line["criterion"]
@@ -186,6 +200,10 @@ def _is_draft(connection: Connection, account_id: int, obligation_id: UUID) -> b
 
 def _line(row: Record) -> Record:
     return row if row["arithmetic"] is None else row | {"postpaid_commit": {"id": row["commit_id"]}}
+
+
+def _invoices(connection: Connection, statement: Any, parameters: Mapping[str, Any]) -> list[Record]:
+    return [with_amount_due(row) for row in _records(connection, statement, parameters)]
 
 
 def _records(connection: Connection, statement: Any, parameters: Mapping[str, Any]) -> list[Record]:

@@ -44,14 +44,14 @@ WITH given AS MATERIALIZED (
       FROM numbered CROSS JOIN counter CROSS JOIN clock ORDER BY nth
 ), lines AS (
     INSERT INTO invoice_line (account_id, invoice_id, position, kind, is_billed, name, product_id, quantity,
-                              unit_price, amount, commit_id, segment_id, criterion, pricing_group_values,
+                              is_rounded, unit_price, amount, commit_id, segment_id, criterion, pricing_group_values,
                               presentation_group_values, starting_at, ending_before, hours)
     SELECT :account_id, l.period_id, l.position, l.kind, l.is_billed, l.name, l.product_id, l.quantity,
-           l.unit_price, l.amount, l.commit_id, l.segment_id, l.criterion, l.pricing_group_values,
+           l.is_rounded, l.unit_price, l.amount, l.commit_id, l.segment_id, l.criterion, l.pricing_group_values,
            l.presentation_group_values, l.starting_at, l.ending_before, l.hours
       FROM json_to_recordset(CAST(:lines AS json)) AS l(
         period_id uuid, position integer, kind text, is_billed boolean, name text, product_id uuid, quantity numeric,
-        unit_price numeric, amount numeric, commit_id uuid, segment_id uuid, criterion smallint,
+        is_rounded boolean, unit_price numeric, amount numeric, commit_id uuid, segment_id uuid, criterion smallint,
         pricing_group_values jsonb, presentation_group_values jsonb, starting_at timestamptz,
         ending_before timestamptz, hours smallint[])
 ), entries AS (
@@ -180,6 +180,7 @@ def _line_rows(key: UUID, bill: PeriodBill) -> Iterator[Json]:
             "name": line.name,
             "product_id": line.product_id,
             "quantity": plain_text(line.quantity),
+            "is_rounded": line.is_rounded,
             "unit_price": plain_text(line.unit_price),
             "amount": plain_text(line.amount),
             "commit_id": line.commit_id,

@@ -8,6 +8,7 @@ from typing import Annotated, NotRequired
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
+from shared.domain import payable
 from shared.limits import LIST_ENTRIES_MAX, SCHEDULE_ITEMS_MAX
 from shared.wire.values import (
     AccessType,
@@ -27,7 +28,7 @@ from shared.wire.values import (
     Uuid,
 )
 
-USD_CENTS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"  # the unit of a schedule that names none (spec 1.2)
+USD_CENTS = payable.USD_CENTS  # the unit of a schedule that names none (spec 1.2)
 MAP_FIELDS = frozenset({"custom_fields", "pricing_group_values", "presentation_group_values"})
 
 _closed = with_config(ConfigDict(extra="forbid", strict=True))

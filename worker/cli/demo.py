@@ -74,7 +74,7 @@ def _show_invoices(here: Session) -> None:
         for invoice in every_page(fetch, limit=None):
             counts[invoice["unit"]] += 1
             totals[invoice["unit"]] += invoice["total"]
-    emit_table(COLUMNS[:6], first, title="the first invoices that fell due")
+    emit_table(COLUMNS[:7], first, title="the first invoices that fell due")
     emit_table(
         ("unit", "invoices", "total"),
         [{"unit": unit, "invoices": count, "total": totals[unit]} for unit, count in counts.items()],

@@ -16,7 +16,7 @@ from worker.invoicing.forecast import forecast as foresee
 
 app = typer.Typer()
 
-_COLUMNS = ("at", "outcome", "type", "issued_at", "customer", "amount", "unit", "why", "id")
+_COLUMNS = ("at", "outcome", "type", "issued_at", "customer", "amount", "amount_due", "unit", "why", "id")
 
 
 @app.command()

@@ -17,7 +17,7 @@ from shared.store.names import unit_names
 from worker.cli.context import session
 from worker.cli.exits import CommandError
 from worker.cli.listing import AsJson, Limit, emit_list
-from worker.cli.output import as_text, emit_json, emit_record, emit_table, say
+from worker.cli.output import as_printed, as_text, emit_json, emit_record, emit_table, say
 from worker.invoicing.correct import Correction, correct_month
 from worker.invoicing.drafts import list_with_drafts, show_with_drafts
 from worker.invoicing.mark import Mark, mark_invoice
@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Invoices and drafts: list, show, release, void, regenerate, correct, mark."
 )
 
-COLUMNS = ("number", "status", "issued_at", "customer", "total", "unit", "held", "id")
+COLUMNS = ("number", "status", "issued_at", "customer", "total", "amount_due", "unit", "held", "id")
 CORRECTED = ("type", "month", "contract_id", "commit_id", "before_number", "before", "after_number", "after")
 
 
@@ -79,7 +79,10 @@ def show(
         found = show_with_drafts(connection, caller.account_id, invoice_id, usage_grace_h=here.settings.usage_grace_h)
     if found is None:
         raise CommandError(f"account {caller.account} has no invoice {invoice_id}")
-    emit_json(found) if as_json else emit_record(found)
+    if as_json:
+        emit_json(found)
+    else:
+        emit_record(found | {"lines": [as_printed(line) for line in found["lines"]]})
 
 
 @app.command()

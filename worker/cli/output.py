@@ -86,6 +86,12 @@ def emit_record(record: Record, *, title: str | None = None) -> None:
             emit_table(columns, value, title=f"\n{name.replace('_', ' ')}")
 
 
+def as_printed(line: Record) -> Record:
+    """A line for people: a quantity that was rounded says so."""
+    rest = {name: value for name, value in line.items() if name != "is_rounded"}
+    return rest | {"quantity": f"{plain_text(line['quantity'])} (rounded)"} if line.get("is_rounded") else rest
+
+
 def as_text(value: Any) -> str:
     """A value as people read it: amounts with every digit, times in UTC."""
     match value:

@@ -24,6 +24,7 @@ class InvoiceLine(Model):
     total: Amount
     credit_type: Named
     quantity: Amount | None = None
+    quantity_is_rounded: Literal[True] | None = None
     unit_price: Amount | None = None
     product_id: UUID | None = None
     product_type: str | None = None
@@ -44,6 +45,7 @@ class InvoiceLine(Model):
 class Invoice(Model):
     """An invoice, or the draft of one; `start_timestamp` and `end_timestamp` of usage only.
 
+    Totals are exact; `amount_due` is what can be paid of it, and `rounding` the difference, where there is one.
     `held_reason`: of a draft that is not issued until an operator looks at it.
     """
 
@@ -57,6 +59,8 @@ class Invoice(Model):
     line_items: list[InvoiceLine]
     subtotal: Amount
     total: Amount
+    rounding: Amount | None = None
+    amount_due: Amount
     issued_at: datetime
     number: int | None = None
     contract_id: UUID | None = None

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from shared.domain.bills import BillLine, Deduction, Label, PeriodBill
 from shared.domain.burndown.catalog import Catalog
-from shared.domain.burndown.exact import E12, E24, Exact, exact_sum, rounded_parts
+from shared.domain.burndown.exact import E12, E24, Exact, exact_sum, in_e12, rounded_parts
 from shared.domain.burndown.usage import HOUR
 from shared.domain.burndown.values import Balance, GroupValues, Receipt
 from shared.domain.month import hour_of_month, month_of
@@ -57,6 +57,10 @@ class _Draft:
     price_e24: Exact = 0
     quantity: Decimal = _ZERO
     amount: Decimal = _ZERO
+
+    @property
+    def is_rounded(self) -> bool:
+        return in_e12(self.quantity) != self.quantity_e12
 
     @property
     def pays_in_units(self) -> bool:
@@ -167,6 +171,7 @@ def _usage_lines(drafts: list[_Draft], catalog: Catalog) -> Iterator[BillLine]:
             product_id=product.id,
             name=product.name,
             quantity=draft.quantity,
+            is_rounded=draft.is_rounded,
             unit_price=key.unit_price,
             amount=draft.amount,
             commit_id=draft.balance.commit_id if draft.balance else None,

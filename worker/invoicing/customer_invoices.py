@@ -17,6 +17,7 @@ from shared.store.customer_invoices import (
     scheduled_drafts,
     stored_invoices,
 )
+from shared.store.invoices import with_amount_due
 from shared.store.usage_reads import find_draft
 from worker.invoicing.drafts import UsageDraft, usage_drafts
 from worker.invoicing.outlook import open_draws
@@ -116,7 +117,7 @@ def _fits(draft: Record, choice: InvoiceChoice) -> bool:
 def _record(customer_id: UUID, draft: UsageDraft) -> Record:
     """A draft under the names of a stored invoice."""
     bill = draft.bill
-    return {
+    record = {
         "id": draft.id,
         "type": "USAGE",
         "status": "DRAFT",
@@ -131,6 +132,7 @@ def _record(customer_id: UUID, draft: UsageDraft) -> Record:
         "ending_before": bill.month.ending_before,
         "lines": [_line(line) for line in bill.lines],
     }
+    return with_amount_due(record)
 
 
 def _line(line: BillLine) -> Record:
@@ -139,6 +141,7 @@ def _line(line: BillLine) -> Record:
         "name": line.name,
         "product_id": UUID(line.product_id),
         "quantity": line.quantity,
+        "is_rounded": line.is_rounded,
         "unit_price": line.unit_price,
         "amount": line.amount,
         "commit_id": UUID(line.commit_id) if line.commit_id else None,

@@ -13,7 +13,15 @@ from sqlalchemy import Connection
 from shared.domain.bills import BillLine, PeriodBill
 from shared.domain.burndown.catalog import Catalog
 from shared.store.balances import load_products
-from shared.store.invoices import Status, is_stored, list_invoices, names_of_usage, show_invoice, with_rule
+from shared.store.invoices import (
+    Status,
+    is_stored,
+    list_invoices,
+    names_of_usage,
+    show_invoice,
+    with_amount_due,
+    with_rule,
+)
 from shared.store.periods import period_id_of
 from shared.store.usage_reads import customers_with_open_usage, find_draft
 from worker.invoicing.close import USAGE_GRACE_H
@@ -141,7 +149,7 @@ def _record(
     names = names_of_usage(connection, account_id, contract_id=bill.contract_id, unit_id=bill.unit_id)
     if not names["is_invoiced"]:
         return None
-    return {
+    record = {
         "id": draft.id,
         "number": None,
         "type": "USAGE",
@@ -163,6 +171,7 @@ def _record(
         "state": "pending",
         "reason": None,
     }
+    return with_amount_due(record)
 
 
 def _line(position: int, line: BillLine) -> Record:
@@ -176,6 +185,7 @@ def _line(position: int, line: BillLine) -> Record:
             "pricing_group_values": dict(line.pricing_group_values) or None,
             "presentation_group_values": dict(line.presentation_group_values) or None,
             "quantity": line.quantity,
+            "is_rounded": line.is_rounded,
             "unit_price": line.unit_price,
             "amount": line.amount,
             "is_billed": line.is_billed,

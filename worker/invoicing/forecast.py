@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from shared.domain.bills import PeriodBill
 from shared.domain.money import plain_text
 from shared.domain.month import YEAR_MAX, Month, month_of
+from shared.domain.payable import payable
 from shared.store.balances import load_products
 from shared.store.billed_lines import reserved_draws
 from shared.store.foreseen import AwaitedMonth, invoiced_contracts, obligations_until, open_months
@@ -39,6 +40,7 @@ class Foreseen:
         type: TRUE_UP is an invoice of type SCHEDULED.
         issued_at: the date on the invoice.
         amount: what it bills, or would bill if it were not suppressed, held or parked.
+        amount_due: what is to be paid of that.
         why: for people.
         id: the invoice's, from the first draft on.
     """
@@ -49,6 +51,7 @@ class Foreseen:
     issued_at: datetime
     customer: str
     amount: Decimal
+    amount_due: Decimal
     unit: str
     why: str
     customer_id: UUID
@@ -194,6 +197,7 @@ def _usage_invoices(
                     issued_at=bill.month.ending_before,
                     customer=name,
                     amount=bill.total,
+                    amount_due=payable(bill.total, bill.unit_id).amount_due,
                     unit=units.get(bill.unit_id, ""),
                     why=why,
                     customer_id=customer_id,
@@ -225,6 +229,7 @@ def _of_obligation(row: Mapping[str, Any], outlook: _Outlook, present: _Present,
         issued_at=row["scheduled_at"],
         customer=row["customer"] or "",
         amount=row["amount"],
+        amount_due=payable(row["amount"], row["unit_id"], before=row["instalments_before"]).amount_due,
         unit=row["unit"] or "",
         why=why,
         customer_id=row["customer_id"],

@@ -30,6 +30,11 @@ invoice = Table(
     required("unit_id", ID, "of every amount on it"),
     optional("commit_id", ID, "the commit it bills"),
     required("total", Numeric, "sum of the lines"),
+    optional(
+        "instalments_before",
+        Numeric,
+        "what the instalments before it come to, of a schedule that was expanded; null: of no other",
+    ),
     required("issued_at", TIME, "invoice date: the scheduled timestamp, or the end of the month"),
     required("finalized_at", TIME, "the account's clock"),
     required("booked_at", TIME, "real time", server_default=NOW),
@@ -68,6 +73,9 @@ invoice_line = Table(
     required("name", Text, "the commit's name, else the product's"),
     required("product_id", ID, "what is charged"),
     required("quantity", Numeric, "times unit price is amount"),
+    required(
+        "is_rounded", Boolean, "whether the quantity was rounded to twelve decimals", server_default=text("false")
+    ),
     required("unit_price", Numeric, "per unit"),
     required("amount", Numeric, "in the invoice's unit"),
     optional("commit_id", ID, "the commit it belongs to; of a usage line, the one that pays; null: overage"),
