@@ -33,13 +33,22 @@ _OF_PERIOD_ENTRIES = text(
 
 _USAGE = text("""
     SELECT l.invoice_id AS period_id, p.customer_id, p.contract_id, p.unit_id, l.position AS line, l.name AS product,
-           l.product_id, l.quantity, l.unit_price, l.amount, l.pricing_group_values, l.presentation_group_values,
-           l.starting_at, l.ending_before, l.hours, l.commit_id, l.segment_id, s.position AS segment, l.criterion
+           l.product_id, l.quantity, l.is_rounded, l.unit_price, l.amount, l.pricing_group_values,
+           l.presentation_group_values, l.starting_at, l.ending_before, l.hours, l.commit_id, l.segment_id,
+           s.position AS segment, l.criterion
       FROM invoice_line AS l
       JOIN usage_period AS p ON p.account_id = l.account_id AND p.id = l.invoice_id
       LEFT JOIN segment AS s ON s.account_id = l.account_id AND s.commit_id = l.commit_id AND s.id = l.segment_id
      WHERE l.account_id = :account_id AND l.invoice_id = ANY(CAST(:period_ids AS uuid[])) AND l.kind = 'usage'
      ORDER BY p.starting_at, p.contract_id, p.id, l.position
+""")
+
+_APPLIED = text("""
+    SELECT l.name, l.commit_id, l.segment_id, s.position AS segment, l.amount, l.is_billed AS is_subtracted
+      FROM invoice_line AS l
+      LEFT JOIN segment AS s ON s.account_id = l.account_id AND s.commit_id = l.commit_id AND s.id = l.segment_id
+     WHERE l.account_id = :account_id AND l.invoice_id = :id AND l.kind = 'applied'
+     ORDER BY l.position
 """)
 
 _TRANSACTIONS = text("""
@@ -122,6 +131,11 @@ def find_period(connection: Connection, account_id: int, period_id: UUID) -> Rec
 def usage_of_periods(connection: Connection, account_id: int, period_ids: Sequence[UUID]) -> list[Record]:
     """What was used in closed periods, and who paid: the usage lines of their bills."""
     return _records(connection, _USAGE, {"account_id": account_id, "period_ids": list(period_ids)})
+
+
+def applied_in_period(connection: Connection, account_id: int, period_id: UUID) -> list[Record]:
+    """What each balance paid of a closed period, below 0; what a postpaid commit covers was not subtracted."""
+    return _records(connection, _APPLIED, {"account_id": account_id, "id": period_id})
 
 
 def transactions(

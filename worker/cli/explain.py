@@ -8,7 +8,7 @@ import typer
 from shared.domain.money import plain_text
 from worker.cli.context import session
 from worker.cli.listing import SHOWN_ROWS, AsJson
-from worker.cli.output import Record, emit_json, emit_record, say
+from worker.cli.output import Record, as_printed, emit_json, emit_record, say
 from worker.invoicing.explain import explain as explained
 
 app = typer.Typer()
@@ -45,10 +45,15 @@ def _shown(name: str, value: Any, found: Record) -> Any:
     if name == "true_up" and value:
         figures = {part: plain_text(amount) for part, amount in value.items()}
         return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(**figures)
+    if name == "arithmetic":
+        figures = {part: plain_text(amount) for part, amount in value.items()}
+        shown = "" if not value["not_subtracted"] else ", with {not_subtracted} applied and not subtracted"
+        return ("usage {usage} - subtracted {subtracted} = total {total}" + shown).format(**figures)
     return ([_row(each, found) for each in value[:SHOWN_ROWS]] or None) if isinstance(value, list) else value
 
 
 def _row(row: Record, found: Record) -> Record:
     """The row without the ids that the head has already."""
     said = {str(found[name]) for name in ("id", "commit_id", "contract_id") if found.get(name)}
-    return {name: value for name, value in row.items() if name not in _HIDDEN and str(value) not in said}
+    shown = as_printed(row) if "is_rounded" in row else row
+    return {name: value for name, value in shown.items() if name not in _HIDDEN and str(value) not in said}

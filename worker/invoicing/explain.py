@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from shared.store.explained import (
     Record,
+    applied_in_period,
     entries_of_commit,
     entries_of_period,
     find_period,
@@ -18,11 +19,12 @@ from shared.store.explained import (
 )
 from shared.store.invoices import show_invoice
 from worker.invoicing.drafts import show_item
-from worker.invoicing.receipts import draft_of, receipts_of_commit
+from worker.invoicing.receipts import adding_up, draft_of, receipts_of_commit
 from worker.invoicing.rules import rule_of_entry, rule_of_line
 from worker.invoicing.transactions import with_transactions
 from worker.invoicing.usable import UsableCommits
 
+_PAYABLE = ("rounding", "amount_due")
 _COMMIT = (
     "id",
     "type",
@@ -48,6 +50,8 @@ def explain(connection: Connection, *, account_id: int, which: UUID, lines: bool
 
     - `what`: commit, invoice, usage period (a month that makes no invoice) or draft (of usage); then what it is.
     - `true_up`: committed - drawn + adjustments = due.
+    - `arithmetic`: of a usage period: usage - subtracted = total; what is applied and not subtracted stands beside it.
+    - `applied`: what each balance paid of it, below 0: `usage` and what is subtracted of this add up to the total.
     - `entries`: of the ledger, in booking order, with the segment's balance after each and the rule behind it.
     - `usage`: what was used, hours and prices, who paid and by which rule of the order of balances. Of a commit it
       names the number of the `entry` that it was booked with.
@@ -118,9 +122,9 @@ def _period(connection: Connection, account_id: int, period_id: UUID) -> Record 
     return {
         "what": "invoice" if invoice else "usage period",
         **period,
-        **{name: invoice.get(name) for name in ("number", "type", "status", "unit", "total")},
+        **{name: invoice.get(name) for name in ("number", "type", "status", "unit", "total", *_PAYABLE)},
         "entries": _ruled(entries_of_period(connection, account_id, period_id, payers)),
-        "usage": usage,
+        **adding_up(usage, applied_in_period(connection, account_id, period_id)),
     }
 
 
@@ -134,7 +138,7 @@ def _item(connection: Connection, account_id: int, obligation_id: UUID) -> Recor
     return {
         "what": "invoice",
         **item,
-        **{name: invoice.get(name) for name in ("number", "status", "customer", "unit", "total")},
+        **{name: invoice.get(name) for name in ("number", "status", "customer", "unit", "total", *_PAYABLE)},
         "true_up": _arithmetic(connection, account_id, obligation_id) if is_true_up else None,
         "lines": [{name: line[name] for name in _LINE} for line in invoice.get("lines", [])],
         "entries": _ruled(entries_of_commit(connection, account_id, item["commit_id"])) if is_true_up else [],

@@ -1,19 +1,20 @@
 """Receipts of open months, for people: what a burn-down gives as things stand, hour by hour (spec 3.4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.domain.bills import PeriodBill
+from shared.domain.bills import BillLine, PeriodBill
 from shared.domain.burndown.catalog import Catalog
-from shared.domain.burndown.exact import rounded
+from shared.domain.burndown.exact import exact_sum, in_e12, rounded
 from shared.domain.burndown.usage import HOUR
 from shared.domain.burndown.values import Receipt
 from shared.domain.month import month_of
 from shared.store.balances import load_products
 from shared.store.explained import Record
+from shared.store.invoices import with_amount_due
 from shared.store.periods import period_id_of
 from shared.store.usage_reads import DraftTerms, find_draft
 from worker.invoicing.outlook import bills_of_open_usage
@@ -45,11 +46,23 @@ def draft_of(connection: Connection, account_id: int, period_id: UUID) -> Record
     bill = next((each for each in bills if period_id_of(account_id, draft.customer_id, each) == period_id), None)
     if bill is None:
         return None
-    return {"what": "draft", "id": period_id, **_told(draft, bill), "receipts": receipts}
+    return {"what": "draft", "id": period_id, **_told(draft, bill, receipts), "receipts": receipts}
 
 
-def _told(draft: DraftTerms, bill: PeriodBill) -> Record:
-    return {
+def adding_up(usage: Sequence[Record], applied: Sequence[Record]) -> Record:
+    """Lines of usage and what was applied to them, and how they come to the total."""
+    used = exact_sum(line["amount"] for line in usage)
+    subtracted, not_subtracted = (
+        exact_sum(line["amount"].copy_negate() for line in applied if line["is_subtracted"] is wanted)
+        for wanted in (True, False)
+    )
+    total = exact_sum([used, subtracted.copy_negate()])
+    figures = {"usage": used, "subtracted": subtracted, "total": total, "not_subtracted": not_subtracted}
+    return {"arithmetic": figures, "usage": usage, "applied": applied}
+
+
+def _told(draft: DraftTerms, bill: PeriodBill, receipts: Sequence[Record]) -> Record:
+    told = {
         "customer_id": draft.customer_id,
         "contract_id": draft.contract_id,
         "unit_id": draft.unit_id,
@@ -58,7 +71,21 @@ def _told(draft: DraftTerms, bill: PeriodBill) -> Record:
         "type": "USAGE",
         "status": "DRAFT",
         "total": bill.total,
-        "usage": [_usage(draft, asdict(line)) for line in bill.lines if line.kind == "usage"],
+    }
+    segments = {receipt["segment_id"]: receipt["segment"] for receipt in receipts}
+    usage = [_usage(draft, asdict(line)) for line in bill.lines if line.kind == "usage"]
+    applied = [_applied(line, segments) for line in bill.lines if line.kind == "applied"]
+    return with_amount_due(told) | adding_up(usage, applied)
+
+
+def _applied(line: BillLine, segments: Mapping[str | None, int]) -> Record:
+    return {
+        "name": line.name,
+        "commit_id": line.commit_id,
+        "segment_id": line.segment_id,
+        "segment": segments[line.segment_id],
+        "amount": line.amount,
+        "is_subtracted": line.is_billed,
     }
 
 
@@ -84,14 +111,15 @@ def _burnt_down(
 
 
 def _record(receipt: Receipt, customer_id: UUID, catalog: Catalog) -> Record:
-    kind, balance = receipt.line.kind, receipt.balance
+    kind, balance, quantity = receipt.line.kind, receipt.balance, rounded(receipt.quantity)
     return {
         "customer_id": customer_id,
         "contract_id": kind.contract_id,
         "product": catalog[kind.product_id].name,
         "product_id": kind.product_id,
         "unit_id": kind.unit_id,
-        "quantity": rounded(receipt.quantity),
+        "quantity": quantity,
+        "is_rounded": in_e12(quantity) != receipt.quantity_e12,
         "unit_price": receipt.unit_price,
         "amount": rounded(receipt.amount),
         "pricing_group_values": dict(kind.pricing_group_values) or None,
