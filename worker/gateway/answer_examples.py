@@ -128,6 +128,7 @@ _INVOICE_OBJECT: Json = {
     "line_items": _LINES,
     "subtotal": 0,
     "total": 0,
+    "amount_due": 0,
     "issued_at": "2025-02-01T00:00:00Z",
     "number": 1,
     "contract_id": _CONTRACT,

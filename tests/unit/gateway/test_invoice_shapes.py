@@ -23,7 +23,8 @@ def line(quantity: str) -> dict[str, Any]:
 def invoice(**more: Any) -> dict[str, Any]:
     """The draft of an invoice whose catalog is gone."""
     ids = {name: uuid4() for name in ("id", "customer_id", "contract_id", "unit_id")}
-    told = {"type": "USAGE", "status": "DRAFT", "total": Decimal(6), "issued_at": datetime(2030, 2, 1, tzinfo=UTC)}
+    told = {"type": "USAGE", "status": "DRAFT", "issued_at": datetime(2030, 2, 1, tzinfo=UTC)}
+    told |= {"total": Decimal(6), "rounding": None, "amount_due": Decimal(6)}
     return ids | told | {"commit_id": None, "regenerated_from_id": None, "lines": [line("0"), line("3")]} | more
 
 
