@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, null, text, update
 
 from shared.ids import new_id
+from shared.store.drafts import BEFORE
 from shared.store.months import lock_customer
 from shared.store.tables import commit
 
@@ -124,8 +125,16 @@ _TAKE_OPENINGS_BACK = text("""
 
 _CHANGE_ITEM = text("""
     UPDATE obligation SET scheduled_at = :scheduled_at, due_at = :due_at, unit_price = :unit_price,
-           quantity = :quantity, amount = :amount
+           quantity = :quantity, amount = :amount,
+           instalments_before = CASE WHEN amount = :amount THEN instalments_before END
      WHERE account_id = :account_id AND id = :id
+""")
+# What is due of an instalment depends on those before it, as they were agreed: no edit of another one changes it.
+_LIST_INSTALMENTS = text(f"""
+    UPDATE obligation AS o SET instalments_before = {BEFORE}
+      FROM commit AS c
+     WHERE c.account_id = :account_id AND c.id = :commit_id AND c.recurring_schedule IS NOT NULL
+       AND o.account_id = :account_id AND o.commit_id = :commit_id
 """)
 _ADD_ITEM = text("""
     INSERT INTO obligation (account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity,
@@ -304,6 +313,12 @@ def add_segment(
     connection.execute(_ADD_SEGMENT, made | window | {"position": position})
     connection.execute(_OPEN, made | {"starting_at": starting_at})
     return added
+
+
+def list_instalments(connection: Connection, account_id: int, commit_id: UUID) -> None:
+    """Makes the instalments of a recurring schedule a list of items; what is due of each stays as it is."""
+    connection.execute(_LIST_INSTALMENTS, {"account_id": account_id, "commit_id": commit_id})
+    change_columns(connection, account_id, commit_id, {"recurring_schedule": None})
 
 
 def change_item(

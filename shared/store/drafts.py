@@ -7,12 +7,12 @@ its product or its opening entry is missing) is null, so that the invoice's NOT 
 NOTHING_OPEN = "{}"
 """For `:open_draws` of whoever settles: all usage that counts is in the ledger by then."""
 
-# What the instalments before this one come to: all of a schedule are alike, but for the last of one that was divided,
-# which takes the rest. None where no schedule was expanded.
+# What the instalments before an obligation `o` come to, where the schedule of its commit `c` is an expanded one: all
+# are alike, but for the last of what was divided, which takes the rest.
 _CHARGE = (
     "CAST(c.recurring_schedule ->> 'unit_price' AS numeric) * CAST(c.recurring_schedule ->> 'quantity' AS numeric)"
 )
-_BEFORE = f"""CASE
+BEFORE = f"""CASE
                WHEN c.recurring_schedule ->> 'amount_distribution' = 'EACH' OR (o.position + 1) * o.amount < {_CHARGE}
                THEN o.position * o.amount ELSE {_CHARGE} - o.amount END"""
 
@@ -34,7 +34,7 @@ def drafts_of(obligations: str) -> str:
            CASE o.kind WHEN 'TRUE_UP' THEN 1 ELSE o.quantity END AS quantity,
            CASE o.kind WHEN 'TRUE_UP' THEN ledger.due ELSE o.unit_price END AS unit_price,
            CASE o.kind WHEN 'TRUE_UP' THEN ledger.due ELSE o.amount END AS amount,
-           CASE WHEN o.kind = 'SCHEDULED' THEN {_BEFORE} END AS instalments_before,
+           CASE WHEN o.kind = 'SCHEDULED' THEN coalesce(o.instalments_before, {BEFORE}) END AS instalments_before,
            CASE o.kind WHEN 'TRUE_UP' THEN jsonb_build_object(
                'committed', trim_scale(ledger.committed)::text, 'drawn', trim_scale(ledger.drawn)::text,
                'adjustments', trim_scale(ledger.adjustments)::text, 'due', ledger.due::text) END AS arithmetic

@@ -35,9 +35,9 @@ _EXPIRED = text("""
 
 _RENEW = text("""
     INSERT INTO obligation (account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity,
-                            amount, suppressed_by, regenerated_from_id)
+                            amount, instalments_before, suppressed_by, regenerated_from_id)
     SELECT account_id, :new_id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity,
-           amount, suppressed_by, id
+           amount, instalments_before, suppressed_by, id
       FROM obligation WHERE account_id = :account_id AND id = :id
 """)
 

@@ -105,6 +105,28 @@ def test_what_is_to_be_paid_of_instalments(common_database: Engine, case: Row) -
     assert book.differences() == []
 
 
+def test_an_edit_changes_what_is_due_of_no_other(common_database: Engine) -> None:
+    """One is moved, one taken away, one given another amount: the others stay as they were, also when made anew."""
+    book = ChangeBook(common_database)
+    commit_id = promise(book, "MONTHLY DIVIDED 100")
+    book.go_to(datetime(2030, 2, 1, tzinfo=UTC))
+    items = [str(item.id) for item in book.obligations(commit_id)]
+    moved = {"id": items[2], "timestamp": "2030-12-24T00:00:00Z"}
+    changes = {"update_schedule_items": [moved, {"id": items[4], "amount": 20.6}]}
+    book.edit(commit_id, invoice_schedule=changes | {"remove_schedule_items": [{"id": items[3]}]})
+    with snapshot(book.engine) as connection:
+        told = listed(connection, book)
+    kept = [told.get(UUID(key)) for key in items]
+    assert kept == [8, 9, 8, None, 21, 8, 8, 9, 8, 8, 9, 8]
+    book.go_to(NEXT_YEAR)
+    book.void(UUID(items[7]))
+    anew = book.regenerate(UUID(items[7])).id
+    with snapshot(book.engine) as connection:
+        told = listed(connection, book)
+    assert [told.get(UUID(key), told[anew]) for key in items if key != items[3]] == [8, 9, 8, 21, 8, 8, 9, 8, 8, 9, 8]
+    assert book.differences() == []
+
+
 SCHEDULES = st.lists(
     st.tuples(
         st.sampled_from(["MONTHLY", "QUARTERLY", "SEMI_ANNUAL", "ANNUAL"]),

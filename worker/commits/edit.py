@@ -19,6 +19,7 @@ from shared.store.changes import (
     change_columns,
     change_item,
     change_segment,
+    list_instalments,
     suppress_items,
 )
 from shared.wire.changes import Edit
@@ -166,6 +167,8 @@ class Changes:
 
     def write_invoices(self, plan: InvoicePlan, *, usage_grace_h: int) -> None:
         """Items that changed, came or went; a recurring schedule becomes the items that it was expanded to."""
+        if plan.is_touched:
+            list_instalments(self._connection, self._account_id, self._stored.id)
         closes_at = self._closes_at(usage_grace_h)
         for item in plan.items:
             if item.stored is not None and (item.path or item.stored.kind == "TRUE_UP"):
@@ -183,8 +186,6 @@ class Changes:
         suppress_items(self._connection, self._account_id, [gone.stored.id for gone in plan.removed], "removed")
         for gone in plan.removed:
             self._remember("invoice_schedule", gone.stored.id, gone.stored.state, "removed")
-        if plan.is_touched:
-            change_columns(self._connection, self._account_id, self._stored.id, {"recurring_schedule": None})
 
     def _change_item(self, item: Charge, closes_at: datetime | None) -> None:
         was, price = item.stored, _priced(item)

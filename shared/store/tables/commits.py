@@ -132,6 +132,11 @@ obligation = Table(
     optional("settled_at", TIME, "real time"),
     optional("regenerated_from_id", ID, "the void invoice that this one replaces"),
     optional("released_at", TIME, "read no more"),
+    optional(
+        "instalments_before",
+        Numeric,
+        "what the items before it came to when an edit made a list of an expanded schedule; null: there was none",
+    ),
     PrimaryKeyConstraint("account_id", "id"),
     Index(
         "obligation_one_per_item_key",
