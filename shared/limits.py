@@ -19,7 +19,7 @@ DECIMALS_MAX = 12
 # The envelope (one message on the queue).
 ENVELOPE_REQUESTS_MAX = 500  # the knee of the insert's cost curve
 ENVELOPE_BYTES_MAX = 1024 * 1024
-META_BYTES_MAX = 16 * 1024
+META_BYTES_MAX = 16 * 1024  # of an envelope's first argument
 EXPANDED_ROWS_MAX = 20_000  # segments and obligations that one transaction writes: half a second, 40 MB of a worker
 TURN_S = 1.0  # after which an envelope of several transactions gives its worker back, and comes again for the rest
 RAW_EXCERPT_BYTES = 4 * 1024  # what travels of a row that is too large

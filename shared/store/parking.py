@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Connection, Uuid, any_, bindparam, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.limits import UNAUTHENTICATED_BYTES_MAX, UNAUTHENTICATED_ROWS_MAX
+from shared.limits import ENVELOPE_BYTES_MAX, META_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX, UNAUTHENTICATED_ROWS_MAX
 from shared.store.accepted import as_bytes, as_text
 from shared.store.tables import outcome, parked
 
@@ -61,14 +61,17 @@ class Parking:
 def park(connection: Connection, parking: Parking) -> bool:
     """Parks once, however often it is delivered; what was replayed in vain is parked again.
 
+    Of what nobody vouches for, or is too large to be an envelope, the first 64 KiB are kept.
+
     Returns:
-        Whether it was kept: what nobody vouches for is, up to 10,000 rows of 64 KiB.
+        Whether it was kept: what nobody vouches for is, up to 10,000 rows.
     """
     meta, requests = (as_bytes(part) for part in (parking.meta, parking.requests))
     if parking.account_id is None:
         if _is_full(connection):
             connection.execute(_COUNT_ONLY)
             return False
+    if parking.account_id is None or len(meta) + len(requests) > META_BYTES_MAX + ENVELOPE_BYTES_MAX:
         meta = meta[: UNAUTHENTICATED_BYTES_MAX // 4]
         requests = requests[: UNAUTHENTICATED_BYTES_MAX - len(meta)]
     statement = insert(parked).values(

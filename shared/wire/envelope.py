@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
-from shared.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from shared.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, META_BYTES_MAX
 from shared.wire.json_split import split_array, split_object
 from shared.wire.signature import SECONDS_AHEAD_MAX
 from shared.wire.values import timestamp
@@ -158,7 +158,7 @@ def read_meta(meta: str) -> Meta:
     Raises:
         UnknownVersion, BadEnvelope: as for `read_envelope`.
     """
-    text = _utf8("meta", meta)
+    text = _meta_text(meta)
     try:
         version = _Version.model_validate_json(text).v
         if version == VERSION:
@@ -190,7 +190,7 @@ def batch_of(meta: str) -> UUID | None:
 
 def _named(meta: str) -> _Named:
     try:
-        return _Named.model_validate_json(_utf8("meta", meta))
+        return _Named.model_validate_json(_meta_text(meta))
     except (ValidationError, BadEnvelope):
         return _Named()
 
@@ -273,6 +273,13 @@ def _surrogates_replaced(text: bytes) -> str:
 
 def _refuse(detail: str) -> NoReturn:
     raise BadEnvelope(f"requests: {detail}") from None
+
+
+def _meta_text(meta: str) -> bytes:
+    text = _utf8("meta", meta)
+    if len(text) > META_BYTES_MAX:
+        raise BadEnvelope(f"meta: {len(text)} bytes of text, where {META_BYTES_MAX} are allowed")
+    return text
 
 
 def _utf8(name: str, text: Any) -> bytes:

@@ -51,6 +51,16 @@ def test_too_many_requests(intake: Intake) -> None:
     assert intake.count("commit") == 0
 
 
+@pytest.mark.parametrize(("entries", "meta"), [([" " * 3_000_000], {}), ([], {"batch_id": "x" * 3_000_000})])
+def test_an_envelope_too_large_is_parked_by_its_beginning(intake: Intake, entries: Any, meta: dict[str, Any]) -> None:
+    """Who signed it is told how large it was; the first 64 KiB of it are kept."""
+    send(intake, entries, **meta)
+    [(reason, detail, kept)] = intake.rows(
+        "SELECT reason, detail, length(meta) + length(requests) FROM parked WHERE account_id = :a"
+    )
+    assert (reason, kept <= 64 * 1024, "30000" in detail) == ("bad_envelope", True, True)
+
+
 def test_unknown_version(intake: Intake) -> None:
     """A version from the future is parked, never dropped."""
     send(intake, [entry(prepaid())], v=2)
