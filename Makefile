@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow chaos bench lint format lock clean
+.PHONY: help setup run test test-slow fuzz chaos bench lint format lock clean
 
 help: ## Show what there is to do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: setup ## Run the tests (real Postgres, real Valkey, real workers)
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/pytest -m slow
+
+SECONDS ?= 1800
+fuzz: setup ## Send odd messages beside good ones to a real worker, for SECONDS=1800
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 chaos: setup ## Kill, cut, fill and flush everything for a hundred rounds under a backlog
 	$(BIN)/python -m tests.chaos --rounds 100

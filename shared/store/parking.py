@@ -67,10 +67,9 @@ def park(connection: Connection, parking: Parking) -> bool:
         Whether it was kept: what nobody vouches for is, up to 10,000 rows.
     """
     meta, requests = (as_bytes(part) for part in (parking.meta, parking.requests))
-    if parking.account_id is None:
-        if _is_full(connection):
-            connection.execute(_COUNT_ONLY)
-            return False
+    if parking.account_id is None and _is_full(connection):
+        connection.execute(_COUNT_ONLY)
+        return False
     if parking.account_id is None or len(meta) + len(requests) > META_BYTES_MAX + ENVELOPE_BYTES_MAX:
         meta = meta[: UNAUTHENTICATED_BYTES_MAX // 4]
         requests = requests[: UNAUTHENTICATED_BYTES_MAX - len(meta)]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import kombu
@@ -14,66 +13,14 @@ from shared.clock import utc_now
 from shared.producer.publish import Signer
 from shared.wire.envelope import QUEUE_SINGLE, TASK_CREATE
 from shared.wire.packing import write_meta
-from tests.acceptance.processes import Fleet, Process, wait_for
+from tests.acceptance.processes import Fleet, Process
+from tests.acceptance.watch import Watch
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
-from tests.messages import Change, Message, body_of, bomb, bombs, good_message, read_body
+from tests.messages import Change, body_of, bomb, bombs, read_body
 from worker.config import QUEUES
 
 RSS_MB_MAX = 300
-
-
-class Watch:
-    """A worker on every queue, and what becomes of what it is sent."""
-
-    def __init__(self, worker: Process, account: Intake, broker: "redis.Redis") -> None:
-        self.worker, self.account, self.broker = worker, account, broker
-        self._parked_before = self._parked()
-
-    def message(self, *changes: Change) -> Message:
-        """A good message of which something was changed."""
-        _, message = good_message(self.account.account, self.account.token)
-        for change in changes:
-            change(message)
-        return message
-
-    def good(self) -> tuple[str, Message]:
-        """A good message, and its request's id."""
-        return good_message(self.account.account, self.account.token)
-
-    def send(self, *elements: bytes | Message, queue: str = QUEUE_SINGLE) -> None:
-        """Sends these, then a good one, which is decided; nothing is left on the queue or in hand, the worker lives."""
-        good, message = self.good()
-        for element in (*elements, message):
-            self.broker.lpush(queue, element if isinstance(element, bytes) else json.dumps(element))
-        wait_for(lambda: self.worker.poll() is not None or self.is_created(good), what="the good one to be decided")
-        wait_for(lambda: self.worker.poll() is not None or self._is_idle(), what="the queues to be empty")
-        assert self.worker.poll() is None
-
-    def is_created(self, request_id: str) -> bool:
-        """Whether a request has its commit."""
-        return bool(self.account.rows(f"SELECT 1 FROM commit WHERE account_id = :a AND id = '{request_id}'"))
-
-    def parked(self) -> int:
-        """How many messages were parked that belong to nobody."""
-        return self._parked() - self._parked_before
-
-    def latest(self, count: int) -> list[str]:
-        """Why the last of them were parked."""
-        query = "SELECT reason FROM parked WHERE account_id IS NULL ORDER BY parked_at DESC LIMIT "
-        return [row[0] for row in self.account.rows(query + str(count))]
-
-    def peak_mb(self) -> float:
-        """The most memory that the worker ever held."""
-        status = Path(f"/proc/{self.worker.pid}/status").read_text(encoding="ascii").splitlines()
-        [peak] = [row for row in status if row.startswith("VmHWM")]
-        return int(peak.split()[1]) / 1024
-
-    def _parked(self) -> int:
-        return int(self.account.rows("SELECT count(*) FROM parked WHERE account_id IS NULL")[0][0])
-
-    def _is_idle(self) -> bool:
-        return not sum(self.broker.llen(queue) for queue in QUEUES) and not self.broker.hlen("unacked")
 
 
 @pytest.fixture(scope="module")
@@ -199,8 +146,7 @@ def test_what_send_task_sends(watch: Watch, module_fleet: Fleet) -> None:
                 TASK_CREATE, (meta, requests), queue=QUEUE_SINGLE, headers=headers, connection=connection, **options
             )
             sent.append(request["id"])
-    wait_for(lambda: all(map(watch.is_created, sent)), what="all of them to be decided")
-    assert watch.worker.poll() is None
+    watch.wait_for_created(sent)
 
 
 def test_an_expired_request_is_decided(watch: Watch) -> None:
@@ -210,9 +156,9 @@ def test_an_expired_request_is_decided(watch: Watch) -> None:
         for value in ("2020-01-01T00:00:00+00:00", "2999-01-01T00:00:00Z", "never", 5, {}, [None, None]):
             request_id, message = watch.good()
             message["headers"][name] = value
-            watch.broker.lpush(QUEUE_SINGLE, json.dumps(message))
+            watch.put(message)
             sent.append(request_id)
-    wait_for(lambda: all(map(watch.is_created, sent)), what="all of them to be decided")
+    watch.wait_for_created(sent)
 
 
 def test_two_messages_with_one_delivery_tag(watch: Watch) -> None:
@@ -221,7 +167,7 @@ def test_two_messages_with_one_delivery_tag(watch: Watch) -> None:
     for _, message in sent:
         message["properties"].update(delivery_tag="the same", delivery_info={"exchange": "odd", "routing_key": "lost"})
     watch.send(*(message for _, message in sent))
-    assert all(watch.is_created(request_id) for request_id, _ in sent)
+    watch.wait_for_created(request_id for request_id, _ in sent)
 
 
 def test_decompression_bombs(watch: Watch) -> None:

@@ -1,0 +1,64 @@
+"""`python -m tests.fuzz --seconds 120`: exit code 1 when a promise was broken, with the batch that broke it."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import redis
+
+from shared.store.engine import make_engine
+from shared.store.migrate import upgrade
+from tests.acceptance.processes import fleet
+from tests.acceptance.watch import Watch
+from tests.fuzz.fuzzing import fuzz
+from tests.integration.intake import Intake
+from worker.config import QUEUES
+from worker.local.postgres import start_postgres
+from worker.local.valkey import start_valkey
+
+
+def main() -> int:
+    """Fuzzes for as long as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first batch; by default, the time")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"seed {asked.seed}", flush=True)
+    with watched() as (watch, folder):
+        try:
+            done = fuzz(watch, (folder / "process-0.log").read_text, seconds=asked.seconds, seed=asked.seed)
+        except AssertionError as broken:
+            print(broken)
+            return 1
+    print(f"{done.batches} batches, {done.odd} odd messages: no death, nothing lost; at most {done.peak_mb:.0f} MB")
+    return 0
+
+
+@contextmanager
+def watched() -> Iterator[tuple[Watch, Path]]:
+    """A worker on services of its own, and the folder of its log."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-fuzz-")))
+        folder.chmod(0o711)  # as root, Postgres runs as somebody else
+        postgres = start_postgres(folder / "postgres")
+        stack.callback(postgres.stop)
+        valkey = start_valkey(folder / "valkey")
+        stack.callback(valkey.stop)
+        engine = make_engine(postgres.url)
+        stack.callback(engine.dispose)
+        with engine.begin() as connection:
+            upgrade(connection)
+        running = stack.enter_context(fleet(postgres.url, valkey.url, folder, TRUEUP_LOG_FORMAT="json"))
+        worker = running.worker(",".join(QUEUES), TRUEUP_LOG_LEVEL="INFO")
+        broker = stack.enter_context(redis.Redis.from_url(valkey.url))
+        yield Watch(worker, Intake(engine), broker), folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())
