@@ -153,8 +153,8 @@ def numbers_without_a_gap(connection: Connection) -> Iterator[str]:
 
 
 def nothing_left(connection: Connection) -> Iterator[str]:
-    """Nothing is kept or parked any more."""
-    return _left_in(connection, "intake", "parked WHERE state = 'parked'")
+    """Nothing is kept or parked any more, but what belongs to nobody."""
+    return _left_in(connection, "intake", "parked WHERE state = 'parked' AND account_id IS NOT NULL")
 
 
 def no_delivery_counted(connection: Connection) -> Iterator[str]:

@@ -6,10 +6,21 @@ A family is a module with `KINDS`. `FAULTS` has all of them, the families in tur
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 
-from tests.chaos.faults import disks, http, machine, messages, parked, postgres, processes, transactions, valkey
+from tests.chaos.faults import (
+    disks,
+    http,
+    machine,
+    messages,
+    odd_messages,
+    parked,
+    postgres,
+    processes,
+    transactions,
+    valkey,
+)
 from tests.chaos.faults.fault import Fault
 
-_FAMILIES = (processes, transactions, valkey, postgres, messages, disks, machine, http, parked)
+_FAMILIES = (processes, transactions, valkey, postgres, messages, disks, machine, http, parked, odd_messages)
 
 
 def _in_turn(families: Iterable[Iterable[Fault]]) -> Iterator[Fault]:

@@ -1,13 +1,16 @@
 """What waits on the queues is delivered more than once, or in another order."""
 
 import json
+from contextlib import suppress
 from random import Random
-from typing import Any
 
 from shared.ids import new_id
 from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 from tests.chaos.faults.fault import Fault
 from tests.chaos.world import World
+from tests.messages import Message
+from worker.broker.form import read_element
+from worker.broker.refusal import Refused
 
 _SHUFFLE = """
 local all = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -26,7 +29,7 @@ def deliver_again(world: World, rng: Random) -> str:
     """Messages that wait are put on the queue again, so that each is delivered two to five times."""
     copies = 0
     for queue in (QUEUE_SINGLE, QUEUE_BULK):
-        waiting = world.broker.lrange(queue, 0, -1)
+        waiting = waiting_on(world, queue)
         for message in rng.sample(waiting, min(len(waiting), 20)):
             for _ in range(rng.randint(1, 4)):
                 rng.choice([world.broker.lpush, world.broker.rpush])(queue, _copy(message))
@@ -47,8 +50,16 @@ KINDS: tuple[Fault, ...] = (
 )
 
 
-def _copy(message: bytes | str) -> str:
+def waiting_on(world: World, queue: str) -> list[Message]:
+    """The messages that wait there; another fault may have put there what is none."""
+    messages = []
+    for element in world.broker.lrange(queue, 0, -1):
+        with suppress(Refused):
+            read_element(element)
+            messages.append(json.loads(element))
+    return messages
+
+
+def _copy(message: Message) -> str:
     """The same message as the broker would deliver it a second time: under a delivery tag of its own."""
-    copied: dict[str, Any] = json.loads(message)
-    copied["properties"]["delivery_tag"] = str(new_id())
-    return json.dumps(copied)
+    return json.dumps({**message, "properties": {**message["properties"], "delivery_tag": str(new_id())}})
