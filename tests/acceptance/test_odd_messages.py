@@ -1,6 +1,7 @@
 """No message stops a worker: whatever is odd about it, it is parked or decided, and so is what comes after it."""
 
 import json
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -198,3 +199,19 @@ def test_as_much_as_the_broker_takes(watch: Watch) -> None:
         b"[" * size,
     )
     assert watch.peak_mb() < RSS_MB_MAX
+
+
+def test_a_full_broker_takes_nothing_out_of_our_hands(watch: Watch) -> None:
+    """What a worker has taken, and the broker has no room to hold for it, is decided all the same."""
+    sent = []
+    watch.worker.send_signal(signal.SIGSTOP)
+    for _ in range(3):
+        request_id, message = watch.good()
+        watch.put(message)
+        sent.append(request_id)
+    watch.broker.config_set("maxmemory", 1)
+    try:
+        watch.worker.send_signal(signal.SIGCONT)
+        watch.wait_for_created(sent)
+    finally:
+        watch.broker.config_set("maxmemory", 0)

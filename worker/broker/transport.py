@@ -22,8 +22,9 @@ from queue import Empty
 from typing import Any
 
 import msgspec
+import structlog
 from kombu.transport import redis, virtual
-from redis import ResponseError
+from redis import RedisError, ResponseError
 
 from shared.limits import NOTED_S
 from shared.redis_line import Command, Line
@@ -34,6 +35,7 @@ from worker.config import QUEUES
 
 _STRAY_QUEUE = QUEUES[0]  # what comes back from nowhere is parked by whoever takes it from here
 _CLOCK_S = 60.0  # for so long the difference to the broker's clock is taken for known
+log = structlog.get_logger()
 _held = msgspec.json.Decoder(tuple[msgspec.Raw, str | None, str])
 
 
@@ -52,15 +54,24 @@ class QoS(redis.QoS):
             return Line(client.connection_pool)
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Notes that a message was taken, and tells it how often it was."""
-        queue, element = message.delivery_info["routing_key"], message._raw["element"]  # noqa: SLF001 - as kombu does
-        message.note = f"trueup:taken:{hashlib.sha256(message._raw['body']).hexdigest()}"  # noqa: SLF001
-        *_, message.deliveries, _ = self._transact(
-            ("ZADD", self.unacked_index_key, self._broker_time(), delivery_tag),
-            ("HSET", self.unacked_key, delivery_tag, b'[%b,"","%b"]' % (element, queue.encode())),
-            ("INCR", message.note),
-            ("EXPIRE", message.note, NOTED_S),
-        )
+        """Notes that a message was taken, and tells it how often it was.
+
+        What the broker will not hold, because it is full or away at that moment, is in nobody's hands but ours: it is
+        worked on nevertheless.
+        """
+        queue, raw = message.delivery_info["routing_key"], message._raw  # noqa: SLF001 - as kombu does
+        message.note = f"trueup:taken:{hashlib.sha256(raw['body']).hexdigest()}"
+        message.deliveries, message.is_held = 1, True
+        try:
+            *_, message.deliveries, _ = self._transact(
+                ("ZADD", self.unacked_index_key, self._broker_time(), delivery_tag),
+                ("HSET", self.unacked_key, delivery_tag, b'[%b,"","%b"]' % (raw["element"], queue.encode())),
+                ("INCR", message.note),
+                ("EXPIRE", message.note, NOTED_S),
+            )
+        except RedisError as error:
+            message.is_held = False
+            log.warning("message taken and not held", action="message_not_held", error=str(error)[:500])
         virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
 
     def ack(self, delivery_tag: str) -> None:
@@ -76,8 +87,12 @@ class QoS(redis.QoS):
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 (kombu's signature)
         """Gives a message back, or drops it: either way its worker lives."""
+        message = self._delivered[delivery_tag]
         try:
-            self._line.ask(("DEL", self._delivered[delivery_tag].note))
+            self._line.ask(("DEL", message.note))
+            if requeue and not message.is_held:
+                queue, element = message.delivery_info["routing_key"], message._raw["element"]  # noqa: SLF001
+                self._line.ask(("LPUSH", queue, element))
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         finally:
             self._quick_ack(delivery_tag)
