@@ -50,10 +50,11 @@ def watched() -> Iterator[tuple[Watch, Path]]:
         stack.callback(postgres.stop)
         valkey = start_valkey(folder / "valkey")
         stack.callback(valkey.stop)
-        engine = make_engine(postgres.url)
+        engine, owner = make_engine(postgres.url), make_engine(postgres.owner_url)
         stack.callback(engine.dispose)
-        with engine.begin() as connection:
+        with owner.begin() as connection:
             upgrade(connection)
+        owner.dispose()
         running = stack.enter_context(fleet(postgres.url, valkey.url, folder, TRUEUP_LOG_FORMAT="json"))
         worker = running.worker(",".join(QUEUES), TRUEUP_LOG_LEVEL="INFO")
         broker = stack.enter_context(redis.Redis.from_url(valkey.url))
