@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, text
 
 from shared.store.engine import make_engine
+from tests.conftest import by_hand
 
 STATEMENT_TIMEOUT_S = 1
 _SLEEPY = """
@@ -17,7 +18,7 @@ _SLEEPY = """
 
 def make_slow(engine: Engine, table: str, when: str) -> None:
     """Lets rows of a table take half a minute where a condition on `NEW` holds (quotes are doubled)."""
-    with engine.begin() as connection:
+    with by_hand(engine) as connection:
         connection.execute(text(_SLEEPY.format(table=table, when=when)))
 
 
@@ -33,6 +34,6 @@ def impatient(engine: Engine) -> Iterator[Engine]:
 @contextmanager
 def locked(engine: Engine, table: str) -> Iterator[None]:
     """Nobody writes to a table meanwhile."""
-    with engine.begin() as connection:
+    with by_hand(engine) as connection:
         connection.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
         yield

@@ -11,7 +11,7 @@ from shared.clock import utc_now
 from shared.producer.publish import Signer
 from shared.store.tokens import create_token, revoke_token
 from tests import bodies
-from tests.conftest import SECRET_KEY
+from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake, entry
 from worker.intake import persist as persisting
 from worker.intake.receive import TryAgainLater, receive
@@ -34,7 +34,7 @@ PASSING = {
 
 _FAILS_AT_FIRST = """
     CREATE SEQUENCE tries;  -- no rollback takes a number back
-    CREATE FUNCTION fail_at_first() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION fail_at_first() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
         IF nextval('tries') <= {times} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{state}'; END IF;
         RETURN new;
@@ -51,7 +51,7 @@ def haste(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def let_fail(engine: Engine, state: str, *, times: int) -> None:
     """Lets the next inserts of commits fail."""
-    with engine.begin() as connection:
+    with by_hand(engine) as connection:
         connection.execute(text(_FAILS_AT_FIRST.format(state=state, times=times)))
 
 
