@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from shared.store.reconciliation import Difference
+from tests.conftest import by_hand
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, STORAGE, TRAFFIC
 from worker.invoicing.reconcile import reconcile
 
 FEBRUARY, APRIL = (datetime(2030, month, 1, tzinfo=UTC) for month in (2, 4))
-BY_HAND = "SET LOCAL session_replication_role = replica"
+NO_TRIGGERS = "SET LOCAL session_replication_role = replica"
 CHARGED_ONCE, NOT_BESIDE_USAGE = "charged_once", "true_up_beside_usage"
 LEDGER = "account_id, commit_id, segment_id, type, amount, effective_at"
 
@@ -182,8 +183,8 @@ def _promise(book: ChangeBook, name: str, contract_id: UUID, product_id: UUID) -
 
 def found_after(book: ChangeBook, statements: str) -> list[Difference]:
     """What reconciling finds after something that no code of ours can do; then that is taken back."""
-    with book.engine.connect() as connection, connection.begin() as undone:
-        connection.execute(text(BY_HAND))
+    with by_hand(book.engine) as connection, connection.begin_nested() as undone:
+        connection.execute(text(NO_TRIGGERS))
         for statement in statements.split(";"):
             assert connection.execute(text(statement)).rowcount > 0
         found = reconcile(connection, book.account_id)

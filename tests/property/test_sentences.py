@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from tests.conftest import by_hand
 from tests.integration.change_book import ChangeBook
-from tests.integration.test_reconcile_charged_once import BY_HAND, PLANTED, a_commit_in_each_state
+from tests.integration.test_reconcile_charged_once import NO_TRIGGERS, PLANTED, a_commit_in_each_state
 from tests.property.sentences import broken
 
 
@@ -33,8 +34,8 @@ def test_the_judge_sees_what_is_planted(book: ChangeBook, name: str) -> None:
     statements, of, _ = PLANTED[name]
     (commit_id,) = book.rows("SELECT id FROM commit WHERE account_id = :account_id AND name = :name", name=of)
     assert broken(book) == []
-    with book.engine.connect() as connection, connection.begin() as undone:
-        connection.execute(text(BY_HAND))
+    with by_hand(book.engine) as connection, connection.begin_nested() as undone:
+        connection.execute(text(NO_TRIGGERS))
         for statement in statements.split(";"):
             connection.execute(text(statement))
         found = broken(Rows(connection, book.account_id))
