@@ -74,8 +74,10 @@ def _locked(connection: Connection, account_id: int, obligation_id: UUID) -> Obl
 
 
 def _refuse_without_reason(reason: str | None) -> None:
+    if reason is None:
+        raise ReleaseRefused("what is held is released on your word alone: give a reason (`--reason TEXT`)")
     try:
-        refuse_malformed(reason or "")
+        refuse_malformed(reason)
     except VoidRefused as error:
         raise ReleaseRefused(str(error)) from None
 
