@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, UrlConstraints, ValidationError
+from pydantic import AnyHttpUrl, Field, PostgresDsn, RedisDsn, SecretStr, UrlConstraints, ValidationError
 from pydantic.networks import AnyUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -90,6 +90,24 @@ class Settings(BaseSettings):
             description="uploads that a gateway process takes in at once, half of them for one account",
         ),
     ] = 4
+    http_upload_mb: Annotated[
+        int, Field(ge=1, description="how long one upload may be, as it is sent, in millions of bytes: 413")
+    ] = 1_000
+    http_spool_mb: Annotated[
+        int,
+        Field(
+            ge=2,
+            description="how much uploads that wait for their turn take on disk, half of it one account's: 429",
+        ),
+    ] = 4_000
+    http_wrong_tokens: Annotated[
+        int,
+        Field(ge=0, description="wrong tokens a minute from one address, or for one key: then 429; 0: any number"),
+    ] = 60
+    http_url: Annotated[
+        AnyHttpUrl | None,
+        Field(description="where callers reach the gateway, for its pages to say; default: its host and port"),
+    ] = None
     http_rate: Annotated[
         int, Field(ge=0, description="calls a second that an account may make to a gateway process; 0: any number")
     ] = 0
@@ -98,6 +116,14 @@ class Settings(BaseSettings):
     ] = True
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
     log_format: Annotated[Literal["console", "json"], Field(description="how it is logged")] = "console"
+
+    @property
+    def public_url(self) -> str:
+        """Where callers reach the gateway, without a slash at the end."""
+        if self.http_url is not None:
+            return str(self.http_url).rstrip("/")
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.http_host, self.http_host)  # noqa: S104 (to replace it)
+        return f"http://[{host}]:{self.http_port}" if ":" in host else f"http://{host}:{self.http_port}"
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -82,7 +82,7 @@ def known(account: Intake) -> Known:
 def here(module_fleet: Fleet, account: Intake) -> Iterator[Gateway]:
     """A gateway before a worker."""
     module_fleet.worker("commits,commits.bulk,usage")
-    with gateway(module_fleet, account.token, TRUEUP_HTTP_RATE="100000") as running:
+    with gateway(module_fleet, account.token, TRUEUP_HTTP_RATE="100000", TRUEUP_HTTP_WRONG_TOKENS="0") as running:
         yield running
 
 

@@ -1,9 +1,12 @@
 """What `trueup doctor` looks at. Each check asks the real thing and says what to do when the answer is wrong."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import redis
@@ -26,6 +29,8 @@ from worker.config import QUEUES
 # Variables with our prefix that are no settings of the services.
 OWN_VARIABLES = frozenset(PREFIX + name for name in ("DATA", "TOKEN", "DEBUG", "READY_DIR", "PROCESS_NAME", "COMPLETE"))
 CLOCK_SECONDS_MAX = 30.0
+FREE_MB_MIN = 200
+_ADVICE_GATEWAY = "workers: start them; calls_answered: restart the gateway, and report its log; else see that check"
 _PATIENCE_S = 5
 
 
@@ -225,8 +230,22 @@ def _gateway(here: Session) -> Iterator[Check]:
     """Whether the gateway of this stack takes calls; one that runs elsewhere is asked there."""
     url = here.state.http if here.state else None
     if url is not None:
-        with urlopen(f"{url}/readyz", timeout=_PATIENCE_S):  # noqa: S310 (our own URL; raises unless it is ready)
-            yield Check("gateway", f"takes calls at {url}")
+        try:
+            with urlopen(f"{url}/readyz", timeout=_PATIENCE_S):  # noqa: S310 (our own URL)
+                yield Check("gateway", f"takes calls at {url}")
+        except HTTPError as refused:
+            checks = json.loads(refused.read())["checks"]
+            missing = ", ".join(name for name, holds in checks.items() if not holds)
+            yield Check("gateway", f"takes no calls at {url}: {missing}", _ADVICE_GATEWAY)
+
+
+def _disk(here: Session) -> Iterator[Check]:
+    """Of a stack that runs in the data folder: whether its logs and its data have room."""
+    if here.state is None:
+        return
+    free_mb = shutil.disk_usage(here.folder.log).free // 1_000_000
+    advice = "" if free_mb >= FREE_MB_MIN else f"make room in {here.folder.path}: logs are lost, then nothing is stored"
+    yield Check("disk", f"{free_mb:,} MB free", advice)
 
 
 _CHECKS = (
@@ -242,4 +261,5 @@ _CHECKS = (
     _processes,
     _gateway,
     _invoicing,
+    _disk,
 )

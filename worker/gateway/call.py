@@ -38,6 +38,12 @@ class Call(Request):
         return None if value is None else value.decode("latin-1")
 
     @property
+    def peer(self) -> str:
+        """The address that it came from."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    @property
     def is_retry(self) -> bool:
         """Whether Metronome's SDK says that it sends this again, because it saw no answer, or none that was final.
 

@@ -8,6 +8,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.ids import new_id_text
+from worker.gateway.edge import GUARDS
 from worker.gateway.limits import FAREWELL_SECONDS, HEADERS_BYTES_MAX
 
 
@@ -97,6 +98,7 @@ class Connection(HttpToolsProtocol):
             "content-length": len(body),
             "x-request-id": new_id_text(),
             "connection": "close",
+            **GUARDS,
         }
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",

@@ -16,11 +16,13 @@ class Course:
     """The course of one upload.
 
     Attributes:
+        has_begun: whether a thread has it, which then closes its file.
         batch_id: once it is known.
         may_be_kept: whether any part of it may be.
     """
 
     def __init__(self, *, is_new: bool) -> None:
+        self.has_begun = False
         self.batch_id: UUID | None = None
         self.may_be_kept = False
         self._is_new = is_new

@@ -1,4 +1,7 @@
-"""The outermost layer: every call has an id, in its answer and in every log line, and a line of its own in the log."""
+"""The outermost layer: every call has an id, in its answer and in every log line, and a line of its own in the log.
+
+Every answer says that it is not to be kept, nor taken for anything but what it is.
+"""
 
 import re
 import time
@@ -9,9 +12,12 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.ids import new_id_text
-from worker.gateway.limits import REQUEST_ID_CHARS_MAX
+from worker.gateway.limits import PATH_CHARS_MAX, REQUEST_ID_CHARS_MAX
 
 _HEADER = b"x-request-id"
+# Answers are for their caller alone, and are what they say: no cache keeps them, no browser guesses.
+GUARDS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_GUARDS = [(name.encode(), value.encode()) for name, value in GUARDS.items()]
 _GOOD = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % REQUEST_ID_CHARS_MAX)
 
 
@@ -37,7 +43,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode()), *_GUARDS]
             await send(message)
 
         try:
@@ -48,7 +54,14 @@ class Edge:
     def _tell(self, scope: Scope, status: int, *, ms: float) -> None:
         """What went well is told at level DEBUG only: at thousands of calls a second the log would cost as much."""
         say = self._log.debug if 200 <= status < 400 else self._log.info if status < 500 else self._log.warning
-        say("call", action="call", method=scope["method"], path=scope["path"], status=status, ms=round(ms, 1))
+        say(
+            "call",
+            action="call",
+            method=scope["method"],
+            path=scope["path"][:PATH_CHARS_MAX],
+            status=status,
+            ms=round(ms, 1),
+        )
 
 
 def _request_id(scope: MutableMapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from starlette.routing import Match
 from shared.wire.problems import CODES, Problem, pointer
 from shared.wire.values import PATTERN_CODES
 from worker.gateway.answers import Json, refused
+from worker.gateway.limits import PATH_CHARS_MAX
 from worker.gateway.refusals import Refusal, invalid
 
 log = structlog.get_logger()
@@ -54,7 +55,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, Refusal):
         return refused(error)
     assert isinstance(error, RouterException)
-    method, path = request.method, request.url.path
+    method, path = request.method, request.scope["path"][:PATH_CHARS_MAX]
     if error.status_code == 405:
         others = ", ".join(sorted(_methods(request)))
         return Json(_unserved(f"Trueup does not serve {method} {path}, but {others}"), 405, {"allow": others})
@@ -79,7 +80,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 
 async def _on_defect(request: Request, error: Exception) -> Response:
-    log.error("a defect", action="defect", path=request.url.path, exc_info=error)
+    log.error("a defect", action="defect", path=request.scope["path"][:PATH_CHARS_MAX], exc_info=error)
     request_id = request.scope["state"]["request_id"]
     return Json(
         {"message": f"a defect in Trueup: please report it with the request id {request_id}", "code": "unavailable"},

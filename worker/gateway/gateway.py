@@ -31,6 +31,7 @@ from worker.gateway.rate import Rate
 from worker.gateway.refusals import change_in_doubt
 from worker.gateway.replies import Replies
 from worker.gateway.shortcut import Shortcut
+from worker.gateway.spool import Spool
 from worker.gateway.threads import Threads
 from worker.gateway.uploads import Upload, Uploads
 from worker.gateway.watch import OutcomeReader, Watch
@@ -74,6 +75,7 @@ class Gateway:
             wait_s=settings.http_wait_s,
         )
         self._uploads = Uploads(settings, self.engine)
+        self.spool = Spool(upload_mb=settings.http_upload_mb, all_mb=settings.http_spool_mb)
         self._uploading = Threads(settings.http_uploads, name="uploading", wait_s=wait_s)
         self.probe = Probe(url)
         self.is_stopping = False
@@ -137,9 +139,13 @@ class Gateway:
     async def take_upload(self, sender: Sender, upload: Upload) -> tuple[Batch, Scan]:
         """The batch that an upload became, once it is kept; raises as `Uploads.take`, and 503 as `read`."""
         course = Course(is_new=upload.new)
-        return await self._uploading.run(
-            self._uploads.take, sender, upload, course, late=course.give_up, waited_s=course.waited_s
-        )
+        try:
+            return await self._uploading.run(
+                self._uploads.take, sender, upload, course, late=course.give_up, waited_s=course.waited_s
+            )
+        finally:
+            if not course.has_begun:
+                upload.file.close()
 
     async def backlog(self, queue: str) -> int:
         """How many envelopes wait on a queue; raises `BrokerUnavailable`."""

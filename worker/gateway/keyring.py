@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 
 from sqlalchemy import Engine
 
@@ -15,8 +16,9 @@ from shared.settings import Settings
 from shared.store.engine import transaction
 from shared.store.tokens import Caller, NotAuthenticated, NotAuthorised, Scope, authenticate, queue_key
 from shared.wire.signature import BadToken, split_token
+from worker.gateway.guesses import Guesses
 from worker.gateway.limits import TOKEN_SECONDS_MAX, TOKENS_MAX
-from worker.gateway.refusals import forbidden, unauthenticated
+from worker.gateway.refusals import Refusal, forbidden, unauthenticated
 from worker.gateway.threads import Threads
 
 _SCHEME = "bearer "
@@ -52,39 +54,68 @@ class Keyring:
         self, engine: Engine, threads: Threads, settings: Settings, *, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._engine, self._threads, self._settings, self._clock_s = engine, threads, settings, clock_s
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _Known] = {}  # those too that have to be asked about again: nobody guesses them
+        self._guesses = Guesses(settings.http_wrong_tokens, clock_s=clock_s)
 
-    async def admit(self, authorization: str | None, scope: Scope) -> Sender:
+    async def admit(self, authorization: str | None, scope: Scope, *, peer: str = "") -> Sender:
         """The sender that a header speaks for.
 
+        Args:
+            authorization: the header.
+            scope: what the token must have.
+            peer: the address that it came from.
+
         Raises:
-            Refusal: 401 without a good token, 403 without the scope, 503 when the database cannot be asked.
+            Refusal: 401 without a good token, 403 without the scope, 429 after too many wrong ones, 503 when the
+                database cannot be asked.
         """
-        sender = await self._sender(authorization)
+        sender = await self._sender(authorization, peer)
         try:
             sender.caller.require(scope)
         except NotAuthorised as error:
             raise forbidden(str(error)) from None
         return sender
 
-    async def _sender(self, authorization: str | None) -> Sender:
+    async def _sender(self, authorization: str | None, peer: str) -> Sender:
         if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise unauthenticated(f"this call needs a token: {_HOW}")
         token = authorization[len(_SCHEME) :].strip()
         try:
             key_id, secret = split_token(token)
         except BadToken:
+            self._guesses.require_room(peer, "")
+            self._guesses.take(peer, "")
             raise unauthenticated(f"this is not a Trueup token: {_HOW}") from None
         digest = hashlib.sha256(secret).digest()
         known = self._known.get(key_id)
-        if known is not None and hmac.compare_digest(known.secret_sha256, digest) and self._clock_s() < known.until_s:
+        was_good = known is not None and hmac.compare_digest(known.secret_sha256, digest)
+        if known is not None and was_good and self._clock_s() < known.until_s:
             return known.sender
-        return await self._ask(token, key_id, digest)
+        if was_good:
+            return await self._ask(token, key_id, digest)
+        return await self._guessed(token, key_id, digest, peer)
+
+    async def _guessed(self, token: str, key_id: str, digest: bytes, peer: str) -> Sender:
+        """As `_ask`, for a token that may be wrong, as often as that may be tried."""
+        self._guesses.require_room(peer, key_id)
+        self._guesses.take(peer, key_id)
+        is_wrong = False
+        try:
+            return await self._ask(token, key_id, digest)
+        except Refusal as refusal:
+            is_wrong = refusal.status_code == HTTPStatus.UNAUTHORIZED
+            raise
+        finally:
+            if not is_wrong:
+                self._guesses.give_back(peer, key_id)
 
     async def _ask(self, token: str, key_id: str, digest: bytes) -> Sender:
         try:
             sender = await self._threads.run(self._look_up, token)
         except NotAuthenticated as error:
+            known = self._known.get(key_id)
+            if known is not None and hmac.compare_digest(known.secret_sha256, digest):  # it was good, and is no more
+                del self._known[key_id]
             raise unauthenticated(str(error)) from None
         if len(self._known) >= TOKENS_MAX:
             self._known.clear()

@@ -1,17 +1,10 @@
 """How many calls an account may make a second: a bucket that refills at that rate and holds a second's worth."""
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from worker.gateway.buckets import Buckets
 from worker.gateway.refusals import rate_limited
-
-
-@dataclass(slots=True)
-class _Bucket:
-    left: float
-    at_s: float
 
 
 class Rate:
@@ -23,8 +16,8 @@ class Rate:
     """
 
     def __init__(self, per_s: int, *, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._per_s, self._clock_s = per_s, clock_s
-        self._buckets: dict[int, _Bucket] = {}
+        self._per_s = per_s
+        self._calls: Buckets[int] = Buckets(per_s, per_s, clock_s=clock_s)
 
     def count(self, account_id: int) -> None:
         """Counts a call.
@@ -34,11 +27,6 @@ class Rate:
         """
         if not self._per_s:
             return
-        now_s = self._clock_s()
-        bucket = self._buckets.setdefault(account_id, _Bucket(self._per_s, now_s))
-        bucket.left = min(self._per_s, bucket.left + (now_s - bucket.at_s) * self._per_s)
-        bucket.at_s = now_s
-        if bucket.left < 1:
-            wait_s = math.ceil((1 - bucket.left) / self._per_s)
+        if wait_s := self._calls.wait_s(account_id):
             raise rate_limited(f"more than {self._per_s} calls a second", retry_after_s=wait_s)
-        bucket.left -= 1
+        self._calls.take(account_id)

@@ -70,7 +70,7 @@ class GuardedRoute(APIRoute):
         async def guarded(call: Call) -> Response:
             gateway = call.gateway
             if scope is not None:
-                call.sender = sender = await gateway.keyring.admit(call.header("authorization"), scope)
+                call.sender = sender = await gateway.keyring.admit(call.header("authorization"), scope, peer=call.peer)
                 account_served.set(sender.caller.account_id)
                 structlog.contextvars.bind_contextvars(account=sender.caller.account)
                 gateway.rate.count(sender.caller.account_id)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 import structlog
 from sqlalchemy import Engine
@@ -31,6 +30,7 @@ from shared.wire.routes import route_of
 from worker.gateway.course import Course
 from worker.gateway.keyring import Sender
 from worker.gateway.post import Letter, NotSent, Post
+from worker.gateway.spool import Spooled
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class Upload:
     """What came in.
 
     Attributes:
-        file: its bytes, in a file without a name; closed by whoever takes it.
+        file: its bytes; closed by whoever takes it.
         format: JSONL or CSV; None: its first line tells.
         kind: what a bare body in it is.
         name: what the caller calls the batch; None: the account and the content do.
@@ -50,7 +50,7 @@ class Upload:
         anew: rows that were refused by now are judged anew; not for a client's own retry, which nobody has decided on.
     """
 
-    file: IO[bytes]
+    file: Spooled
     format: Format | None
     kind: Kind
     name: str | None
@@ -77,6 +77,7 @@ class Uploads:
             Refusal: 503 with the batch's id: part of it may be kept.
             SQLAlchemyError: nothing of it was kept.
         """
+        course.has_begun = True
         with _opened(upload) as source:
             scanned = scan(source, kind=upload.kind)
             batch = name_batch(

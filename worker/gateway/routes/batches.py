@@ -1,9 +1,8 @@
 """Batches: a file in one call (spec 2.6)."""
 
 import asyncio
-import tempfile
 from contextlib import ExitStack
-from typing import IO, Annotated
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -22,6 +21,7 @@ from worker.gateway.call import Call
 from worker.gateway.models import BatchAccepted, BatchAnswer
 from worker.gateway.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
 from worker.gateway.route import GuardedRoute, caller_of, gateway_of
+from worker.gateway.spool import Spooled
 from worker.gateway.uploads import Upload
 
 router = APIRouter(route_class=GuardedRoute, tags=["Batches"])
@@ -105,15 +105,17 @@ async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS
     return Json(found)
 
 
-async def _spooled(request: Request) -> IO[bytes]:
-    """The body in a file without a name, which ends with the process: it is read twice, and may be longer than memory.
+async def _spooled(request: Request) -> Spooled:
+    """The body on disk: it is read twice, and may be longer than memory. Whoever takes it closes it.
 
-    Whoever takes it closes it.
+    Raises:
+        Refusal: 408, 413, 429, 503: it does not arrive, or there is no room for it.
     """
     assert isinstance(request, Call)
-    part_s = gateway_of(request).settings.http_body_s
+    gateway = request.gateway
+    part_s, size = gateway.settings.http_body_s, int(request.header("content-length") or 0)
     with ExitStack() as stack:
-        file = stack.enter_context(tempfile.TemporaryFile())
+        file = stack.enter_context(gateway.spool.open(request.sender.caller.account_id, size=size))
         parts = aiter(request.stream())
         try:
             while True:
@@ -124,6 +126,5 @@ async def _spooled(request: Request) -> IO[bytes]:
                 file.write(part)
         except TimeoutError:
             raise too_slow() from None
-        file.flush()
         stack.pop_all()
     return file

@@ -4,11 +4,13 @@ from fastapi import APIRouter, Request, Response
 
 from worker.gateway.answers import Json
 from worker.gateway.pages import page_of
-from worker.gateway.route import GuardedRoute
+from worker.gateway.route import GuardedRoute, gateway_of
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
-_NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'"
+_NOTHING_FROM_ELSEWHERE = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 
 @router.get("/openapi.json")
@@ -20,5 +22,5 @@ async def openapi(request: Request) -> Response:
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """The document as a page, which needs nothing from anywhere else."""
-    page = page_of(request.app.openapi(), url=str(request.base_url).rstrip("/"))
+    page = page_of(request.app.openapi(), url=gateway_of(request).settings.public_url)
     return Response(page, media_type="text/html", headers={"content-security-policy": _NOTHING_FROM_ELSEWHERE})
