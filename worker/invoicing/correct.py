@@ -14,15 +14,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from shared.domain.bills import BillLine, PeriodBill
+from shared.domain.bills import PeriodBill
 from shared.domain.burndown.exact import exact_sum
 from shared.domain.month import YEAR_MAX, Month, month_of
 from shared.ids import new_id
 from shared.store.audit import note
 from shared.store.balances import load_balances_before, load_labels, load_products
 from shared.store.corrections import (
-    Figures,
-    LineKey,
     StandingPeriod,
     StandingTrueUp,
     lines_of_periods,
@@ -37,6 +35,7 @@ from shared.store.regenerations import UnbilledUsage, renew_obligation, take_lat
 from shared.store.true_ups import lock_true_ups, reopen_true_ups
 from shared.store.usage_reads import closed_usage
 from shared.store.voids import Drawn, drawn_by, find_period, take_back_expirations, void_period, void_scheduled
+from worker.invoicing.bill_figures import applied_by_segment, figures_of
 from worker.invoicing.issue import settle_claimed
 from worker.invoicing.outlook import bills_by_month
 from worker.invoicing.void import LIFT, VoidRefused, refuse_malformed
@@ -198,7 +197,7 @@ class _Run:
         found = []
         for bill in self._bills():
             period = standing.get((bill.month.starting_at, bill.contract_id, bill.unit_id))
-            if period is None or self._lines.get(period.id) != _figures(bill):
+            if period is None or self._lines.get(period.id) != figures_of(bill):
                 found.append(_Remade(bill, period))
         return found
 
@@ -221,8 +220,8 @@ class _Run:
         """Issued true-ups whose commit is drawn otherwise now, or that ask for usage which is made anew."""
         asked = {each.standing.settled_by_id for each in remade if each.standing}
         applied = [figures for each in gone for figures in self._lines[each.id].items()]
-        drawn = _drawn(applied)
-        drawn_now = _drawn(figures for each in remade for figures in _figures(each.bill).items())
+        drawn = applied_by_segment(applied)
+        drawn_now = applied_by_segment(figures for each in remade for figures in figures_of(each.bill).items())
         segments = {key for key in drawn.keys() | drawn_now.keys() if drawn.get(key, 0) != drawn_now.get(key, 0)}
         return [
             each
@@ -306,37 +305,6 @@ class _Run:
                     after=_ZERO if new.total is None else new.total,
                     state=new.state,
                 )
-
-
-def _figures(bill: PeriodBill) -> dict[LineKey, Figures]:
-    """The bill's lines as those of a stored one are read."""
-    found: dict[LineKey, Figures] = {}
-    for line in bill.lines:
-        key = _line_key(line)
-        quantity, amount = found.get(key, (_ZERO, _ZERO))
-        found[key] = exact_sum([quantity, line.quantity]), exact_sum([amount, line.amount])
-    return found
-
-
-def _line_key(line: BillLine) -> LineKey:
-    return (
-        line.kind,
-        line.is_billed,
-        line.product_id,
-        _ZERO if line.kind == "applied" else line.unit_price,
-        line.segment_id,
-        line.pricing_group_values,
-        line.presentation_group_values,
-    )
-
-
-def _drawn(lines: Iterable[tuple[LineKey, Figures]]) -> dict[str | None, Decimal]:
-    """What these lines apply of each segment, as a negative amount."""
-    drawn: dict[str | None, Decimal] = {}
-    for (kind, _, _, _, segment_id, _, _), (_, amount) in lines:
-        if kind == "applied":
-            drawn[segment_id] = exact_sum([drawn.get(segment_id, _ZERO), amount])
-    return drawn
 
 
 def _refuse_marked(standing: Iterable[_Standing]) -> None:
