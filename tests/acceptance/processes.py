@@ -70,11 +70,11 @@ class Fleet:
     settings: dict[str, str] = field(default_factory=dict)
     started: list[Process] = field(default_factory=list)
 
-    def worker(self, queues: str, *, app: str = "worker.app", **environ: str) -> Process:
-        """A solo Celery worker on these queues, ready to take work."""
+    def worker(self, queues: str, *, app: str = "worker.app", is_awaited: bool = True, **environ: str) -> Process:
+        """A solo Celery worker on these queues, ready to take work, unless that is not awaited."""
         argv = ["celery", "--quiet", "-A", app, "worker", "-P", "solo", "-Q", queues]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
-        return self._start([*argv, "-n", f"w{len(self.started)}@test", *quiet], environ)
+        return self._start([*argv, "-n", f"w{len(self.started)}@test", *quiet], environ, is_awaited=is_awaited)
 
     @contextmanager
     def restarting(self, queues: str, *, app: str = "worker.app", **environ: str) -> Iterator[None]:
@@ -99,7 +99,7 @@ class Fleet:
         """A scheduler that has looked once."""
         return self._start(["worker.scheduling"], environ)
 
-    def _start(self, argv: list[str], environ: dict[str, str]) -> Process:
+    def _start(self, argv: list[str], environ: dict[str, str], *, is_awaited: bool = True) -> Process:
         name = f"process-{len(self.started)}"
         known = {
             "TRUEUP_DATABASE_URL": self.database_url,
@@ -115,7 +115,8 @@ class Fleet:
         log, whole = LogFile(self.folder / f"{name}.log"), {**os.environ, **known, **self.settings, **environ}
         process = Process(nursery().fork(argv, environ=whole, log=log))
         self.started.append(process)
-        wait_for(lambda: (self.folder / name).exists() or process.poll() is not None, what=f"{name} to be ready")
+        if is_awaited:
+            wait_for(lambda: (self.folder / name).exists() or process.poll() is not None, what=f"{name} to be ready")
         return process
 
     def logs(self) -> str:

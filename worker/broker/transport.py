@@ -7,6 +7,9 @@ tag of ours, and comes back as it was to where it was.
 A message that cannot be acknowledged, because the broker is away at that moment, keeps its place among those that may
 be fetched ahead. With one such place the worker never fetches again, so it never notices that its connection is gone.
 
+A broker whose memory is full refuses what adds anything, and lets messages be taken: they are worked off without being
+held there, for as long as that lasts, or nothing would make room. If a worker dies then, whoever sent them sends again.
+
 When a message was taken is told by the broker's clock: after a death it would come back when the dead worker's host was
 right, an hour late where that was an hour ahead, and at once, though its worker lives, where it was behind.
 
@@ -25,6 +28,7 @@ import msgspec
 import structlog
 from kombu.transport import redis, virtual
 from redis import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError
 
 from shared.limits import NOTED_S
 from shared.redis_line import Command, Line
@@ -110,7 +114,7 @@ class QoS(redis.QoS):
             return
         with (
             self.channel.conn_or_acquire() as client,
-            suppress(redis.MutexHeld),
+            suppress(redis.MutexHeld, OutOfMemoryError),
             redis.Mutex(client, self.unacked_mutex_key, self.unacked_mutex_expire),
         ):
             due = (self.unacked_index_key, self._broker_time() - self.visibility_timeout, 0)
@@ -188,7 +192,17 @@ def _deliver(channel: Any, element: bytes, *, queue: str) -> None:
         channel.connection._deliver(payload, queue)  # noqa: SLF001
 
 
+def _bind(channel: Any, *given: Any) -> None:
+    """Notes where messages of an exchange go, which nobody asks for who works them off."""
+    with suppress(OutOfMemoryError):
+        _queue_bind(channel, *given)  # type: ignore[no-untyped-call]
+
+
+_queue_bind = redis.Channel._queue_bind  # noqa: SLF001
+
+
 def change_transport() -> None:
     """Makes every channel of this process judge what it reads, and fetch on whatever comes."""
+    redis.Channel._queue_bind = _bind  # type: ignore[method-assign]  # noqa: SLF001
     redis.Channel.QoS = QoS
     redis.Channel._brpop_read = _read_next  # type: ignore[method-assign,assignment]  # noqa: SLF001
