@@ -198,6 +198,7 @@ def test_as_much_as_the_broker_takes(watch: Watch) -> None:
         watch.message(whole(body="A" * (size + 2_000_000))),
         b"[" * size,
     )
+    assert watch.latest(2) == ["undecodable", "too_large"]
     assert watch.peak_mb() < RSS_MB_MAX
 
 
