@@ -157,9 +157,10 @@ def unfilled(book: HasRows) -> dict[str, list[Used]]:
     found: dict[str, list[Used]] = defaultdict(list)
     places, covered = _covered(book)
     for key, used in covered:
+        if used.is_void:
+            continue
         # Prepaid and credit come before, whatever their priority.
-        is_behind = used.payer is None or (used.payer_type == "POSTPAID" and places[used.payer] > places[key])
-        if is_behind and not used.is_void:
+        if used.payer is None or (used.payer_type == "POSTPAID" and places[used.payer] > places[key]):
             found[key].append(used)
     return found
 
