@@ -83,11 +83,13 @@ class Life:
     Attributes:
         commits: the ids of all commits and credits, in the order in which they were made.
         named: the lines that releases let through.
+        is_alone: whether nothing else is done to the customer meanwhile.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.book, self.now = ChangeBook(engine), START
         self.commits: list[UUID] = []
+        self.is_alone = True
         self.named: set[Named] = set()
         self._settled: set[tuple[str, UUID]] = set()
         self._issued: set[UUID] = set()
@@ -154,7 +156,7 @@ class Life:
         before = self._figures() if dry_run else None
         self.book.correct(MONTHS[month], dry_run=dry_run)
         assert before in (None, self._figures()), "a dry run changes nothing"
-        if month == 0 and not dry_run:
+        if month == 0 and not dry_run and self.is_alone:
             self.book.work()
             charged, right = in_all(self.book), one_right_run(self.book)
             assert abs(Fraction(charged) - right) < ROUNDING, f"charged {charged}, one right run charges {right}"
@@ -206,13 +208,13 @@ class Life:
         """Does what is due."""
         self.book.work()
 
-    def judge(self, *, one_deed: bool = True) -> None:
+    def judge(self) -> None:
         """Both sentences hold, what one deed trued up was not beside void usage, and all that is stored agrees."""
         issued, void = true_ups(self.book), void_beside(self.book)
         new = [key for invoice_id, key in issued.items() if invoice_id not in self._issued]
         self._issued = set(issued)
         wrong = [*broken(self.book, self.named), *map(str, self.book.differences())]
-        if one_deed:
+        if self.is_alone:
             beside = {(key, period_id) for key in new for period_id in void[key]} - self._settled
             wrong += [f"{key} was trued up while {period_id} was void" for key, period_id in beside]
         assert not wrong, "\n".join(wrong)

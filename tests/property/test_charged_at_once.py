@@ -150,8 +150,10 @@ def live(engine: Engine, seed: int, *, rounds: int) -> None:
     for _ in range(rounds):
         for _ in range(chance.randint(1, 4)):
             tried(chance.choice(DEEDS)(life, chance))
+        life.is_alone = False
         at_once(life, *(chance.choice(DEEDS)(life, chance) for _ in range(2)))
-        life.judge(one_deed=False)
+        life.judge()
+        life.is_alone = True
 
 
 @pytest.mark.parametrize("seed", range(4))
