@@ -56,9 +56,11 @@ class UniquenessCache:
             return {}
         try:
             found: list[bytes | None] = self._ask(("MGET", *[_entry(account_id, key) for key in keys]))[0]
-        except redis.RedisError as error:
+            return {
+                key: UUID(bytes=value) for key, value in zip(keys, found, strict=True) if value and len(value) == 16
+            }
+        except Exception as error:  # noqa: BLE001 - whatever it answered, a hint that cannot be read is none
             return self._failed(error)
-        return {key: UUID(bytes=value) for key, value in zip(keys, found, strict=True) if value and len(value) == 16}
 
     def remember(self, account_id: int, used: Mapping[str, str], *, reply: Reply | None = None) -> None:
         """Notes which commits (their ids, as text) hold these keys, and tells whoever waits; one round trip.
@@ -73,7 +75,7 @@ class UniquenessCache:
                 entries = {}
             if entries or reply:
                 self._write(entries, reply)
-        except redis.RedisError as error:
+        except Exception as error:  # noqa: BLE001 - the commit is made: nothing that Redis answers may undo the rest
             self._failed(error)
 
     def _ask(self, *commands: Command) -> list[Any]:
@@ -83,7 +85,7 @@ class UniquenessCache:
     def _usable(self) -> bool:
         return self._line is not None and time.monotonic() >= self._paused_until_s
 
-    def _failed(self, error: redis.RedisError) -> dict[str, UUID]:
+    def _failed(self, error: Exception) -> dict[str, UUID]:
         self.failures += 1
         self._paused_until_s = time.monotonic() + _PAUSE_S
         log.warning("uniqueness cache is unavailable", action="dedupe_failed", failures=self.failures, error=str(error))

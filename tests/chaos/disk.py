@@ -46,7 +46,7 @@ class Disk:
         Args:
             writers: the service's processes, as they are now.
         """
-        with self._shrunk() if os.geteuid() == 0 else _forbidden(writers):
+        with self._shrunk() if os.geteuid() == 0 else unwritable(writers):
             yield
 
     @contextmanager
@@ -68,7 +68,8 @@ class Disk:
 
 
 @contextmanager
-def _forbidden(writers: Iterable[psutil.Process]) -> Iterator[None]:
+def unwritable(writers: Iterable[psutil.Process]) -> Iterator[None]:
+    """None of these processes can write into a file meanwhile."""
     with ExitStack() as stack:
         for writer in writers:
             stack.callback(_limit, writer, resource.RLIM_INFINITY)

@@ -270,6 +270,11 @@ class World:
             yield connection
         engine.dispose()
 
+    def processes(self, names: Sequence[str]) -> dict[str, psutil.Process]:
+        """Those of these names that run at this moment."""
+        children = {name: child for name in names if (child := self._child(name)) and child.poll() is None}
+        return {name: psutil.Process(child.pid) for name, child in children.items()}
+
     def _child(self, name: str) -> Child | None:
         return self._supervised(name).child
 

@@ -145,3 +145,11 @@ def test_keys_of_accounts_do_not_meet(redis_url: str) -> None:
     holder = new_id()
     cache.remember(1, {"k": str(holder)})
     assert (cache.look_up(1, ["k"]), cache.look_up(2, ["k"])) == ({"k": holder}, {})
+
+
+def test_another_server_altogether(intake: Intake, first: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers something else, before the transaction or after it, changes no answer."""
+    for answer in ([[b"one too few"]], [7], [b"used_memory:much\r\n"]):
+        monkeypatch.setattr(intake.services.cache, "_paused_until_s", 0.0)
+        monkeypatch.setattr(intake.services.cache, "_ask", lambda *_, answer=answer: answer)
+        assert answers(intake) == expected(first)

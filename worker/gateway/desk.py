@@ -16,7 +16,7 @@ from shared.wire.envelope import QueuedRequest
 from shared.wire.packing import Pack, pack
 from shared.wire.routes import route_of
 from worker.gateway.keyring import Sender
-from worker.gateway.limits import ENVELOPES_MAX, STOP_SECONDS_MAX, TURN_SECONDS_MAX
+from worker.gateway.limits import ENVELOPES_MAX, STOP_SECONDS_MAX, TOKENS_MAX, TURN_SECONDS_MAX
 from worker.gateway.post import Letter, NotSent, Post, TokenRevoked
 from worker.gateway.refusals import Refusal, in_doubt, rate_limited, unauthenticated, unavailable
 from worker.gateway.shortcut import PerhapsSent, Shortcut
@@ -84,10 +84,7 @@ class Desk:
         """
         ticket = self._ticket(sender, request)
         queue = route_of(request.kind).single
-        key = (sender.caller.key_id, queue, manner)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = _Lane(queue)
+        lane = self._lane((sender.caller.key_id, queue, manner))
         lane.waiting.append(ticket)
         if not lane.is_moving:
             lane.mover = self._start(self._move(lane, sender, manner))
@@ -116,6 +113,14 @@ class Desk:
         """Returns when nothing is on its way."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _lane(self, key: tuple[str, str, Manner]) -> _Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) >= TOKENS_MAX:
+                self._lanes = {each: lane for each, lane in self._lanes.items() if lane.is_moving}
+            lane = self._lanes[key] = _Lane(key[1])
+        return lane
 
     def _ticket(self, sender: Sender, request: QueuedRequest) -> Ticket:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

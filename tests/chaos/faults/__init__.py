@@ -9,6 +9,7 @@ from itertools import chain, zip_longest
 from tests.chaos.faults import (
     disks,
     http,
+    logs,
     machine,
     messages,
     odd_messages,
@@ -20,7 +21,7 @@ from tests.chaos.faults import (
 )
 from tests.chaos.faults.fault import Fault
 
-_FAMILIES = (processes, transactions, valkey, postgres, messages, disks, machine, http, parked, odd_messages)
+_FAMILIES = (processes, transactions, valkey, postgres, messages, disks, machine, http, parked, odd_messages, logs)
 
 
 def _in_turn(families: Iterable[Iterable[Fault]]) -> Iterator[Fault]:

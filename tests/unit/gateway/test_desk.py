@@ -92,3 +92,28 @@ def test_what_is_not_decided_and_cannot_be_kept(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(desk_module.log, "exception", tell, raising=False)
     told = asyncio.run(answers("wait", post=Sent()))
     assert [type(each) for each in told] == [LookupError] * 3
+
+
+def test_lanes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tokens call, so many lanes are remembered, and those where calls wait."""
+    monkeypatch.setattr(desk_module, "TOKENS_MAX", 2)
+
+    async def run() -> int:
+        with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
+            desk = Desk(
+                cast("Any", Post()),
+                Shortcut("redis://unused:1/0?none"),
+                sending=sending,
+                keeping=keeping,
+                watch=Watch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
+                wait_s=0.01,
+            )
+            for number in range(5):
+                sender = Sender(Caller(1, "acme", f"key {number}", frozenset({"commits:write"}), None), None)
+                request = QueuedRequest(new_id_text(), "commit", None, "{}")
+                with pytest.raises(LookupError):
+                    await desk.submit(sender, request)
+                await desk.drain()
+            return len(desk._lanes)
+
+    assert asyncio.run(run()) == 1
