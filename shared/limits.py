@@ -37,6 +37,10 @@ NOTED_S = 86_400  # for so long a message that a worker died of is remembered by
 UNAUTHENTICATED_BYTES_MAX = 64 * 1024
 UNAUTHENTICATED_ROWS_MAX = 10_000
 
+# What an account has parked.
+PARKED_BYTES_MAX = 256 * 1024 * 1024  # kept whole; from there on by its beginning, and beyond twice that only counted
+PARKED_EXCERPT_BYTES = 1024
+
 # Patience.
 IDEMPOTENCY_DAYS = 7
 TRANSIENT_TRIES_MAX = 5

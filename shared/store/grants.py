@@ -34,6 +34,7 @@ APP_WRITES: Mapping[str, str] = {
     "outbox": "INSERT",
     "outcome": "INSERT, UPDATE",
     "parked": "INSERT, UPDATE",
+    "parked_total": "INSERT, UPDATE",
     "product": "INSERT, UPDATE",
     "segment": "INSERT, UPDATE",
     "token": "INSERT, UPDATE (last_used_at, revoked_at)",

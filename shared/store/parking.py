@@ -6,11 +6,27 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Uuid, any_, bindparam, func, select, text, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.limits import ENVELOPE_BYTES_MAX, META_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX, UNAUTHENTICATED_ROWS_MAX
 from shared.store.accepted import as_bytes, as_text
+from shared.store.parked_total import Arguments, add, fit, subtract
 from shared.store.tables import outcome, parked
 
 State = Literal["parked", "replayed", "discarded"]
@@ -64,15 +80,54 @@ def park(connection: Connection, parking: Parking) -> bool:
     Of what nobody vouches for, or is too large to be an envelope, the first 64 KiB are kept.
 
     Returns:
-        Whether it was kept: what nobody vouches for is, up to 10,000 rows.
+        Whether it was kept: what nobody vouches for is, up to 10,000 rows; an account's, up to so many bytes.
     """
-    meta, requests = (as_bytes(part) for part in (parking.meta, parking.requests))
-    if parking.account_id is None and _is_full(connection):
+    whole = as_bytes(parking.meta), as_bytes(parking.requests)
+    if parking.account_id is None:
+        return _park_stranger(connection, parking, whole)
+    digest = _digest(parking, *whole)
+    was = connection.scalar(select(parked.c.state).where(parked.c.digest == digest).with_for_update())
+    is_too_large = sum(map(len, whole)) > META_BYTES_MAX + ENVELOPE_BYTES_MAX
+    offered = _beginning(whole) if is_too_large else whole
+    kept = fit(connection, parking.account_id, offered) if was is None else offered
+    if kept is None:
+        add(connection, parking.account_id, size_bytes=0, unkept=1)
+        return False
+    size_bytes = _store(connection, parking, kept, digest=digest, whole_bytes=_size_if_cut(whole, kept), was=was)
+    if size_bytes:
+        add(connection, parking.account_id, size_bytes=size_bytes)
+    return True
+
+
+def _park_stranger(connection: Connection, parking: Parking, whole: Arguments) -> bool:
+    if _is_full(connection):
         connection.execute(_COUNT_ONLY)
         return False
-    if parking.account_id is None or len(meta) + len(requests) > META_BYTES_MAX + ENVELOPE_BYTES_MAX:
-        meta = meta[: UNAUTHENTICATED_BYTES_MAX // 4]
-        requests = requests[: UNAUTHENTICATED_BYTES_MAX - len(meta)]
+    kept = _beginning(whole)
+    _store(connection, parking, kept, digest=_digest(parking, *kept), whole_bytes=_size_if_cut(whole, kept))
+    return True
+
+
+def _beginning(whole: Arguments) -> Arguments:
+    meta = whole[0][: UNAUTHENTICATED_BYTES_MAX // 4]
+    return meta, whole[1][: UNAUTHENTICATED_BYTES_MAX - len(meta)]
+
+
+def _size_if_cut(whole: Arguments, kept: Arguments) -> int | None:
+    return None if kept == whole else sum(map(len, whole))
+
+
+def _store(
+    connection: Connection,
+    parking: Parking,
+    kept: Arguments,
+    *,
+    digest: bytes,
+    whole_bytes: int | None,
+    was: str | None = None,
+) -> int:
+    """Stores the row, or parks it again; gives the bytes that are parked with it and were not before."""
+    meta, requests = kept
     statement = insert(parked).values(
         account_id=parking.account_id,
         reason=parking.reason,
@@ -83,17 +138,19 @@ def park(connection: Connection, parking: Parking) -> bool:
         meta=meta,
         requests=requests,
         signature=None if parking.signature is None else _storable(parking.signature)[:1_000],
-        digest=_digest(parking, meta, requests),
+        digest=digest,
         attempts=parking.attempt,
+        whole_bytes=whole_bytes,
     )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[parked.c.digest],
-            set_={"attempts": statement.excluded.attempts, "state": "parked", "resolved_at": None},
-            where=parked.c.state != "discarded",
-        )
+    again = statement.on_conflict_do_update(
+        index_elements=[parked.c.digest],
+        set_={"attempts": statement.excluded.attempts, "state": "parked", "resolved_at": None},
+        where=parked.c.state != "discarded",
     )
-    return True
+    size_bytes = func.octet_length(parked.c.meta) + func.octet_length(parked.c.requests)
+    was_replayed = literal(was == "replayed")
+    counted = case((literal_column("xmax = 0") | was_replayed, size_bytes), else_=0)
+    return int(connection.scalar(again.returning(counted)) or 0)
 
 
 def _is_full(connection: Connection) -> bool:
@@ -191,11 +248,13 @@ class Choice:
 
     Attributes:
         ids: of parked rows; only these can also bring back what was discarded or replayed before.
+        whole: only those that are kept whole: of which there are beginnings alone, nothing can be sent again.
     """
 
     ids: tuple[UUID, ...] = ()
     reason: str | None = None
     batch_id: UUID | None = None
+    whole: bool = False
 
 
 def count_chosen(connection: Connection, account_id: int, choice: Choice) -> int:
@@ -221,6 +280,8 @@ def _fitting(account_id: int, choice: Choice) -> list[ColumnElement[bool]]:
         fits.append(parked.c.reason == choice.reason)
     if choice.batch_id is not None:
         fits.append(parked.c.batch_id == choice.batch_id)
+    if choice.whole:
+        fits.append(parked.c.whole_bytes.is_(None))
     return fits
 
 
@@ -236,6 +297,7 @@ def mark(
     """Notes what was done with parked rows, and in the outcomes of their requests, where those are `parked`."""
     chosen = (parked.c.account_id == account_id, parked.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
     given = {"ids": list(ids)}
+    subtract(connection, account_id, ids)
     changed = {"state": state, "note": note, "resolved_at": func.now()}
     connection.execute(update(parked).where(*chosen).values(changed), given)
     requests = select(parked.c.request_id).where(*chosen, parked.c.request_id.is_not(None))

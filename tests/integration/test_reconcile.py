@@ -58,6 +58,7 @@ INJECTED = {
     " SELECT account_id, '', '', '', 'commits', 2, 60, now(), now() - interval '1 hour' FROM batch",
     "parked_without_outcome": "INSERT INTO parked (account_id, reason, request_id, task, meta, requests, digest)"
     " SELECT account_id, 'transient', gen_random_uuid(), 'commits.create', '', '', '' FROM batch",
+    "parked_total": "INSERT INTO parked_total (account_id, bytes, unkept) SELECT account_id, 1, 0 FROM batch",
     "obligation_parked": "UPDATE obligation SET state = 'parked' WHERE kind = 'TRUE_UP'",
     "overdue": "UPDATE obligation SET due_at = now() - interval '1 hour' WHERE state = 'pending'",
 }

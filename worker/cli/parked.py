@@ -1,10 +1,12 @@
 """What could not be decided, with its bytes and the reason (spec 2.5)."""
 
+from dataclasses import replace
 from typing import Annotated, get_args
 from uuid import UUID
 
 import typer
 
+from shared.store.parked_total import count_unkept_of
 from shared.store.parking import (
     Choice,
     Reason,
@@ -54,6 +56,8 @@ def list_(
             rows = list_parked(connection, caller.account_id, limit=limit, reason=reason, state=state)
             counts = count_parked(connection, caller.account_id, state=state)
             say(", ".join(f"{count} {each}" for each, count in counts.items()) or f"nothing is {state}")
+            if unkept := count_unkept_of(connection, caller.account_id):
+                say(f"{unkept} more were only counted: there was no room for so much; their outcomes are parked")
     emit_json_list(rows) if as_json else emit_table(_COLUMNS, rows)
 
 
@@ -90,9 +94,10 @@ def replay_(
 ) -> None:
     """Put parked requests back on their way, under the same ids. A second replay finds nothing.
 
-    Rows named by id are replayed even when they were replayed or discarded before.
+    Rows named by id are replayed even when they were replayed or discarded before. What is kept by its beginning alone
+    (whole_bytes) has to be sent again.
     """
-    here, choice = session(ctx), _choice(ids, reason, batch, every=every)
+    here, choice = session(ctx), replace(_choice(ids, reason, batch, every=every), whole=True)
     with here.transaction("operate") as (connection, caller):
         if dry_run:
             rows = count_chosen(connection, caller.account_id, choice)

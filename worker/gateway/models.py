@@ -197,7 +197,10 @@ class Health(Ready):
 
 
 class Parked(Model):
-    """What could not be decided: an envelope, or one request of it."""
+    """What could not be decided: an envelope, or one request of it.
+
+    With `whole_bytes` it was that large, and only its beginning is kept: it cannot be replayed, but sent again.
+    """
 
     id: UUID
     reason: Reason
@@ -207,6 +210,7 @@ class Parked(Model):
     request_id: UUID | None = None
     batch_id: UUID | None = None
     attempts: int
+    whole_bytes: int | None = None
     parked_at: datetime
     resolved_at: datetime | None = None
     note: str | None = None

@@ -1,6 +1,7 @@
 """What an operator does with parked requests: replay them under the same ids, or discard them (spec 2.5)."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from sqlalchemy import Connection
@@ -17,11 +18,13 @@ from shared.wire.routes import route_of_task
 def replay(connection: Connection, account_id: int, choice: Choice, *, lease_s: int, actor: str) -> int:
     """Puts parked requests back on their way, as they were received; a second replay finds nothing.
 
+    What is kept by its beginning alone stays parked: its sender has to send it again.
+
     Returns:
         How many parked rows were replayed.
     """
     replayed = 0
-    for rows in choose(connection, account_id, choice):
+    for rows in choose(connection, account_id, replace(choice, whole=True)):
         accept(connection, account_id, _envelopes(rows), lease_s=lease_s, due_now=True)
         mark(connection, account_id, [row.id for row in rows], state=REPLAYED, outcome_reason=REPLAYED)
         replayed += len(rows)

@@ -54,4 +54,16 @@ CHECKS = (
          WHERE p.request_id IS NOT NULL AND {chosen("p")} AND NOT ({_IS_DECIDED})
         """,
     ),
+    Check(
+        "parked_total",
+        """
+        SELECT a.id AS subject, coalesce(p.bytes, 0) || ' bytes parked' AS expected, coalesce(t.bytes, 0) AS found
+          FROM account AS a
+          LEFT JOIN parked_total AS t ON t.account_id = a.id
+          LEFT JOIN (SELECT account_id, sum(octet_length(meta) + octet_length(requests)) AS bytes
+                       FROM parked WHERE state = 'parked' GROUP BY account_id) AS p ON p.account_id = a.id
+         WHERE (CAST(:account_id AS integer) IS NULL OR a.id = :account_id)
+           AND coalesce(p.bytes, 0) <> coalesce(t.bytes, 0)
+        """,
+    ),
 )

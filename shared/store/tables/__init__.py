@@ -6,7 +6,16 @@ from shared.store.tables.columns import metadata
 from shared.store.tables.commits import commit, ledger_entry, obligation, segment
 from shared.store.tables.history import audit, outbox
 from shared.store.tables.invoices import excepted_line, invoice, invoice_line
-from shared.store.tables.requests import answered_call, batch, delivery, idempotency, intake, outcome, parked
+from shared.store.tables.requests import (
+    answered_call,
+    batch,
+    delivery,
+    idempotency,
+    intake,
+    outcome,
+    parked,
+    parked_total,
+)
 from shared.store.tables.usage import usage_line, usage_month, usage_period
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
     "outbox",
     "outcome",
     "parked",
+    "parked_total",
     "product",
     "segment",
     "token",

@@ -147,6 +147,7 @@ parked = Table(
     optional("signature", Text, "header, as received"),
     required("digest", LargeBinary, "SHA-256 of account, reason, task, meta, requests: a redelivery parks once"),
     required("attempts", SmallInteger, "deliveries so far", server_default=text("1")),
+    optional("whole_bytes", Integer, "size of both arguments, of which only the beginnings are kept; null: all is"),
     required("state", Text, "parked, replayed or discarded", server_default=text("'parked'")),
     optional("note", Text, "an operator's words"),
     required("parked_at", TIME, "real time", server_default=NOW),
@@ -156,4 +157,15 @@ parked = Table(
     Index("parked_request_idx", "account_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
     one_of("state", "parked", "replayed", "discarded"),
     comment="What could not be decided, with its bytes and the reason.",
+)
+
+parked_total = Table(
+    "parked_total",
+    metadata,
+    account_column(),
+    required("bytes", BigInteger, "of both arguments of all that is in state parked"),
+    required("unkept", BigInteger, "beyond the bound: parked by their outcomes alone"),
+    PrimaryKeyConstraint("account_id"),
+    references_account(),
+    comment="How much each account has parked.",
 )

@@ -1,11 +1,13 @@
 """A mountain of what was parked, replayed by an operator who is not sure whether the first replay worked."""
 
 from random import Random
+from typing import Any
 
 from sqlalchemy import insert
 
 from shared.clock import utc_now
 from shared.store.intake import store_outcomes
+from shared.store.parked_total import add
 from shared.store.parking import Choice
 from shared.store.tables import parked as parked_table
 from shared.wire.envelope import TASK_CREATE
@@ -44,7 +46,7 @@ def _park(world: World, name: str, planned: list[Planned]) -> None:
     meta = write_meta(name, sent_at=utc_now())
     requests = [each.queued() for each in planned]
     account_id = world.accounts[name].account_id
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "account_id": account_id,
             "reason": _REASON,
@@ -61,6 +63,7 @@ def _park(world: World, name: str, planned: list[Planned]) -> None:
     decisions = [parked(each, _REASON).row() for each in requests]
     with world.engine.begin() as connection:
         connection.execute(insert(parked_table), rows)
+        add(connection, account_id, size_bytes=sum(len(row["meta"]) + len(row["requests"]) for row in rows))
         store_outcomes(connection, account_id, decisions, batch_id=None, attempt=5)
 
 

@@ -59,7 +59,7 @@ async def replay_parked_requests(request: Request, body: Replay) -> Response:
     if not (body.ids or body.reason or body.batch_id or body.all):
         raise invalid_field("/ids", "is required, unless reason, batch_id or all says which", code="missing")
     gateway, caller = gateway_of(request), caller_of(request)
-    choice = Choice(tuple(body.ids or ()), body.reason, body.batch_id)
+    choice = Choice(tuple(body.ids or ()), body.reason, body.batch_id, whole=True)
 
     def count(connection: Connection) -> int:
         return count_chosen(connection, caller.account_id, choice)
