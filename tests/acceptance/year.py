@@ -24,6 +24,7 @@ from worker.commits.end_date import end_commit
 from worker.commits.refusal import ChangeRefused, InvalidChange
 from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 from worker.invoicing.clock import advance_clock
+from worker.invoicing.correct import correct_month
 from worker.invoicing.regenerate import RegenerateRefused, regenerate_invoice, regenerate_month
 from worker.invoicing.release import ReleaseRefused, release_obligation
 from worker.invoicing.void import VoidRefused, void_invoice
@@ -93,10 +94,32 @@ class Year:
             advance_clock(connection, account_id=self.account_id, to=to, actor="year")
 
     def release_all(self) -> None:
-        """Lets every true-up be made that was held."""
-        for row in self.rows("SELECT id FROM obligation WHERE state = 'held'"):
+        """Lets every true-up be made that was held; where the void usage had charged more, the year is put right."""
+        held = "SELECT o.id, c.customer_id FROM obligation AS o JOIN commit AS c ON c.id = o.commit_id"
+        for row in self.rows(f"{held} WHERE o.state = 'held' ORDER BY o.id"):
             with self.engine.begin() as connection:
-                release_obligation(connection, account_id=self.account_id, obligation_id=row.id, actor="year")
+                try:
+                    self.release(connection, row.id)
+                except ReleaseRefused:
+                    self.correct(connection, row.customer_id)
+
+    def release(self, connection: Connection, obligation_id: UUID) -> None:
+        """Lets a true-up be made that was held."""
+        release_obligation(
+            connection, account_id=self.account_id, obligation_id=obligation_id, actor="year", reason="agreed"
+        )
+
+    def correct(self, connection: Connection, customer_id: UUID) -> None:
+        """Puts all months of a customer right."""
+        correct_month(
+            connection,
+            account_id=self.account_id,
+            customer_id=customer_id,
+            month=month_start(0),
+            reason="agreed",
+            actor="year",
+            usage_grace_h=24,
+        )
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """What a query finds."""
@@ -300,7 +323,7 @@ def _take_late_usage_in(year: Year, connection: Connection, _month: int) -> None
 
 def _release(year: Year, connection: Connection, _month: int) -> None:
     held = year.one_of(connection, "SELECT id FROM obligation WHERE state = 'held' ORDER BY id")
-    release_obligation(connection, account_id=year.account_id, obligation_id=held.id, actor="year")
+    year.release(connection, held.id)
 
 
 _CHANGES: tuple[Change, ...] = (
