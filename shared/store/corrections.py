@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared.domain.burndown.exact import exact_sum
 from shared.domain.burndown.values import GroupValues, group_values
 
 # The last of each chain of periods that replace each other.
@@ -116,7 +117,7 @@ def lines_of_periods(
             group_values(presentation),
         )
         quantity_before, amount_before = found[period_id].get(key, (Decimal(0), Decimal(0)))
-        found[period_id][key] = quantity_before + quantity, amount_before + amount
+        found[period_id][key] = exact_sum([quantity_before, quantity]), exact_sum([amount_before, amount])
     return found
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
+from shared.domain.burndown.exact import exact_sum
 from shared.store.agreements import Choice, add_balances, list_agreements
 from shared.store.balances import BalanceFilter
 from shared.store.engine import snapshot
@@ -91,9 +92,9 @@ def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
     found = [by_id[str(key)] for key in commits]
     assert [each.usable for each in found] == [Decimal(amount) for amount in case["usable"].split()]
     assert [each.finalized for each in found] == [Decimal(amount) for amount in case["finalized"].split()]
-    assert net == [sum(each.usable for each in found), sum(each.finalized for each in found)]
+    assert net == [exact_sum(each.usable for each in found), exact_sum(each.finalized for each in found)]
     assert {str(each["id"]): each["balance"] for each in shown if each} == {key: by_id[key].usable for key in by_id}
     by_list = {str(each.columns["id"]): each.balance for each in listed}
     assert by_list == {each.commit_id: each.usable for each in found}
     assert {str(each.columns["id"]) for each in usable} == {each.commit_id for each in found if each.usable}
-    assert [each.usable for each in balance.units] == [sum(each.usable for each in found)]
+    assert [each.usable for each in balance.units] == [exact_sum(each.usable for each in found)]

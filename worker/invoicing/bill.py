@@ -188,7 +188,7 @@ def _usage_lines(drafts: list[_Draft], catalog: Catalog) -> Iterator[BillLine]:
 def _place(draft: _Draft, catalog: Catalog) -> tuple[object, ...]:
     key = draft.key
     name = catalog[key.product_id].name
-    return name, key.product_id, -draft.list_price, key.pricing_group_values, key.presentation_group_values
+    return name, key.product_id, draft.list_price.copy_negate(), key.pricing_group_values, key.presentation_group_values
 
 
 def _applied_line(balance: Balance, covered: Decimal, label: Label) -> BillLine:

@@ -79,7 +79,7 @@ class Correction:
     @property
     def difference(self) -> Decimal:
         """What is charged now and was not before."""
-        return exact_sum([self.after, -self.before])
+        return exact_sum([self.after, self.before.copy_negate()])
 
 
 def correct_month(

@@ -80,7 +80,7 @@ def added_up(drawn: Iterable[Deduction], reserved: Iterable[ReservedDraw]) -> Op
 def left_of(balances: Iterable[Balance], draws: OpenDraws) -> dict[str, Decimal]:
     """What open usage leaves of the segments that it draws on, by their ids; none below 0."""
     return {
-        each.segment_id: max(exact_sum([each.available, -draws.by_segment[each.segment_id]]), Decimal(0))
+        each.segment_id: max(exact_sum([each.available, draws.by_segment[each.segment_id].copy_negate()]), Decimal(0))
         for each in balances
         if each.segment_id in draws.by_segment
     }
@@ -140,7 +140,9 @@ def _drawn(balances: Iterable[Balance], deductions: Iterable[Deduction]) -> list
     return [
         replace(
             each,
-            available=exact_sum([each.available, *(-deduction.amount for deduction in drawn.get(each.segment_id, ()))]),
+            available=exact_sum(
+                [each.available, *(deduction.amount.copy_negate() for deduction in drawn.get(each.segment_id, ()))]
+            ),
         )
         for each in balances
     ]

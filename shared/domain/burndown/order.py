@@ -39,7 +39,7 @@ def deciding_criterion(first: OrderKey, second: OrderKey) -> Criterion:
 def line_order(kind: LineKind, product: Product) -> OrderKey:
     """The place of a line among those of its hour: dear usage first. Lines that compare equal are of one kind."""
     return (
-        -kind.list_price,
+        kind.list_price.copy_negate(),
         product.name,
         kind.product_id,
         kind.pricing_group_values,

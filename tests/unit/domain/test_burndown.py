@@ -13,6 +13,7 @@ from shared.domain.burndown.catalog import Catalog, Product
 from shared.domain.burndown.criterion import Criterion
 from shared.domain.burndown.engine import burn_down
 from shared.domain.burndown.exact import exact_sum, in_e12, rounded, whole
+from shared.domain.burndown.order import line_order
 from shared.domain.burndown.totals import Total, totals
 from shared.domain.burndown.usage import HoursOutOfOrder, aggregate
 from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values, read_specifier
@@ -55,6 +56,16 @@ def test_an_hour_is_answered_before_the_next_but_one_is_read() -> None:
     receipts = burn_down(lines(), [BALANCE], CATALOG)
     assert next(receipts).line.time == START
     assert read == [0, 1]
+
+
+def test_prices_are_compared_to_the_last_digit() -> None:
+    """The dearer of two lines goes first, if only the last of thirty digits tells."""
+    cheap, dear = (
+        replace(KIND, list_price=Decimal(f"123456789012345678.12345678901{last}"), product_id=name)
+        for last, name in ((1, "a"), (2, "b"))
+    )
+    products = {name: Product(id=name, name=name, type="USAGE") for name in "ab"}
+    assert line_order(dear, products["b"]) < line_order(cheap, products["a"])
 
 
 def test_lines_of_an_hour_and_kind_make_one_receipt() -> None:
