@@ -221,17 +221,25 @@ def test_doctor_names_a_setting_that_does_not_exist(stack: Command) -> None:
 
 
 @pytest.mark.slow
-def test_doctor_looks_at_what_the_broker_takes(stack: Command) -> None:
-    """A broker that takes messages of any size fails its check, with what to set."""
+@pytest.mark.parametrize(
+    ("check", "name", "value"),
+    [
+        ("broker messages", "proto-max-bulk-len", 512 * 1024 * 1024),
+        ("broker policy", "maxmemory-policy", "allkeys-lru"),
+        ("broker log", "appendonly", "no"),
+    ],
+)
+def test_doctor_looks_at_what_the_broker_takes(stack: Command, check: str, name: str, value: str | int) -> None:
+    """A broker that takes messages of any size, that drops some, or forgets them fails its check, with what to set."""
     url = json.loads((stack.cwd / "ready.json").read_text())["broker"]
     with redis.Redis.from_url(url) as broker:
-        [(name, before)] = broker.config_get("proto-max-bulk-len").items()
-        broker.config_set(name, 512 * 1024 * 1024)
+        [(name, before)] = broker.config_get(name).items()
+        broker.config_set(name, value)
         try:
             [failed] = [check for check in stack("doctor", "--json").json() if not check["ok"]]
         finally:
             broker.config_set(name, before)
-    assert (failed["check"], "proto-max-bulk-len" in failed["advice"]) == ("broker messages", True)
+    assert (failed["check"], name in failed["advice"]) == (check, True)
 
 
 def test_config_masks_secrets(stack: Command) -> None:

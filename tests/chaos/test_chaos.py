@@ -14,13 +14,15 @@ import psutil
 import pytest
 
 from tests.chaos.faults import FAULTS
+from tests.chaos.faults.parked import replay_twice
+from tests.chaos.faults.processes import kill_all_workers
 from tests.chaos.faults.transactions import kill_worker_before_commit
 from tests.chaos.faults.valkey import flush_valkey
 from tests.chaos.lineup import ROOT, Lineup
 from tests.chaos.load import Load
 from tests.chaos.runner import faults_of, run, run_round
 from tests.chaos.waiting import wait_for
-from tests.chaos.world import open_world
+from tests.chaos.world import FULL, open_world
 
 WORKERS = (("bulk", "commits,commits.bulk"), ("invoices", "invoices"))
 KEPT = Load(backlog=40, kept_first=200, files_first=0, kept_more=0, files_more=0)
@@ -49,6 +51,13 @@ def test_as_many_rounds_as_there_are_kinds() -> None:
     """Rounds that meet every other kind of fault break none either."""
     rounds = (len(FAULTS) + 1) // 2 - 10
     run(rounds, seed=11, load=SHORT)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_mountain_is_replayed_twice() -> None:
+    """A hundred thousand parked rows are replayed while workers die; the second replay finds and changes nothing."""
+    run(1, seed=1, kinds=[replay_twice, kill_all_workers], load=SHORT, scale=FULL)
 
 
 def test_seeds_in_a_row_meet_every_fault() -> None:

@@ -1,0 +1,40 @@
+"""The table of faults in the tests' page is held to the tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+PAGE = (TESTS / "README.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"(?m)^\| (?!fault |---)(.+?) \| (.+) \|$", PAGE)
+OPEN = re.compile("open: comes with (webhooks|deployment)")
+KINDS = sorted((TESTS / "chaos/faults").glob("*.py"))
+
+
+@pytest.mark.parametrize(("fault", "shown"), ROWS, ids=[fault for fault, _ in ROWS])
+def test_each_fault_has_its_test(fault: str, shown: str) -> None:
+    """The tests that it names exist, or it waits for what does not exist yet."""
+    named = re.findall(r"`([^`]+)::(\w+)`", shown)
+    assert named or OPEN.fullmatch(shown), fault
+    for path, function in named:
+        assert re.search(rf"(?m)^(async )?def {function}\(", (TESTS / path).read_text(encoding="utf-8")), (
+            path,
+            function,
+        )
+
+
+def test_no_fault_stands_there_twice() -> None:
+    """Under each heading each fault has one row, and there are as many as there should be."""
+    for part in PAGE.split("\n### ")[1:]:
+        faults = re.findall(r"(?m)^\| (?!fault |---)(.+?) \|", part)
+        assert len(set(faults)) == len(faults)
+    assert len(ROWS) >= 86
+
+
+@pytest.mark.parametrize("family", KINDS, ids=[path.stem for path in KINDS])
+def test_each_kind_of_chaos_is_told(family: Path) -> None:
+    """Whatever the rounds do stands in the table, or is another form of what stands there."""
+    kinds = re.search(r"KINDS[^=]*= \((.*?)\)", family.read_text(encoding="utf-8"), re.DOTALL)
+    told = PAGE + " restart_valkey kill_valkey_before_ack die_holding_restore_lock kill_scheduler kill_producer"
+    assert all(kind in told for kind in re.findall(r"\w+", kinds[1] if kinds else ""))
