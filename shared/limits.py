@@ -50,6 +50,7 @@ DELIVERIES_WHOLE_MAX = 2  # of an envelope whose worker died; from the next on i
 LEASE_S_MAX = 3_600  # of a kept envelope without outcomes, however often it was published
 RETRY_MINUTES_MAX = 10  # for so long a client's own retry over HTTP gets what its first try made
 TIDIED_ROWS_MAX = 1_000  # old rows that one look of the scheduler removes
+TIDIED_TRIES_MAX = 5_000  # likewise, of creates over HTTP: more than come meanwhile
 SWEEP_ENVELOPES_MAX = 50  # that one sweep takes
 
 # Usage.

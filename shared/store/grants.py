@@ -21,6 +21,7 @@ APP_WRITES: Mapping[str, str] = {
     "batch": "INSERT, UPDATE",
     "commit": "INSERT, UPDATE",
     "contract": "INSERT, UPDATE",
+    "create_try": "INSERT, UPDATE (is_claimed, is_lost)",
     "customer": "INSERT, UPDATE",
     "delivery": "INSERT, UPDATE, DELETE",  # removed with the outcomes
     "excepted_line": "INSERT",
@@ -44,7 +45,9 @@ APP_WRITES: Mapping[str, str] = {
     "usage_period": "INSERT, UPDATE (voided_at, settled_by_id)",
 }
 APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
-APP_CALLS = tuple(f"trim_{table}(interval, integer)" for table in ("answered_call", "delivery", "idempotency"))
+APP_CALLS = tuple(
+    f"trim_{table}(interval, integer)" for table in ("answered_call", "create_try", "delivery", "idempotency")
+)
 HIDDEN: Mapping[str, frozenset[str]] = {"token": frozenset({"secret_sha256", "signing_key"})}  # from trueup_read
 
 _PRESENT = text("""

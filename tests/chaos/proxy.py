@@ -1,4 +1,4 @@
-"""A TCP proxy before Postgres that lets things happen in the middle of a COMMIT, and can lose it, or the answer to it.
+"""A TCP proxy that lets things happen in the middle of a COMMIT, or another call, and can lose it, or its answer.
 
 Each process has a door of its own, so that an ambush can be meant for it, and so that it is known whose COMMIT it was.
 """
@@ -34,10 +34,10 @@ class Ambush:
 
 
 class Proxy:
-    """Passes everything on, but for the COMMITs that it was told to wait for."""
+    """Passes everything on, but for the COMMITs, or whatever has the marker, that it was told to wait for."""
 
-    def __init__(self, upstream_port: int) -> None:
-        self._upstream_port = upstream_port
+    def __init__(self, upstream_port: int, *, marker: bytes = _COMMIT) -> None:
+        self._upstream_port, self.marker = upstream_port, marker
         self._ambushes: list[Ambush] = []
         self._lock = Lock()
         self._doors: list[asyncio.Server] = []
@@ -127,11 +127,11 @@ class _Relay:
 
     async def _there(self) -> None:
         while chunk := await self._from_client.read(_CHUNK_BYTES):
-            ambush = self._proxy.take(self._door) if _COMMIT in chunk else None
+            ambush = self._proxy.take(self._door) if self._proxy.marker in chunk else None
             if ambush is not None and not ambush.reaches:
                 await self._spring(ambush)
                 return
-            self._ambush = ambush
+            self._ambush = ambush or self._ambush  # a call may come in several chunks
             self._to_server.write(chunk)
             await self._to_server.drain()
 

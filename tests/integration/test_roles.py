@@ -56,7 +56,8 @@ FORBIDDEN = [
     "ALTER ROLE trueup_app SUPERUSER",
     "UPDATE alembic_version SET version_num = '0001'",
     *(f"SELECT trim_{table}(interval '{term}', 100)" for table, term in
-      (("idempotency", "6 days"), ("delivery", "0"), ("answered_call", "9 minutes"), ("answered_call", "-1 year"))),
+      (("idempotency", "6 days"), ("delivery", "0"), ("answered_call", "9 minutes"), ("answered_call", "-1 year"),
+       ("create_try", "9 minutes"))),
 ]  # fmt: skip
 PRIVILEGES = text("""
     SELECT table_name, string_agg(privilege_type, ', ' ORDER BY privilege_type) FROM information_schema.table_privileges
@@ -145,7 +146,8 @@ def test_functions_of_the_owner_have_a_fixed_path(common_database: Engine) -> No
     )
     with by_hand(common_database) as connection:
         found: list[Any] = list(connection.execute(text(query)))
-    assert {each.proname for each in found} == {"trim_answered_call", "trim_delivery", "trim_idempotency"}
+    tables = {"answered_call", "create_try", "delivery", "idempotency"}
+    assert {each.proname for each in found} == {f"trim_{table}" for table in tables}
     for each in found:
         assert each.proconfig == ["search_path=pg_catalog, public, pg_temp"]
         assert each.proacl == "{trueup_owner=X/trueup_owner,trueup_app=X/trueup_owner}"
@@ -160,6 +162,8 @@ def test_the_application_trims_what_its_term_has_ended(database: Engine) -> None
              "created_at", f"{IDEMPOTENCY_DAYS} days"),
             ("delivery", "digest, count", "int4send(n), 1", "last_at", f"{IDEMPOTENCY_DAYS} days"),
             ("answered_call", "digest", "int4send(n)", "answered_at", f"{RETRY_MINUTES_MAX} minutes"),
+            ("create_try", "digest, request_id, retries", "int4send(n), gen_random_uuid(), 0", "tried_at",
+             f"{RETRY_MINUTES_MAX} minutes"),
         ):  # fmt: skip
             connection.exec_driver_sql(
                 f"INSERT INTO {table} (account_id, {columns}, {at}) SELECT id, {values}, "
@@ -167,7 +171,7 @@ def test_the_application_trims_what_its_term_has_ended(database: Engine) -> None
             )
     tidy(database)
     with database.connect() as connection:
-        for table in ("idempotency", "delivery", "answered_call"):
+        for table in ("idempotency", "delivery", "answered_call", "create_try"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() <= 2, table
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() >= 1, table
 

@@ -1,6 +1,7 @@
 """A request as it comes in: its body bounded in size and time, its JSON exact."""
 
 import asyncio
+import hashlib
 from typing import Any
 
 import jiter
@@ -10,9 +11,12 @@ from starlette.types import Receive, Scope
 
 from shared.limits import BODY_BYTES_MAX
 from shared.wire.problems import Problem
+from worker.gateway.connection import CONNECTION
 from worker.gateway.gateway import Gateway
 from worker.gateway.keyring import Sender
 from worker.gateway.refusals import Refusal, invalid, too_large, too_slow, wrong_media_type
+
+_RETRIES_CHARS_MAX = 4  # more than any client counts to
 
 
 class Call(Request):
@@ -44,13 +48,32 @@ class Call(Request):
         return client[0] if client else ""
 
     @property
-    def is_retry(self) -> bool:
-        """Whether Metronome's SDK says that it sends this again, because it saw no answer, or none that was final.
+    def retries(self) -> int:
+        """How often Metronome's SDK says that it sent this before, and saw no answer, or none that was final.
 
-        Never where the settings say that this is not to count.
+        0 where the settings say that this is not to count.
         """
         count = self.header("x-stainless-retry-count") or "0"
-        return count.isdecimal() and count.strip("0") != "" and bool(self.gateway.settings.http_answer_retries)
+        if not (count.isascii() and count.isdecimal() and self.gateway.settings.http_answer_retries):
+            return 0
+        return int(count[:_RETRIES_CHARS_MAX])
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether the SDK says that it sends this again."""
+        return self.retries > 0
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether whoever called may not hear the answer any more."""
+        connection = self.scope.get(CONNECTION)
+        return connection is not None and connection.has_hung_up
+
+    async def digest(self) -> bytes:
+        """What a retry of this call has in common with it: token, method, path and content."""
+        path, query = self.scope["path"], self.scope["query_string"].decode("latin-1")
+        told = f"{self.sender.caller.key_id}\n{self.method}\n{path}\n{query}"
+        return hashlib.sha256(told.encode() + b"\n" + await self.body()).digest()
 
     async def body(self) -> bytes:
         """The body.

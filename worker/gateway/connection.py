@@ -11,6 +11,8 @@ from shared.ids import new_id_text
 from worker.gateway.edge import GUARDS
 from worker.gateway.limits import FAREWELL_SECONDS, HEADERS_BYTES_MAX
 
+CONNECTION = "trueup.connection"  # where a call's scope has the connection that it came by
+
 
 class Connection(HttpToolsProtocol):
     """What arrived whole is worked on, although its client has hung up by then; headers have bounds in time and size.
@@ -21,6 +23,7 @@ class Connection(HttpToolsProtocol):
         headers_s: how long they may take, from the connection, or from a later call's first byte. While an earlier call
             is worked on, whose answer would be lost, nothing is closed.
         is_stopping: whether each call is the last on its connection.
+        has_hung_up: whether the client has closed it, or at least its half.
     """
 
     headers_s: ClassVar[float] = 10.0
@@ -28,6 +31,7 @@ class Connection(HttpToolsProtocol):
     _too_slow: asyncio.TimerHandle | None = None
     _awaits_headers = True
     _header_bytes = 0
+    has_hung_up = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Uvicorn would wait for ever."""
@@ -53,7 +57,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(431, f"the headers must take at most {HEADERS_BYTES_MAX} bytes")
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that says no more still reads the answer to what arrived whole."""
+        """A client that says no more still reads the answer to what arrived whole, or has gone."""
+        self.has_hung_up = True
         cycle = self.cycle
         return cycle is not None and not cycle.more_body and not cycle.response_complete
 
@@ -64,6 +69,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A later call on the same connection."""
         super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
         self._awaits_headers = True
         self._header_bytes = 0
         self._start_timer()
@@ -84,6 +90,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Uvicorn forgets a body that nobody has read yet; what answers it is written to nobody."""
         cycle = self.cycle
+        self.has_hung_up = True
         self._awaits_headers = False
         self._forget_timer()
         has_arrived = cycle is not None and not cycle.more_body and bool(cycle.body)

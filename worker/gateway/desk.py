@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 import structlog
@@ -22,6 +23,7 @@ from worker.gateway.refusals import Refusal, in_doubt, rate_limited, unauthentic
 from worker.gateway.shortcut import PerhapsSent, Shortcut
 from worker.gateway.threads import Threads
 from worker.gateway.ticket import PENDING, Answer, Ticket
+from worker.gateway.tries import Tries
 from worker.gateway.watch import Watch
 
 log = structlog.get_logger()
@@ -60,29 +62,48 @@ class Desk:
         shortcut: sends them faster, where it can.
         sending: the one thread in which envelopes are sent, in turn.
         keeping: threads in which they are kept.
+        tries: notes what a client's own retry is to find.
         watch: finds the outcomes.
         wait_s: how long an outcome is waited for.
+        note_s: how long an answer waits for the note of its try.
     """
 
     def __init__(
-        self, post: Post, shortcut: Shortcut, *, sending: Threads, keeping: Threads, watch: Watch, wait_s: float
+        self,
+        post: Post,
+        shortcut: Shortcut,
+        *,
+        sending: Threads,
+        keeping: Threads,
+        tries: Tries,
+        watch: Watch,
+        wait_s: float,
+        note_s: float,
     ) -> None:
         self._post, self._shortcut, self._sending, self._keeping = post, shortcut, sending, keeping
-        self._watch = watch
-        self._wait_s = wait_s
+        self._tries, self._watch = tries, watch
+        self._wait_s, self._note_s = wait_s, note_s
         self._lanes: dict[tuple[str, str, Manner], _Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
         self._expiring: set[Callable[[], None]] = set()
         self._unanswered: dict[Ticket, float] = {}
         self._is_stopping = False
 
-    async def submit(self, sender: Sender, request: QueuedRequest, manner: Manner = "wait") -> Answer:
+    async def submit(
+        self, sender: Sender, request: QueuedRequest, manner: Manner = "wait", *, digest: bytes | None = None
+    ) -> Answer:
         """What became of a request: its outcome, or `PENDING` once it is kept and will have one.
+
+        Args:
+            sender: whose call.
+            request: that it brings.
+            manner: what it waits for.
+            digest: of a call whose retries are to find this request.
 
         Raises:
             Refusal: 429 and 503: it was not taken; or, if that is not known, with its id.
         """
-        ticket = self._ticket(sender, request)
+        ticket = self._ticket(sender, request, digest)
         queue = route_of(request.kind).single
         lane = self._lane((sender.caller.key_id, queue, manner))
         lane.waiting.append(ticket)
@@ -90,7 +111,10 @@ class Desk:
             lane.mover = self._start(self._move(lane, sender, manner))
         self._unanswered[ticket] = time.monotonic()
         try:
-            return await asyncio.shield(ticket.answer)
+            answer = await asyncio.shield(ticket.answer)
+            if ticket.noted is not None and not (ticket.noted.done() and ticket.noted.result()):
+                await self._require_note(ticket.noted, request.id)
+            return answer
         finally:
             del self._unanswered[ticket]
 
@@ -122,9 +146,15 @@ class Desk:
             lane = self._lanes[key] = _Lane(key[1])
         return lane
 
-    def _ticket(self, sender: Sender, request: QueuedRequest) -> Ticket:
+    def _ticket(self, sender: Sender, request: QueuedRequest, digest: bytes | None) -> Ticket:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        return Ticket(request, sender.caller.account, sender.caller.account_id, answer)
+        return Ticket(request, sender.caller.account, sender.caller.account_id, answer, digest)
+
+    async def _require_note(self, noted: "asyncio.Future[bool]", request_id: str) -> None:
+        """Returns when the try is noted; else nobody may be led to send it again."""
+        await asyncio.wait([noted], timeout=self._note_s)
+        if not (noted.done() and noted.result()):
+            raise in_doubt(request_id)
 
     async def _move(self, lane: _Lane, sender: Sender, manner: Manner) -> None:
         """Sends what waits, all that is there each time, until nothing does."""
@@ -132,9 +162,9 @@ class Desk:
             await _turn(lane)
             taken, lane.waiting = lane.waiting, []
             with self._failing(taken):
-                by_id = {ticket.request.id: ticket for ticket in taken}
+                in_order = iter(taken)
                 for packed in pack(ticket.request for ticket in taken):
-                    tickets = [by_id[request.id] for request in packed.requests]
+                    tickets = list(islice(in_order, len(packed.requests)))
                     with self._failing(tickets):
                         await self._carry(lane, self._letter(sender, packed, lane.queue), tickets, manner)
 
@@ -152,7 +182,10 @@ class Desk:
 
     async def _carry(self, lane: _Lane, letter: Letter, tickets: list[Ticket], manner: Manner) -> None:
         if manner == "keep":
-            await self._keep_and_send(letter, tickets)
+            try:
+                await self._keep_and_send(letter, tickets)
+            except Refusal as refusal:
+                self._fail(tickets, refusal)
         elif (decided := await self._send(letter, tickets)) is not None:
             lane.undecided.append(decided)
 
@@ -168,8 +201,11 @@ class Desk:
         """
         self._watch.expect(tickets)
         try:
+            if not self._post.knows_room(letter.queue):
+                await self._sending.run(self._post.check_room, letter.queue)
+            await self._tries.note(tickets)
             await self._dispatch(letter)
-        except (QueueFull, NotSent) as error:
+        except (QueueFull, NotSent, Refusal) as error:
             self._fail(tickets, _refusal(error))
         except BrokerUnavailable as error:
             log.warning("envelope perhaps not sent", action="envelope_in_doubt", error=str(error))
@@ -200,6 +236,7 @@ class Desk:
             return
         except NotSent as error:
             log.warning("envelope to be kept only", action="envelope_not_sent", error=str(error))
+        await self._tries.note(tickets)
         if await self._keep(letter, tickets):
             with suppress(QueueFull, NotSent, BrokerUnavailable):
                 await self._dispatch(letter)
@@ -283,6 +320,8 @@ async def _turn(lane: _Lane) -> None:
 
 
 def _refusal(error: Exception) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
     if isinstance(error, QueueFull):
         return rate_limited(f"the backlog is at its limit: {error}", retry_after_s=2)
     return unavailable("the queue")

@@ -33,6 +33,7 @@ from worker.gateway.replies import Replies
 from worker.gateway.shortcut import Shortcut
 from worker.gateway.spool import Spool
 from worker.gateway.threads import Threads
+from worker.gateway.tries import Tries
 from worker.gateway.uploads import Upload, Uploads
 from worker.gateway.watch import OutcomeReader, Watch
 from worker.gateway.way import Way
@@ -66,13 +67,16 @@ class Gateway:
         self.keyring = Keyring(self.engine, self._asking, settings)
         self.rate = Rate(settings.http_rate)
         self._shortcut = Shortcut(str(settings.broker_url))
+        self.tries = Tries(settings)
         self.desk = Desk(
             self.post,
             self._shortcut,
             sending=self._sending,
             keeping=self._keeping,
+            tries=self.tries,
             watch=self._watch,
             wait_s=settings.http_wait_s,
+            note_s=wait_s,
         )
         self._uploads = Uploads(settings, self.engine)
         self.spool = Spool(upload_mb=settings.http_upload_mb, all_mb=settings.http_spool_mb)
@@ -92,6 +96,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._reader.close()
+            await self.tries.close()
             self._shortcut.close()
             self._close()
 

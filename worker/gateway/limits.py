@@ -21,3 +21,5 @@ PATH_CHARS_MAX = 200  # of what is said back, or to the log, about a path that a
 ENVELOPES_MAX = 2  # of one token that are undecided before the next calls gather: as many as workers take at once
 TURN_SECONDS_MAX = 0.1  # for so long at most
 HEADERS_BYTES_MAX = 65_536  # of one call, beyond the piece in which they begin
+NOTING_CONNECTIONS_MAX = 4  # to the database, for tries of creates; a note is there for a flush of the disk
+NOTING_PAUSE_SECONDS = 0.1  # before a note is tried again

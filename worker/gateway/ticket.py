@@ -19,12 +19,16 @@ class Ticket:
         account: the name of the account.
         account_id: the account's key.
         answer: may end with a `Refusal`.
+        digest: what the call is known by to a retry of it; None: it needs no note, or has one.
+        noted: whether that note is durable.
     """
 
     request: QueuedRequest
     account: str
     account_id: int
     answer: asyncio.Future[Answer]
+    digest: bytes | None = None
+    noted: asyncio.Future[bool] | None = None
 
     def give(self, answer: Answer) -> None:
         """Answers, unless somebody was faster or the caller has gone."""

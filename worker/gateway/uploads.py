@@ -20,7 +20,7 @@ from shared.producer.rows import Scan, rows, scan
 from shared.settings import Settings
 from shared.store.accepted import accept
 from shared.store.batches import Batch, open_batch, receive_rows
-from shared.store.engine import transaction
+from shared.store.engine import statements, transaction
 from shared.store.errors import primary_message
 from shared.store.outcomes import created_ids
 from shared.store.standing import read_instant
@@ -99,7 +99,7 @@ class Uploads:
         self._post.close()
 
     def _instant(self, sender: Sender, course: Course) -> datetime:
-        with course.asking(), transaction(self._engine) as connection:
+        with course.asking(), self._engine.connect() as connection, statements(connection):
             return read_instant(connection, sender.caller.account_id)
 
     def _keep(

@@ -66,31 +66,33 @@ class Watch:
         self, reader: OutcomeReader, *, interval_s: Callable[[], float], on_answer: Callable[[], None] = lambda: None
     ) -> None:
         self._reader, self._interval_s, self._on_answer = reader, interval_s, on_answer
-        self._waiting: dict[str, Ticket] = {}
+        self._waiting: dict[str, list[Ticket]] = {}
         self._wanted: set[str] = set()
         self._news = asyncio.Event()
         self._patrol: asyncio.TimerHandle | None = None
 
     def expect(self, tickets: Iterable[Ticket]) -> None:
-        """From now on these wait; called before they are sent."""
-        self._waiting.update((ticket.request.id, ticket) for ticket in tickets)
+        """From now on these wait; called before they are sent. A retry waits for the same request as its first try."""
+        for ticket in tickets:
+            self._waiting.setdefault(ticket.request.id, []).append(ticket)
         if self._patrol is None:
             self._look_later()
 
     def forget(self, tickets: Iterable[Ticket]) -> None:
         """These wait no longer."""
         for ticket in tickets:
-            self._waiting.pop(ticket.request.id, None)
+            others = [each for each in self._waiting.pop(ticket.request.id, ()) if each is not ticket]
+            if others:
+                self._waiting[ticket.request.id] = others
 
     def is_waiting_for(self, account_id: int, request_id: str) -> bool:
         """Whether somebody waits for the outcome of this request of this account."""
-        ticket = self._waiting.get(request_id)
-        return ticket is not None and ticket.account_id == account_id
+        return any(ticket.account_id == account_id for ticket in self._waiting.get(request_id, ()))
 
     def hear(self, account: str, ids: Iterable[str]) -> None:
         """Somebody says that these were decided."""
         waiting = self._waiting
-        heard = [each for each in ids if each in waiting and waiting[each].account == account]
+        heard = [each for each in ids if each in waiting and waiting[each][0].account == account]
         if heard:
             self._wanted.update(heard)
             self._news.set()
@@ -120,9 +122,8 @@ class Watch:
     async def _answer(self, wanted: Iterable[str]) -> None:
         by_account: defaultdict[int, list[str]] = defaultdict(list)
         for each in wanted:
-            by_account[self._waiting[each].account_id].append(each)
+            by_account[self._waiting[each][0].account_id].append(each)
         for outcome in await self._reader.read(by_account):
-            ticket = self._waiting.pop(str(outcome.request_id), None)
-            if ticket is not None:
+            for ticket in self._waiting.pop(str(outcome.request_id), ()):
                 ticket.give(outcome)
                 self._on_answer()

@@ -1,6 +1,5 @@
 """Calls that change something at once: what a client's own retry repeats is not done again."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +23,7 @@ async def write(call: Request, unit: Callable[[Connection], Any]) -> Response:
         Refusal: 503 as `Gateway.write`.
     """
     assert isinstance(call, Call)
-    account_id, digest = caller_of(call).account_id, await _digest(call)
+    account_id, digest = caller_of(call).account_id, await call.digest()
 
     def once(connection: Connection) -> Response:
         known = claim_call(connection, account_id, digest, minutes=RETRY_MINUTES_MAX)
@@ -35,8 +34,3 @@ async def write(call: Request, unit: Callable[[Connection], Any]) -> Response:
         return answer
 
     return await gateway_of(call).write(once)
-
-
-async def _digest(call: Call) -> bytes:
-    parts = caller_of(call).key_id, call.method, call.url.path, call.url.query
-    return hashlib.sha256("\n".join(parts).encode() + b"\n" + await call.body()).digest()

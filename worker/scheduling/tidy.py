@@ -1,12 +1,13 @@
-"""Forgets what is no longer remembered: old idempotency keys, answers, deliveries of messages that never came again."""
+"""Forgets what is no longer remembered: idempotency keys, answers, tries, deliveries of what never came again."""
 
 from sqlalchemy import Engine
 
-from shared.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX, TIDIED_ROWS_MAX
+from shared.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX, TIDIED_ROWS_MAX, TIDIED_TRIES_MAX
 from shared.store.accepted import forget_old_deliveries
 from shared.store.engine import transaction
 from shared.store.intake import forget_idempotency_keys
 from shared.store.repeats import forget_answers
+from shared.store.tries import forget_tries
 
 
 def tidy(on: Engine) -> None:
@@ -19,3 +20,4 @@ def tidy(on: Engine) -> None:
         forget_idempotency_keys(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
         forget_old_deliveries(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
         forget_answers(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_ROWS_MAX)
+        forget_tries(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_TRIES_MAX)

@@ -9,6 +9,7 @@ from shared.store.tables.invoices import excepted_line, invoice, invoice_line
 from shared.store.tables.requests import (
     answered_call,
     batch,
+    create_try,
     delivery,
     idempotency,
     intake,
@@ -25,6 +26,7 @@ __all__ = [
     "batch",
     "commit",
     "contract",
+    "create_try",
     "customer",
     "delivery",
     "excepted_line",

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Index,
     Integer,
     LargeBinary,
@@ -44,7 +45,7 @@ outcome = Table(
     PrimaryKeyConstraint("account_id", "request_id"),
     Index(None, "account_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     one_of("outcome", "created", "duplicate", "invalid", "not_found", "parked"),
-    comment="What became of each request that made no commit of its own. Judged anew when the same id comes again.",
+    comment="What became of each request that made no commit of its own. It stands until a sender wants another.",
 )
 
 idempotency = Table(
@@ -72,6 +73,21 @@ answered_call = Table(
     Index(None, "answered_at"),
     references_account(),
     comment="Calls over HTTP that changed something at once: a client's own retry gets the same answer.",
+)
+
+create_try = Table(
+    "create_try",
+    metadata,
+    account_column(),
+    required("digest", LargeBinary, "SHA-256 of the token's key id, method, path and body"),
+    required("request_id", ID, "the request that it brought, or brought again"),
+    required("retries", SmallInteger, "how many tries its client had made before"),
+    required("tried_at", TIME, "real time; kept for ten minutes", server_default=text("clock_timestamp()")),
+    required("is_claimed", Boolean, "a retry has sent its request again", server_default=text("false")),
+    required("is_lost", Boolean, "its client had hung up before it was answered", server_default=text("false")),
+    PrimaryKeyConstraint("account_id", "digest", "request_id", "retries"),
+    Index(None, "tried_at"),
+    comment="Creates over HTTP without a key: a client's own retry sends the request of an unclaimed try again.",
 )
 
 batch = Table(

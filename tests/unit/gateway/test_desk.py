@@ -1,6 +1,7 @@
 """Every call is answered, whatever fails while it is sent, and holds up no later one."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, cast
 
@@ -13,11 +14,32 @@ from tests.integration.intake import settings_of
 from worker.gateway import desk as desk_module
 from worker.gateway.desk import Desk, Manner
 from worker.gateway.keyring import Sender
+from worker.gateway.refusals import DO_NOT_RETRY, Refusal
 from worker.gateway.shortcut import Shortcut
 from worker.gateway.threads import Threads
+from worker.gateway.ticket import PENDING, Ticket
+from worker.gateway.tries import Tries
 from worker.gateway.watch import OutcomeReader, Watch
 
 SENDER = Sender(Caller(1, "acme", "key", frozenset({"commits:write"}), None), None)
+
+
+class Noting(Tries):
+    """Begins a note that comes to this: it is made, it cannot be made, or nobody hears."""
+
+    def __init__(self, *, comes_to: bool | None) -> None:
+        super().__init__(settings_of())
+        self._comes_to = comes_to
+
+    async def note(self, tickets: Sequence[Ticket]) -> None:
+        """Without a database."""
+        for ticket in tickets:
+            ticket.noted = asyncio.get_running_loop().create_future()
+            if self._comes_to is not None:
+                ticket.noted.set_result(self._comes_to)
+
+
+NOTED = Noting(comes_to=True)
 
 
 class Post:
@@ -43,7 +65,7 @@ class Post:
         raise LookupError(f"{letter} cannot be kept")
 
 
-async def answers(manner: Manner, *, post: object) -> list[object]:
+async def answers(manner: Manner, *, post: object, tries: Tries | None = None) -> list[object]:
     """What three calls get, one after the other."""
     with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
         desk = Desk(
@@ -51,14 +73,17 @@ async def answers(manner: Manner, *, post: object) -> list[object]:
             Shortcut("redis://unused:1/0?none"),
             sending=sending,
             keeping=keeping,
+            tries=tries or Tries(settings_of()),
             watch=Watch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
             wait_s=0.01,
+            note_s=0.01,
         )
         told: list[object] = []
         for _ in range(3):
             request = QueuedRequest(new_id_text(), "commit", None, "{}")
             async with asyncio.timeout(5):
-                told += await asyncio.gather(desk.submit(SENDER, request, manner), return_exceptions=True)
+                calls = desk.submit(SENDER, request, manner, digest=b"d")
+                told += await asyncio.gather(calls, return_exceptions=True)
         assert desk.waited_s() == 0
         return told
 
@@ -73,7 +98,7 @@ def test_what_nobody_thought_of(monkeypatch: pytest.MonkeyPatch, manner: Manner,
             raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(desk_module.log, "exception", tell, raising=False)
-    told = asyncio.run(answers(manner, post=Post()))
+    told = asyncio.run(answers(manner, post=Post(), tries=NOTED))
     assert [type(each) for each in told] == [LookupError] * 3
 
 
@@ -90,7 +115,7 @@ def test_what_is_not_decided_and_cannot_be_kept(monkeypatch: pytest.MonkeyPatch,
             raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(desk_module.log, "exception", tell, raising=False)
-    told = asyncio.run(answers("wait", post=Sent()))
+    told = asyncio.run(answers("wait", post=Sent(), tries=NOTED))
     assert [type(each) for each in told] == [LookupError] * 3
 
 
@@ -105,8 +130,10 @@ def test_lanes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
                 Shortcut("redis://unused:1/0?none"),
                 sending=sending,
                 keeping=keeping,
+                tries=NOTED,
                 watch=Watch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
                 wait_s=0.01,
+                note_s=0.01,
             )
             for number in range(5):
                 sender = Sender(Caller(1, "acme", f"key {number}", frozenset({"commits:write"}), None), None)
@@ -117,3 +144,29 @@ def test_lanes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             return len(desk._lanes)
 
     assert asyncio.run(run()) == 1
+
+
+@pytest.mark.parametrize("comes_to", [True, False, None])
+def test_an_answer_waits_for_the_note_of_its_try(comes_to: bool | None) -> None:  # noqa: FBT001
+    """Where a retry would not find its try, the call is told not to be sent again before somebody has asked."""
+
+    class Kept(Post):
+        def keep(self, letter: object) -> None:
+            """Goes well."""
+
+    told = asyncio.run(answers("keep", post=Kept(), tries=Noting(comes_to=comes_to)))
+    if comes_to:
+        assert told == [PENDING] * 3
+    else:
+        assert [(each.status_code, each.headers) for each in told if isinstance(each, Refusal)] == [
+            (503, DO_NOT_RETRY)
+        ] * 3
+
+
+def test_a_database_that_is_away() -> None:
+    """What cannot be noted is not sent: the call may come again."""
+    away = Tries(settings_of(database_url="postgresql://nobody@127.0.0.1:1/x", http_database_s=1))
+    told = asyncio.run(answers("wait", post=Post(), tries=away))
+    assert [
+        (each.status_code, "retry-after" in (each.headers or {})) for each in told if isinstance(each, Refusal)
+    ] == [(503, True)] * 3

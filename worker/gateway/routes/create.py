@@ -14,7 +14,7 @@ from worker.gateway.models import Made
 from worker.gateway.openapi import ACCEPTED, creates, header
 from worker.gateway.refusals import Refusal, invalid_field
 from worker.gateway.route import GuardedRoute, raw
-from worker.gateway.submit import PREFER, submit
+from worker.gateway.submit import PREFER, submit_create
 from worker.gateway.ticket import PENDING
 
 router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
@@ -54,7 +54,7 @@ async def create_credit(request: Request) -> Response:
 
 async def _create(call: Request, kind: CommitKind) -> Response:
     assert isinstance(call, Call)
-    request_id, answer = await submit(call, kind, idempotency_key=_idempotency_key(call))
+    request_id, answer = await submit_create(call, kind, idempotency_key=_idempotency_key(call))
     if answer == PENDING:
         return accepted(request_id)
     assert isinstance(answer, Outcome)
