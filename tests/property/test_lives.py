@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.property.life import Life, tried
+from tests.property.sentences import in_all, one_right_run
 
 Step = Callable[[Life], None]
 
@@ -157,8 +158,9 @@ LIVES: dict[str, list[Step]] = {
 
 @pytest.mark.parametrize("name", LIVES)
 def test_a_life(common_database: Engine, name: str) -> None:
-    """After each step a commitment is charged once, and everything that is stored agrees."""
+    """After each step a commitment is charged once, all agrees, and in the end no more is charged than in one run."""
     life = Life(common_database)
     for step in LIVES[name]:
         tried(lambda step=step: step(life))
         life.judge()
+    assert in_all(life.book) <= one_right_run(life.book)
