@@ -1,6 +1,7 @@
 """What a worker holds comes back as it was, to where it was, whoever held it and whatever it is."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,6 +81,15 @@ def test_a_worker_that_stops_gives_everything_back(channel: Any, broker: redis.R
     assert len(held) == 2
     channel.qos.restore_unacked()
     assert (broker.llen("commits"), broker.keys("trueup:taken:*")) == (2, [])
+
+
+def test_two_messages_with_one_delivery_tag(channel: Any, broker: redis.Redis) -> None:
+    """A tag is the sender's business: acknowledging one message does not acknowledge the other."""
+    broker.lpush("commits", *(re.sub(rb'"delivery_tag": "[^"]*"', b'"delivery_tag": "1"', message()) for _ in range(2)))
+    channel.qos.prefetch_count = 2
+    [first, second] = [*take(channel), *take(channel)]
+    first.ack()
+    assert broker.hkeys("unacked") == [second.delivery_tag.encode()]
 
 
 def test_what_could_not_be_held_is_given_back_all_the_same(channel: Any, broker: redis.Redis) -> None:
