@@ -24,7 +24,7 @@ QUIET = {
     "database": None,
 }
 FEW = settings(max_examples=12, stateful_step_count=12, derandomize=True, **QUIET)
-MANY = settings(max_examples=400, stateful_step_count=25, **QUIET)
+MANY = settings(max_examples=150, stateful_step_count=25, **QUIET)
 
 WINDOWS = st.sampled_from([(0, 1), (0, 2), (0, 3), (1, 3), (1, 2), (0, 4), (4, 5), (4, 2)])  # places in `BOUNDS`
 AMOUNTS = st.sampled_from([100, 40, 250])

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.property.life import Life, tried
-from tests.property.sentences import in_all, one_right_run
+from tests.property.sentences import in_all, one_right_run, void_beside
 
 Step = Callable[[Life], None]
 
@@ -164,3 +164,14 @@ def test_a_life(common_database: Engine, name: str) -> None:
         tried(lambda step=step: step(life))
         life.judge()
     assert in_all(life.book) <= one_right_run(life.book)
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_a_life_put_right(common_database: Engine, name: str) -> None:
+    """Whatever was done: its months corrected from the first one on, the customer is charged what one run charges."""
+    life = Life(common_database)
+    for step in LIVES[name]:
+        tried(lambda step=step: step(life))
+    life.correct(0)
+    life.judge()
+    assert not any(void_beside(life.book).values())
