@@ -61,7 +61,7 @@ def listed(here: Gateway, **filters: Any) -> list[tuple[str, str, float]]:
 INSTALMENT, JUNE = ("SCHEDULED", "FINALIZED", 300.0), ("SCHEDULED", "DRAFT", 300.0)
 USED = ("USAGE", "FINALIZED", 100.0)
 OPEN, OPEN_TOO = ("USAGE", "DRAFT", 100.0), ("USAGE", "DRAFT", 10.0)
-TRUE_UP = ("SCHEDULED", "DRAFT", 900.0)
+TRUE_UP = ("SCHEDULED", "DRAFT", 780.0)
 
 
 def test_all_by_date(here: Gateway) -> None:
@@ -113,11 +113,11 @@ def test_the_lines_of_usage(here: Gateway) -> None:
 
 
 def test_the_line_of_a_true_up(here: Gateway) -> None:
-    """A true-up names its commit, and a draft of it tells what is still unspent; an instalment names what is paid."""
+    """A true-up names its commit, and its draft what is unspent with open usage counted; an instalment what is paid."""
     *_, true_up = here.sdk().v1.customers.invoices.list(customer_id=ID, type="SCHEDULED")
     [line] = true_up.line_items
     assert line.postpaid_commit
-    assert (line.postpaid_commit.id, line.total, line.product_type) == (line.commit_id, 900, "FixedProductListItem")
+    assert (line.postpaid_commit.id, line.total, line.product_type) == (line.commit_id, 780, "FixedProductListItem")
     [instalment] = here.sdk().v1.customers.invoices.list(customer_id=ID, type="SCHEDULED", status="FINALIZED")
     assert (instalment.line_items[0].type, instalment.line_items[0].name) == ("commit_purchase", "Deal")
     assert instalment.netsuite_sales_order_id == "SO-1"
