@@ -23,14 +23,20 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: Annotated[PostgresDsn, Field(description="Postgres: the truth")]
+    database_url: Annotated[PostgresDsn, Field(repr=False, description="Postgres: the truth")]
     database_direct_url: Annotated[
         PostgresDsn | None,
-        Field(description="for migrations alone: as the schema's owner, past any pooler; default: database_url"),
+        Field(
+            repr=False,
+            description="for migrations alone: as the schema's owner, past any pooler; default: database_url",
+        ),
     ] = None
-    broker_url: Annotated[BrokerUrl, Field(description="the queue; must never evict (maxmemory-policy noeviction)")]
+    broker_url: Annotated[
+        BrokerUrl, Field(repr=False, description="the queue; must never evict (maxmemory-policy noeviction)")
+    ]
     redis_url: Annotated[
-        RedisDsn | None, Field(description="uniqueness cache and reply hints; may be lost at any time; default: none")
+        RedisDsn | None,
+        Field(repr=False, description="uniqueness cache and reply hints; may be lost at any time; default: none"),
     ] = None
     secret_key: Annotated[
         SecretStr,

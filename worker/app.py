@@ -4,7 +4,7 @@ import gc
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_after_setup, celeryd_init, setup_logging, task_postrun, worker_ready
+from celery.signals import celeryd_after_setup, celeryd_init, setup_logging, task_postrun, worker_init, worker_ready
 from kombu.entity import Queue
 
 from shared.readiness import announce_ready
@@ -16,6 +16,7 @@ from worker.broker.compression import bound_decompression
 from worker.broker.transport import change_transport
 from worker.config import celery_config
 from worker.logging import configure_logging, take_over
+from worker.secret_key import check_secret_key
 
 _GARBAGE_MAX = 20_000  # objects made since, of those that the collector looks at
 
@@ -39,6 +40,12 @@ def _on_queues_chosen(**_: Any) -> None:
     """Whoever takes commits answers probes: beside the backlog, not behind it."""
     if QUEUE_SINGLE in app.amqp.queues.consume_from:
         app.amqp.queues.select_add(Queue(QUEUE_PROBES, routing_key=QUEUE_PROBES))  # type: ignore[no-untyped-call]
+
+
+@worker_init.connect
+def _on_init(**_: Any) -> None:
+    """Before it takes anything: under another key it would park as unauthenticated what is in order."""
+    check_secret_key(settings())
 
 
 @worker_ready.connect

@@ -27,6 +27,7 @@ APP_WRITES: Mapping[str, str] = {
     "excepted_line": "INSERT",
     "idempotency": "INSERT, UPDATE, DELETE",  # a refused request gives its key back
     "ingest_alias": "INSERT, UPDATE",
+    "installation": "INSERT",
     "intake": "INSERT, UPDATE, DELETE",  # removed with the outcomes
     "invoice": "INSERT, UPDATE (status, voided_at, paid_at, exported_at)",
     "invoice_line": "INSERT",
@@ -48,7 +49,10 @@ APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
 APP_CALLS = tuple(
     f"trim_{table}(interval, integer)" for table in ("answered_call", "create_try", "delivery", "idempotency")
 )
-HIDDEN: Mapping[str, frozenset[str]] = {"token": frozenset({"secret_sha256", "signing_key"})}  # from trueup_read
+HIDDEN: Mapping[str, frozenset[str]] = {  # from trueup_read
+    "installation": frozenset({"secret_key_check"}),
+    "token": frozenset({"secret_sha256", "signing_key"}),
+}
 
 _PRESENT = text("""
     SELECT quote_ident(relname) FROM pg_class

@@ -1,22 +1,28 @@
-"""API tokens: the two halves of spec 2.2, a verifier for bearers and a signing key for queue messages."""
+"""API tokens: a verifier for bearers, and a signing key for queue messages. Neither can be had from the other.
+
+A token belongs to an account and has scopes in it; `admin` has all of them, its tokens included. What is of the whole
+installation (accounts, what nobody vouches for) asks for the scope `installation`, which is apart: it gives nothing in
+any account but the making and revoking of tokens.
+"""
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlalchemy import Connection, insert, select, update
 
 from shared.store.hot import Hot
+from shared.store.secret_key import require_secret_key, vault
 from shared.store.tables import token
 from shared.wire.signature import new_token, signing_key, split_token
 
-Scope = Literal["commits:write", "usage:write", "read", "operate", "admin"]
+Scope = Literal["commits:write", "usage:write", "read", "operate", "admin", "installation"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+WORKING_SCOPES: tuple[Scope, ...] = ("commits:write", "usage:write", "read", "operate")
 SYSTEM_KEY_ID = "system"
 _KEYS_REMEMBERED = 1_024
 
@@ -65,8 +71,8 @@ class Caller:
     good_until: datetime | None = None
 
     def require(self, scope: Scope) -> None:
-        """Raises `NotAuthorised` unless the token has `scope`; `admin` has every scope."""
-        if not self.scopes & {scope, "admin"}:
+        """Raises `NotAuthorised` unless the token has `scope`; `admin` has every scope of its account."""
+        if scope not in self.scopes and (scope == "installation" or "admin" not in self.scopes):
             raise NotAuthorised(f"token {self.key_id} lacks the scope {scope!r}: create one that has it")
 
 
@@ -105,14 +111,19 @@ def create_token(
     name: str | None = None,
     expires_at: datetime | None = None,
 ) -> str:
-    """Makes a token and returns its text, which is not stored anywhere."""
+    """Makes a token and returns its text, which is not stored anywhere.
+
+    Raises:
+        WrongSecretKey: nobody else would open what this key seals.
+    """
+    require_secret_key(connection, secret_key)
     bearer, key_id, secret = new_token()
     connection.execute(
         insert(token).values(
             account_id=account_id,
             key_id=key_id,
             secret_sha256=hashlib.sha256(secret).digest(),
-            signing_key=_vault(secret_key).encrypt(signing_key(secret)),
+            signing_key=vault(secret_key).encrypt(signing_key(secret)),
             scopes=list(scopes),
             name=name,
             expires_at=expires_at,
@@ -150,6 +161,13 @@ def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: date
         return None
     _note_use(connection, row, now=now)
     return QueueKey(row.caller, key)
+
+
+def has_administrator(connection: Connection, *, now: datetime) -> bool:
+    """Whether some token is good for the installation."""
+    rows = select(token.c.expires_at, token.c.revoked_at).where(token.c.scopes.contains(["installation"]))
+    ends = ([row.expires_at, row.revoked_at] for row in connection.execute(rows))
+    return any(all(end is None or end > now for end in each) for each in ends)
 
 
 def list_tokens(connection: Connection, account_id: int) -> list[TokenInfo]:
@@ -191,8 +209,4 @@ def _note_use(connection: Connection, row: _Token, *, now: datetime) -> None:
 @lru_cache(_KEYS_REMEMBERED)
 def _unsealed(secret_key: str, sealed: bytes) -> bytes:
     """What opens under the same key once opens again: a worker asks for every envelope."""
-    return _vault(secret_key).decrypt(sealed)
-
-
-def _vault(secret_key: str) -> Fernet:
-    return Fernet(urlsafe_b64encode(hashlib.sha256(b"trueup-token-vault-v1" + secret_key.encode()).digest()))
+    return vault(secret_key).decrypt(sealed)

@@ -32,12 +32,13 @@ pytestmark = pytest.mark.slow  # each of its many runs of the command costs a se
         (["requests", "show", uuid4()], "has no outcome"),
         (["parked", "show", uuid4()], "has nothing parked"),
         (["tokens", "create", "--scope", "everything"], "there is no scope"),
-        (["tokens", "create", "--expires", "soon"], "is not an instant"),
-        (["tokens", "create", "--expires", "2020-01-01"], "has passed"),
+        (["tokens", "create"], "Missing option '--scope'"),
+        (["tokens", "create", "--scope", "read", "--expires", "soon"], "is not an instant"),
+        (["tokens", "create", "--scope", "read", "--expires", "2020-01-01"], "has passed"),
         (["tokens", "revoke", "nonsense"], "has no token"),
         (["accounts", "create", "default"], "exists already"),
         (["accounts", "create", "  "], "printable"),
-        (["tokens", "create", "--expires", "0001-01-01T00:00:00+05:00"], "is not an instant"),
+        (["tokens", "create", "--scope", "read", "--expires", "0001-01-01T00:00:00+05:00"], "is not an instant"),
         (["forecast", "--until", "9999-12-31T23:00:00-05:00"], "is not an instant"),
         (["invoices", "regenerate", "--contract", uuid4(), "--month", "9999-12"], "of a year up to 9998"),
         (["clock", "show"], "lives in real time"),
@@ -157,7 +158,7 @@ def test_every_command_asks_for_its_scope(stack: Command) -> None:
 
 def test_a_revoked_token_ends_with_8(stack: Command) -> None:
     """Revoking a token by its key id refuses it from then on."""
-    token = stack.ok("tokens", "create", "--json").json()["token"]
+    token = stack.ok("tokens", "create", "--scope", "read", "--json").json()["token"]
     stack.ok("tokens", "revoke", token.split("_")[1])
     assert stack("commits", "list", "--token", token).code == 8
 

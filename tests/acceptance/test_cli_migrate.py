@@ -9,6 +9,7 @@ import pytest
 from shared.store.role_names import OWNER
 from tests.acceptance.command import Command
 from tests.conftest import SECRET_KEY, RunningServices
+from tests.integration.test_secret_key import ANOTHER
 
 
 @pytest.fixture
@@ -45,3 +46,17 @@ def test_the_owner_migrates_and_the_application_works(own_servers: Command) -> N
     with psycopg.connect(own_servers.environ["TRUEUP_DATABASE_DIRECT_URL"]) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     assert own_servers("migrate").code == 2
+
+
+def test_a_secret_key_that_is_lost(own_servers: Command, tmp_path: Path) -> None:
+    """Once the owner has accepted another, tokens made before sign no more: `ingest` says so at once, with 8."""
+    own_servers.ok("migrate")
+    own_servers.ok("accounts", "create", "acme")
+    lost = {"TRUEUP_SECRET_KEY": ANOTHER}
+    (tmp_path / "rows.jsonl").write_text("{}")
+    ingest = ("ingest", tmp_path / "rows.jsonl", "--account", "acme")
+    assert own_servers(*ingest, **lost).code == 2
+    own_servers.ok("migrate", "--accept-secret-key", **lost)
+    refused = own_servers(*ingest, **lost)
+    assert (refused.code, "create another" in refused.stderr) == (8, True)
+    assert own_servers("tokens", "list", "--account", "acme", **lost).code == 0

@@ -141,7 +141,7 @@ def test_a_request_shows_its_outcome(stack: Command, account: Callable[..., str]
 def test_what_is_parked_is_listed_and_shown_with_its_bytes(stack: Command, account: Callable[..., str]) -> None:
     """An envelope that nobody can read is found under its reason, as it was received."""
     name = account()
-    token = stack.ok("tokens", "create", "--json", "--account", name).json()["token"]
+    token = stack.ok("tokens", "create", "--scope", "commits:write", "--json", "--account", name).json()["token"]
     running = json.loads((stack.cwd / "ready.json").read_text())
     meta = json.dumps({"v": 1, "account": name, "sent_at": "2026-01-01T00:00:00Z"})
     with Publisher(running["broker"], account=name, signer=Signer.of_token(token)) as publisher:
@@ -174,7 +174,7 @@ def test_lists_are_arrays_and_say_when_they_are_cut(
 def test_options_stand_before_or_after_the_command(stack: Command, account: Callable[..., str]) -> None:
     """The folder, account and token may be given anywhere; the last one counts, and an option wins over a variable."""
     name, nowhere = account(), {"TRUEUP_DATA": "/nowhere", "TRUEUP_TOKEN": "nonsense"}
-    token = stack.ok("tokens", "create", "--json", "--account", name).json()["token"]
+    token = stack.ok("tokens", "create", "--scope", "admin", "--json", "--account", name).json()["token"]
     for arguments in (
         ["--data", stack.data, "--token", token, "tokens", "list", "--json"],
         ["tokens", "--data", stack.data, "list", "--json", "--token", token],
@@ -251,6 +251,56 @@ def test_config_masks_secrets(stack: Command) -> None:
     assert settings["TRUEUP_DATABASE_URL"]["source"] == "data folder"
     assert running["database"].split(":")[2].split("@")[0] not in shown.stdout
     assert (stack.data / "secret_key").read_text().strip() not in shown.stdout
+    broken = stack.ok("config", "show", TRUEUP_DATABASE_URL="postgresql://me:hush/hush@[x", TRUEUP_REDIS_URL="hush")
+    assert "hush" not in broken.stdout + broken.stderr
+
+
+def test_no_secret_is_said_at_start(stack: Command) -> None:
+    """Neither the terminal nor the log of `up` shows a token; `tokens show` does, out of its private file."""
+    said = (stack.data / "log" / "up.log").read_text()
+    for name, arguments in (("tokens/default", []), ("admin_token", ["--installation"])):
+        token = (stack.data / name).read_text().strip()
+        assert token not in said
+        assert stack.ok("tokens", "show", *arguments).stdout.strip() == token
+
+
+def test_what_a_kept_token_may_do(stack: Command, account: Callable[..., str]) -> None:
+    """An account's has no `admin`; the installation's makes tokens in every account, and does nothing else there."""
+    name = account()
+    for owner in ("default", name):
+        [kept] = [
+            each
+            for each in stack.ok("tokens", "list", "--json", "--account", owner).json()
+            if each["name"] == "kept in the data folder" and "installation" not in each["scopes"]
+        ]
+        assert kept["scopes"] == ["commits:write", "usage:write", "read", "operate"]
+    of_account = stack.ok("tokens", "show", "--account", name).stdout.strip()
+    for arguments in (["tokens", "list"], ["tokens", "create", "--scope", "read"], ["accounts", "list"]):
+        assert stack(*arguments, "--token", of_account).code == 8
+    installation = stack.ok("tokens", "show", "--installation").stdout.strip()
+    assert stack("commits", "list", "--token", installation).code == 8
+    admin = stack.ok("tokens", "create", "--scope", "admin", "--account", name, "--token", installation).stdout.strip()
+    stack.ok("tokens", "create", "--scope", "read", "--token", admin)
+    for arguments in (
+        ["accounts", "list"],
+        ["accounts", "create", "more"],
+        ["parked", "list", "--unattributed"],
+        ["tokens", "create", "--scope", "installation"],
+        ["tokens", "list", "--account", "default"],
+    ):
+        assert stack(*arguments, "--token", admin).code == 8, arguments
+
+
+def test_another_secret_key_is_told_at_once(stack: Command, tmp_path: Path) -> None:
+    """`ingest` sends nothing and ends with 2, and doctor says what to do."""
+    (tmp_path / "rows.jsonl").write_text(text(prepaid()))
+    other = {"TRUEUP_SECRET_KEY": "another key than that of the stack, long enough"}
+    result = stack("ingest", tmp_path / "rows.jsonl", **other)
+    assert (result.code, result.stdout) == (2, "")
+    assert "--accept-secret-key" in result.stderr
+    [failed] = [check for check in stack("doctor", "--json", **other).json() if not check["ok"]]
+    assert failed["check"] == "secret key"
+    assert stack("tokens", "create", "--scope", "read", **other).code == 2
 
 
 def test_the_demo_shows_outcomes_and_invoices_and_repeats_harmlessly(

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from worker.local.files import write_private
+from worker.local.files import DamagedFile, kept_secret, write_private, written_whole
 from worker.local.folder import AlreadyRunningError, DataFolder, FolderError, State
 from worker.local.logs import LogFile
 
@@ -66,6 +67,15 @@ def test_tokens_are_kept_one_file_each(folder: DataFolder, account: str) -> None
     assert mode(file) == 0o600
 
 
+def test_the_installations_token_is_apart(folder: DataFolder) -> None:
+    """No account's name leads to it, and it is private."""
+    folder.create()
+    folder.keep_admin_token("tu_2_secret")
+    assert folder.admin_token() == "tu_2_secret"
+    assert [folder.token(name) for name in ("admin_token", "../admin_token", ".")] == [None] * 3
+    assert mode(folder.admin_token_file) == 0o600
+
+
 def test_a_folder_is_held_once(folder: DataFolder) -> None:
     """A second supervisor is refused, told the first one's process id, and let in when that has gone."""
     with folder.lock():
@@ -113,6 +123,56 @@ def test_state_is_private_and_cleared(folder: DataFolder) -> None:
         assert "postgresql" not in repr(STATE)
         folder.clear_state()
         assert folder.read_state() is None
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"pid": 1, "datab', "[]", '"x"', '{"pid": "x"}', "null", "\x00\x00\xff"])
+def test_a_damaged_state_is_said_with_its_cure(folder: DataFolder, text: str) -> None:
+    """Half a file, or another one, ends in a message that says what to do; `down` needs no state."""
+    with folder.lock():
+        (folder.run / "state.json").write_text(text)
+        with pytest.raises(FolderError, match=r"state.json is damaged .*trueup down.*trueup up.*no data is lost"):
+            folder.read_state()
+        assert folder.holder() == os.getpid()
+    assert folder.read_state() is None
+
+
+def test_a_damaged_state_does_not_outlive_its_supervisor(folder: DataFolder) -> None:
+    """Whoever holds the folder next starts without it."""
+    folder.create()
+    (folder.run / "state.json").write_text("{")
+    with folder.lock():
+        assert folder.read_state() is None
+
+
+def test_a_lock_that_names_nobody(folder: DataFolder) -> None:
+    """Somebody holds the folder and its file does not say who: the message says how to find out."""
+    with folder.lock():
+        (folder.run / "lock").write_text("")
+        with pytest.raises(FolderError, match="does not name it: find it with `fuser"):
+            folder.holder()
+
+
+@pytest.mark.parametrize("name", ["secret_key", "password"])
+def test_an_empty_secret_is_not_taken_for_one(tmp_path: Path, name: str) -> None:
+    """A full disk left nothing in the file: that is said, and no key is made of it."""
+    (tmp_path / name).write_text("\n")
+    with pytest.raises(DamagedFile, match=f"{name} is empty"):
+        kept_secret(tmp_path / name)
+
+
+def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    """Cut short, it leaves an earlier one as it was, and nothing beside it; a pipe is written at once."""
+    path = tmp_path / "results"
+    with written_whole(path) as file:
+        file.write(b"first")
+    with suppress(KeyboardInterrupt), written_whole(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+    with written_whole(Path("/dev/null")) as file:
+        file.write(b"x")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_private_files_are_replaced_whole(tmp_path: Path) -> None:

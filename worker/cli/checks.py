@@ -21,6 +21,7 @@ from shared.store.migrate import pending_revisions
 from shared.store.overdue import unfinished
 from shared.store.role_names import APP
 from shared.store.roles import connected_role
+from shared.store.secret_key import WrongSecretKey, require_secret_key
 from worker.cli.context import Session
 from worker.cli.exits import message_of
 from worker.cli.project import project_file
@@ -114,6 +115,16 @@ def _role(here: Session) -> Iterator[Check]:
         yield Check("role", f"{role.name} {'; '.join(role.excess)}", f"connect as {APP}, once `trueup migrate` has run")
     else:
         yield Check("role", f"{role.name}: can neither change the schema nor rewrite history")
+
+
+def _secret_key(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        try:
+            require_secret_key(connection, here.secret_key)
+        except WrongSecretKey as error:
+            yield Check("secret key", "another than this database's", str(error))
+        else:
+            yield Check("secret key", "the one that the tokens are sealed under")
 
 
 def _clock(here: Session) -> Iterator[Check]:
@@ -252,6 +263,7 @@ _CHECKS = (
     _database,
     _migrations,
     _role,
+    _secret_key,
     _clock,
     _token,
     _broker,

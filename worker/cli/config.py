@@ -3,20 +3,18 @@
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import typer
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
+from shared.addresses import MASK, shown_url
 from shared.settings import PREFIX, Settings
 from worker.cli.context import Session, session
 from worker.cli.listing import AsJson
 from worker.cli.output import Record, emit_json_list, emit_table
 
 app = typer.Typer(no_args_is_help=True)
-
-_MASK = "***"
 
 
 @app.callback()
@@ -36,21 +34,21 @@ def effective_settings(here: Session, environ: Mapping[str, str]) -> Iterator[Re
     for name, field in Settings.model_fields.items():
         variable = PREFIX + name.upper()
         value, source = _found(variable, name, field.default, here.found, environ)
-        is_secret = field.annotation is SecretStr
         yield {
             "setting": variable,
-            "value": _MASK if is_secret and value else without_password(value),
+            "value": _shown(value, is_secret=field.annotation is SecretStr, is_url=name.endswith("_url")),
             "source": source,
             "meaning": field.description,
         }
 
 
-def without_password(value: Any) -> Any:
-    """The value; if it is a URL, without its password."""
-    if not isinstance(value, str) or not (parts := urlsplit(value)).password:
+def _shown(value: Any, *, is_secret: bool, is_url: bool) -> Any:
+    """The value without its secrets, also where it is another than it should be."""
+    if not isinstance(value, str):
         return value
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}:{_MASK}@{host}").geturl()
+    if is_secret:
+        return value and MASK
+    return shown_url(value) if is_url or "://" in value or "@" in value else value
 
 
 def _found(

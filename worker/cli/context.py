@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from shared.clock import utc_now
 from shared.settings import PREFIX, Settings, read_settings
+from shared.store.accounts import account_named
 from shared.store.engine import make_engine, snapshot, transaction
 from shared.store.tokens import Caller, NotAuthenticated, Scope, authenticate
 from worker.cli.exits import CommandError, ExitCode
@@ -18,6 +20,8 @@ from worker.cli.options import Chosen
 from worker.local.folder import DataFolder, State
 
 DEFAULT_ACCOUNT = "default"
+_INSTALLATION: Scope = "installation"
+_OF_ADMINISTRATORS: frozenset[str] = frozenset({"admin", _INSTALLATION})
 _STATE_OF_SETTING = {"database_url": "database", "broker_url": "broker", "redis_url": "redis"}
 
 
@@ -72,16 +76,26 @@ class Session:
         """The database's engine."""
         return make_engine(str(self.settings.database_url), statement_timeout_s=self.settings.statement_timeout_s)
 
-    @cached_property
+    @property
+    def secret_key(self) -> str:
+        """The secret key among the settings."""
+        return self.settings.secret_key.get_secret_value()
+
+    @property
+    def account(self) -> str:
+        """The account that was chosen, or else `default`."""
+        return self._chosen.account or DEFAULT_ACCOUNT
+
+    @property
     def token(self) -> str:
-        """The token to speak with.
+        """The token to speak with for an account.
 
         Raises:
             CommandError: none was given, and none is kept for the account.
         """
         if self._chosen.token:
             return self._chosen.token
-        account = self._chosen.account or DEFAULT_ACCOUNT
+        account = self.account
         if kept := self.folder.token(account):
             return kept
         raise CommandError(
@@ -98,9 +112,7 @@ class Session:
             NotAuthenticated, NotAuthorised: the token is no good, or not good for this.
         """
         with transaction(self.engine) as connection:
-            caller = authenticate(connection, self.token, now=utc_now())
-            if self._chosen.account not in (None, caller.account):
-                raise NotAuthenticated(f"the token is of account {caller.account!r}, not {self._chosen.account!r}")
+            caller = self._caller(connection, scope)
             caller.require(scope)
             yield connection, caller
 
@@ -119,6 +131,23 @@ class Session:
         """Who holds the token; raises as `transaction`."""
         with self.transaction(scope) as (_, caller):
             return caller
+
+    def _caller(self, connection: Connection, scope: Scope) -> Caller:
+        """Who holds the token. The installation's administrator makes and revokes tokens in any account."""
+        token = self.token if scope not in _OF_ADMINISTRATORS else self._chosen.token or self._kept_for_administrators
+        caller = authenticate(connection, token, now=utc_now())
+        if _INSTALLATION in caller.scopes and scope in _OF_ADMINISTRATORS:
+            account = account_named(connection, self.account if self._chosen.account else caller.account)
+            if account is None:
+                raise CommandError(f"there is no account {self.account!r}: see `trueup accounts list`")
+            return replace(caller, account_id=account.id, account=account.name, scopes=_OF_ADMINISTRATORS)
+        if self._chosen.account not in (None, caller.account):
+            raise NotAuthenticated(f"the token is of account {caller.account!r}, not {self._chosen.account!r}")
+        return caller
+
+    @property
+    def _kept_for_administrators(self) -> str:
+        return self.folder.admin_token() or self.token
 
     def _is_set(self, name: str) -> bool:
         return bool(self._environ.get(PREFIX + name.upper()))

@@ -40,18 +40,18 @@ def say_next_steps(folder: DataFolder) -> None:
 
 
 def say_gateway(folder: DataFolder, url: str, account: str) -> None:
-    """Tells where the gateway is, and how to create a commit there: lines that work as they are."""
-    token = folder.token(account)
+    """Tells where the gateway is, and how to create a commit there: lines that work from here, and tell no secret."""
+    file = os.path.relpath(folder.token_file(account))
     body = _example()
     named = ", ".join(f"{name}={value!r}" for name, value in body.items())
-    sdk = f"Metronome(base_url={url!r}, bearer_token={token!r})"
+    sdk = f"Metronome(base_url={url!r}, bearer_token=open({file!r}).read().strip())"
     say(
         "\n".join(
             [
                 f"the gateway answers at {url}; its pages are at {url}/docs",
-                f"a token of account {account}: {token}",
+                f"the token of account {account} is in {file}",
                 "create a commit of the sample's catalog with curl:",
-                f"  curl -sS {url}{_CREATE} -H 'authorization: Bearer {token}' \\",
+                f'  curl -sS {url}{_CREATE} -H "authorization: Bearer $(cat {shlex.quote(file)})" \\',
                 f"    -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}",
                 "or with Metronome's SDK:",
                 f"  {shlex.quote(os.path.relpath(sys.executable))} - <<'END'",

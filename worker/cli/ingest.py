@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn
@@ -12,18 +12,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from shared.clock import utc_now
 from shared.producer.content import Source, open_source
 from shared.producer.ingest import Ingest, NothingDecided, RowOutcome, Summary, name_batch
 from shared.producer.publish import BrokerUnavailable, Publisher, Signer
 from shared.producer.row import Row
 from shared.producer.rows import Scan, scan
-from shared.store.tokens import Caller, Scope
+from shared.store.secret_key import require_secret_key
+from shared.store.tokens import Caller, NotAuthenticated, Scope, queue_key
 from shared.wire.envelope import CommitKind, Kind
 from worker.cli.context import Session, session
 from worker.cli.exits import CommandError, ExitCode
 from worker.cli.listing import AsJson
 from worker.cli.output import emit_json, emit_table, say, to_json
 from worker.cli.validate import judge_files
+from worker.local.files import written_whole
 
 _REASONS_SHOWN = 10
 _BROKER_RETRY_S = 3.0
@@ -117,8 +120,10 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
         UnreadableInput: nothing of it was sent.
         BatchDiffers: likewise.
         BrokerUnavailable: what was sent goes on; the same command again resumes.
+        WrongSecretKey: the workers that read this database would not believe the messages.
+        NotAuthenticated: likewise those of this token.
     """
-    caller = current.caller(plan.scope)
+    caller = _signing_caller(current, plan.scope)
     with open_source(name) as source:
         scanned = scan(source, kind=plan.kind, warn=say)
         _warn_of_keyless(source, scanned, plan)
@@ -132,7 +137,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
                 publisher=publisher,
                 progress=progress,
                 say=say,
-                check=lambda: current.caller(plan.scope),
+                check=lambda: _signing_caller(current, plan.scope),
             )
             try:
                 summary = run.run()
@@ -141,6 +146,18 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
         failures = _write_results(current, run, summary, plan)
     _report(summary, failures, as_json=as_json)
     return ExitCode.ROWS_FAILED if failures else ExitCode.OK
+
+
+def _signing_caller(current: Session, scope: Scope) -> Caller:
+    """Who sends; its messages will be believed."""
+    with current.transaction(scope) as (connection, caller):
+        require_secret_key(connection, current.secret_key)
+        if queue_key(connection, caller.key_id, secret_key=current.secret_key, now=utc_now()) is None:
+            raise NotAuthenticated(
+                f"token {caller.key_id} was made under a secret key that is lost: workers refuse what it signs; "
+                "create another (`trueup tokens create`), or restart `trueup up`, which makes the one that it keeps"
+            )
+    return caller
 
 
 def _warn_of_keyless(source: Source, scanned: Scan, plan: Plan) -> None:
@@ -189,13 +206,13 @@ def _report_stop(run: Ingest, stop: BaseException, *, as_json: bool) -> ExitCode
 
 
 def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan) -> list[RowOutcome]:
-    """Writes both files; returns the first failed rows."""
+    """Writes both files, whole or not at all; returns the first failed rows."""
     if summary.created == summary.rows and not plan.results:
         return []
     failures: list[RowOutcome] = []
     failed_path = plan.failed or current.folder.path / "batches" / f"{summary.batch_id}.failed.jsonl"
     with ExitStack() as stack:
-        results = stack.enter_context(plan.results.open("wb")) if plan.results else None
+        results = stack.enter_context(written_whole(plan.results)) if plan.results else None
         failed: IO[bytes] | None = None
         for row in run.results():
             if results:
@@ -209,9 +226,9 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan) 
     return failures
 
 
-def _created(path: Path) -> IO[bytes]:
+def _created(path: Path) -> AbstractContextManager[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("wb")
+    return written_whole(path)
 
 
 def _result_line(row: RowOutcome) -> bytes:

@@ -7,8 +7,10 @@ import typer
 
 from shared.store.engine import make_engine, transaction
 from shared.store.migrate import pending_revisions, upgrade
+from shared.store.secret_key import accept_secret_key as accept_key
 from worker.cli.context import Session, session
 from worker.cli.exits import CommandError, ExitCode
+from worker.cli.options import AcceptSecretKey
 from worker.cli.output import say
 from worker.local.external import DATABASE_SETTING, DIRECT_SETTING
 
@@ -22,17 +24,21 @@ def migrate(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit code 1 if a migration is missing.")
     ] = False,
+    accept_secret_key: AcceptSecretKey = False,
 ) -> None:
     """Run the migrations that the database lacks, and grant the roles trueup_app and trueup_read what they may do.
 
     As the role of TRUEUP_DATABASE_DIRECT_URL, who must own the tables; else of TRUEUP_DATABASE_URL. A role that does
     not exist is granted nothing.
     """
-    engine = make_engine(_database_url(session(ctx)))
+    here = session(ctx)
+    engine = make_engine(_database_url(here))
     with transaction(engine) as connection:
         pending = pending_revisions(connection)
         if not check:
             upgrade(connection)
+        if accept_secret_key:
+            accept_key(connection, here.secret_key)
     told = ", ".join(pending) or "none"
     say(f"migrations that are missing: {told}" if check else f"migrations that ran: {told}")
     if check and pending:

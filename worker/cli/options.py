@@ -13,6 +13,10 @@ Command = Any  # typer's own copy of click has no public name
 
 DEFAULT_DATA = ".trueup"
 
+AcceptSecretKey = Annotated[
+    bool, typer.Option("--accept-secret-key", help="Let the secret key take the place of one that is lost, for good.")
+]
+
 _PANEL = "For every command"
 _META = "trueup.options"
 

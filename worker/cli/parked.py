@@ -42,13 +42,14 @@ def list_(
     reason: Annotated[str | None, typer.Option(help=f"For this reason only: {', '.join(get_args(Reason))}.")] = None,
     state: Annotated[str, typer.Option(help="parked, replayed or discarded.")] = "parked",
     unattributed: Annotated[
-        bool, typer.Option("--unattributed", help="What no valid token vouches for, of no account (scope admin).")
+        bool,
+        typer.Option("--unattributed", help="What no valid token vouches for, of no account (scope installation)."),
     ] = False,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N rows.")] = SHOWN_ROWS,
     as_json: AsJson = False,
 ) -> None:
     """List parked envelopes and requests, oldest first; with how many there are for each reason."""
-    with session(ctx).transaction("admin" if unattributed else "operate") as (connection, caller):
+    with session(ctx).transaction("installation" if unattributed else "operate") as (connection, caller):
         if unattributed:
             rows = list_unattributed(connection, limit=limit)
             say(f"{count_unkept(connection)} more were only counted: there is room for so many")

@@ -1,4 +1,4 @@
-"""API tokens of an account (spec 2.2)."""
+"""API tokens of an account."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -13,38 +13,57 @@ from worker.cli.exits import CommandError
 from worker.cli.listing import AsJson
 from worker.cli.output import emit, emit_json, emit_json_list, emit_table, say
 
-app = typer.Typer(no_args_is_help=True, help="API tokens: create, list, revoke. All need the scope admin.")
+app = typer.Typer(no_args_is_help=True, help="API tokens: create, list, revoke (scope admin), show the kept one.")
 
 
 @app.command()
 def create(
     ctx: typer.Context,
     *,
-    scope: Annotated[
-        list[str] | None,
-        typer.Option(help=f"What it may do, once for each: {', '.join(SCOPES)}. Default: all of them."),
-    ] = None,
+    scope: Annotated[list[str], typer.Option(help=f"What it may do, once for each: {', '.join(SCOPES)}.")],
     name: Annotated[str | None, typer.Option(help="What you call it.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="WHEN", help=f"Refused from then on: {INSTANT_HELP}.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a token and print it, once: it is stored nowhere."""
-    scopes = tuple(map(_known_scope, scope or SCOPES))
+    """Create a token and print it, once: it is stored nowhere.
+
+    Needs the scope admin of the account, or installation, which alone gives the scope installation.
+    """
+    scopes = tuple(map(_known_scope, scope))
     now = utc_now()
     expires_at = read_instant(expires, now=now) if expires else None
     if expires_at and expires_at <= now:
         raise CommandError(f"--expires {expires} has passed already")
     here = session(ctx)
     with here.transaction("admin") as (connection, caller):
+        if "installation" in scopes:
+            caller.require("installation")
         token = create_token(
             connection,
             account_id=caller.account_id,
             scopes=scopes,
-            secret_key=here.settings.secret_key.get_secret_value(),
+            secret_key=here.secret_key,
             name=name,
             expires_at=expires_at,
         )
     say(f"a token of account {caller.account}; it is shown only now")
+    emit_json({"token": token}) if as_json else emit(f"{token}\n".encode())
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    *,
+    installation: Annotated[
+        bool, typer.Option("--installation", help="The installation's, not the account's.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the token that the data folder keeps for the account."""
+    here = session(ctx)
+    token = here.folder.admin_token() if installation else here.folder.token(here.account)
+    if token is None:
+        raise CommandError(f"no such token is kept in {here.folder.path}: see `trueup tokens create`")
     emit_json({"token": token}) if as_json else emit(f"{token}\n".encode())
 
 

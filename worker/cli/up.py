@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO, cast
@@ -15,10 +16,14 @@ from shared.settings import read_settings
 from shared.store.accounts import account_named, create_account
 from shared.store.engine import make_engine, transaction
 from shared.store.migrate import upgrade
-from shared.store.tokens import SCOPES, NotAuthenticated, authenticate, create_token
+from shared.store.secret_key import accept_secret_key as accept_key
+from shared.store.secret_key import require_secret_key
+from shared.store.tokens import WORKING_SCOPES, NotAuthenticated, NotAuthorised, Scope, authenticate, queue_key
+from worker.cli.accounts import make_token
 from worker.cli.context import DEFAULT_ACCOUNT, Session, session
 from worker.cli.exits import CommandError
 from worker.cli.hints import as_typed, say_gateway, say_next_steps
+from worker.cli.options import AcceptSecretKey
 from worker.cli.output import say
 from worker.cli.project import project_file
 from worker.local.console import Console
@@ -40,6 +45,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Stay up in the background until `trueup down`.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Run the sample, if there is no commit yet.")] = False,
     logs: Annotated[bool, typer.Option("--logs", help="Print the processes' logs too (kept in DIR/log).")] = False,
+    accept_secret_key: AcceptSecretKey = False,
     ready_file: Annotated[
         Path | None,
         typer.Option(
@@ -50,17 +56,18 @@ def up(
     """Start everything in the data folder and stay up until Ctrl-C. Data stays.
 
     Postgres and Valkey are started from wheels unless TRUEUP_DATABASE_URL, TRUEUP_BROKER_URL and TRUEUP_REDIS_URL name
-    others. The first start makes the account `default`, with a token that the data folder keeps.
+    others. The first start makes the account `default`. The data folder keeps its token, and one of the installation.
     """
     here = session(ctx)
     if ready_file:
         _withdraw(ready_file)
     tell = partial(_tell, here, ready_file=ready_file, demo=demo)
     if detach:
-        tell(spawn_detached(here.folder, _foreground(here.folder), environ=os.environ))
+        command = _foreground(here.folder, accept_secret_key=accept_secret_key)
+        tell(spawn_detached(here.folder, command, environ=os.environ))
         say(f"stop it with: {as_typed(here.folder, 'down')}")
     else:
-        _stay_up(here.folder, tell, logs=logs)
+        _stay_up(here.folder, tell, logs=logs, accept_secret_key=accept_secret_key)
 
 
 def _run_demo(here: Session) -> None:
@@ -78,11 +85,12 @@ def _withdraw(ready_file: Path) -> None:
     ready_file.unlink(missing_ok=True)
 
 
-def _foreground(folder: DataFolder) -> list[str]:
-    return [sys.executable, "-m", "worker.cli", "up", "--data", str(folder.path)]
+def _foreground(folder: DataFolder, *, accept_secret_key: bool) -> list[str]:
+    more = ["--accept-secret-key"] if accept_secret_key else []
+    return [sys.executable, "-m", "worker.cli", "up", "--data", str(folder.path), *more]
 
 
-def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool) -> None:
+def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool, accept_secret_key: bool) -> None:
     def on_ready(state: State) -> None:
         try:
             tell(state)
@@ -97,7 +105,7 @@ def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool) -
             folder,
             os.environ,
             procfile=project_file("Procfile").read_text(encoding="utf-8"),
-            prepare=partial(prepare, folder),
+            prepare=partial(prepare, folder, accept=accept_secret_key),
             console=Console(sys.stderr, echo=logs),
         )
         say(f"starting in {folder.path}")
@@ -105,11 +113,17 @@ def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool) -
         say(f"stopped; data stays in {folder.path}")
 
 
-def prepare(folder: DataFolder, environ: Mapping[str, str]) -> None:
-    """Checks the settings, brings the database up to date, makes the first account and its token.
+def prepare(folder: DataFolder, environ: Mapping[str, str], *, accept: bool = False) -> None:
+    """Checks settings and secret key, brings the database up to date, makes the first account and the tokens to keep.
+
+    Args:
+        folder: keeps the tokens.
+        environ: the processes' settings, and the URL of the schema's owner.
+        accept: lets the secret key take the place of one that is lost.
 
     Raises:
         SettingsError: names all that are wrong.
+        WrongSecretKey: the key is not this database's.
     """
     config = read_settings(
         database_url=environ["TRUEUP_DATABASE_URL"],
@@ -118,26 +132,38 @@ def prepare(folder: DataFolder, environ: Mapping[str, str]) -> None:
         secret_key=environ["TRUEUP_SECRET_KEY"],
     )
     owner = make_engine(environ.get(DIRECT_SETTING) or str(config.database_url))
+    secret_key = config.secret_key.get_secret_value()
     with transaction(owner) as connection:
         upgrade(connection)
+        if accept:
+            accept_key(connection, secret_key)
     owner.dispose()
     engine = make_engine(str(config.database_url))
     with transaction(engine) as connection:
-        _keep_default_token(connection, folder, config.secret_key.get_secret_value())
+        require_secret_key(connection, secret_key)
+        _keep_tokens(connection, folder, secret_key)
     engine.dispose()
 
 
-def _keep_default_token(connection: Connection, folder: DataFolder, secret_key: str) -> None:
-    """Makes sure that the data folder keeps a token of the default account that this database accepts."""
+def _keep_tokens(connection: Connection, folder: DataFolder, secret_key: str) -> None:
+    """Makes sure that the folder keeps a token of the default account, and one of the installation, that are good."""
     now = utc_now()
     account = account_named(connection, DEFAULT_ACCOUNT) or create_account(connection, DEFAULT_ACCOUNT, now=now)
+    is_good = partial(_is_good, connection, secret_key=secret_key, now=now)
+    if not is_good(folder.token(account.name), "read"):
+        folder.keep_token(account.name, make_token(connection, account.id, WORKING_SCOPES, secret_key))
+    if not is_good(folder.admin_token(), "installation"):
+        folder.keep_admin_token(make_token(connection, account.id, ("installation",), secret_key))
+
+
+def _is_good(connection: Connection, token: str | None, scope: Scope, *, secret_key: str, now: datetime) -> bool:
+    """Whether it is accepted here: as a bearer, and by whoever opens its signing key."""
     try:
-        authenticate(connection, folder.token(account.name) or "", now=now)
-    except NotAuthenticated:
-        token = create_token(
-            connection, account_id=account.id, scopes=SCOPES, secret_key=secret_key, name="kept in the data folder"
-        )
-        folder.keep_token(account.name, token)
+        caller = authenticate(connection, token or "", now=now)
+        caller.require(scope)
+    except (NotAuthenticated, NotAuthorised):
+        return False
+    return queue_key(connection, caller.key_id, secret_key=secret_key, now=now) is not None
 
 
 def _tell(here: Session, state: State, *, ready_file: Path | None, demo: bool) -> None:

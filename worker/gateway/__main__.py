@@ -5,12 +5,14 @@ import gc
 from shared.settings import settings
 from worker.gateway.server import serve
 from worker.logging import take_over
+from worker.secret_key import check_secret_key
 
 
 def main() -> None:
     """Runs until it is told to stop."""
     config = settings()
     take_over(config)
+    check_secret_key(config, tries_max=1)
     gc.collect()
     gc.freeze()  # what was imported stays, so the collector need not look at it again
     serve(config)

@@ -131,7 +131,9 @@ class Keyring:
             secret_key = self._settings.secret_key.get_secret_value()
             found = queue_key(connection, caller.key_id, secret_key=secret_key, now=now)
         if found is None:
-            raise NotAuthenticated("this token was made under another secret key: create another")
+            raise NotAuthenticated(
+                "this token was made under a secret key that is lost: create another, `trueup tokens create`"
+            )
         return Sender(caller, Signer(caller.key_id, found.key))
 
 

@@ -1,11 +1,11 @@
 """Services that run elsewhere: do they answer?"""
 
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 import psycopg
 from kombu.connection import Connection
 
+from shared.addresses import shown_address, without_secrets
 from worker.local.valkey import ping
 
 DATABASE_SETTING = "TRUEUP_DATABASE_URL"
@@ -40,10 +40,8 @@ def _failure(setting: str, url: str, ask: Callable[[str], None]) -> str | None:
     try:
         ask(url)
     except Exception as error:  # noqa: BLE001 (the drivers share no base class, and each failure is reported)
-        parts = urlsplit(url)
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        shown = reason.replace(parts.password, "***") if parts.password else reason
-        return f"{setting}: no service answers at {parts.netloc.rpartition('@')[2]}: {shown}"
+        return f"{setting}: no service answers at {shown_address(url)}: {without_secrets(reason, url)}"
     return None
 
 

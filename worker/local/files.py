@@ -3,9 +3,16 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _SECRET_BYTES = 32
+
+
+class DamagedFile(Exception):
+    """A file of ours does not hold what it should; the message names it and says what to do."""
 
 
 def write_private(path: Path, text: str) -> None:
@@ -21,6 +28,25 @@ def write_private(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that is there, in place of an earlier one, once the block has ended well; a pipe or a terminal at once."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as stream:
+            yield stream
+        return
+    beside = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path.resolve())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def make_folder(path: Path) -> None:
@@ -43,7 +69,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in `path`, made of 32 random bytes (hex) on first use."""
+    """The secret in `path`, made of 32 random bytes (hex) on first use.
+
+    Raises:
+        DamagedFile: it is empty.
+    """
     if not path.exists():
         write_private(path, secrets.token_hex(_SECRET_BYTES))
-    return path.read_text(encoding="utf-8").strip()
+    if found := path.read_text(encoding="utf-8", errors="replace").strip():
+        return found
+    raise DamagedFile(f"{path} is empty, as after a full disk: bring it back from a backup")

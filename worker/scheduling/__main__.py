@@ -13,6 +13,7 @@ from worker.scheduling.look import Looks, look
 from worker.scheduling.loop import run, stop_on_signals
 from worker.scheduling.sweep import sweep
 from worker.scheduling.tidy import tidy
+from worker.secret_key import check_secret_key
 
 
 def main() -> None:
@@ -20,6 +21,7 @@ def main() -> None:
     stopping = stop_on_signals()
     config, looks = settings(), Looks()
     take_over(config)
+    check_secret_key(config)
     publisher = _publisher(config)
 
     def look_and_sweep() -> int:

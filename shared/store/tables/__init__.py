@@ -1,6 +1,6 @@
 """The tables. Comments are part of the schema, so that a database client explains the system."""
 
-from shared.store.tables.accounts import account, token
+from shared.store.tables.accounts import account, installation, token
 from shared.store.tables.catalog import contract, customer, ingest_alias, product, unit
 from shared.store.tables.columns import metadata
 from shared.store.tables.commits import commit, ledger_entry, obligation, segment
@@ -32,6 +32,7 @@ __all__ = [
     "excepted_line",
     "idempotency",
     "ingest_alias",
+    "installation",
     "intake",
     "invoice",
     "invoice_line",

@@ -38,7 +38,7 @@ token = Table(
     required("key_id", Text, "the public half of tu_<key id>_<secret>", primary_key=True),
     required("secret_sha256", LargeBinary, "verifies a bearer token"),
     required("signing_key", LargeBinary, "HMAC-SHA-256(secret, 'trueup-queue-v1'), encrypted under TRUEUP_SECRET_KEY"),
-    required("scopes", ARRAY(Text), "commits:write, usage:write, read, operate, admin"),
+    required("scopes", ARRAY(Text), "commits:write, usage:write, read, operate, admin, installation"),
     optional("name", Text, "what the operator calls it"),
     required("created_at", TIME, "real time", server_default=NOW),
     optional("expires_at", TIME, "refused from then on"),
@@ -47,4 +47,18 @@ token = Table(
     references_account(),
     Index(None, "account_id"),
     comment="API tokens. Neither the verifier nor the signing key can be had from the other.",
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    required("is_one", Boolean, "true: there is one row", primary_key=True, server_default=text("true")),
+    required(
+        "secret_key_check",
+        LargeBinary,
+        "HMAC-SHA-256(TRUEUP_SECRET_KEY, 'trueup-key-check-v1'): tells another key, and no key can be had from it",
+    ),
+    required("noted_at", TIME, "real time", server_default=NOW),
+    CheckConstraint("is_one", name="one_row"),
+    comment="What all accounts share.",
 )

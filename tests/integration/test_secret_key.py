@@ -1,0 +1,76 @@
+"""A database knows which secret key its tokens are sealed under, and tells another one at once."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from shared.clock import utc_now
+from shared.store.secret_key import WrongSecretKey, accept_secret_key, require_secret_key
+from shared.store.tokens import create_token, has_administrator, revoke_token
+from shared.wire.signature import split_token
+from tests.conftest import SECRET_KEY, by_hand
+
+ANOTHER = "another secret key of the tests, as long as the other"
+
+
+def required(database: Engine, secret_key: str) -> None:
+    """Asks whether it is the database's."""
+    with database.begin() as connection:
+        require_secret_key(connection, secret_key)
+
+
+def test_the_first_is_the_databases(database: Engine, account: int) -> None:
+    """Whoever comes first says which it is; another is refused with what to do, and makes no token."""
+    required(database, SECRET_KEY)
+    required(database, SECRET_KEY)
+    with pytest.raises(WrongSecretKey, match=r"set that one again.*--accept-secret-key"):
+        required(database, ANOTHER)
+    with database.begin() as connection, pytest.raises(WrongSecretKey):
+        create_token(connection, account_id=account, scopes=("read",), secret_key=ANOTHER)
+
+
+def test_a_database_of_an_earlier_build(database: Engine, account: int) -> None:
+    """Where tokens are and nobody noted the key, one that opens none of them is refused, and not noted."""
+    with database.begin() as connection:
+        create_token(connection, account_id=account, scopes=("read",), secret_key=SECRET_KEY)
+    with by_hand(database) as connection:
+        connection.execute(text("DELETE FROM installation"))
+    with pytest.raises(WrongSecretKey):
+        required(database, ANOTHER)
+    required(database, SECRET_KEY)
+
+
+def test_one_that_is_lost(database: Engine, owned: Engine) -> None:
+    """The owner lets another take its place, for all."""
+    required(database, SECRET_KEY)
+    with owned.begin() as connection:
+        accept_secret_key(connection, ANOTHER)
+    required(database, ANOTHER)
+    with pytest.raises(WrongSecretKey):
+        required(database, SECRET_KEY)
+
+
+def test_the_check_value_is_no_key(database: Engine) -> None:
+    """What is stored holds nothing of the key."""
+    required(database, SECRET_KEY)
+    with database.connect() as connection:
+        stored = connection.execute(text("SELECT secret_key_check FROM installation")).scalar_one()
+    assert len(stored) == 32
+    assert SECRET_KEY.encode() not in stored
+
+
+def test_who_administers_the_installation(database: Engine, account: int) -> None:
+    """Nobody does until a token has that scope, nor once it is revoked or has ended; `admin` is an account's."""
+    now = utc_now()
+    with database.begin() as connection:
+        create_token(connection, account_id=account, scopes=("admin",), secret_key=SECRET_KEY)
+        assert not has_administrator(connection, now=now)
+        ends = now + timedelta(hours=1)
+        token = create_token(
+            connection, account_id=account, scopes=("installation",), secret_key=SECRET_KEY, expires_at=ends
+        )
+        assert has_administrator(connection, now=now)
+        assert not has_administrator(connection, now=ends)
+        revoke_token(connection, account_id=account, key_id=split_token(token)[0], now=now)
+        assert not has_administrator(connection, now=now)
