@@ -170,3 +170,48 @@ def test_a_database_that_is_away() -> None:
     assert [
         (each.status_code, "retry-after" in (each.headers or {})) for each in told if isinstance(each, Refusal)
     ] == [(503, True)] * 3
+
+
+def test_one_envelope_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong with one is not told to the calls of another; where none can be packed, all are told."""
+
+    class FirstFails(Post):
+        kept = 0
+
+        def keep(self, letter: object) -> None:
+            """Once it goes wrong."""
+            self.kept += 1
+            if self.kept == 1:
+                raise LookupError(f"{letter} cannot be kept")
+
+    async def run() -> list[object]:
+        with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
+            desk = Desk(
+                cast("Any", FirstFails()),
+                Shortcut("redis://unused:1/0?none"),
+                sending=sending,
+                keeping=keeping,
+                watch=Watch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
+                tries=NOTED,
+                wait_s=0.01,
+                note_s=0.01,
+            )
+            monkeypatch.setattr(desk, "_dispatch", sent)
+            requests = [QueuedRequest(new_id_text(), "commit", None, "{}") for _ in range(2)]
+            async with asyncio.timeout(5):
+                return await asyncio.gather(
+                    *(desk.submit(SENDER, each, "keep") for each in requests), return_exceptions=True
+                )
+
+    async def sent(_: object) -> None:
+        """Goes well."""
+
+    together = desk_module.pack
+    with monkeypatch.context() as patched:
+        patched.setattr(desk_module, "pack", lambda requests: (p for each in requests for p in together([each])))
+        told = asyncio.run(run())
+    assert [type(each) for each in told] == [LookupError, str]
+    with monkeypatch.context() as patched:
+        patched.setattr(desk_module, "pack", lambda _: 1 / 0)
+        told = asyncio.run(run())
+    assert [type(each) for each in told] == [ZeroDivisionError] * 2

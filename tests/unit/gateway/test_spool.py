@@ -1,13 +1,19 @@
 """How much uploads may take on disk before it is their turn."""
 
+import asyncio
 import gc
 from collections.abc import Callable
+from threading import Event
+from typing import Any, cast
 
 import pytest
 
+from tests.integration.intake import settings_of
+from worker.gateway.gateway import Gateway
 from worker.gateway.limits import SPOOLED_FILES_MAX
 from worker.gateway.refusals import Refusal
 from worker.gateway.spool import Spool, Spooled
+from worker.gateway.uploads import Upload
 
 MB = b"x" * 1_000_000
 
@@ -83,3 +89,23 @@ def no_file() -> None:
 def assert_empty(spool: Spool) -> None:
     """Nothing is counted any more."""
     assert (spool._bytes, spool._files) == ({}, {})
+
+
+def test_an_upload_that_never_had_its_turn() -> None:
+    """Its room is free as soon as its call is answered."""
+
+    async def run() -> None:
+        settings = settings_of(http_database_s=0.05, http_uploads=1)
+        gateway = Gateway(settings)
+        over = Event()
+        gateway._uploading._pool.submit(over.wait, 20)
+        upload = Upload(gateway.spool.open(1, size=0), "jsonl", "commit", None, new=False)
+        taking = asyncio.create_task(gateway.take_upload(cast("Any", None), upload))
+        await asyncio.sleep(0)
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        assert_empty(gateway.spool)
+        over.set()
+        gateway._close()
+
+    asyncio.run(run())

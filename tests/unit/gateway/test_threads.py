@@ -99,3 +99,21 @@ def test_work_that_is_waited_for_by_its_own_measure(threads: Threads) -> None:
 
     with closing(Threads(1, name="one", wait_s=0.02)) as impatient:
         asyncio.run(run())
+
+
+def test_a_thread_that_cannot_be_had() -> None:
+    """Whoever asked for it is told, and its account's place is free for the next."""
+
+    async def run() -> None:
+        served(1)
+        place = threads._place()  # somebody else of the account's waits for it, too
+        assert place is not None
+        for _ in range(3):
+            async with asyncio.timeout(5):
+                with pytest.raises(RuntimeError):
+                    await threads.run(str, 1)
+        assert not place.locked()
+
+    threads = Threads(2, name="none")
+    threads.close()
+    asyncio.run(run())

@@ -56,3 +56,14 @@ def test_what_is_refused_for_good_is_not_tried_again(errors: list[Exception]) ->
     with pytest.raises(psycopg.errors.CheckViolation):
         patiently(unit)
     assert len(runs) == len(errors)
+
+
+def test_a_log_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a producer's process it is the application's own: what it raises ends no retry."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr("shared.store.patience.log.warning", fail, raising=False)
+    unit, _ = failing(DEADLOCK)
+    assert patiently(unit) == "done"
