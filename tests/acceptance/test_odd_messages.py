@@ -193,6 +193,16 @@ def test_as_much_as_the_broker_takes(watch: Watch) -> None:
     assert watch.peak_mb() < RSS_MB_MAX
 
 
+def test_many_large_ones(watch: Watch) -> None:
+    """Refused by the hundred, by us or by the task, they leave nothing behind: the worker stays small."""
+    text = "x" * 3_900_000
+    torn = whole(body=body_of([[text, text[:1_000]], {}, {}, text[:100]]))
+    cut = whole(body=body_of(text)[:-8] + body_of(text)[-4:])
+    unsigned = whole(body=body_of([[text, "[]"], {}, {}]))
+    watch.send(*(watch.message(change) for change in (torn, cut, unsigned) for _ in range(50)))
+    assert watch.peak_mb() < RSS_MB_MAX
+
+
 def test_a_full_broker_takes_nothing_out_of_our_hands(watch: Watch) -> None:
     """What a worker has taken, and the broker has no room to hold for it, is decided all the same."""
     sent = []
