@@ -53,13 +53,15 @@ class Scale:
     Attributes:
         parked: rows that are replayed twice.
         overload_s: for how long more is sent than can be worked off.
+        lock_s: for how long somebody holds a table.
     """
 
     parked: int = 300
     overload_s: float = 3.0
+    lock_s: float = 12.0
 
 
-FULL = Scale(parked=100_000, overload_s=300.0)
+FULL = Scale(parked=100_000, overload_s=300.0, lock_s=60.0)
 
 
 @dataclass(frozen=True, slots=True)

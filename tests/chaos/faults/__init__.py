@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 
 from tests.chaos.faults import (
+    content,
     disks,
     http,
     logs,
@@ -21,7 +22,20 @@ from tests.chaos.faults import (
 )
 from tests.chaos.faults.fault import Fault
 
-_FAMILIES = (processes, transactions, valkey, postgres, messages, disks, machine, http, parked, odd_messages, logs)
+_FAMILIES = (
+    processes,
+    transactions,
+    valkey,
+    postgres,
+    messages,
+    disks,
+    machine,
+    http,
+    parked,
+    odd_messages,
+    logs,
+    content,
+)
 
 
 def _in_turn(families: Iterable[Iterable[Fault]]) -> Iterator[Fault]:
