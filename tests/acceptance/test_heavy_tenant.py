@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from tests import bodies
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import Fleet, Process, wait_for
-from tests.integration.intake import Intake
+from tests.integration.intake import Intake, entry
 from tests.integration.test_heavy import MONTHS, heavy
 from tests.integration.test_intake import prepaid
 
@@ -83,3 +84,26 @@ def test_everyone_else(here: Gateway, workers: list[Process], heavy_tenant: Inta
     assert heavy_tenant.count("obligation") - before == rows * MONTHS
     assert max(waits_s) < OTHERS_S_MAX
     assert all(memory_mb(each) < MEMORY_MB_MAX for each in workers)
+
+
+@pytest.mark.usefixtures("workers")
+def test_everyone_elses_invoices(module_fleet: Fleet, heavy_tenant: Intake) -> None:
+    """While an account with tens of thousands of due instalments is worked on, another's is issued within seconds."""
+    for _ in range(2):
+        outcomes = heavy_tenant.receive(*(entry(heavy(**due_long_ago())) for _ in range(30)))
+        assert {each.outcome for each in outcomes} == {"created"}
+    module_fleet.worker("invoices", TRUEUP_ISSUE_ROWS="50")
+    wait_for(lambda: heavy_tenant.count("invoice"), what="the heavy account's turn")
+    other = Intake(heavy_tenant.engine, "other with an invoice")
+    other.receive(entry(bodies.invoiced()))
+    wait_for(lambda: other.count("invoice"), what="the other's invoice", seconds_max=OTHERS_S_MAX)
+    pending = "SELECT count(*) FROM obligation WHERE account_id = :a AND state = 'pending' AND due_at < '2024-01-01'"
+    assert heavy_tenant.rows(pending) > [(0,)]
+
+
+def due_long_ago() -> dict[str, Any]:
+    """A schedule of 650 months that are over."""
+    monthly = bodies.recurring(
+        starting_at="1970-01-01T00:00:00Z", ending_before="2024-03-01T00:00:00Z", amount_distribution="EACH", amount=1
+    )
+    return {"invoice_schedule": {"recurring_schedule": monthly}}
