@@ -44,3 +44,18 @@ def test_how_long_a_token_is_known(
                 asyncio.run(keyring.admit(f"Bearer {token}", "read"))
         else:
             asyncio.run(keyring.admit(f"Bearer {token}", "read"))
+
+
+def test_many_first_calls_at_once_are_one_guess(common_database: Engine) -> None:
+    """A gateway that just started asks once about a good token that a hundred calls bring, and shuts none of them out."""
+    account_id = Intake(common_database, account="a hundred first calls").account_id
+    with common_database.begin() as connection:
+        token = create_token(connection, account_id=account_id, scopes=("read",), secret_key=SECRET_KEY)
+
+    async def call(keyring: Keyring) -> set[int]:
+        calls = (keyring.admit(f"Bearer {token}", "read", peer="10.0.0.1") for _ in range(100))
+        return {sender.caller.account_id for sender in await asyncio.gather(*calls)}
+
+    with closing(Threads(1, name="asking")) as threads:
+        settings = settings_of().model_copy(update={"http_wrong_tokens": 1})
+        assert asyncio.run(call(Keyring(common_database, threads, settings))) == {account_id}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 
 from sqlalchemy import Engine
@@ -20,6 +21,7 @@ from worker.gateway.guesses import Guesses
 from worker.gateway.limits import TOKEN_SECONDS_MAX, TOKENS_MAX
 from worker.gateway.refusals import Refusal, forbidden, unauthenticated
 from worker.gateway.threads import Threads
+from worker.gateway.together import Together
 
 _SCHEME = "bearer "
 _HOW = "send the header authorization: Bearer tu_<key id>_<secret>"
@@ -56,6 +58,7 @@ class Keyring:
         self._engine, self._threads, self._settings, self._clock_s = engine, threads, settings, clock_s
         self._known: dict[str, _Known] = {}  # those too that have to be asked about again: nobody guesses them
         self._guesses = Guesses(settings.http_wrong_tokens, clock_s=clock_s)
+        self._guessing: dict[bytes, Together[Sender]] = {}
 
     async def admit(self, authorization: str | None, scope: Scope, *, peer: str = "") -> Sender:
         """The sender that a header speaks for.
@@ -96,6 +99,16 @@ class Keyring:
         return await self._guessed(token, key_id, digest, peer)
 
     async def _guessed(self, token: str, key_id: str, digest: bytes, peer: str) -> Sender:
+        """As `_guess`, which is one for all calls that bring the same token at the same time."""
+        guess = self._guessing.get(digest)
+        if guess is None:
+            guess = self._guessing[digest] = Together(partial(self._guess, token, key_id, digest, peer))
+        try:
+            return await guess()
+        finally:
+            self._guessing.pop(digest, None)
+
+    async def _guess(self, token: str, key_id: str, digest: bytes, peer: str) -> Sender:
         """As `_ask`, for a token that may be wrong, as often as that may be tried."""
         self._guesses.require_room(peer, key_id)
         self._guesses.take(peer, key_id)
