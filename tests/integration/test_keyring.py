@@ -47,7 +47,7 @@ def test_how_long_a_token_is_known(
 
 
 def test_many_first_calls_at_once_are_one_guess(common_database: Engine) -> None:
-    """A gateway that just started asks once about a good token that a hundred calls bring, and shuts none of them out."""
+    """A gateway that just started asks once about a good token that a hundred calls bring, and shuts none out."""
     account_id = Intake(common_database, account="a hundred first calls").account_id
     with common_database.begin() as connection:
         token = create_token(connection, account_id=account_id, scopes=("read",), secret_key=SECRET_KEY)
