@@ -16,14 +16,14 @@ import pytest
 import redis
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 
-from shared.clock import utc_now
-from shared.store.accounts import create_account
-from shared.store.engine import make_engine
-from shared.store.migrate import upgrade
-from shared.store.role_names import APP, OWNER, ROLES
-from worker.local.files import write_private
-from worker.local.postgres import SUPERUSER, start_postgres
-from worker.local.valkey import start_valkey
+from trueup.clock import utc_now
+from trueup.store.accounts import create_account
+from trueup.store.engine import make_engine
+from trueup.store.migrate import upgrade
+from trueup.store.role_names import APP, OWNER, ROLES
+from trueup_worker.local.files import write_private
+from trueup_worker.local.postgres import SUPERUSER, start_postgres
+from trueup_worker.local.valkey import start_valkey
 
 SECRET_KEY = "a secret key of the tests, 32 characters or more"
 PASSWORD = "password-of-every-role"

@@ -9,12 +9,12 @@ from bz2 import BZ2Compressor
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shared.clock import utc_now
-from shared.producer.publish import Signer, redis_message
-from shared.wire.envelope import QUEUE_SINGLE
-from shared.wire.packing import write_meta
 from tests.integration.intake import entry
 from tests.integration.test_intake import prepaid
+from trueup.clock import utc_now
+from trueup.producer.publish import Signer, redis_message
+from trueup.wire.envelope import QUEUE_SINGLE
+from trueup.wire.packing import write_meta
 
 if sys.version_info >= (3, 14):
     from compression import zstd

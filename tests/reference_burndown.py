@@ -9,8 +9,8 @@ from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
 
-from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.values import Balance, Receipt, Specifier, UsageLine
+from trueup.domain.burndown.catalog import Catalog, Product
+from trueup.domain.burndown.values import Balance, Receipt, Specifier, UsageLine
 
 
 class Step(NamedTuple):

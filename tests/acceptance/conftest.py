@@ -11,14 +11,14 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from shared.store.engine import make_engine
-from shared.store.reconciliation.check import Difference
 from tests.acceptance.command import Command
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import Fleet, fleet, nursery
 from tests.conftest import DATA, RunningServices
 from tests.integration.intake import Intake
-from worker.invoicing.reconcile import reconcile
+from trueup.store.engine import make_engine
+from trueup.store.reconciliation.check import Difference
+from trueup_worker.invoicing.reconcile import reconcile
 
 CATALOG = DATA / "cases" / "catalog.json"
 SECONDS_MAX = 60

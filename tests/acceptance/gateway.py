@@ -12,7 +12,7 @@ from metronome import Metronome
 
 from tests.acceptance.processes import Fleet
 
-ARGV = ["worker.gateway"]
+ARGV = ["trueup_worker.gateway"]
 CREATE = "/v1/contracts/customerCommits/create"
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-import worker.intake.receive as receiving
-from shared.wire.envelope import QueuedRequest
-from worker import tasks
-from worker.app import app
-from worker.intake.judge import judge_bodies
+import trueup_worker.intake.receive as receiving
+from trueup.wire.envelope import QueuedRequest
+from trueup_worker import tasks
+from trueup_worker.app import app
+from trueup_worker.intake.judge import judge_bodies
 
 __all__ = ["app"]
 

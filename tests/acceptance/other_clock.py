@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from kombu.transport import redis
 
-from shared.clock import utc_now
-from worker import tasks
+from trueup.clock import utc_now
+from trueup_worker import tasks
 
 OFF_S = float(os.environ["TRUEUP_TEST_CLOCK_S"])
 _time = time.time
@@ -28,6 +28,6 @@ vars(tasks)["utc_now"] = _shifted_now
 if os.environ.get("TRUEUP_TEST_KILL"):
     from tests.acceptance.killed_worker import app
 else:
-    from worker.app import app
+    from trueup_worker.app import app
 
 __all__ = ["app"]

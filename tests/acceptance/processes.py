@@ -15,8 +15,8 @@ from threading import Event
 from typing import TypeVar
 
 from tests.conftest import SECRET_KEY
-from worker.local.logs import LogFile
-from worker.local.nursery import Forked, Nursery
+from trueup_worker.local.logs import LogFile
+from trueup_worker.local.nursery import Forked, Nursery
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -70,14 +70,16 @@ class Fleet:
     settings: dict[str, str] = field(default_factory=dict)
     started: list[Process] = field(default_factory=list)
 
-    def worker(self, queues: str, *, app: str = "worker.app", is_awaited: bool = True, **environ: str) -> Process:
+    def worker(
+        self, queues: str, *, app: str = "trueup_worker.app", is_awaited: bool = True, **environ: str
+    ) -> Process:
         """A solo Celery worker on these queues, ready to take work, unless that is not awaited."""
         argv = ["celery", "--quiet", "-A", app, "worker", "-P", "solo", "-Q", queues]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         return self._start([*argv, "-n", f"w{len(self.started)}@test", *quiet], environ, is_awaited=is_awaited)
 
     @contextmanager
-    def restarting(self, queues: str, *, app: str = "worker.app", **environ: str) -> Iterator[None]:
+    def restarting(self, queues: str, *, app: str = "trueup_worker.app", **environ: str) -> Iterator[None]:
         """A worker that is started again whenever it dies, as the supervisor does."""
         over = Event()
 
@@ -97,7 +99,7 @@ class Fleet:
 
     def scheduler(self, **environ: str) -> Process:
         """A scheduler that has looked once."""
-        return self._start(["worker.scheduling"], environ)
+        return self._start(["trueup_worker.scheduling"], environ)
 
     def _start(self, argv: list[str], environ: dict[str, str], *, is_awaited: bool = True) -> Process:
         name = f"process-{len(self.started)}"

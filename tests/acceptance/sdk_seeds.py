@@ -8,13 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.store.catalog import load_catalog
-from shared.wire.catalog import read_catalog
 from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, PLATFORM, credit, prepaid
-from worker.invoicing.issue import issue_all_due
-from worker.invoicing.void import void_invoice
+from trueup.store.catalog import load_catalog
+from trueup.wire.catalog import read_catalog
+from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.invoicing.void import void_invoice
 
 CUSTOMER = "d7abd0cd-4ae9-4db7-8676-e986a4ebd8dc"
 LISTED = "9b85c1c1-5238-4f2a-a409-61412905e1e1"

@@ -8,14 +8,14 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from shared.clock import utc_now
-from shared.producer.publish import Publisher, Signer
-from shared.store.accepted import Kept, accept
-from shared.wire.envelope import QUEUE_BULK
-from shared.wire.packing import write_meta
 from tests.acceptance.processes import fleet, wait_for
 from tests.acceptance.test_exactly_once import assert_reconciled, packs_of, requests_of
 from tests.integration.intake import Intake
+from trueup.clock import utc_now
+from trueup.producer.publish import Publisher, Signer
+from trueup.store.accepted import Kept, accept
+from trueup.wire.envelope import QUEUE_BULK
+from trueup.wire.packing import write_meta
 
 BACKLOG = 20_000
 LEASE_S = 5

@@ -10,12 +10,12 @@ import pytest
 import redis
 from sqlalchemy import Engine, make_url
 
-from shared.producer.publish import BrokerUnavailable, Publisher, Signer
-from shared.wire.envelope import QUEUE_BULK
 from tests.acceptance.processes import Fleet, fleet
 from tests.acceptance.test_exactly_once import packs_of, requests_of, send, wait_until_decided
 from tests.integration.intake import Intake
-from worker.local.server import LOOPBACK, free_port
+from trueup.producer.publish import BrokerUnavailable, Publisher, Signer
+from trueup.wire.envelope import QUEUE_BULK
+from trueup_worker.local.server import LOOPBACK, free_port
 
 NOTICED_S_MAX = 60.0
 

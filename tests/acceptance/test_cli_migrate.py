@@ -6,10 +6,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shared.store.role_names import OWNER
 from tests.acceptance.command import Command
 from tests.conftest import SECRET_KEY, RunningServices
 from tests.integration.test_secret_key import ANOTHER
+from trueup.store.role_names import OWNER
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.producer.publish import Publisher, Signer
 from tests.acceptance.command import PROGRAM, Command
 from tests.acceptance.conftest import CATALOG
 from tests.bodies import postpaid, prepaid, priced, text
 from tests.conftest import DATA
+from trueup.producer.publish import Publisher, Signer
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 SECONDS_MAX = 30

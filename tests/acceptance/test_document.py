@@ -11,13 +11,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.catalog import load_catalog
-from shared.wire.catalog import read_catalog
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import ROOT, Fleet
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, PLATFORM, credit, prepaid
-from worker.invoicing.issue import issue_all_due
+from trueup.store.catalog import load_catalog
+from trueup.wire.catalog import read_catalog
+from trueup_worker.invoicing.issue import issue_all_due
 
 pytestmark = pytest.mark.slow
 

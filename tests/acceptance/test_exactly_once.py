@@ -12,18 +12,18 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from shared.clock import utc_now
-from shared.ids import new_id
-from shared.producer.client import CommitProducer
-from shared.producer.publish import Publisher, Signer
-from shared.store.accepted import Kept, accept
-from shared.store.outcomes import read_outcomes
-from shared.wire.envelope import QUEUE_BULK, QueuedRequest
-from shared.wire.packing import Pack, pack, write_meta
 from tests.acceptance.processes import Fleet, fleet, wait_for
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import CONTRACT, prepaid
-from worker.invoicing.reconcile import reconcile
+from trueup.clock import utc_now
+from trueup.ids import new_id
+from trueup.producer.client import CommitProducer
+from trueup.producer.publish import Publisher, Signer
+from trueup.store.accepted import Kept, accept
+from trueup.store.outcomes import read_outcomes
+from trueup.wire.envelope import QUEUE_BULK, QueuedRequest
+from trueup.wire.packing import Pack, pack, write_meta
+from trueup_worker.invoicing.reconcile import reconcile
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.catalog import load_catalog
-from shared.store.outcomes import read_outcomes
-from shared.wire.catalog import read_catalog
-from shared.wire.outcome import Outcome
 from tests.acceptance.processes import ROOT, Fleet, fleet, wait_for
 from tests.integration.intake import Intake
+from trueup.store.catalog import load_catalog
+from trueup.store.outcomes import read_outcomes
+from trueup.wire.catalog import read_catalog
+from trueup.wire.outcome import Outcome
 
 EXAMPLES = ROOT / "deploy/examples"
 REQUEST = (EXAMPLES / "request.json").read_text(encoding="utf-8")

@@ -16,16 +16,16 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.limits import BODY_BYTES_MAX
-from shared.store.tokens import create_token, revoke_token
-from shared.wire.envelope import read_envelope
 from tests.acceptance.gateway import CREATE, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
 from tests.conftest import DATA, SECRET_KEY
 from tests.integration.intake import Intake
 from tests.integration.test_intake import prepaid
 from tests.integration.test_publish import arguments
+from trueup.clock import utc_now
+from trueup.limits import BODY_BYTES_MAX
+from trueup.store.tokens import create_token, revoke_token
+from trueup.wire.envelope import read_envelope
 
 CASES = [json.loads(line) for line in (DATA / "cases/commit-requests.jsonl").read_text().splitlines()]
 STATUS = {"created": {200}, "invalid": {400, 413}, "not_found": {404}}

@@ -8,11 +8,11 @@ import metronome
 import pytest
 from metronome import Metronome
 
-from shared.ids import new_id
 from tests.acceptance.gateway import Answer, Gateway
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
-from worker.gateway.objects import NetBalanceAnswer
+from trueup.ids import new_id
+from trueup_worker.gateway.objects import NetBalanceAnswer
 
 ADJUST = "/v1/contracts/addManualBalanceLedgerEntry"
 EVER = [{"amount": 1000, "starting_at": "2020-01-01T00:00:00Z", "ending_before": "2099-01-01T00:00:00Z"}]

@@ -16,13 +16,13 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from shared.store.tokens import SCOPES, create_token
 from tests.acceptance.gateway import Answer, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
 from tests.chaos.proxy import Ambush, Proxy
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.integration.test_intake import credit, prepaid
+from trueup.store.tokens import SCOPES, create_token
 
 DOOR = "gateway"
 QUICK = {"TRUEUP_HTTP_WAIT_S": "0.2"}

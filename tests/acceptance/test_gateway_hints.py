@@ -14,8 +14,8 @@ from tests.acceptance.processes import ROOT
 SAY = """
 import sys
 from pathlib import Path
-from worker.cli.hints import say_gateway
-from worker.local.folder import DataFolder
+from trueup_worker.cli.hints import say_gateway
+from trueup_worker.local.folder import DataFolder
 say_gateway(DataFolder(Path(sys.argv[1])), sys.argv[2], "default")
 """
 SHELL = shutil.which("bash") or "sh"

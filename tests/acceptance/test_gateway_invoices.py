@@ -9,13 +9,13 @@ import metronome
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.tokens import SCOPES, create_token
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import Fleet
 from tests.conftest import SECRET_KEY
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, EURO, FIRST, SECOND, SILENT, UsageBook
-from worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
+from trueup.store.tokens import SCOPES, create_token
+from trueup_worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 CENTS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"

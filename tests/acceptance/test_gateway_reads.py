@@ -7,13 +7,13 @@ import metronome
 import pytest
 from sqlalchemy import text
 
-from shared.ids import new_id
 from tests.acceptance.gateway import Gateway
 from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
-from worker.gateway.models import ParkedPage
-from worker.gateway.objects import AgreementPage, CustomerPage
+from trueup.ids import new_id
+from trueup_worker.gateway.models import ParkedPage
+from trueup_worker.gateway.objects import AgreementPage, CustomerPage
 
 
 def made(account: Intake, body: dict[str, Any], **more: Any) -> str:

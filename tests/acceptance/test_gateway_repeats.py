@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, make_url
 
-from shared.store.tokens import SCOPES, create_token
 from tests.acceptance.gateway import Answer, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
 from tests.acceptance.test_gateway_balances import ADJUST, made, segment
@@ -18,7 +17,8 @@ from tests.chaos.proxy import Ambush, Proxy
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.integration.test_intake import ACME, prepaid
-from worker.scheduling.tidy import tidy
+from trueup.store.tokens import SCOPES, create_token
+from trueup_worker.scheduling.tidy import tidy
 
 DOOR = "gateway"
 AGAIN = {"x-stainless-retry-count": "1"}

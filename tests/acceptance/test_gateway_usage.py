@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from shared.store.tokens import create_token
-from shared.wire.routes import QUEUE_USAGE
 from tests.acceptance.gateway import Answer, Gateway, gateway
 from tests.acceptance.processes import Fleet, wait_for
 from tests.acceptance.test_usage import HEADER, used
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.unit.wire.test_usage import NOBODY
+from trueup.store.tokens import create_token
+from trueup.wire.routes import QUEUE_USAGE
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 import redis
 
-from shared.producer.client import CommitProducer
-from shared.wire.envelope import QUEUE_BULK
 from tests.acceptance.command import PROGRAM, Command
 from tests.acceptance.processes import ROOT, wait_for
 from tests.bodies import CONTRACT, CUSTOMER, PRODUCT
+from trueup.producer.client import CommitProducer
+from trueup.wire.envelope import QUEUE_BULK
 
 SAMPLE = ROOT / "deploy" / "sample"
 

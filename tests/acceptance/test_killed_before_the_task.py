@@ -9,10 +9,10 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from shared.wire.envelope import QUEUE_SINGLE
 from tests.acceptance.processes import fleet, wait_for
 from tests.integration.intake import Intake
 from tests.messages import good_message
+from trueup.wire.envelope import QUEUE_SINGLE
 
 
 @pytest.mark.slow

@@ -10,16 +10,16 @@ import pytest
 import redis
 from celery import Celery
 
-from shared.clock import utc_now
-from shared.producer.publish import Signer
-from shared.wire.envelope import QUEUE_SINGLE, TASK_CREATE
-from shared.wire.packing import write_meta
 from tests.acceptance.processes import Fleet, Process
 from tests.acceptance.watch import Watch
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from tests.messages import Change, body_of, bomb, bombs, read_body
-from worker.config import QUEUES
+from trueup.clock import utc_now
+from trueup.producer.publish import Signer
+from trueup.wire.envelope import QUEUE_SINGLE, TASK_CREATE
+from trueup.wire.packing import write_meta
+from trueup_worker.config import QUEUES
 
 RSS_MB_MAX = 300
 

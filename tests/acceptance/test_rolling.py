@@ -63,7 +63,7 @@ def test_gateways_and_workers_are_replaced_under_load(database: Engine, processe
     """Two gateways share a port, two workers a queue; each is replaced several times, and every call is answered."""
 
     def start_gateway() -> Process:
-        return processes._start(["worker.gateway"], {})
+        return processes._start(["trueup_worker.gateway"], {})
 
     def start_worker() -> Process:
         return processes.worker("commits,commits.bulk")

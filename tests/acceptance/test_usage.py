@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from shared.producer.client import UsageProducer
-from shared.producer.publish import Publisher, Signer
-from shared.wire.envelope import QueuedRequest
-from shared.wire.packing import pack
-from shared.wire.routes import QUEUE_USAGE, TASK_RECORD
 from tests.acceptance.command import Command
 from tests.acceptance.processes import Fleet, fleet
 from tests.acceptance.test_exactly_once import assert_reconciled, wait_until_acknowledged, wait_until_decided
 from tests.integration.intake import Intake, entry
 from tests.unit.wire.test_usage import NOBODY, line
+from trueup.producer.client import UsageProducer
+from trueup.producer.publish import Publisher, Signer
+from trueup.wire.envelope import QueuedRequest
+from trueup.wire.packing import pack
+from trueup.wire.routes import QUEUE_USAGE, TASK_RECORD
 
 RESULT = ("rows", "new", "created", "duplicate", "invalid", "not_found", "parked")
 HEADER = "transaction_id,customer_id,contract_id,product_id,timestamp,quantity,list_price"

@@ -11,13 +11,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.due import accounts_due
-from shared.store.engine import snapshot
 from tests.acceptance.processes import Fleet, Process, fleet, wait_for
 from tests.acceptance.year import Year, month_start
-from worker.config import QUEUES
-from worker.invoicing.forecast import forecast
-from worker.invoicing.reconcile import reconcile
+from trueup.store.due import accounts_due
+from trueup.store.engine import snapshot
+from trueup_worker.config import QUEUES
+from trueup_worker.invoicing.forecast import forecast
+from trueup_worker.invoicing.reconcile import reconcile
 
 SEED = 7
 GRACE_H = 24

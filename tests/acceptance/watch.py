@@ -6,11 +6,11 @@ from pathlib import Path
 
 import redis
 
-from shared.wire.envelope import QUEUE_SINGLE
 from tests.acceptance.processes import Process, wait_for
 from tests.integration.intake import Intake
 from tests.messages import Change, Message, good_message
-from worker.config import QUEUES
+from trueup.wire.envelope import QUEUE_SINGLE
+from trueup_worker.config import QUEUES
 
 
 class Watch:

@@ -11,23 +11,23 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from shared.producer.client import CommitProducer, UsageProducer
-from shared.store.accounts import create_account
-from shared.store.catalog import load_catalog
-from shared.store.tokens import SCOPES, create_token
-from shared.wire.catalog import read_catalog
 from tests.conftest import SECRET_KEY
-from worker.commits.archive import archive_commit
-from worker.commits.disable_true_up import disable_true_up
-from worker.commits.edit import EditSettings, edit_commit
-from worker.commits.end_date import end_commit
-from worker.commits.refusal import ChangeRefused, InvalidChange
-from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
-from worker.invoicing.clock import advance_clock
-from worker.invoicing.correct import correct_month
-from worker.invoicing.regenerate import RegenerateRefused, regenerate_invoice, regenerate_month
-from worker.invoicing.release import ReleaseRefused, release_obligation
-from worker.invoicing.void import VoidRefused, void_invoice
+from trueup.producer.client import CommitProducer, UsageProducer
+from trueup.store.accounts import create_account
+from trueup.store.catalog import load_catalog
+from trueup.store.tokens import SCOPES, create_token
+from trueup.wire.catalog import read_catalog
+from trueup_worker.commits.archive import archive_commit
+from trueup_worker.commits.disable_true_up import disable_true_up
+from trueup_worker.commits.edit import EditSettings, edit_commit
+from trueup_worker.commits.end_date import end_commit
+from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
+from trueup_worker.invoicing.clock import advance_clock
+from trueup_worker.invoicing.correct import correct_month
+from trueup_worker.invoicing.regenerate import RegenerateRefused, regenerate_invoice, regenerate_month
+from trueup_worker.invoicing.release import ReleaseRefused, release_obligation
+from trueup_worker.invoicing.void import VoidRefused, void_invoice
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 SECONDS_MAX = 120.0

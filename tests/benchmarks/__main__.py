@@ -12,7 +12,6 @@ from statistics import median
 import redis
 from sqlalchemy import text
 
-from shared.clock import utc_now
 from tests.benchmarks.burndown import measure_burndown
 from tests.benchmarks.environment import Environment, data_folder, running_stack
 from tests.benchmarks.footprint import ingest_big_file, time_up
@@ -32,6 +31,7 @@ from tests.benchmarks.report import (
 )
 from tests.benchmarks.requests_run import Slice, run_ceiling, run_naive, run_trueup
 from tests.benchmarks.workload import Workload
+from trueup.clock import utc_now
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SEED = 20_261_122

@@ -9,10 +9,10 @@ from itertools import islice
 from statistics import median
 from typing import TypeVar
 
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.values import UsageLine
 from tests import reference_burndown
 from tests.benchmarks.burndown_workload import BALANCES, HOURS, Month, make_month
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.values import UsageLine
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from hashlib import sha256
 from random import Random
 
-from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine
+from trueup.domain.burndown.catalog import Catalog, Product
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.values import Balance, LineKind, Specifier, UsageLine
 
 MONTH = datetime(2030, 1, 1, tzinfo=UTC)
 HOURS = 31 * 24

@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from shared.ids import new_id
-from shared.limits import ENVELOPE_REQUESTS_MAX
-from shared.store import intake
-from shared.store.engine import make_engine
-from shared.wire.envelope import QueuedRequest
-from shared.wire.normal import FINGERPRINT_VERSION
 from tests.benchmarks.environment import WORKERS
 from tests.benchmarks.workload import Request
-from worker.intake.judge import judge_bodies
-from worker.intake.rows import commit_rows, obligation_rows, segment_rows
+from trueup.ids import new_id
+from trueup.limits import ENVELOPE_REQUESTS_MAX
+from trueup.store import intake
+from trueup.store.engine import make_engine
+from trueup.wire.envelope import QueuedRequest
+from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup_worker.intake.judge import judge_bodies
+from trueup_worker.intake.rows import commit_rows, obligation_rows, segment_rows
 
 Parameters = Mapping[str, Any]
 

@@ -12,18 +12,18 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Engine, text
 
-from shared.clock import utc_now
-from shared.store.accounts import account_named, create_account
-from shared.store.catalog import load_catalog
-from shared.store.engine import make_engine
-from shared.store.tokens import SCOPES, create_token
-from shared.wire.catalog import Catalog
 from tests.benchmarks.naive import QUEUE, QUEUE_TUNED
-from worker.cli.context import DEFAULT_ACCOUNT
-from worker.cli.up import prepare
-from worker.local.console import Console
-from worker.local.folder import DataFolder, State
-from worker.local.stack import Stack
+from trueup.clock import utc_now
+from trueup.store.accounts import account_named, create_account
+from trueup.store.catalog import load_catalog
+from trueup.store.engine import make_engine
+from trueup.store.tokens import SCOPES, create_token
+from trueup.wire.catalog import Catalog
+from trueup_worker.cli.context import DEFAULT_ACCOUNT
+from trueup_worker.cli.up import prepare
+from trueup_worker.local.console import Console
+from trueup_worker.local.folder import DataFolder, State
+from trueup_worker.local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 2  # processes each way: Trueup's `bulk` and `invoices`, the naive ones, the ceiling's connections

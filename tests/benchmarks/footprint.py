@@ -16,7 +16,7 @@ import psutil
 from tests.benchmarks.cpu import processes
 from tests.benchmarks.environment import ROOT, Environment, wait_until
 from tests.benchmarks.workload import Workload, write_lines
-from worker.local.folder import DataFolder
+from trueup_worker.local.folder import DataFolder
 
 INGEST = "trueup ingest"
 OURS = frozenset({INGEST, "workers", "scheduler", "gateway", "nursery"})
@@ -119,7 +119,7 @@ def _command(folder: DataFolder, *arguments: str) -> Iterator[subprocess.Popen[b
     """Runs the command on a data folder; it is over afterwards."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "worker.cli", *arguments],
+        [sys.executable, "-m", "trueup_worker.cli", *arguments],
         cwd=ROOT,
         env={**settings, "TRUEUP_DATA": str(folder.path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from shared.domain.month import month_of
 from tests.benchmarks.cpu import Cost, Meter
 from tests.benchmarks.environment import Environment, Tenant, wait_until
 from tests.benchmarks.naive import QUEUE, QUEUE_TUNED, issue_invoice, send_to
-from worker.invoicing.clock import account_now, advance_clock
+from trueup.domain.month import month_of
+from trueup_worker.invoicing.clock import account_now, advance_clock
 
 GRACE = timedelta(hours=24)  # the default: a true-up waits until the last month of its access is closed
 INSTALMENTS = 4  # future obligations of one commit

@@ -18,13 +18,13 @@ from uuid import UUID
 
 import redis
 
-from shared.ids import new_id
-from shared.producer.client import CommitProducer
-from shared.producer.publish import Publisher, Signer
-from shared.wire.envelope import DONE_CHANNEL, QUEUE_BULK, QueuedRequest
-from shared.wire.packing import Pack, pack
 from tests.benchmarks.environment import Environment, Tenant
 from tests.benchmarks.workload import Request, Workload
+from trueup.ids import new_id
+from trueup.producer.client import CommitProducer
+from trueup.producer.publish import Publisher, Signer
+from trueup.wire.envelope import DONE_CHANNEL, QUEUE_BULK, QueuedRequest
+from trueup.wire.packing import Pack, pack
 
 PROBES_PER_S = 20.0
 CALLERS = 16  # threads

@@ -20,8 +20,8 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.readiness import announce_ready
 from tests.benchmarks.naive_rows import Account, Commit, Invoice, InvoiceLine, LedgerEntry, Obligation, Segment
+from trueup.readiness import announce_ready
 
 QUEUE = "naive"
 QUEUE_TUNED = "naive.tuned"

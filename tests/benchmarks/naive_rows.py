@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import DeclarativeBase
 
-from shared.store import tables
+from trueup.store import tables
 
 
 class Base(DeclarativeBase):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import orjson
 
-from shared.producer.content import open_source
-from shared.producer.ingest import Ingest, name_batch
-from shared.producer.publish import Publisher, Signer
-from shared.producer.rows import scan
-from shared.wire.envelope import Kind
 from tests.benchmarks.ceiling import insert_concurrently, statements_of
 from tests.benchmarks.cpu import Cost, Meter
 from tests.benchmarks.environment import Environment, Tenant, wait_until
 from tests.benchmarks.naive import QUEUE, create_commit, send_to
 from tests.benchmarks.workload import Request, write_lines
+from trueup.producer.content import open_source
+from trueup.producer.ingest import Ingest, name_batch
+from trueup.producer.publish import Publisher, Signer
+from trueup.producer.rows import scan
+from trueup.wire.envelope import Kind
 
 _SECONDS_MAX = 60.0
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from shared.wire.catalog import Catalog, read_catalog
+from trueup.wire.catalog import Catalog, read_catalog
 
 Body = dict[str, Any]
 Fate = Literal["created", "duplicate", "invalid"]

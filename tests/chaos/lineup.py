@@ -7,16 +7,16 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from shared.readiness import READY_FOLDER_VARIABLE
 from tests.chaos.clock import Clock
 from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET_KEY
-from worker.local.console import Console
-from worker.local.folder import DataFolder
-from worker.local.logs import LogFile
-from worker.local.nursery import Nursery
-from worker.local.runner import Runner
-from worker.local.server import LOOPBACK
+from trueup.readiness import READY_FOLDER_VARIABLE
+from trueup_worker.local.console import Console
+from trueup_worker.local.folder import DataFolder
+from trueup_worker.local.logs import LogFile
+from trueup_worker.local.nursery import Nursery
+from trueup_worker.local.runner import Runner
+from trueup_worker.local.server import LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 VISIBILITY_TIMEOUT_S = 2
@@ -51,8 +51,8 @@ class Lineup:
     producers: tuple[str, ...] = ("kept", "files")
     schedulers: int = 2
     gateways: int = 2
-    app: str = "worker.app"
-    scheduler: str = "worker.scheduling"
+    app: str = "trueup_worker.app"
+    scheduler: str = "trueup_worker.scheduling"
     lease_s: int = 5
 
     @property
@@ -85,7 +85,7 @@ class Lineup:
         return [
             *(_WORKER.format(app=self.app, name=name, queues=queues) for name, queues in self.workers),
             *[f"python -m {self.scheduler}"] * self.schedulers,
-            *["python -m worker.gateway"] * self.gateways,
+            *["python -m trueup_worker.gateway"] * self.gateways,
             *(f"python -m tests.chaos.producing {name} {folder.path}" for name in self.producers),
         ]
 

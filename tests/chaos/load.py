@@ -13,11 +13,11 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from shared.ids import row_id
-from shared.wire.envelope import Kind, QueuedRequest
-from shared.wire.outcome import Verdict
-from shared.wire.packing import content_of
 from tests import bodies
+from trueup.ids import row_id
+from trueup.wire.envelope import Kind, QueuedRequest
+from trueup.wire.outcome import Verdict
+from trueup.wire.packing import content_of
 
 ACCOUNTS = ("acme", "globex")
 CALLERS = "callers"

@@ -17,21 +17,21 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-import shared.producer.ingest as ingesting
-from shared.ids import row_id
-from shared.producer.client import CommitProducer
-from shared.producer.content import open_source
-from shared.producer.database import DatabaseUnavailable
-from shared.producer.ingest import Ingest, name_batch
-from shared.producer.publish import BrokerUnavailable, Publisher, Signer
-from shared.producer.row import Row
-from shared.producer.rows import rows, scan
-from shared.readiness import announce_ready
-from shared.settings import settings
-from shared.store.accounts import account_named
-from shared.store.engine import engine, transaction
-from shared.wire import packing
-from worker.local.folder import DataFolder
+import trueup.producer.ingest as ingesting
+from trueup.ids import row_id
+from trueup.producer.client import CommitProducer
+from trueup.producer.content import open_source
+from trueup.producer.database import DatabaseUnavailable
+from trueup.producer.ingest import Ingest, name_batch
+from trueup.producer.publish import BrokerUnavailable, Publisher, Signer
+from trueup.producer.row import Row
+from trueup.producer.rows import rows, scan
+from trueup.readiness import announce_ready
+from trueup.settings import settings
+from trueup.store.accounts import account_named
+from trueup.store.engine import engine, transaction
+from trueup.wire import packing
+from trueup_worker.local.folder import DataFolder
 
 ENVELOPE_REQUESTS = 6  # small envelopes, so that there are many
 SUBMITTERS = 8

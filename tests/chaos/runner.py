@@ -10,9 +10,6 @@ from random import Random
 import redis
 from sqlalchemy.exc import DBAPIError
 
-from shared.producer.publish import Publisher, Signer
-from shared.wire.envelope import QUEUE_BULK
-from shared.wire.packing import pack
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.faults.valkey import flush_valkey
 from tests.chaos.invariants import changes, look, snapshot
@@ -20,7 +17,10 @@ from tests.chaos.load import Load
 from tests.chaos.producing import done_mark
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.chaos.world import BYSTANDER, Scale, World, open_world
-from worker.local.server import wait_until
+from trueup.producer.publish import Publisher, Signer
+from trueup.wire.envelope import QUEUE_BULK
+from trueup.wire.packing import pack
+from trueup_worker.local.server import wait_until
 
 ROUNDS_PER_WORLD = 15  # then everything starts anew: a look reads all that there is
 ROUNDS_PER_REPLAY = 5

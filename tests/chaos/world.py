@@ -17,9 +17,6 @@ import psutil
 import redis
 from sqlalchemy import Connection, Engine, make_url, text
 
-from shared.store.engine import make_engine
-from shared.store.migrate import upgrade
-from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 from tests import bodies
 from tests.chaos.clock import Clock
 from tests.chaos.disk import Disk
@@ -29,14 +26,17 @@ from tests.chaos.load import ACCOUNTS, CALLERS, Book
 from tests.chaos.proxy import Proxy
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.integration.intake import Intake, entry
-from worker.local.console import Console
-from worker.local.folder import DataFolder
-from worker.local.nursery import Child
-from worker.local.postgres import Postgres
-from worker.local.runner import Runner, Supervised
-from worker.local.server import LOOPBACK, Server, free_port, lives, wait_until
-from worker.local.services import Services
-from worker.local.stack import stop_left_by_killed
+from trueup.store.engine import make_engine
+from trueup.store.migrate import upgrade
+from trueup.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup_worker.local.console import Console
+from trueup_worker.local.folder import DataFolder
+from trueup_worker.local.nursery import Child
+from trueup_worker.local.postgres import Postgres
+from trueup_worker.local.runner import Runner, Supervised
+from trueup_worker.local.server import LOOPBACK, Server, free_port, lives, wait_until
+from trueup_worker.local.services import Services
+from trueup_worker.local.stack import stop_left_by_killed
 
 BYSTANDER = "bystander"
 SERVICES = ("Postgres", "Valkey")

@@ -10,9 +10,9 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from shared.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
-from shared.wire.routes import TASK_RECORD
 from tests.messages import Message, read_body, zstd
+from trueup.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.routes import TASK_RECORD
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "application/zstd": lambda text: zstd.compress(text, 1),

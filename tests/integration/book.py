@@ -7,12 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, insert, text
 
-from shared.ids import new_id
-from shared.store.intake import insert_new
-from shared.store.tables import contract, customer, product
-from shared.wire.body import USD_CENTS
-from shared.wire.normal import FINGERPRINT_VERSION
 from tests.conftest import by_hand
+from trueup.ids import new_id
+from trueup.store.intake import insert_new
+from trueup.store.tables import contract, customer, product
+from trueup.wire.body import USD_CENTS
+from trueup.wire.normal import FINGERPRINT_VERSION
 
 CUSTOMER = UUID("c0000000-0000-4000-8000-000000000001")
 PRODUCT = UUID("a0000000-0000-4000-8000-000000000001")

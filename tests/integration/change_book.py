@@ -8,28 +8,28 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from shared.ids import new_id
-from shared.store.accounts import create_account
-from shared.store.intake import insert_new
-from shared.store.usage_intake import record_lines
-from shared.wire.body import USD_CENTS
-from shared.wire.changes import EDIT, END_DATE, Edit, EndDate
-from shared.wire.envelope import QueuedRequest
-from shared.wire.normal import FINGERPRINT_VERSION
 from tests.integration.usage_book import CUSTOMER, FEE, FIRST, START, STORAGE, UsageBook
-from worker.commits.archive import archive_commit
-from worker.commits.disable_true_up import disable_true_up
-from worker.commits.edit import EditSettings, edit_commit
-from worker.commits.end_date import end_commit
-from worker.commits.refusal import Changed
-from worker.intake.judge import judge_bodies
-from worker.intake.rows import commit_rows, obligation_rows, segment_rows
-from worker.invoicing.adjust import adjust_commit
-from worker.invoicing.correct import Correction, correct_month
-from worker.invoicing.reconcile import reconcile
-from worker.invoicing.regenerate import Regenerated, regenerate_invoice, regenerate_month
-from worker.invoicing.release import release_obligation
-from worker.invoicing.void import Voided, void_invoice
+from trueup.ids import new_id
+from trueup.store.accounts import create_account
+from trueup.store.intake import insert_new
+from trueup.store.usage_intake import record_lines
+from trueup.wire.body import USD_CENTS
+from trueup.wire.changes import EDIT, END_DATE, Edit, EndDate
+from trueup.wire.envelope import QueuedRequest
+from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup_worker.commits.archive import archive_commit
+from trueup_worker.commits.disable_true_up import disable_true_up
+from trueup_worker.commits.edit import EditSettings, edit_commit
+from trueup_worker.commits.end_date import end_commit
+from trueup_worker.commits.refusal import Changed
+from trueup_worker.intake.judge import judge_bodies
+from trueup_worker.intake.rows import commit_rows, obligation_rows, segment_rows
+from trueup_worker.invoicing.adjust import adjust_commit
+from trueup_worker.invoicing.correct import Correction, correct_month
+from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.invoicing.regenerate import Regenerated, regenerate_invoice, regenerate_month
+from trueup_worker.invoicing.release import release_obligation
+from trueup_worker.invoicing.void import Voided, void_invoice
 
 Record = dict[str, Any]
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.ids import new_id
 from tests.integration.usage_book import UsageBook
+from trueup.ids import new_id
 
 
 def instalment(book: UsageBook, commit_id: UUID, at: datetime, amount: str) -> UUID:

@@ -8,25 +8,25 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.dedupe import UniquenessCache
-from shared.ids import new_id
-from shared.producer.publish import Signer
-from shared.settings import Settings, read_settings
-from shared.store.accounts import create_account
-from shared.store.catalog import load_catalog
-from shared.store.outcomes import read_outcomes
-from shared.store.standing import read_instant
-from shared.store.tokens import SCOPES, create_token
-from shared.wire.catalog import read_catalog
-from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
-from shared.wire.outcome import Outcome
-from shared.wire.routes import TASK_RECORD
 from tests.conftest import DATA, SECRET_KEY
-from worker.intake.message import Message
-from worker.intake.receive import COMMITS, receive
-from worker.intake.services import Services
-from worker.usage.record import USAGE
+from trueup.clock import utc_now
+from trueup.dedupe import UniquenessCache
+from trueup.ids import new_id
+from trueup.producer.publish import Signer
+from trueup.settings import Settings, read_settings
+from trueup.store.accounts import create_account
+from trueup.store.catalog import load_catalog
+from trueup.store.outcomes import read_outcomes
+from trueup.store.standing import read_instant
+from trueup.store.tokens import SCOPES, create_token
+from trueup.wire.catalog import read_catalog
+from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.outcome import Outcome
+from trueup.wire.routes import TASK_RECORD
+from trueup_worker.intake.message import Message
+from trueup_worker.intake.receive import COMMITS, receive
+from trueup_worker.intake.services import Services
+from trueup_worker.usage.record import USAGE
 
 Entry = dict[str, Any]
 

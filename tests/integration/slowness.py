@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, text
 
-from shared.store.engine import make_engine
 from tests.conftest import by_hand
+from trueup.store.engine import make_engine
 
 STATEMENT_TIMEOUT_S = 1
 _SLEEPY = """

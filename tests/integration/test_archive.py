@@ -6,12 +6,12 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from shared.ids import new_id
 from tests.integration.change_book import ChangeBook, entry
 from tests.integration.usage_book import SILENT
-from worker.commits.refusal import ChangeRefused
-from worker.invoicing.adjust import AdjustmentRefused, UnknownCommit, adjust_commit
-from worker.invoicing.regenerate import RegenerateRefused
+from trueup.ids import new_id
+from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.invoicing.adjust import AdjustmentRefused, UnknownCommit, adjust_commit
+from trueup_worker.invoicing.regenerate import RegenerateRefused
 
 JANUARY, FEBRUARY, APRIL = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 4))
 INSTALMENTS = [{"timestamp": f"2030-{month}-01T00:00:00Z", "amount": 100} for month in ("01", "04")]

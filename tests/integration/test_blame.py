@@ -7,16 +7,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from shared.limits import DELIVERIES_MAX, ISSUE_ATTEMPTS_MAX
-from shared.store.blame import can_write
 from tests import bodies
 from tests.integration.book import LAST_YEAR, Book
 from tests.integration.intake import Entry, Intake, entry
 from tests.integration.slowness import impatient, locked, make_slow
 from tests.integration.test_heavy import sweep
-from worker.intake.message import Message
-from worker.intake.receive import TryAgainLater
-from worker.invoicing.issue import issue_all_due
+from trueup.limits import DELIVERIES_MAX, ISSUE_ATTEMPTS_MAX
+from trueup.store.blame import can_write
+from trueup_worker.intake.message import Message
+from trueup_worker.intake.receive import TryAgainLater
+from trueup_worker.invoicing.issue import issue_all_due
 
 SLOW = "NEW.name = ''slow''"
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.store.catalog import load_catalog
-from shared.store.catalog_memory import CatalogMemory
-from shared.wire.catalog import read_catalog
-from shared.wire.references import Known
 from tests.conftest import DATA
 from tests.integration.intake import Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
+from trueup.store.catalog import load_catalog
+from trueup.store.catalog_memory import CatalogMemory
+from trueup.wire.catalog import read_catalog
+from trueup.wire.references import Known
 
 CATALOG = (DATA / "cases" / "catalog.json").read_bytes()
 FOUND = Known({"customer"}, {"product": "FIXED"}, {"contract": "customer"}, {"unit"})

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.due import claim_due
 from tests.integration.change_book import ChangeBook
 from tests.integration.test_invoicing_at_once import until
 from tests.integration.usage_book import SILENT
-from worker.commits.archive import archive_commit
-from worker.invoicing.issue import settle_claimed
-from worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
-from worker.invoicing.void import VoidRefused, void_invoice
+from trueup.store.due import claim_due
+from trueup_worker.commits.archive import archive_commit
+from trueup_worker.invoicing.issue import settle_claimed
+from trueup_worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
+from trueup_worker.invoicing.void import VoidRefused, void_invoice
 
 JANUARY, FEBRUARY = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2))
 INSTALMENT = {"schedule_items": [{"timestamp": "2030-01-01T00:00:00Z", "amount": 300}]}

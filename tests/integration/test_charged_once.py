@@ -8,12 +8,12 @@ from sqlalchemy import Engine
 
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, FIRST, SECOND, SILENT, STORAGE, TRAFFIC
-from worker.commits.refusal import ChangeRefused
-from worker.invoicing.correct import CorrectionRefused
-from worker.invoicing.mark import mark_invoice
-from worker.invoicing.regenerate import RegenerateRefused
-from worker.invoicing.release import ReleaseRefused
-from worker.invoicing.void import VoidRefused
+from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.invoicing.correct import CorrectionRefused
+from trueup_worker.invoicing.mark import mark_invoice
+from trueup_worker.invoicing.regenerate import RegenerateRefused
+from trueup_worker.invoicing.release import ReleaseRefused
+from trueup_worker.invoicing.void import VoidRefused
 
 JANUARY, FEBRUARY, MARCH, APRIL = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
 

@@ -7,13 +7,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, delete, insert
 
-from shared.ids import new_id
-from shared.limits import ISSUE_ATTEMPTS_MAX
-from shared.store.due import accounts_due
-from shared.store.invoices import list_invoices, show_invoice
-from shared.store.months import OpenMonth
-from shared.store.tables import contract, customer, product
-from shared.wire.body import USD_CENTS
 from tests.conftest import by_hand
 from tests.integration.usage_book import (
     CUSTOMER,
@@ -27,9 +20,16 @@ from tests.integration.usage_book import (
     TRAFFIC,
     UsageBook,
 )
-from worker.invoicing.close import Closed, Products, close_all_due, close_month
-from worker.invoicing.issue import issue_all_due
-from worker.invoicing.release import ReleaseRefused, release_obligation
+from trueup.ids import new_id
+from trueup.limits import ISSUE_ATTEMPTS_MAX
+from trueup.store.due import accounts_due
+from trueup.store.invoices import list_invoices, show_invoice
+from trueup.store.months import OpenMonth
+from trueup.store.tables import contract, customer, product
+from trueup.wire.body import USD_CENTS
+from trueup_worker.invoicing.close import Closed, Products, close_all_due, close_month
+from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.invoicing.release import ReleaseRefused, release_obligation
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 DAY = timedelta(days=1)

@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import Engine, text
 from tenacity import stop_after_attempt, wait_none
 
-from shared.clock import utc_now
-from shared.producer.publish import Signer
-from shared.store.tokens import create_token, revoke_token
 from tests import bodies
 from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake, entry
-from worker.intake import persist as persisting
-from worker.intake.receive import TryAgainLater, receive
-from worker.invoicing.reconcile import reconcile
+from trueup.clock import utc_now
+from trueup.producer.publish import Signer
+from trueup.store.tokens import create_token, revoke_token
+from trueup_worker.intake import persist as persisting
+from trueup_worker.intake.receive import TryAgainLater, receive
+from trueup_worker.invoicing.reconcile import reconcile
 
 PASSING = {
     "40001": "a serialisation failure",
@@ -46,7 +46,7 @@ _FAILS_AT_FIRST = """
 @pytest.fixture(autouse=True)
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two tries."""
-    monkeypatch.setattr("shared.store.patience._WAIT", wait_none())
+    monkeypatch.setattr("trueup.store.patience._WAIT", wait_none())
 
 
 def let_fail(engine: Engine, state: str, *, times: int) -> None:
@@ -67,7 +67,7 @@ def test_what_passes(database: Engine, state: str) -> None:
 @pytest.mark.parametrize("state", ["25006", "53100", "53300", "57P01"])
 def test_a_long_outage_counts_nothing(database: Engine, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     """However often a message is delivered while the database is away, none of its tries is one of the five."""
-    monkeypatch.setattr("shared.store.patience._STOP", stop_after_attempt(1))
+    monkeypatch.setattr("trueup.store.patience._STOP", stop_after_attempt(1))
     intake, deliveries = Intake(database), 30
     let_fail(database, state, times=deliveries)
     request = entry(bodies.prepaid())
@@ -83,7 +83,7 @@ def test_a_long_outage_counts_nothing(database: Engine, monkeypatch: pytest.Monk
 
 def test_a_request_that_takes_all_memory(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where memory runs out for one request, it alone is parked at the fifth delivery; its neighbours are commits."""
-    monkeypatch.setattr("shared.store.patience._STOP", stop_after_attempt(1))
+    monkeypatch.setattr("trueup.store.patience._STOP", stop_after_attempt(1))
     rows = persisting.commit_rows
 
     def exhausting(candidates: list[persisting.Candidate]) -> list[dict[str, object]]:

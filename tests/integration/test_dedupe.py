@@ -7,17 +7,17 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from shared.dedupe import UniquenessCache
-from shared.ids import new_id
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
-from worker.local.server import free_port
+from trueup.dedupe import UniquenessCache
+from trueup.ids import new_id
+from trueup_worker.local.server import free_port
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shown here does not depend on how soon Redis answers."""
-    monkeypatch.setattr("shared.dedupe._TIMEOUT_S", 10.0)
+    monkeypatch.setattr("trueup.dedupe._TIMEOUT_S", 10.0)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from shared.store import intake, outcomes, usage_intake
+from trueup.store import intake, outcomes, usage_intake
 
 LOOK_UPS = {
     "outcomes": str(outcomes._OF_REQUESTS.compile(dialect=PGDialect_psycopg())),

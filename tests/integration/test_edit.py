@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from shared.ids import new_id
-from shared.wire.changes import EDIT
 from tests.integration.change_book import ChangeBook, entry
 from tests.integration.usage_book import FIRST, SECOND, STORAGE, TRAFFIC
-from worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup.ids import new_id
+from trueup.wire.changes import EDIT
+from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 NEXT_YEAR = datetime(2031, 1, 1, tzinfo=UTC)

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from shared.ids import new_id
-from shared.wire.changes import END_DATE
 from tests.integration.change_book import ChangeBook, entry
-from worker.commits.refusal import ChangeRefused
-from worker.invoicing.adjust import UnknownCommit
+from trueup.ids import new_id
+from trueup.wire.changes import END_DATE
+from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.invoicing.adjust import UnknownCommit
 
 JANUARY, FEBRUARY, MARCH, APRIL = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
 QUARTERS = [

@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine
 
-from shared.domain.burndown.exact import exact_sum
-from shared.store.engine import snapshot
 from tests.integration.instalments import instalment
 from tests.integration.usage_book import SILENT, START, STORAGE, TRAFFIC, UsageBook
-from worker.invoicing.explain import UnknownId, explain
-from worker.invoicing.forecast import forecast
-from worker.invoicing.void import void_invoice
+from trueup.domain.burndown.exact import exact_sum
+from trueup.store.engine import snapshot
+from trueup_worker.invoicing.explain import UnknownId, explain
+from trueup_worker.invoicing.forecast import forecast
+from trueup_worker.invoicing.void import void_invoice
 
 TENTH = START + timedelta(days=9, hours=5)
 MARCH = datetime(2030, 3, 1, tzinfo=UTC)

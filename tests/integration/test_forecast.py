@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from shared.store.engine import snapshot
-from shared.store.tables import metadata
 from tests.integration.change_book import ChangeBook
 from tests.integration.instalments import instalment
 from tests.integration.usage_book import CUSTOMER, FIRST, SECOND, START, UsageBook
-from worker.invoicing.forecast import ForecastRefused, Foreseen, forecast
-from worker.invoicing.release import release_obligation
+from trueup.store.engine import snapshot
+from trueup.store.tables import metadata
+from trueup_worker.invoicing.forecast import ForecastRefused, Foreseen, forecast
+from trueup_worker.invoicing.release import release_obligation
 
 FEBRUARY, MARCH, NEXT_YEAR = (
     datetime(2030, 2, 1, tzinfo=UTC),

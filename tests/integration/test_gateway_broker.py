@@ -8,18 +8,18 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from shared.clock import utc_now
-from shared.ids import new_id_text
-from shared.store.tokens import Caller
-from shared.wire.envelope import QUEUE_SINGLE, QueuedRequest
-from shared.wire.packing import pack, write_meta
 from tests.integration.intake import settings_of
-from worker.gateway import replies
-from worker.gateway.keyring import Sender
-from worker.gateway.limits import SEND_SECONDS_MAX
-from worker.gateway.post import Letter, Post
-from worker.gateway.replies import Replies
-from worker.gateway.shortcut import PerhapsSent, Shortcut
+from trueup.clock import utc_now
+from trueup.ids import new_id_text
+from trueup.store.tokens import Caller
+from trueup.wire.envelope import QUEUE_SINGLE, QueuedRequest
+from trueup.wire.packing import pack, write_meta
+from trueup_worker.gateway import replies
+from trueup_worker.gateway.keyring import Sender
+from trueup_worker.gateway.limits import SEND_SECONDS_MAX
+from trueup_worker.gateway.post import Letter, Post
+from trueup_worker.gateway.replies import Replies
+from trueup_worker.gateway.shortcut import PerhapsSent, Shortcut
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_what_the_broker_says_of_the_backlog(
     common_database: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is known to be room until a letter has taken the last of it."""
-    monkeypatch.setattr("worker.gateway.post._ROOM_SECONDS", 60.0)
+    monkeypatch.setattr("trueup_worker.gateway.post._ROOM_SECONDS", 60.0)
     post = Post(settings_of(broker_url=redis_url, queue_limit=2), common_database)
     known = [post.knows_room(QUEUE_SINGLE)]
     for envelopes in (1, 2, 1):

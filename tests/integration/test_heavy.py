@@ -8,20 +8,20 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, event, text
 
-from shared.clock import utc_now
-from shared.limits import EXPANDED_ROWS_MAX, SCHEDULE_ITEMS_MAX
-from shared.producer.publish import Signer
-from shared.store.accepted import Kept, accept, take_due
-from shared.store.tokens import SYSTEM_KEY_ID, system_key
-from shared.wire.envelope import SIGNATURE_HEADER
-from shared.wire.outcome import Outcome
 from tests import bodies
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Entry, Intake, entry
-from worker.intake import parts, turns
-from worker.intake import persist as persisting
-from worker.intake.message import Message
-from worker.invoicing.reconcile import reconcile
+from trueup.clock import utc_now
+from trueup.limits import EXPANDED_ROWS_MAX, SCHEDULE_ITEMS_MAX
+from trueup.producer.publish import Signer
+from trueup.store.accepted import Kept, accept, take_due
+from trueup.store.tokens import SYSTEM_KEY_ID, system_key
+from trueup.wire.envelope import SIGNATURE_HEADER
+from trueup.wire.outcome import Outcome
+from trueup_worker.intake import parts, turns
+from trueup_worker.intake import persist as persisting
+from trueup_worker.intake.message import Message
+from trueup_worker.invoicing.reconcile import reconcile
 
 MONTHS = 1_190
 ROWS_MAX = 5_000  # in place of 20,000, where the figure does not matter

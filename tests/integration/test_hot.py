@@ -8,10 +8,10 @@ from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-import shared.store
-from shared.store.engine import statements, transaction
-from shared.store.errors import is_away, is_permanent, sqlstate
-from shared.store.hot import Hot
+import trueup.store
+from trueup.store.engine import statements, transaction
+from trueup.store.errors import is_away, is_permanent, sqlstate
+from trueup.store.hot import Hot
 
 _PUT = Hot("INSERT INTO account (name) VALUES (:name)")
 _NAMES = Hot("SELECT name FROM account WHERE name LIKE 'hot%' AND name <> CAST(:not AS text) ORDER BY name")
@@ -64,7 +64,7 @@ def test_a_lost_connection_is_not_used_again(database: Engine) -> None:
 
 def test_the_driver_remembers_how_it_reads_each_of_them() -> None:
     """None is longer than what it remembers: reading one anew costs as much as a round trip."""
-    modules = (import_module(f"shared.store.{found.name}") for found in iter_modules(shared.store.__path__))
+    modules = (import_module(f"trueup.store.{found.name}") for found in iter_modules(trueup.store.__path__))
     hot = {id(each): each for module in modules for each in vars(module).values() if isinstance(each, Hot)}
     assert len(hot) >= 10
     assert max(len(each.text) for each in hot.values()) <= MAX_CACHED_STATEMENT_LENGTH

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from shared.ids import new_id
 from tests.conftest import DATA, by_hand
 from tests.integration.intake import Intake, entry, settings_of
+from trueup.ids import new_id
 
 CASES = [json.loads(line) for line in (DATA / "cases" / "commit-requests.jsonl").read_text().splitlines()]
 ACME = "13117714-3f05-48e5-a6e9-a66093f13b4d"

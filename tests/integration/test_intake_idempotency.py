@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.ids import new_id
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
+from trueup.ids import new_id
 
 
 @pytest.fixture

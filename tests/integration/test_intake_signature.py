@@ -7,14 +7,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.limits import UNAUTHENTICATED_BYTES_MAX
-from shared.store.parking import count_unkept
 from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
-from worker.intake.message import Message
-from worker.intake.receive import receive
+from trueup.clock import utc_now
+from trueup.limits import UNAUTHENTICATED_BYTES_MAX
+from trueup.store.parking import count_unkept
+from trueup_worker.intake.message import Message
+from trueup_worker.intake.receive import receive
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_signing_switched_off(database: Engine) -> None:
 
 def test_bounded(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of strangers' messages so many rows of so many bytes are kept; the others are only counted."""
-    monkeypatch.setattr("shared.store.parking.UNAUTHENTICATED_ROWS_MAX", 2)
+    monkeypatch.setattr("trueup.store.parking.UNAUTHENTICATED_ROWS_MAX", 2)
     for number in range(5):
         receive(
             Message("commits.create", "m" * 100_000, f"{number}" + "r" * 100_000, None), intake.services, now=utc_now()

@@ -6,17 +6,17 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.limits import ISSUE_ATTEMPTS_MAX
-from shared.store.accounts import create_account
-from shared.store.invoices import list_invoices, show_invoice
-from shared.wire.body import USD_CENTS
 from tests.conftest import by_hand
 from tests.integration.book import CONTRACT, CUSTOMER, LAST_YEAR, LONG_AGO, PRODUCT, Book
-from worker.invoicing.clock import ClockRefused, account_now, advance_clock
-from worker.invoicing.issue import Issued, issue_all_due, issue_due
-from worker.invoicing.reconcile import reconcile
-from worker.invoicing.release import ReleaseRefused, release_obligation
+from trueup.clock import utc_now
+from trueup.limits import ISSUE_ATTEMPTS_MAX
+from trueup.store.accounts import create_account
+from trueup.store.invoices import list_invoices, show_invoice
+from trueup.wire.body import USD_CENTS
+from trueup_worker.invoicing.clock import ClockRefused, account_now, advance_clock
+from trueup_worker.invoicing.issue import Issued, issue_all_due, issue_due
+from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.invoicing.release import ReleaseRefused, release_obligation
 
 
 def issue(book: Book) -> Issued:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from shared.ids import new_id
-from shared.store.taken import Taken
 from tests.integration.book import LAST_YEAR, Book
-from worker.invoicing.adjust import Adjustment, AdjustmentRefused, UnknownCommit, adjust_commit
-from worker.invoicing.issue import issue_all_due
-from worker.invoicing.reconcile import reconcile
+from trueup.ids import new_id
+from trueup.store.taken import Taken
+from trueup_worker.invoicing.adjust import Adjustment, AdjustmentRefused, UnknownCommit, adjust_commit
+from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.invoicing.reconcile import reconcile
 
 NEXT_CENTURY = datetime(2101, 1, 1, tzinfo=UTC)
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from shared.clock import utc_now
-from shared.store.due import claim_due
-from shared.store.engine import make_engine
 from tests.integration.book import LAST_YEAR, LONG_AGO, Book
-from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
-from worker.invoicing.issue import Issued, issue_all_due, settle_claimed
-from worker.invoicing.reconcile import reconcile
+from trueup.clock import utc_now
+from trueup.store.due import claim_due
+from trueup.store.engine import make_engine
+from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
+from trueup_worker.invoicing.issue import Issued, issue_all_due, settle_claimed
+from trueup_worker.invoicing.reconcile import reconcile
 
 _WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 KILLS_MAX = 4  # one fewer than the tries that a unit of work has, if all of them hit the same one

@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.ids import new_id, row_id
-from shared.store.accepted import Kept, accept
-from shared.store.repeats import IS_KEPT, is_kept
-from shared.wire.packing import span_of
 from tests.integration.intake import Intake
+from trueup.ids import new_id, row_id
+from trueup.store.accepted import Kept, accept
+from trueup.store.repeats import IS_KEPT, is_kept
+from trueup.wire.packing import span_of
 
 IDS = [new_id() for _ in range(3)]
 BATCH = new_id()

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from shared.clock import utc_now
-from shared.store.tokens import create_token, revoke_token
-from shared.wire.signature import split_token
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake, settings_of
-from worker.gateway.keyring import Keyring
-from worker.gateway.refusals import Refusal
-from worker.gateway.threads import Threads
+from trueup.clock import utc_now
+from trueup.store.tokens import create_token, revoke_token
+from trueup.wire.signature import split_token
+from trueup_worker.gateway.keyring import Keyring
+from trueup_worker.gateway.refusals import Refusal
+from trueup_worker.gateway.threads import Threads
 
 
 @pytest.mark.parametrize(("expires_after_s", "is_asked_about"), [(None, False), (50, True)])
@@ -25,7 +25,7 @@ def test_how_long_a_token_is_known(
     is_asked_about: bool,  # noqa: FBT001
 ) -> None:
     """For a time after it was good (a second, here a minute), but not beyond its end."""
-    monkeypatch.setattr("worker.gateway.keyring.TOKEN_SECONDS_MAX", 60.0)
+    monkeypatch.setattr("trueup_worker.gateway.keyring.TOKEN_SECONDS_MAX", 60.0)
     account_id = Intake(common_database, account=f"known until {expires_after_s}").account_id
     expires_at = None if expires_after_s is None else utc_now() + timedelta(seconds=expires_after_s)
     with common_database.begin() as connection:

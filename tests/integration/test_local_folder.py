@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.local.files import DamagedFile, kept_secret, write_private, written_whole
-from worker.local.folder import AlreadyRunningError, DataFolder, FolderError, State
-from worker.local.logs import LogFile
+from trueup_worker.local.files import DamagedFile, kept_secret, write_private, written_whole
+from trueup_worker.local.folder import AlreadyRunningError, DataFolder, FolderError, State
+from trueup_worker.local.logs import LogFile
 
 STATE = State(pid=os.getpid(), database="postgresql://a", redis="redis://b/1", broker="redis://b/0")
 
@@ -96,7 +96,7 @@ def test_looking_does_not_hold(folder: DataFolder) -> None:
 def test_state_is_true_only_while_its_writer_lives(folder: DataFolder) -> None:
     """What a killed supervisor said is not repeated, whoever has its process id now."""
     program = (
-        "import os, sys; from pathlib import Path; from worker.local.folder import *\n"
+        "import os, sys; from pathlib import Path; from trueup_worker.local.folder import *\n"
         "folder = DataFolder(Path(sys.argv[1]))\n"
         "with folder.lock():\n"
         "    folder.write_state(State(pid=os.getpid(), database='d', redis='r', broker='b'))\n"

@@ -20,19 +20,19 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from shared.clock import utc_now
-from shared.limits import BROKER_BULK_BYTES_MAX, ELEMENT_BYTES_MAX
-from shared.store.accounts import create_account, list_accounts
-from shared.store.engine import make_engine
-from shared.store.migrate import downgrade, pending_revisions, upgrade
-from worker.local import server as server_module
-from worker.local import unprivileged
-from worker.local.folder import DataFolder, State
-from worker.local.postgres import Postgres, start_postgres
-from worker.local.server import Server, ServiceError, free_port, lives, port_is_free, wait_until
-from worker.local.unprivileged import OWN_IDS, RunAs, run_as_for
-from worker.local.valkey import ping, start_valkey
-from worker.local.wheels import package_folder
+from trueup.clock import utc_now
+from trueup.limits import BROKER_BULK_BYTES_MAX, ELEMENT_BYTES_MAX
+from trueup.store.accounts import create_account, list_accounts
+from trueup.store.engine import make_engine
+from trueup.store.migrate import downgrade, pending_revisions, upgrade
+from trueup_worker.local import server as server_module
+from trueup_worker.local import unprivileged
+from trueup_worker.local.folder import DataFolder, State
+from trueup_worker.local.postgres import Postgres, start_postgres
+from trueup_worker.local.server import Server, ServiceError, free_port, lives, port_is_free, wait_until
+from trueup_worker.local.unprivileged import OWN_IDS, RunAs, run_as_for
+from trueup_worker.local.valkey import ping, start_valkey
+from trueup_worker.local.wheels import package_folder
 
 AS_ROOT = os.geteuid() == 0
 
@@ -186,7 +186,9 @@ def test_what_a_killed_supervisor_left_is_stopped_first(used: Path, start: Calla
 
 def test_a_first_start_that_was_killed_is_made_good(folder: Path) -> None:
     """Kill -9 in the midst of initdb leaves nothing that the next start could take for a database."""
-    program = f"from pathlib import Path; from worker.local.postgres import *; start_postgres(Path({str(folder)!r}))"
+    program = (
+        f"from pathlib import Path; from trueup_worker.local.postgres import *; start_postgres(Path({str(folder)!r}))"
+    )
     supervisor = subprocess.Popen([sys.executable, "-c", program])
     assert wait_until(lambda: any(folder.glob("cluster.new-*/cluster")), seconds_max=60)
     supervisor.send_signal(signal.SIGSTOP)  # initdb goes on, and nobody can take its work over

@@ -17,16 +17,16 @@ import pytest
 import redis
 from sqlalchemy import make_url
 
-from worker.local.backoff import DELAY_SECONDS_MAX, Backoff
-from worker.local.console import Console
-from worker.local.detached import spawn_detached, stop_running
-from worker.local.external import UnreachableError, check_external
-from worker.local.folder import AlreadyRunningError, DataFolder, State
-from worker.local.postgres import SUPERUSER
-from worker.local.runner import Runner
-from worker.local.server import free_port, lives, wait_until
-from worker.local.services import Services
-from worker.local.stack import StackError
+from trueup_worker.local.backoff import DELAY_SECONDS_MAX, Backoff
+from trueup_worker.local.console import Console
+from trueup_worker.local.detached import spawn_detached, stop_running
+from trueup_worker.local.external import UnreachableError, check_external
+from trueup_worker.local.folder import AlreadyRunningError, DataFolder, State
+from trueup_worker.local.postgres import SUPERUSER
+from trueup_worker.local.runner import Runner
+from trueup_worker.local.server import free_port, lives, wait_until
+from trueup_worker.local.services import Services
+from trueup_worker.local.stack import StackError
 
 PROCFILE = """\
 worker: echo $$ >> "$TRUEUP_DATA/worker.pids"; touch "$TRUEUP_READY_DIR/$TRUEUP_PROCESS_NAME"; sleep 300
@@ -35,9 +35,9 @@ scheduler: touch "$TRUEUP_READY_DIR/$TRUEUP_PROCESS_NAME" && sleep 300
 SUPERVISOR = """\
 import os, sys
 from pathlib import Path
-from worker.local.console import Console
-from worker.local.folder import DataFolder
-from worker.local.stack import Stack
+from trueup_worker.local.console import Console
+from trueup_worker.local.folder import DataFolder
+from trueup_worker.local.stack import Stack
 
 def prepare(environ):
     print("prepared", environ["TRUEUP_SECRET_KEY"] == folder.secret_key(), flush=True)

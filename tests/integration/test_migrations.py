@@ -9,11 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 
-import shared.store
-from shared.store.migrate import downgrade, pending_revisions, upgrade
-from shared.store.tables import metadata
+import trueup.store
+from trueup.store.migrate import downgrade, pending_revisions, upgrade
+from trueup.store.tables import metadata
 
-VERSIONS = Path(shared.store.__file__).parent / "migrations" / "versions"
+VERSIONS = Path(trueup.store.__file__).parent / "migrations" / "versions"
 RELEASED = {  # what databases out there have run: a change goes into a migration of its own
     "0001_the_tables.py": "43ee9a036c07a16ef794098a800e2ec5baf9540df4a9579b51b37e9261f624df",
     "0002_usage_and_what_closes_it.py": "216eafb0f49985708315d7f0c5198b9fe1aeae50973dccb79ee5846d43df9275",

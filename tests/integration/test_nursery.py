@@ -11,20 +11,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shared.readiness import READY_FOLDER_VARIABLE
 from tests.acceptance.processes import ROOT, wait_for
 from tests.conftest import SECRET_KEY
-from worker.local.console import Console
-from worker.local.logs import LogFile
-from worker.local.nursery import Nursery, module_of
-from worker.local.runner import Runner, stop_orphans
-from worker.local.server import ServiceError, lives
+from trueup.readiness import READY_FOLDER_VARIABLE
+from trueup_worker.local.console import Console
+from trueup_worker.local.logs import LogFile
+from trueup_worker.local.nursery import Nursery, module_of
+from trueup_worker.local.runner import Runner, stop_orphans
+from trueup_worker.local.server import ServiceError, lives
 
 MODULE = """\
 import os, sys, signal, time
 from pathlib import Path
-from shared.ids import new_id
-from shared.readiness import announce_ready
+from trueup.ids import new_id
+from trueup.readiness import announce_ready
 
 what, *more = sys.argv[1:]
 if what == "raise":
@@ -143,9 +143,9 @@ def alive(pid: int) -> bool:
 
 def test_only_plain_modules_are_forked() -> None:
     """A line that does more than run one module with plain words, with settings or without, is the shell's."""
-    assert module_of("exec python -m worker.run bulk commits") == (["worker.run", "bulk", "commits"], {})
-    assert module_of("URL=postgresql://u:p@h:1/d A=b exec python -m worker.scheduling") == (
-        ["worker.scheduling"],
+    assert module_of("exec python -m trueup_worker.run bulk commits") == (["trueup_worker.run", "bulk", "commits"], {})
+    assert module_of("URL=postgresql://u:p@h:1/d A=b exec python -m trueup_worker.scheduling") == (
+        ["trueup_worker.scheduling"],
         {"URL": "postgresql://u:p@h:1/d", "A": "b"},
     )
     for command in ("python -m a", "exec python -m a $B", "exec python -m a; b", 'A="b" exec python -m a', "exec b"):
@@ -156,13 +156,13 @@ def test_what_is_preloaded_is_nearly_all() -> None:
     """After it, the processes import nothing but what is small, or reads settings."""
     program = f"""
 import os, sys
-import worker.preload
+import trueup_worker.preload
 assert not [name for name in os.environ if name.startswith("TRUEUP_")]
 before = set(sys.modules)
 os.environ |= dict(TRUEUP_DATABASE_URL="postgresql://x@127.0.0.1:1/x", TRUEUP_BROKER_URL="redis://127.0.0.1:1/0",
                    TRUEUP_SECRET_KEY="{SECRET_KEY}")
-import worker.run, worker.tasks, worker.scheduling.__main__, worker.gateway.__main__
-print(*(name for name in set(sys.modules) - before if name.partition(".")[0] not in ("worker", "celery", "kombu")))
+import trueup_worker.run, trueup_worker.tasks, trueup_worker.scheduling.__main__, trueup_worker.gateway.__main__
+print(*(name for name in set(sys.modules) - before if name.split(".")[0] not in ("trueup_worker", "celery", "kombu")))
 """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")}
     ended = subprocess.run(

@@ -8,17 +8,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine
 
-from shared.store.customer_invoices import InvoiceChoice
-from shared.store.engine import snapshot
-from shared.store.overdue import unfinished
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, FIRST
-from worker.invoicing.balance import customer_balance
-from worker.invoicing.customer_invoices import find_customer_invoice, list_customer_invoices
-from worker.invoicing.drafts import list_with_drafts, show_with_drafts
-from worker.invoicing.explain import explain
-from worker.invoicing.forecast import forecast
-from worker.invoicing.usable import UsableCommits
+from trueup.store.customer_invoices import InvoiceChoice
+from trueup.store.engine import snapshot
+from trueup.store.overdue import unfinished
+from trueup_worker.invoicing.balance import customer_balance
+from trueup_worker.invoicing.customer_invoices import find_customer_invoice, list_customer_invoices
+from trueup_worker.invoicing.drafts import list_with_drafts, show_with_drafts
+from trueup_worker.invoicing.explain import explain
+from trueup_worker.invoicing.forecast import forecast
+from trueup_worker.invoicing.usable import UsableCommits
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 NEXT_YEAR, FAR = datetime(2031, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)

@@ -8,19 +8,19 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.ids import new_id
-from shared.producer.publish import Signer
-from shared.store.accepted import take_due
-from shared.store.parking import Choice, count_chosen, list_parked
-from shared.store.tokens import SYSTEM_KEY_ID, system_key
-from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
 from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
-from worker.intake.message import Message
-from worker.intake.receive import receive
-from worker.intake.resolve import discard, replay
+from trueup.clock import utc_now
+from trueup.ids import new_id
+from trueup.producer.publish import Signer
+from trueup.store.accepted import take_due
+from trueup.store.parking import Choice, count_chosen, list_parked
+from trueup.store.tokens import SYSTEM_KEY_ID, system_key
+from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup_worker.intake.message import Message
+from trueup_worker.intake.receive import receive
+from trueup_worker.intake.resolve import discard, replay
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))
 BATCHES = [new_id(), new_id()]

@@ -8,14 +8,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.store import parked_total
-from shared.store.parked_total import count_unkept_of
-from shared.store.parking import Choice, count_chosen
 from tests.conftest import by_hand
 from tests.integration.intake import Entry, Intake, entry
 from tests.integration.test_intake import prepaid
 from tests.integration.test_parked import act, replayed
-from worker.intake.resolve import discard
+from trueup.store import parked_total
+from trueup.store.parked_total import count_unkept_of
+from trueup.store.parking import Choice, count_chosen
+from trueup_worker.intake.resolve import discard
 
 BYTES_MAX = 20_000
 

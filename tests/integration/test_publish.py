@@ -16,12 +16,12 @@ import redis
 from kombu.compression import decompress
 from sqlalchemy import Engine, insert
 
-from shared.ids import new_id
-from shared.producer.client import CommitProducer
-from shared.producer.database import DatabaseUnavailable
-from shared.producer.publish import BrokerUnavailable, Publisher, QueueFull, Signer
-from shared.store.tables import outcome
-from shared.wire.envelope import (
+from trueup.ids import new_id
+from trueup.producer.client import CommitProducer
+from trueup.producer.database import DatabaseUnavailable
+from trueup.producer.publish import BrokerUnavailable, Publisher, QueueFull, Signer
+from trueup.store.tables import outcome
+from trueup.wire.envelope import (
     DONE_CHANNEL,
     QUEUE_BULK,
     QUEUE_SINGLE,
@@ -30,9 +30,9 @@ from shared.wire.envelope import (
     QueuedRequest,
     read_envelope,
 )
-from shared.wire.packing import Pack, pack
-from shared.wire.signature import digests_of, new_token, parse_signature, signing_key, split_token, verify
-from worker.local.valkey import start_valkey
+from trueup.wire.packing import Pack, pack
+from trueup.wire.signature import digests_of, new_token, parse_signature, signing_key, split_token, verify
+from trueup_worker.local.valkey import start_valkey
 
 DEADLINE_S = 20
 

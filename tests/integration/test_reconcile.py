@@ -7,13 +7,13 @@ from typing import Protocol
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.store.accounts import create_account
-from shared.store.reconciliation import Difference
 from tests.conftest import by_hand
 from tests.integration.book import LAST_YEAR, Book
-from worker.invoicing.issue import issue_all_due
-from worker.invoicing.reconcile import reconcile
+from trueup.clock import utc_now
+from trueup.store.accounts import create_account
+from trueup.store.reconciliation import Difference
+from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.invoicing.reconcile import reconcile
 
 
 class HasEngine(Protocol):

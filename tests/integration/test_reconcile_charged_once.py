@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.store.reconciliation import Difference
 from tests.conftest import by_hand
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, STORAGE, TRAFFIC
-from worker.invoicing.reconcile import reconcile
+from trueup.store.reconciliation import Difference
+from trueup_worker.invoicing.reconcile import reconcile
 
 FEBRUARY, APRIL = (datetime(2030, month, 1, tzinfo=UTC) for month in (2, 4))
 NO_TRIGGERS = "SET LOCAL session_replication_role = replica"

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.reconciliation import CHECKS
 from tests.integration.instalments import instalment
 from tests.integration.test_reconcile import INJECTED, checks_that_find, differences
 from tests.integration.usage_book import SILENT, START, TRAFFIC, UsageBook
-from worker.invoicing.adjust import adjust_commit
+from trueup.store.reconciliation import CHECKS
+from trueup_worker.invoicing.adjust import adjust_commit
 
 FEBRUARY = datetime(2030, 2, 1, tzinfo=UTC)
 NEXT_YEAR = datetime(2031, 1, 1, tzinfo=UTC)

@@ -9,27 +9,27 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.dedupe import UniquenessCache
-from shared.ids import new_id
-from shared.producer.publish import Signer
-from shared.store.accepted import take_due
-from shared.store.intake import store_outcomes
-from shared.store.outcomes import count_outcomes
-from shared.store.parking import Choice
-from shared.store.standing import read_instant
-from shared.store.tokens import SYSTEM_KEY_ID, system_key
-from shared.wire.envelope import SIGNATURE_HEADER
-from shared.wire.routes import TASK_RECORD
 from tests.acceptance.processes import wait_for
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Entry, Intake, entry
 from tests.integration.test_intake import prepaid
 from tests.unit.wire.test_usage import line
-from worker.intake.message import Message
-from worker.intake.resolve import discard, replay
-from worker.intake.services import Services
-from worker.invoicing.reconcile import reconcile
+from trueup.clock import utc_now
+from trueup.dedupe import UniquenessCache
+from trueup.ids import new_id
+from trueup.producer.publish import Signer
+from trueup.store.accepted import take_due
+from trueup.store.intake import store_outcomes
+from trueup.store.outcomes import count_outcomes
+from trueup.store.parking import Choice
+from trueup.store.standing import read_instant
+from trueup.store.tokens import SYSTEM_KEY_ID, system_key
+from trueup.wire.envelope import SIGNATURE_HEADER
+from trueup.wire.routes import TASK_RECORD
+from trueup_worker.intake.message import Message
+from trueup_worker.intake.resolve import discard, replay
+from trueup_worker.intake.services import Services
+from trueup_worker.invoicing.reconcile import reconcile
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))
 

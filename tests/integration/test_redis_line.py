@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 import redis
 
-from shared.redis_line import Line
-from worker.local.server import free_port
+from trueup.redis_line import Line
+from trueup_worker.local.server import free_port
 
 
 @pytest.fixture

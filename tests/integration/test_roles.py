@@ -8,15 +8,15 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from shared.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
-from shared.store.engine import make_engine
-from shared.store.grants import APP_COUNTS, APP_WRITES, grant
-from shared.store.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
-from shared.store.role_names import APP, READ
-from shared.store.roles import connected_role
-from shared.store.tables import metadata
 from tests.conftest import by_hand
-from worker.scheduling.tidy import tidy
+from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
+from trueup.store.engine import make_engine
+from trueup.store.grants import APP_COUNTS, APP_WRITES, grant
+from trueup.store.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
+from trueup.store.role_names import APP, READ
+from trueup.store.roles import connected_role
+from trueup.store.tables import metadata
+from trueup_worker.scheduling.tidy import tidy
 
 KEPT = ("commit", "segment", "obligation", "ledger_entry", "invoice", "invoice_line", "usage_line", "usage_period")
 KEPT += ("audit", "outbox", "outcome", "parked", "batch", "token", "account", "customer", "product", "contract", "unit")
@@ -87,7 +87,7 @@ def test_what_the_application_may_not_do(common_database: Engine, statement: str
 
 
 def test_every_table_has_a_line() -> None:
-    """A new table says in `shared/store/grants.py` what the application may write; else it may only read it."""
+    """A new table says in `shared/trueup/store/grants.py` what the application may write; else it may only read it."""
     assert metadata.tables.keys() - APP_WRITES.keys() == set(), "these tables have no line among APP_WRITES"
     assert APP_WRITES.keys() - metadata.tables.keys() == set(), "these lines have no table"
 

@@ -19,20 +19,20 @@ from celery import Celery
 from sqlalchemy import Engine, TextClause
 from structlog.testing import capture_logs
 
-from shared.clock import utc_now
-from shared.limits import PROBED_ROWS_MAX
-from shared.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
-from shared.settings import read_settings
-from shared.store import due, months
-from shared.store.accounts import create_account
-from shared.store.engine import make_engine
 from tests.conftest import SECRET_KEY, RunningServices
 from tests.integration.book import LAST_YEAR, LONG_AGO, Book
 from tests.integration.usage_book import FEE, START, UsageBook
-from worker.config import celery_config
-from worker.invoicing.clock import advance_clock
-from worker.scheduling.look import Looks, look
-from worker.scheduling.loop import run
+from trueup.clock import utc_now
+from trueup.limits import PROBED_ROWS_MAX
+from trueup.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
+from trueup.settings import read_settings
+from trueup.store import due, months
+from trueup.store.accounts import create_account
+from trueup.store.engine import make_engine
+from trueup_worker.config import celery_config
+from trueup_worker.invoicing.clock import advance_clock
+from trueup_worker.scheduling.look import Looks, look
+from trueup_worker.scheduling.loop import run
 
 WAITING = """
     WITH used AS (
@@ -291,4 +291,6 @@ def start_scheduler(name: str, database_url: str, redis_url: str, ready_folder: 
         READY_FOLDER_VARIABLE: str(ready_folder),
         PROCESS_NAME_VARIABLE: name,
     }
-    return subprocess.Popen([sys.executable, "-m", "worker.scheduling"], env=environ, cwd=Path(__file__).parents[2])
+    return subprocess.Popen(
+        [sys.executable, "-m", "trueup_worker.scheduling"], env=environ, cwd=Path(__file__).parents[2]
+    )

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.store.secret_key import WrongSecretKey, accept_secret_key, require_secret_key
-from shared.store.tokens import create_token, has_administrator, revoke_token
-from shared.wire.signature import split_token
 from tests.conftest import SECRET_KEY, by_hand
+from trueup.clock import utc_now
+from trueup.store.secret_key import WrongSecretKey, accept_secret_key, require_secret_key
+from trueup.store.tokens import create_token, has_administrator, revoke_token
+from trueup.wire.signature import split_token
 
 ANOTHER = "another secret key of the tests, as long as the other"
 

@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.ids import new_id_text
-from shared.limits import RETRY_MINUTES_MAX
-from shared.store.tries import claim_try, lose_try, note_tries
 from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
-from worker.scheduling.tidy import tidy
+from trueup.ids import new_id_text
+from trueup.limits import RETRY_MINUTES_MAX
+from trueup.store.tries import claim_try, lose_try, note_tries
+from trueup_worker.scheduling.tidy import tidy
 
 DIGEST, OTHER = b"d" * 32, b"o" * 32
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from shared.ids import new_id
-from shared.store import usage_list
-from shared.store.months import claim_month
-from shared.store.outcomes import count_outcomes
-from shared.store.usage_list import list_usage
-from shared.wire.outcome import Outcome
-from shared.wire.routes import TASK_RECORD
 from tests.bodies import CONTRACT, CUSTOMER, EUR, PRODUCT
 from tests.integration.intake import Entry, Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
 from tests.unit.wire.test_usage import GPU, NOBODY, STRANGER, STRANGERS_CONTRACT, line
-from worker.invoicing.reconcile import reconcile
+from trueup.ids import new_id
+from trueup.store import usage_list
+from trueup.store.months import claim_month
+from trueup.store.outcomes import count_outcomes
+from trueup.store.usage_list import list_usage
+from trueup.wire.outcome import Outcome
+from trueup.wire.routes import TASK_RECORD
+from trueup_worker.invoicing.reconcile import reconcile
 
 FEBRUARY = datetime(2025, 2, 1, tzinfo=UTC)
 

@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.clock import utc_now
-from shared.ids import new_id
-from shared.producer.publish import Signer
-from shared.store.accepted import Kept, take_due
-from shared.store.parking import Choice
-from shared.store.tokens import SYSTEM_KEY_ID, create_token, system_key
-from shared.wire.envelope import SIGNATURE_HEADER
-from shared.wire.routes import QUEUE_USAGE, TASK_RECORD, task_on
 from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake
 from tests.integration.test_usage_intake import used
-from worker.intake.message import Message
-from worker.intake.receive import receive
-from worker.intake.resolve import replay
-from worker.usage.record import USAGE
+from trueup.clock import utc_now
+from trueup.ids import new_id
+from trueup.producer.publish import Signer
+from trueup.store.accepted import Kept, take_due
+from trueup.store.parking import Choice
+from trueup.store.tokens import SYSTEM_KEY_ID, create_token, system_key
+from trueup.wire.envelope import SIGNATURE_HEADER
+from trueup.wire.routes import QUEUE_USAGE, TASK_RECORD, task_on
+from trueup_worker.intake.message import Message
+from trueup_worker.intake.receive import receive
+from trueup_worker.intake.resolve import replay
+from trueup_worker.usage.record import USAGE
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))
 

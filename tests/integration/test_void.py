@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from shared.ids import new_id
 from tests.integration.change_book import ChangeBook, entry
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, TRAFFIC
-from worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused
-from worker.invoicing.void import UnknownInvoice, VoidRefused
+from trueup.ids import new_id
+from trueup_worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused
+from trueup_worker.invoicing.void import UnknownInvoice, VoidRefused
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 DRAWN = "AUTOMATED_INVOICE_DEDUCTION"

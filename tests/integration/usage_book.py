@@ -8,16 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, insert, text
 
-from shared.domain.month import month_of
-from shared.ids import new_id
-from shared.store.accounts import create_account
-from shared.store.intake import insert_new
-from shared.store.tables import contract, customer, product, unit, usage_line
-from shared.wire.body import USD_CENTS
-from shared.wire.normal import FINGERPRINT_VERSION
 from tests.conftest import by_hand
-from worker.invoicing.clock import advance_clock
-from worker.invoicing.issue import Issued, issue_all_due
+from trueup.domain.month import month_of
+from trueup.ids import new_id
+from trueup.store.accounts import create_account
+from trueup.store.intake import insert_new
+from trueup.store.tables import contract, customer, product, unit, usage_line
+from trueup.wire.body import USD_CENTS
+from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup_worker.invoicing.clock import advance_clock
+from trueup_worker.invoicing.issue import Issued, issue_all_due
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 GRACE = timedelta(hours=24)

@@ -16,13 +16,13 @@ from sqlalchemy import Engine
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, STORAGE, TRAFFIC
 from tests.property.sentences import Named, broken, in_all, one_right_run, true_ups, unfilled, void_beside
-from worker.commits.refusal import ChangeRefused, InvalidChange
-from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
-from worker.invoicing.clock import ClockRefused
-from worker.invoicing.correct import CorrectionRefused
-from worker.invoicing.regenerate import RegenerateRefused
-from worker.invoicing.release import ReleaseRefused
-from worker.invoicing.void import VoidRefused
+from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
+from trueup_worker.invoicing.clock import ClockRefused
+from trueup_worker.invoicing.correct import CorrectionRefused
+from trueup_worker.invoicing.regenerate import RegenerateRefused
+from trueup_worker.invoicing.release import ReleaseRefused
+from trueup_worker.invoicing.void import VoidRefused
 
 REFUSED = (
     AdjustmentRefused,

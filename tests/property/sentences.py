@@ -22,9 +22,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.values import Balance, LineKind, UsageLine, group_values, read_specifier
 from tests.reference_burndown import burn_down, criteria, may_pay
+from trueup.domain.burndown.catalog import Catalog, Product
+from trueup.domain.burndown.values import Balance, LineKind, UsageLine, group_values, read_specifier
 
 UNSETTLED = ("pending", "held", "parked", "voided")
 

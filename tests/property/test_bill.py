@@ -4,14 +4,14 @@ from collections import defaultdict
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
-from shared.domain.bills import Label, PeriodBill
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.exact import rounded
-from shared.domain.burndown.totals import totals
-from shared.domain.burndown.usage import aggregate
-from shared.domain.burndown.values import Balance, UsageLine
 from tests.property.test_burndown import BALANCES, CATALOG, LINES, holds_for
-from worker.invoicing.bill import bill
+from trueup.domain.bills import Label, PeriodBill
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.exact import rounded
+from trueup.domain.burndown.totals import totals
+from trueup.domain.burndown.usage import aggregate
+from trueup.domain.burndown.values import Balance, UsageLine
+from trueup_worker.invoicing.bill import bill
 
 LABELS = {f"commit-{number}": Label("p9", "Fee") for number in range(9)}
 

@@ -15,17 +15,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.exact import rounded, rounded_parts
-from shared.domain.burndown.order import balance_order, deciding_criterion, line_order
-from shared.domain.burndown.totals import totals
-from shared.domain.burndown.usage import aggregate, hour_of
-from shared.domain.burndown.values import Balance, LineKind, Receipt, Specifier, UsageLine
-from shared.domain.money import shares
-from shared.limits import DECIMALS_MAX
 from tests import reference_burndown as reference
 from tests.benchmarks.burndown_workload import digest, make_month
+from trueup.domain.burndown.catalog import Catalog, Product
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.exact import rounded, rounded_parts
+from trueup.domain.burndown.order import balance_order, deciding_criterion, line_order
+from trueup.domain.burndown.totals import totals
+from trueup.domain.burndown.usage import aggregate, hour_of
+from trueup.domain.burndown.values import Balance, LineKind, Receipt, Specifier, UsageLine
+from trueup.domain.money import shares
+from trueup.limits import DECIMALS_MAX
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2030, 1, 1, tzinfo=UTC)

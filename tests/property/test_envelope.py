@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.wire.envelope import (
+from trueup.wire.envelope import (
     BadEnvelope,
     Meta,
     QueuedRequest,
@@ -19,8 +19,8 @@ from shared.wire.envelope import (
     read_meta,
     read_requests,
 )
-from shared.wire.json_split import split_array
-from shared.wire.packing import content_of, write_envelope
+from trueup.wire.json_split import split_array
+from trueup.wire.packing import content_of, write_envelope
 
 META = Meta(account="acme", sent_at=datetime(2026, 11, 22, tzinfo=UTC))
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.wire.envelope import Kind
-from shared.wire.express import read_usual
-from shared.wire.normal import Normal, normalise
-from shared.wire.read import read_body
 from tests.bodies import Body, Place, changed, credit, full, invoiced, postpaid, prepaid, recurringly, text
 from tests.property.test_wire import JSON, places
+from trueup.wire.envelope import Kind
+from trueup.wire.express import read_usual
+from trueup.wire.normal import Normal, normalise
+from trueup.wire.read import read_body
 
 CASES = Path(__file__).parents[1] / "data" / "cases" / "commit-requests.jsonl"
 USUAL = {"prepaid": prepaid(), "postpaid": postpaid(), "invoiced": invoiced(), "credit": credit()}

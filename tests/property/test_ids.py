@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ids import row_id, row_id_texts, row_of
+from trueup.ids import row_id, row_id_texts, row_of
 
 ROWS = st.integers(min_value=0, max_value=2**30 - 1)
 

@@ -13,10 +13,10 @@ from sqlalchemy import Engine
 
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START
-from worker.commits.refusal import ChangeRefused, InvalidChange
-from worker.invoicing.regenerate import RegenerateRefused
-from worker.invoicing.release import ReleaseRefused
-from worker.invoicing.void import VoidRefused
+from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.invoicing.regenerate import RegenerateRefused
+from trueup_worker.invoicing.release import ReleaseRefused
+from trueup_worker.invoicing.void import VoidRefused
 
 FEBRUARY, MARCH, APRIL, MAY = (datetime(2030, month, 1, tzinfo=UTC) for month in (2, 3, 4, 5))
 REFUSED = (ChangeRefused, InvalidChange, RegenerateRefused, ReleaseRefused, VoidRefused)

@@ -9,13 +9,6 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.money import fits, plain_text, product, shares
-from shared.domain.schedule import MONTHS, Recurrence, expand
-from shared.limits import BODY_BYTES_MAX
-from shared.wire.envelope import Kind
-from shared.wire.normal import charges, fingerprint, normalise
-from shared.wire.problems import CODES, Problem, error_body
-from shared.wire.read import read_body
 from tests.bodies import (
     Body,
     Place,
@@ -30,6 +23,13 @@ from tests.bodies import (
     text,
     without,
 )
+from trueup.domain.money import fits, plain_text, product, shares
+from trueup.domain.schedule import MONTHS, Recurrence, expand
+from trueup.limits import BODY_BYTES_MAX
+from trueup.wire.envelope import Kind
+from trueup.wire.normal import charges, fingerprint, normalise
+from trueup.wire.problems import CODES, Problem, error_body
+from trueup.wire.read import read_body
 
 
 def holds_for(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tests.integration.instalments import instalment
 from tests.integration.usage_book import FIRST, SILENT, UsageBook
-from worker.invoicing.adjust import adjust_commit
+from trueup_worker.invoicing.adjust import adjust_commit
 
 _COMMIT = re.compile(
     r"(?P<kind>\w+) (?P<amount>[\d.]+)(?: from (?P<starts>\S+))? to (?P<ends>\S+)(?: at (?P<at>\S+))?"

@@ -6,8 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values
+from trueup.domain.burndown.catalog import Catalog, Product
+from trueup.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values
 
 DAY = datetime(2030, 1, 1, tzinfo=UTC)
 CATALOG = Catalog(

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from shared.domain.money import plain_text
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import START
 from tests.tables.ahead_cells import parts
 from tests.tables.table import Row, read_table
-from worker.commits.refusal import ChangeRefused
-from worker.invoicing.adjust import AdjustmentRefused, adjust_commit
+from trueup.domain.money import plain_text
+from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 
 QUARTERS = [
     {"amount": 100, "starting_at": f"2030-{first}-01T00:00:00Z", "ending_before": f"{end}-01T00:00:00Z"}

@@ -7,18 +7,18 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from shared.domain.burndown.exact import exact_sum
-from shared.store.agreements import Choice, add_balances, list_agreements
-from shared.store.balances import BalanceFilter
-from shared.store.engine import snapshot
 from tests.integration.usage_book import CUSTOMER, UsageBook
 from tests.tables.ahead_cells import adjust, day, make_commits, make_usage, parts
 from tests.tables.table import Row, read_table
-from worker.invoicing.balance import customer_balance, left_by_drafts, net_balance
-from worker.invoicing.clock import advance_clock
-from worker.invoicing.forecast import Foreseen, forecast
-from worker.invoicing.reconcile import reconcile
-from worker.invoicing.usable import UsableCommits
+from trueup.domain.burndown.exact import exact_sum
+from trueup.store.agreements import Choice, add_balances, list_agreements
+from trueup.store.balances import BalanceFilter
+from trueup.store.engine import snapshot
+from trueup_worker.invoicing.balance import customer_balance, left_by_drafts, net_balance
+from trueup_worker.invoicing.clock import advance_clock
+from trueup_worker.invoicing.forecast import Foreseen, forecast
+from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.invoicing.usable import UsableCommits
 
 Told = tuple[datetime, str, Decimal, str]
 

@@ -8,14 +8,14 @@ from fractions import Fraction
 
 import pytest
 
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.exact import rounded, rounded_parts
-from shared.domain.burndown.totals import totals
-from shared.domain.burndown.usage import aggregate
-from shared.domain.burndown.values import Balance, Receipt, UsageLine
 from tests.reference_burndown import balances_left
 from tests.tables.burndown_cells import CATALOG, balance, balances, figures, line, lines
 from tests.tables.table import Row, read_table
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.exact import rounded, rounded_parts
+from trueup.domain.burndown.totals import totals
+from trueup.domain.burndown.usage import aggregate
+from trueup.domain.burndown.values import Balance, Receipt, UsageLine
 
 
 def rows(name: str) -> pytest.MarkDecorator:

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from shared.wire.changes import EDIT
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, STORAGE, TRAFFIC
 from tests.tables.table import Row, read_table
-from worker.commits.refusal import ChangeRefused
+from trueup.wire.changes import EDIT
+from trueup_worker.commits.refusal import ChangeRefused
 
 JANUARY = datetime(2030, 1, 1, tzinfo=UTC)
 USED_AT = datetime(2030, 1, 5, 8, 30, tzinfo=UTC)

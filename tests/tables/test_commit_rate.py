@@ -6,16 +6,16 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.exact import rounded
-from shared.domain.burndown.usage import aggregate
-from shared.domain.money import plain_text
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SILENT
 from tests.reference_burndown import balances_left
 from tests.tables.burndown_cells import CATALOG, balances, lines
 from tests.tables.table import Row, read_table
 from tests.tables.test_usage_bills import applied_cell, billed, usage_cell
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.exact import rounded
+from trueup.domain.burndown.usage import aggregate
+from trueup.domain.money import plain_text
 
 JANUARY, FEBRUARY = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2))
 KINDS = ("USAGE", "SCHEDULED")

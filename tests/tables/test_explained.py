@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from shared.domain.money import plain_text
-from shared.store.engine import snapshot
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SILENT, START
 from tests.tables.ahead_cells import adjust, parts
 from tests.tables.table import Row, read_table
-from worker.invoicing.drafts import usage_drafts
-from worker.invoicing.explain import explain
+from trueup.domain.money import plain_text
+from trueup.store.engine import snapshot
+from trueup_worker.invoicing.drafts import usage_drafts
+from trueup_worker.invoicing.explain import explain
 
 Told = dict[str, Any]
 FEBRUARY = datetime(2030, 2, 1, tzinfo=UTC)

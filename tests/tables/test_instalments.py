@@ -11,18 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
-from shared.domain.money import plain_text
-from shared.domain.payable import USD_CENTS, payable
-from shared.store.customer_invoices import InvoiceChoice
-from shared.store.engine import snapshot
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER
 from tests.tables.table import Row, read_table
-from worker.gateway.invoice_shapes import invoice_object
-from worker.invoicing.customer_invoices import list_customer_invoices
-from worker.invoicing.drafts import list_with_drafts, show_with_drafts
-from worker.invoicing.explain import explain
-from worker.invoicing.forecast import forecast
+from trueup.domain.money import plain_text
+from trueup.domain.payable import USD_CENTS, payable
+from trueup.store.customer_invoices import InvoiceChoice
+from trueup.store.engine import snapshot
+from trueup_worker.gateway.invoice_shapes import invoice_object
+from trueup_worker.invoicing.customer_invoices import list_customer_invoices
+from trueup_worker.invoicing.drafts import list_with_drafts, show_with_drafts
+from trueup_worker.invoicing.explain import explain
+from trueup_worker.invoicing.forecast import forecast
 
 MAY, NEXT_YEAR = datetime(2030, 5, 2, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 Due = dict[UUID, Decimal]

@@ -8,12 +8,12 @@ from decimal import Decimal, localcontext
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.accounts import create_account
 from tests.integration.book import LAST_YEAR, Book
 from tests.tables.table import Row, read_table
-from worker.invoicing.clock import advance_clock
-from worker.invoicing.issue import issue_all_due
-from worker.invoicing.reconcile import reconcile
+from trueup.store.accounts import create_account
+from trueup_worker.invoicing.clock import advance_clock
+from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.invoicing.reconcile import reconcile
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from shared.store.agreements import Choice, find_agreement, list_agreements
-from shared.store.engine import snapshot
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER
 from tests.tables.ahead_cells import parts
 from tests.tables.table import Row, read_table
-from worker.gateway.shapes import agreement_object
-from worker.invoicing.balance import customer_balance
-from worker.invoicing.explain import explain
-from worker.invoicing.usable import UsableCommits
+from trueup.store.agreements import Choice, find_agreement, list_agreements
+from trueup.store.engine import snapshot
+from trueup_worker.gateway.shapes import agreement_object
+from trueup_worker.invoicing.balance import customer_balance
+from trueup_worker.invoicing.explain import explain
+from trueup_worker.invoicing.usable import UsableCommits
 
 MONTHS = ("01", "04", "07")
 

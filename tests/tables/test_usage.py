@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from shared.domain.money import plain_text
 from tests.integration.usage_book import UsageBook
 from tests.tables.table import Row, read_table
+from trueup.domain.money import plain_text
 
 
 def rows(name: str) -> pytest.MarkDecorator:

@@ -6,14 +6,14 @@ from fractions import Fraction
 
 import pytest
 
-from shared.domain.bills import BillLine, Label, PeriodBill
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.usage import aggregate
-from shared.domain.burndown.values import Balance, UsageLine
-from shared.domain.money import plain_text
 from tests.tables.burndown_cells import CATALOG, balance, balances, line, lines
 from tests.tables.table import Row, read_table
-from worker.invoicing.bill import bill
+from trueup.domain.bills import BillLine, Label, PeriodBill
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.usage import aggregate
+from trueup.domain.burndown.values import Balance, UsageLine
+from trueup.domain.money import plain_text
+from trueup_worker.invoicing.bill import bill
 
 LABELS = {name: Label("Fee", f"Commit {name}") for name in "ABCDEFG"}
 

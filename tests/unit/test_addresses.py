@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.addresses import MASK, shown_address, shown_url, without_secrets
-from shared.settings import read_settings
+from trueup.addresses import MASK, shown_address, shown_url, without_secrets
+from trueup.settings import read_settings
 
 SHOWN = {
     "postgresql://me:hush@db.example:5432/trueup": "postgresql://me:***@db.example:5432/trueup",

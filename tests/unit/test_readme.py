@@ -10,16 +10,16 @@ import pytest
 from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
-from shared.producer.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
-from shared.settings import PREFIX, Settings
-from shared.store.parking import Reason
-from shared.store.tables import obligation
-from shared.store.tokens import SCOPES
-from shared.wire.body import CommitRequest
-from shared.wire.outcome import VERDICTS
-from shared.wire.problems import CODES, NOT_FOUND_CODES
-from worker.cli.exits import ExitCode
-from worker.cli.main import app
+from trueup.producer.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
+from trueup.settings import PREFIX, Settings
+from trueup.store.parking import Reason
+from trueup.store.tables import obligation
+from trueup.store.tokens import SCOPES
+from trueup.wire.body import CommitRequest
+from trueup.wire.outcome import VERDICTS
+from trueup.wire.problems import CODES, NOT_FOUND_CODES
+from trueup_worker.cli.exits import ExitCode
+from trueup_worker.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,15 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.clock import utc_now
-from shared.store.accepted import Kept, accept
-from shared.wire.envelope import QUEUE_BULK
-from shared.wire.packing import pack, write_meta
 from tests import bodies
 from tests.chaos.faults.fault import Fault
 from tests.chaos.load import ACCOUNTS, Planned
 from tests.chaos.waiting import last
 from tests.chaos.world import World
+from trueup.clock import utc_now
+from trueup.store.accepted import Kept, accept
+from trueup.wire.envelope import QUEUE_BULK
+from trueup.wire.packing import pack, write_meta
 
 _HEAVY_REQUESTS = 45  # four transactions of each account
 _SLOW_S = 4.0  # fewer than five tries take, so that nobody is parked who is innocent later

@@ -5,16 +5,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 
-from shared.producer.publish import Publisher, QueueFull, Signer
-from shared.store.accepted import Kept, accept
-from shared.wire.envelope import QUEUE_SINGLE
-from shared.wire.packing import pack
 from tests.chaos.calls import calling
 from tests.chaos.faults.fault import Fault
 from tests.chaos.lineup import QUEUE_LIMIT
 from tests.chaos.load import ACCOUNTS
 from tests.chaos.waiting import last
 from tests.chaos.world import World
+from trueup.producer.publish import Publisher, QueueFull, Signer
+from trueup.store.accepted import Kept, accept
+from trueup.wire.envelope import QUEUE_SINGLE
+from trueup.wire.packing import pack
 
 _CALLERS = 4
 _ENVELOPE_REQUESTS = 3  # of what is too much: many small envelopes

@@ -4,13 +4,13 @@ import json
 from contextlib import suppress
 from random import Random
 
-from shared.ids import new_id
-from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 from tests.chaos.faults.fault import Fault
 from tests.chaos.world import World
 from tests.messages import Message
-from worker.broker.form import read_element
-from worker.broker.refusal import Refused
+from trueup.ids import new_id
+from trueup.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup_worker.broker.form import read_element
+from trueup_worker.broker.refusal import Refused
 
 _SHUFFLE = """
 local all = redis.call('LRANGE', KEYS[1], 0, -1)

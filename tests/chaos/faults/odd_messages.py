@@ -4,12 +4,12 @@ import json
 from copy import deepcopy
 from random import Random
 
-from shared.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 from tests.chaos.faults.fault import Fault
 from tests.chaos.faults.messages import waiting_on
 from tests.chaos.world import World
 from tests.fuzz.generator import odd_element
 from tests.messages import Message, bomb, bombs, good_message, read_body, zstd
+from trueup.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
 
 _QUEUES = (QUEUE_SINGLE, QUEUE_BULK, "invoices")
 _ELEMENTS = 60

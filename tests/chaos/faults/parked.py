@@ -5,18 +5,18 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from shared.clock import utc_now
-from shared.store.intake import store_outcomes
-from shared.store.parked_total import add
-from shared.store.parking import Choice
-from shared.store.tables import parked as parked_table
-from shared.wire.envelope import TASK_CREATE
-from shared.wire.packing import write_meta, write_requests
 from tests.chaos.faults.fault import Fault
 from tests.chaos.load import ACCOUNTS, Planned
 from tests.chaos.world import World
-from worker.intake.decision import parked
-from worker.intake.resolve import replay
+from trueup.clock import utc_now
+from trueup.store.intake import store_outcomes
+from trueup.store.parked_total import add
+from trueup.store.parking import Choice
+from trueup.store.tables import parked as parked_table
+from trueup.wire.envelope import TASK_CREATE
+from trueup.wire.packing import write_meta, write_requests
+from trueup_worker.intake.decision import parked
+from trueup_worker.intake.resolve import replay
 
 _REASON = "transient"
 _ROWS_AT_ONCE = 5_000

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from shared import clock
+from trueup import clock
 
 FORMAT = "=d"
 VARIABLE = "TRUEUP_CHAOS_CLOCK"

@@ -5,9 +5,9 @@ import re
 import pytest
 from kombu import compression
 
-from shared.limits import MESSAGE_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX
-from worker.broker.compression import bound_decompression
-from worker.broker.refusal import Refused
+from trueup.limits import MESSAGE_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX
+from trueup_worker.broker.compression import bound_decompression
+from trueup_worker.broker.refusal import Refused
 
 NAMES = ("zstd", "zlib", "bzip2", "xz")
 

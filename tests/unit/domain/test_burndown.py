@@ -8,15 +8,15 @@ from fractions import Fraction
 
 import pytest
 
-from shared.domain.burndown.applicability import applicable_products
-from shared.domain.burndown.catalog import Catalog, Product
-from shared.domain.burndown.criterion import Criterion
-from shared.domain.burndown.engine import burn_down
-from shared.domain.burndown.exact import exact_sum, in_e12, rounded, whole
-from shared.domain.burndown.order import line_order
-from shared.domain.burndown.totals import Total, totals
-from shared.domain.burndown.usage import HoursOutOfOrder, aggregate
-from shared.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values, read_specifier
+from trueup.domain.burndown.applicability import applicable_products
+from trueup.domain.burndown.catalog import Catalog, Product
+from trueup.domain.burndown.criterion import Criterion
+from trueup.domain.burndown.engine import burn_down
+from trueup.domain.burndown.exact import exact_sum, in_e12, rounded, whole
+from trueup.domain.burndown.order import line_order
+from trueup.domain.burndown.totals import Total, totals
+from trueup.domain.burndown.usage import HoursOutOfOrder, aggregate
+from trueup.domain.burndown.values import Balance, LineKind, Specifier, UsageLine, group_values, read_specifier
 
 HOUR = timedelta(hours=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)

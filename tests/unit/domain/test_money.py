@@ -4,7 +4,7 @@ from decimal import Decimal, Inexact
 
 import pytest
 
-from shared.domain.money import fits, plain_text, product, shares
+from trueup.domain.money import fits, plain_text, product, shares
 
 
 @pytest.mark.parametrize(

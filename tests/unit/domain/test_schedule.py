@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.schedule import Charge, Recurrence, expand
+from trueup.domain.schedule import Charge, Recurrence, expand
 
 
 def recurrence(start: str, end: str, frequency: str = "MONTHLY") -> Recurrence:

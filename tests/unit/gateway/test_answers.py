@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from shared.wire.outcome import Outcome
-from shared.wire.problems import Problem
-from worker.gateway.answers import decided
-from worker.gateway.refusals import Refusal
+from trueup.wire.outcome import Outcome
+from trueup.wire.problems import Problem
+from trueup_worker.gateway.answers import decided
+from trueup_worker.gateway.refusals import Refusal
 
 ID = UUID("0193e9a4-5c1e-7c3a-9b8f-2f4d3a6c7e10")
 OTHER = "0193e9a4-5c1e-7c3a-9b8f-2f4d3a6c7e11"

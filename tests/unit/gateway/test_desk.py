@@ -7,19 +7,19 @@ from typing import Any, cast
 
 import pytest
 
-from shared.ids import new_id_text
-from shared.store.tokens import Caller
-from shared.wire.envelope import QueuedRequest
 from tests.integration.intake import settings_of
-from worker.gateway import desk as desk_module
-from worker.gateway.desk import Desk, Manner
-from worker.gateway.keyring import Sender
-from worker.gateway.refusals import DO_NOT_RETRY, Refusal
-from worker.gateway.shortcut import Shortcut
-from worker.gateway.threads import Threads
-from worker.gateway.ticket import PENDING, Ticket
-from worker.gateway.tries import Tries
-from worker.gateway.watch import OutcomeReader, Watch
+from trueup.ids import new_id_text
+from trueup.store.tokens import Caller
+from trueup.wire.envelope import QueuedRequest
+from trueup_worker.gateway import desk as desk_module
+from trueup_worker.gateway.desk import Desk, Manner
+from trueup_worker.gateway.keyring import Sender
+from trueup_worker.gateway.refusals import DO_NOT_RETRY, Refusal
+from trueup_worker.gateway.shortcut import Shortcut
+from trueup_worker.gateway.threads import Threads
+from trueup_worker.gateway.ticket import PENDING, Ticket
+from trueup_worker.gateway.tries import Tries
+from trueup_worker.gateway.watch import OutcomeReader, Watch
 
 SENDER = Sender(Caller(1, "acme", "key", frozenset({"commits:write"}), None), None)
 

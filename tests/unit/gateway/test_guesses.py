@@ -3,10 +3,10 @@
 import pytest
 
 from tests.unit.gateway.test_rate import Clock
-from worker.gateway import buckets
-from worker.gateway.buckets import Buckets
-from worker.gateway.guesses import Guesses
-from worker.gateway.refusals import Refusal
+from trueup_worker.gateway import buckets
+from trueup_worker.gateway.buckets import Buckets
+from trueup_worker.gateway.guesses import Guesses
+from trueup_worker.gateway.refusals import Refusal
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 

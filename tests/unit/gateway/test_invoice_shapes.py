@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.store.customer_invoices import Details, Place
-from worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
-from worker.gateway.refusals import Refusal
+from trueup.store.customer_invoices import Details, Place
+from trueup_worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
+from trueup_worker.gateway.refusals import Refusal
 
 NOTHING_KNOWN = Details({}, {}, {}, {}, {})
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from tests.integration.intake import settings_of
-from worker.gateway.keyring import Keyring
-from worker.gateway.refusals import Refusal
+from trueup_worker.gateway.keyring import Keyring
+from trueup_worker.gateway.refusals import Refusal
 
 
 @pytest.mark.parametrize(

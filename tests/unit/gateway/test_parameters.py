@@ -9,10 +9,10 @@ from metronome.types.v1 import contracts, customers
 from metronome.types.v2 import ContractEditCommitParams, ContractEditCreditParams
 from pydantic import BaseModel
 
-from shared.wire.changes import Edit, EndDate
 from tests.integration.intake import settings_of
-from worker.gateway import bodies
-from worker.gateway.app import make_app
+from trueup.wire.changes import Edit, EndDate
+from trueup_worker.gateway import bodies
+from trueup_worker.gateway.app import make_app
 
 # What no type of ours has is `unknown_field`. Who adds a parameter takes it out here.
 REFUSED = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.gateway.rate import Rate
-from worker.gateway.refusals import Refusal
+from trueup_worker.gateway.rate import Rate
+from trueup_worker.gateway.refusals import Refusal
 
 
 class Clock:

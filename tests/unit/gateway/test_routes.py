@@ -10,15 +10,15 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from shared.store.tokens import SCOPES as TOKEN_SCOPES
 from tests.integration.intake import settings_of
-from worker.gateway import bodies
-from worker.gateway.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
-from worker.gateway.app import make_app
-from worker.gateway.body_examples import BODIES
-from worker.gateway.pages import page_of
-from worker.gateway.route import GuardedRoute
-from worker.gateway.scopes import PUBLIC, SCOPES, NoScope
+from trueup.store.tokens import SCOPES as TOKEN_SCOPES
+from trueup_worker.gateway import bodies
+from trueup_worker.gateway.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
+from trueup_worker.gateway.app import make_app
+from trueup_worker.gateway.body_examples import BODIES
+from trueup_worker.gateway.pages import page_of
+from trueup_worker.gateway.route import GuardedRoute
+from trueup_worker.gateway.scopes import PUBLIC, SCOPES, NoScope
 
 # Repeated here on purpose: who adds or changes a route says so twice.
 EXPECTED = """

@@ -11,10 +11,10 @@ import pytest
 from metronome.types.shared import Commit, Credit
 from pydantic import TypeAdapter
 
-from shared.store.agreements import Agreement
-from shared.store.tables import ledger_entry
-from worker.gateway.answers import Json
-from worker.gateway.shapes import agreement_object, page
+from trueup.store.agreements import Agreement
+from trueup.store.tables import ledger_entry
+from trueup_worker.gateway.answers import Json
+from trueup_worker.gateway.shapes import agreement_object, page
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _TYPES: Any = next(each for each in ledger_entry.constraints if each.name == "ledger_entry_type_check")

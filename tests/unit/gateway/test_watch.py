@@ -3,13 +3,13 @@
 import asyncio
 from uuid import UUID
 
-from shared.clock import utc_now
-from shared.ids import new_id_text
-from shared.wire.envelope import QueuedRequest
-from shared.wire.outcome import Outcome
 from tests.integration.intake import settings_of
-from worker.gateway.ticket import Answer, Ticket
-from worker.gateway.watch import OutcomeReader, Wanted, Watch
+from trueup.clock import utc_now
+from trueup.ids import new_id_text
+from trueup.wire.envelope import QueuedRequest
+from trueup.wire.outcome import Outcome
+from trueup_worker.gateway.ticket import Answer, Ticket
+from trueup_worker.gateway.watch import OutcomeReader, Wanted, Watch
 
 
 class Finding(OutcomeReader):

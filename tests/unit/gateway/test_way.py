@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from shared.producer.publish import BrokerUnavailable
 from tests.unit.gateway.test_rate import Clock
-from worker.gateway import way as way_module
-from worker.gateway.limits import WAY_SECONDS
-from worker.gateway.together import Together
-from worker.gateway.way import Way
+from trueup.producer.publish import BrokerUnavailable
+from trueup_worker.gateway import way as way_module
+from trueup_worker.gateway.limits import WAY_SECONDS
+from trueup_worker.gateway.together import Together
+from trueup_worker.gateway.way import Way
 
 
 class Probes:

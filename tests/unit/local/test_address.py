@@ -2,7 +2,7 @@
 
 import socket
 
-from worker.local.address import HOST_SETTING, PORT_SETTING, GatewayAddress
+from trueup_worker.local.address import HOST_SETTING, PORT_SETTING, GatewayAddress
 
 
 def test_two_stacks_at_once() -> None:

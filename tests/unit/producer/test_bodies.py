@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.producer.bodies import InvalidRequest, body_json, request_of
+from trueup.producer.bodies import InvalidRequest, body_json, request_of
 
 ID = UUID("3d5b0d2e-7e55-4f3a-9a63-0000000000ab")
 VALID = {

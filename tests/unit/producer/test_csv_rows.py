@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared.producer.content import LINE_BYTES_MAX, Line, UnreadableInput
-from shared.producer.csv_columns import known_columns
-from shared.producer.csv_rows import csv_rows
-from shared.producer.row import Row
-from shared.wire.envelope import Kind
-from shared.wire.read import read_body
+from trueup.producer.content import LINE_BYTES_MAX, Line, UnreadableInput
+from trueup.producer.csv_columns import known_columns
+from trueup.producer.csv_rows import csv_rows
+from trueup.producer.row import Row
+from trueup.wire.envelope import Kind
+from trueup.wire.read import read_body
 
 REQUIRED = "customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before"
 CELLS = (

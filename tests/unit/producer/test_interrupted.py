@@ -4,11 +4,11 @@ from concurrent.futures import Future
 
 import pytest
 
-from shared.ids import new_id_text
-from shared.producer import client as client_module
-from shared.producer.client import CommitProducer, _Waiting
-from shared.producer.publish import BrokerUnavailable
-from shared.wire.envelope import QueuedRequest
+from trueup.ids import new_id_text
+from trueup.producer import client as client_module
+from trueup.producer.client import CommitProducer, _Waiting
+from trueup.producer.publish import BrokerUnavailable
+from trueup.wire.envelope import QueuedRequest
 
 
 def test_whoever_waits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

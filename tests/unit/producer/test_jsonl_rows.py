@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from shared.limits import BODY_BYTES_MAX
-from shared.producer.content import Line
-from shared.producer.jsonl_rows import jsonl_rows
-from shared.producer.row import Row
-from shared.wire.envelope import Kind
-from shared.wire.read import read_body
+from trueup.limits import BODY_BYTES_MAX
+from trueup.producer.content import Line
+from trueup.producer.jsonl_rows import jsonl_rows
+from trueup.producer.row import Row
+from trueup.wire.envelope import Kind
+from trueup.wire.read import read_body
 
 
 def rows_of(*texts: str | bytes, kind: Kind = "commit") -> list[Row]:

@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.clock import utc_now
-from shared.ids import new_id
-from shared.producer.bodies import InvalidRequest
-from shared.producer.client import CommitProducer
-from shared.producer.database import DatabaseUnavailable
-from shared.producer.publish import BrokerUnavailable, Publisher, Signer, broker_address
-from shared.producer.undecided import UndecidedRequests
-from shared.wire.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
-from shared.wire.signature import BadToken, digests_of, new_token, parse_signature, signing_key, split_token, verify
+from trueup.clock import utc_now
+from trueup.ids import new_id
+from trueup.producer.bodies import InvalidRequest
+from trueup.producer.client import CommitProducer
+from trueup.producer.database import DatabaseUnavailable
+from trueup.producer.publish import BrokerUnavailable, Publisher, Signer, broker_address
+from trueup.producer.undecided import UndecidedRequests
+from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
+from trueup.wire.signature import BadToken, digests_of, new_token, parse_signature, signing_key, split_token, verify
 
 NOBODY = "redis://user:hunter2@127.0.0.1:1/0"  # nothing answers on port 1
 

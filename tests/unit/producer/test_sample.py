@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.producer.content import open_source
-from shared.producer.row import Row
-from shared.producer.rows import rows, scan
-from shared.wire.catalog import read_catalog
-from shared.wire.read import read_body
+from trueup.producer.content import open_source
+from trueup.producer.row import Row
+from trueup.producer.rows import rows, scan
+from trueup.wire.catalog import read_catalog
+from trueup.wire.read import read_body
 
 SAMPLE = Path(__file__).parents[3] / "deploy" / "sample"
 

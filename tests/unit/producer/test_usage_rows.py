@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from shared.producer.content import Line, UnreadableInput
-from shared.producer.csv_columns import USAGE, known_columns
-from shared.producer.csv_rows import csv_rows
-from shared.producer.jsonl_rows import jsonl_rows
-from shared.producer.row import Row
-from shared.wire.read import read_body
-from shared.wire.usage import UsageRequest
 from tests.unit.wire.test_usage import full, line
+from trueup.producer.content import Line, UnreadableInput
+from trueup.producer.csv_columns import USAGE, known_columns
+from trueup.producer.csv_rows import csv_rows
+from trueup.producer.jsonl_rows import jsonl_rows
+from trueup.producer.row import Row
+from trueup.wire.read import read_body
+from trueup.wire.usage import UsageRequest
 
 HEADER = "transaction_id,customer_id,contract_id,product_id,timestamp,quantity,list_price"
 CELLS = ",".join(str(value) for value in line().values())

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from tenacity import wait_none
 
-from shared.limits import TRANSIENT_TRIES_MAX
-from shared.store.patience import patiently
+from trueup.limits import TRANSIENT_TRIES_MAX
+from trueup.store.patience import patiently
 
 DEADLOCK, REFUSED = psycopg.errors.DeadlockDetected("again"), psycopg.errors.CheckViolation("never")
 
@@ -15,7 +15,7 @@ DEADLOCK, REFUSED = psycopg.errors.DeadlockDetected("again"), psycopg.errors.Che
 @pytest.fixture(autouse=True)
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two tries."""
-    monkeypatch.setattr("shared.store.patience._WAIT", wait_none())
+    monkeypatch.setattr("trueup.store.patience._WAIT", wait_none())
 
 
 def failing(*errors: Exception) -> tuple[Callable[[], str], list[int]]:
@@ -64,6 +64,6 @@ def test_a_log_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "no space left on device")
 
-    monkeypatch.setattr("shared.store.patience.log.warning", fail, raising=False)
+    monkeypatch.setattr("trueup.store.patience.log.warning", fail, raising=False)
     unit, _ = failing(DEADLOCK)
     assert patiently(unit) == "done"

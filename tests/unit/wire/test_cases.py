@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.wire.body import USD_CENTS
-from shared.wire.normal import normalise
-from shared.wire.problems import Problem, outcome_of
-from shared.wire.read import read_body
-from shared.wire.references import Known, judge_references
+from trueup.wire.body import USD_CENTS
+from trueup.wire.normal import normalise
+from trueup.wire.problems import Problem, outcome_of
+from trueup.wire.read import read_body
+from trueup.wire.references import Known, judge_references
 
 CASES = Path(__file__).parents[2] / "data" / "cases"
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from shared.wire.problems import Problem
-from shared.wire.read import read_body
 from tests.bodies import (
     AMOUNT,
     CUSTOMER,
@@ -26,6 +24,8 @@ from tests.bodies import (
     told,
     without,
 )
+from trueup.wire.problems import Problem
+from trueup.wire.read import read_body
 
 ITEM = ("access_schedule", "schedule_items", 0)
 AMOUNT_PATH = "/access_schedule/schedule_items/0/amount"

@@ -4,9 +4,6 @@ from typing import Any
 
 import pytest
 
-from shared.wire.envelope import Kind
-from shared.wire.normal import FINGERPRINT_VERSION, Normal, charges, fingerprint, normalise
-from shared.wire.read import read_body
 from tests.bodies import (
     AMOUNT,
     CONTRACT,
@@ -24,6 +21,9 @@ from tests.bodies import (
     recurringly,
     text,
 )
+from trueup.wire.envelope import Kind
+from trueup.wire.normal import FINGERPRINT_VERSION, Normal, charges, fingerprint, normalise
+from trueup.wire.read import read_body
 
 UNIT = ("access_schedule", "credit_type_id")
 

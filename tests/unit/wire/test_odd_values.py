@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.wire.read import read_body
 from tests.bodies import AMOUNT, START, Table, changed, prepaid, priced, text, told
+from trueup.wire.read import read_body
 
 AMOUNT_PATH = "/access_schedule/schedule_items/0/amount"
 START_PATH = "/access_schedule/schedule_items/0/starting_at"

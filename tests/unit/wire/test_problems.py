@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.wire.problems import CODES, NOT_FOUND_CODES, Problem, error_body, outcome_of, pointer
+from trueup.wire.problems import CODES, NOT_FOUND_CODES, Problem, error_body, outcome_of, pointer
 
 NOT_POSITIVE = Problem.of("amount_not_positive", path="/access_schedule/schedule_items/0/amount")
 NO_CUSTOMER = Problem.of("customer_not_found", path="/customer_id")

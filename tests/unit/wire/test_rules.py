@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from shared.wire.problems import CODES, NOT_FOUND_CODES
 from tests.bodies import (
     AMOUNT,
     CONTRACT,
@@ -24,6 +23,7 @@ from tests.bodies import (
     told,
 )
 from tests.unit.wire import test_fields, test_text, test_usage
+from trueup.wire.problems import CODES, NOT_FOUND_CODES
 
 ITEM = "/invoice_schedule/schedule_items/0"
 RECURRING = "/invoice_schedule/recurring_schedule"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.wire.schema import FOLDER, schemas, texts
+from trueup.wire.schema import FOLDER, schemas, texts
 
 
 def objects(schema: Any) -> Iterator[dict[str, Any]]:
@@ -22,7 +22,7 @@ def objects(schema: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", texts())
 def test_the_files_are_up_to_date(name: str) -> None:
-    """The committed schemas are those of the types: `python -m shared.wire.schema` writes them anew."""
+    """The committed schemas are those of the types: `python -m trueup.wire.schema` writes them anew."""
     assert (FOLDER / name).read_text(encoding="utf-8") == texts()[name]
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from shared.wire.signature import (
+from trueup.wire.signature import (
     BadSignature,
     BadToken,
     Signature,

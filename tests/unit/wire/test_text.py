@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from shared.wire.read import read_body
 from tests.bodies import (
     Table,
     full,
@@ -13,6 +12,7 @@ from tests.bodies import (
     text,
     told,
 )
+from trueup.wire.read import read_body
 
 TABLE: Table = {
     "256 KiB and a byte": (b" " * (256 * 1024 + 1), ["body_too_large"]),

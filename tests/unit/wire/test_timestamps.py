@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.wire.read import read_body
 from tests.bodies import invoiced, text, told
+from trueup.wire.read import read_body
 
 
 @pytest.mark.parametrize(

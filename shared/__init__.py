@@ -1,1 +1,0 @@
-"""What is imported: by producers, and by every process of Trueup."""

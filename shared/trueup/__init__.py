@@ -1,0 +1,29 @@
+"""The library of Trueup: what producers import, and what every process is made of.
+
+`CommitProducer` and what it returns and raises are imported when they are first asked for, so that the package itself
+costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trueup.producer.bodies import InvalidRequest
+    from trueup.producer.client import CommitProducer
+    from trueup.producer.publish import QueueFull
+    from trueup.wire.outcome import Outcome
+
+__all__ = ["CommitProducer", "InvalidRequest", "Outcome", "QueueFull"]
+
+_HOMES = {
+    "CommitProducer": "trueup.producer.client",
+    "InvalidRequest": "trueup.producer.bodies",
+    "Outcome": "trueup.wire.outcome",
+    "QueueFull": "trueup.producer.publish",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

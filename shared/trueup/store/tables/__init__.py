@@ -1,0 +1,53 @@
+"""The tables. Comments are part of the schema, so that a database client explains the system."""
+
+from trueup.store.tables.accounts import account, installation, token
+from trueup.store.tables.catalog import contract, customer, ingest_alias, product, unit
+from trueup.store.tables.columns import metadata
+from trueup.store.tables.commits import commit, ledger_entry, obligation, segment
+from trueup.store.tables.history import audit, outbox
+from trueup.store.tables.invoices import excepted_line, invoice, invoice_line
+from trueup.store.tables.requests import (
+    answered_call,
+    batch,
+    create_try,
+    delivery,
+    idempotency,
+    intake,
+    outcome,
+    parked,
+    parked_total,
+)
+from trueup.store.tables.usage import usage_line, usage_month, usage_period
+
+__all__ = [
+    "account",
+    "answered_call",
+    "audit",
+    "batch",
+    "commit",
+    "contract",
+    "create_try",
+    "customer",
+    "delivery",
+    "excepted_line",
+    "idempotency",
+    "ingest_alias",
+    "installation",
+    "intake",
+    "invoice",
+    "invoice_line",
+    "ledger_entry",
+    "metadata",
+    "obligation",
+    "outbox",
+    "outcome",
+    "parked",
+    "parked_total",
+    "product",
+    "segment",
+    "token",
+    "unit",
+    "usage_line",
+    "usage_month",
+    "usage_period",
+]

@@ -1,0 +1,116 @@
+"""What requests are checked against (spec 3.1)."""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from trueup.store.tables.columns import (
+    ID,
+    NOW,
+    TIME,
+    account_column,
+    metadata,
+    once_in_account,
+    one_of,
+    optional,
+    references_account,
+    required,
+)
+
+
+def kept_column() -> Column[Any]:
+    """What the SDK's objects have, and Trueup has no use for."""
+    comment = "what else was said at its creation: returned, and used for nothing"
+    return required("kept", JSONB, comment, server_default=text("'{}'"))
+
+
+customer = Table(
+    "customer",
+    metadata,
+    account_column(),
+    required("id", ID, "the producer's id"),
+    required("name", Text, "shown on invoices", server_default=text("''")),
+    required("custom_fields", JSONB, "string to string", server_default=text("'{}'")),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    optional(
+        "usage_closed_before",
+        TIME,
+        "usage before this instant, the start of a month, is final; null: no month is closed yet. Intake locks the row "
+        "FOR SHARE, whoever closes FOR NO KEY UPDATE: a line counts in its month, or is late",
+    ),
+    PrimaryKeyConstraint("account_id", "id"),
+    references_account(),
+    comment="Catalog: who promises to spend.",
+)
+
+ingest_alias = Table(
+    "ingest_alias",
+    metadata,
+    account_column(),
+    required("alias", Text, "unique in the account"),
+    required("customer_id", ID, "who is meant"),
+    required("position", SmallInteger, "place among the customer's, from 0"),
+    PrimaryKeyConstraint("account_id", "alias"),
+    Index(None, "account_id", "customer_id"),
+    ForeignKeyConstraint(["account_id", "customer_id"], ["customer.account_id", "customer.id"]),
+    comment="Catalog: what producers of usage call a customer. Kept and returned.",
+)
+
+product = Table(
+    "product",
+    metadata,
+    account_column(),
+    required("id", ID, "the producer's id"),
+    required("name", Text, "shown on invoices", server_default=text("''")),
+    required("type", Text, "never changes"),
+    required("tags", ARRAY(Text), "what applicability filters match", server_default=text("'{}'")),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    kept_column(),
+    PrimaryKeyConstraint("account_id", "id"),
+    references_account(),
+    one_of("type", "FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"),
+    comment="Catalog: what is charged for. FIXED products carry the invoices of commits.",
+)
+
+contract = Table(
+    "contract",
+    metadata,
+    account_column(),
+    required("id", ID, "the producer's id"),
+    required("customer_id", ID, "never changes"),
+    required("starting_at", TIME, "inclusive"),
+    optional("ending_before", TIME, "exclusive; null: open"),
+    required("usage_invoicing", Text, "whether usage periods make invoices", server_default=text("'MONTHLY'")),
+    optional("net_payment_terms_days", Integer, "days from invoice date to due date"),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    kept_column(),
+    optional("uniqueness_key", Text, "used once per account, for ever"),
+    PrimaryKeyConstraint("account_id", "id"),
+    once_in_account("contract", "uniqueness_key"),
+    ForeignKeyConstraint(["account_id", "customer_id"], ["customer.account_id", "customer.id"]),
+    one_of("usage_invoicing", "MONTHLY", "NONE"),
+    comment="Catalog: under which agreement a customer is invoiced.",
+)
+
+unit = Table(
+    "unit",
+    metadata,
+    account_column(),
+    required("id", ID, "credit type id"),
+    required("name", Text, "for example 'USD (cents)'", server_default=text("''")),
+    required("created_at", TIME, "booking time", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "id"),
+    references_account(),
+    comment="Catalog: what amounts are counted in. USD in cents is there from the start.",
+)

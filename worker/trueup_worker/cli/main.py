@@ -1,0 +1,116 @@
+"""The command line: what there is, and how it ends."""
+
+import os
+import sys
+import traceback
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from trueup_worker.cli.exits import ExitCode, exit_code_of, message_of
+from trueup_worker.cli.lazy import Entry, LazyGroup
+
+_STACK, _REQUESTS, _LEDGER, _OPERATE = "The stack", "Requests", "Commits and invoices", "Accounts and care"
+
+
+class _Commands(LazyGroup):
+    table = {  # noqa: RUF012 (declared as ClassVar where it comes from)
+        "up": Entry("trueup_worker.cli.up", "Start everything in the data folder and stay up until Ctrl-C.", _STACK),
+        "down": Entry("trueup_worker.cli.down", "Stop what runs in the data folder. Data stays.", _STACK),
+        "demo": Entry("trueup_worker.cli.demo", "Run the sample through the stack: outcomes, then invoices.", _STACK),
+        "doctor": Entry("trueup_worker.cli.doctor", "Check every service and setting, and say what to do.", _STACK),
+        "migrate": Entry("trueup_worker.cli.migrate", "Bring the database up to date and grant its roles.", _STACK),
+        "config": Entry("trueup_worker.cli.config", "The effective settings.", _STACK),
+        "validate": Entry("trueup_worker.cli.validate", "Judge every row of a file; send nothing.", _REQUESTS),
+        "ingest": Entry("trueup_worker.cli.ingest", "Send files of requests and wait for the outcomes.", _REQUESTS),
+        "usage": Entry("trueup_worker.cli.usage", "Rated usage: ingest files of it, list it.", _REQUESTS),
+        "requests": Entry("trueup_worker.cli.requests", "What became of a request.", _REQUESTS),
+        "parked": Entry("trueup_worker.cli.parked", "What could not be decided.", _REQUESTS),
+        "commits": Entry(
+            "trueup_worker.cli.commits", "Commits and credits: list, show, adjust, edit, end, archive.", _LEDGER
+        ),
+        "invoices": Entry("trueup_worker.cli.invoices", "Invoices and drafts: list, show, void, regenerate.", _LEDGER),
+        "balance": Entry("trueup_worker.cli.balance", "What a customer can still use.", _LEDGER),
+        "explain": Entry(
+            "trueup_worker.cli.explain", "Where each amount of a commit or an invoice comes from.", _LEDGER
+        ),
+        "forecast": Entry("trueup_worker.cli.forecast", "What will be invoiced until a date.", _LEDGER),
+        "reconcile": Entry("trueup_worker.cli.reconcile", "Recompute everything and name each difference.", _LEDGER),
+        "catalog": Entry("trueup_worker.cli.catalog", "Customers, products, contracts and units.", _OPERATE),
+        "accounts": Entry("trueup_worker.cli.accounts", "Accounts: create, list.", _OPERATE),
+        "tokens": Entry("trueup_worker.cli.tokens", "API tokens: create, list, revoke.", _OPERATE),
+        "clock": Entry("trueup_worker.cli.clock", "The clock of a sandbox account.", _OPERATE),
+    }
+
+
+_EPILOG = "\n\n".join(
+    [
+        (
+            "Data goes to stdout, everything else to stderr. --json prints one JSON document, an array for a list "
+            "(validate: one line per row); amounts are exact JSON numbers, times RFC 3339 in UTC."
+        ),
+        "Exit codes:",
+        *(f"{code.value:>4}  {code.meaning}" for code in ExitCode),
+    ]
+)
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("trueup"))
+        raise typer.Exit
+
+
+@app.callback()
+def trueup(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Commit requests from a queue become exactly one commit each; what falls due is invoiced exactly once."""
+
+
+def main() -> None:
+    """Runs the command line and ends the process."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """This is the one place where errors become messages and exit codes."""
+    try:
+        return int(get_command(app).main(prog_name="trueup", standalone_mode=False) or ExitCode.OK)
+    except typer.TyperException as error:
+        return _tell_usage(error)
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (whatever it is, the user gets a message)
+        return _tell(error)
+
+
+def _tell_usage(error: typer.TyperException) -> ExitCode:
+    if text := error.format_message():  # empty where the help was shown in place of an error
+        _say(text)
+        if ctx := getattr(error, "ctx", None):
+            typer.echo(f"try: {ctx.command_path} --help", err=True)
+    return ExitCode.USAGE
+
+
+def _tell(error: Exception) -> ExitCode:
+    if "--debug" in sys.argv or os.environ.get("TRUEUP_DEBUG"):
+        traceback.print_exception(error)
+    _say(message_of(error))
+    return exit_code_of(error)
+
+
+def _say(text: str) -> None:
+    typer.secho(f"error: {text}", err=True, fg=typer.colors.RED)

@@ -1,0 +1,22 @@
+"""`python -m trueup_worker.gateway`: serves HTTP until it is told to stop."""
+
+import gc
+
+from trueup.settings import settings
+from trueup_worker.gateway.server import serve
+from trueup_worker.logging import take_over
+from trueup_worker.secret_key import check_secret_key
+
+
+def main() -> None:
+    """Runs until it is told to stop."""
+    config = settings()
+    take_over(config)
+    check_secret_key(config, tries_max=1)
+    gc.collect()
+    gc.freeze()  # what was imported stays, so the collector need not look at it again
+    serve(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The application: routes, failures, and what is open while it runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from trueup.settings import Settings
+from trueup_worker.gateway.edge import Edge
+from trueup_worker.gateway.failures import answer_failures
+from trueup_worker.gateway.gateway import Gateway
+from trueup_worker.gateway.health import Health
+from trueup_worker.gateway.openapi import describe
+from trueup_worker.gateway.routes import (
+    agreements,
+    balances,
+    batches,
+    catalog,
+    changes,
+    create,
+    document,
+    health,
+    invoices,
+    parked,
+    requests,
+    usage,
+    validation,
+)
+
+# Matched in this order: what is called most comes first, and a fixed path before one with a parameter.
+_MODULES = (
+    create,
+    usage,
+    requests,
+    validation,
+    agreements,
+    balances,
+    changes,
+    catalog,
+    invoices,
+    batches,
+    parked,
+    health,
+    document,
+)
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The application with every route.
+
+    Raises:
+        NoScope: a route has no entry in the table of scopes.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        gateway = Gateway(settings)
+        app.state.gateway, app.state.health = gateway, Health(gateway)
+        async with gateway.running():
+            yield
+
+    app = FastAPI(
+        title="Trueup",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would look for receivers at every call
+    )
+    for module in _MODULES:
+        app.router.routes.extend(module.router.routes)
+    answer_failures(app)
+    describe(app)
+    return app
+
+
+def wrapped(app: FastAPI) -> ASGIApp:
+    """The application with its outermost layer."""
+    return Edge(app)

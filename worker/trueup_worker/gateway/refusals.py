@@ -1,0 +1,106 @@
+"""Every way a call can be refused, with its status, its code and what it says (spec 1.7)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from fastapi import HTTPException
+
+from trueup.wire.problems import Problem, error_body
+
+DO_NOT_RETRY = {"x-should-retry": "false"}  # without it Metronome's SDK repeats a 409 twice
+
+
+class Refusal(HTTPException):
+    """A call that is refused.
+
+    Attributes:
+        body: what the caller reads: message, code, and what belongs to the code.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        super().__init__(status, detail=message, headers=headers)
+        self.body: dict[str, Any] = {"message": message, "code": code, **more}
+
+
+def unauthenticated(message: str) -> Refusal:
+    """401: no token, or none that is good."""
+    return Refusal(401, "unauthenticated", message, headers={"www-authenticate": "Bearer"})
+
+
+def forbidden(message: str) -> Refusal:
+    """403: a good token without the scope."""
+    return Refusal(403, "forbidden", message)
+
+
+def not_found(message: str) -> Refusal:
+    """404: missing, or another account's: which of them is not told."""
+    return Refusal(404, "not_found", message)
+
+
+def invalid(problems: Sequence[Problem], *, status: int = 400) -> Refusal:
+    """400, or 404 when all that is wrong is what the body refers to."""
+    told = error_body(problems)
+    more = {key: told[key] for key in ("errors", "more") if key in told}
+    return Refusal(404 if told["code"] == "not_found" else status, told["code"], told["message"], **more)
+
+
+def invalid_field(path: str, message: str, *, code: str = "wrong_type") -> Refusal:
+    """400 because of one field."""
+    return invalid([Problem(path, code, message)])
+
+
+def taken(field: str, kind: str, holder: UUID | str, **more: Any) -> Refusal:
+    """409: what the field says stands once in an account, and belongs to another record."""
+    message = f"the {field} was used before, by {kind} {holder}"
+    existing = {"id": str(holder), "type": kind}
+    return Refusal(409, "duplicate", message, headers=DO_NOT_RETRY, existing=existing, **more)
+
+
+def too_large() -> Refusal:
+    """413: the body is longer than any request."""
+    return invalid([Problem.of("body_too_large", path="")], status=413)
+
+
+def wrong_media_type() -> Refusal:
+    """415: the body is something else than this call takes."""
+    return Refusal(415, "invalid_request", "the body must be JSON: send it as content-type: application/json")
+
+
+def too_slow() -> Refusal:
+    """408: the body did not arrive in time."""
+    return Refusal(408, "invalid_request", "the body did not arrive in time")
+
+
+def rate_limited(message: str, *, retry_after_s: int = 1) -> Refusal:
+    """429: later."""
+    return Refusal(429, "rate_limited", message, headers={"retry-after": str(retry_after_s)})
+
+
+def unavailable(what: str, *, retry_after_s: int = 2) -> Refusal:
+    """503 that certainly kept nothing: the same call again is safe."""
+    message = f"{what} does not answer; nothing was kept: try again"
+    return Refusal(503, "unavailable", message, headers={"retry-after": str(retry_after_s)})
+
+
+def in_doubt(request_id: str) -> Refusal:
+    """503 after which the request may or may not have an outcome: its id tells."""
+    message = f"whether the request was kept is not known: ask for /v1/requests/{request_id} before it is sent again"
+    return Refusal(503, "unavailable", message, headers=DO_NOT_RETRY, data={"id": request_id})
+
+
+def upload_in_doubt(batch_id: UUID, *, is_new: bool) -> Refusal:
+    """503 after which a part of an upload is, or may be, kept: its batch tells, and the same upload again continues."""
+    how = f"with `name={batch_id}` in place of `new=true`, it continues" if is_new else "it continues this batch"
+    message = f"the database was lost, and part of the batch may be kept: send the same content again, {how}"
+    return Refusal(
+        503, "unavailable", f"{message} and creates nothing twice", headers=DO_NOT_RETRY, data={"id": str(batch_id)}
+    )
+
+
+def change_in_doubt() -> Refusal:
+    """503 after which a change may or may not have been made."""
+    message = "the database was lost while it committed: look whether this was done before it is sent again"
+    return Refusal(503, "unavailable", message, headers=DO_NOT_RETRY)

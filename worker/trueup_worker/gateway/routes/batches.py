@@ -1,0 +1,130 @@
+"""Batches: a file in one call (spec 2.6)."""
+
+import asyncio
+from contextlib import ExitStack
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from trueup.ids import row_of
+from trueup.producer.content import Format, UnreadableInput
+from trueup.store.batch_results import batch_results, find_batch
+from trueup.store.batches import BatchDiffers
+from trueup.store.outcomes import count_outcomes
+from trueup.wire.envelope import CommitKind, Kind
+from trueup.wire.values import TEXT_PATTERN
+from trueup_worker.gateway.answers import Json, outcome_object
+from trueup_worker.gateway.bodies import NO_CURSOR, worded
+from trueup_worker.gateway.call import Call
+from trueup_worker.gateway.models import BatchAccepted, BatchAnswer
+from trueup_worker.gateway.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
+from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.spool import Spooled
+from trueup_worker.gateway.uploads import Upload
+
+router = APIRouter(route_class=GuardedRoute, tags=["Batches"])
+
+_FORMATS: dict[str, Format | None] = {
+    "application/jsonl": "jsonl",
+    "application/x-ndjson": "jsonl",
+    "application/x-jsonlines": "jsonl",
+    "text/csv": "csv",
+    "application/gzip": None,
+    "application/octet-stream": None,
+    "": None,
+}
+_CALL = {
+    "x-refusals": ["409"],
+    "requestBody": {
+        "required": True,
+        "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in filter(None, _FORMATS)},
+    },
+}
+_RESULTS = 100
+_RESULTS_MAX = 1_000
+
+Name = Annotated[str | None, Query(min_length=1, max_length=255, pattern=TEXT_PATTERN)]
+Results = Annotated[
+    int, Query(ge=1, le=_RESULTS_MAX), worded("must be a whole number between 1 and {most}", most=_RESULTS_MAX)
+]
+Row = Annotated[int, Query(ge=0, lt=1 << 30), worded(NO_CURSOR)]
+
+
+@router.post("/v1/batches", status_code=202, response_model=BatchAccepted, openapi_extra=_CALL)
+async def create_batch(
+    request: Request, kind: CommitKind = "commit", name: Name = None, *, new: bool = False
+) -> Response:
+    """Send a file of requests: JSONL or CSV, plain or gzip, of any length. 202 once every row of it is kept."""
+    return await _take(request, kind, name, new=new)
+
+
+@router.post("/v1/usage/batch", status_code=202, response_model=BatchAccepted, openapi_extra=_CALL)
+async def create_usage_batch(request: Request, name: Name = None, *, new: bool = False) -> Response:
+    """Send a file of lines of rated usage, likewise; `GET /v1/batches/{batch_id}` tells what became of them."""
+    return await _take(request, "usage", name, new=new)
+
+
+async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) -> Response:
+    media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    if media_type not in _FORMATS:
+        raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
+    assert isinstance(request, Call)
+    gateway, sender = request.gateway, request.sender
+    upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new, anew=not request.is_retry)
+    try:
+        batch, scanned = await gateway.take_upload(sender, upload)
+    except UnreadableInput as error:
+        raise invalid_field("", str(error), code="json_invalid") from None
+    except BatchDiffers as error:
+        raise Refusal(409, "duplicate", str(error), headers=DO_NOT_RETRY) from None
+    told = {"id": batch.id, "rows": batch.rows, "rows_without_uniqueness_key": scanned.keyless_rows}
+    return Json({"data": told}, 202, {"location": f"/v1/batches/{batch.id}"})
+
+
+@router.get("/v1/batches/{batch_id}", response_model=BatchAnswer)
+async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS, next_page: Row = 0) -> Response:
+    """How far a batch is: how many rows have which outcome, and the outcomes in the order of the rows."""
+    account_id = caller_of(request).account_id
+
+    def look(connection: Connection) -> object:
+        batch = find_batch(connection, account_id, batch_id)
+        if batch is None:
+            return None
+        counts = count_outcomes(connection, account_id, batch_id)
+        results = batch_results(connection, account_id, batch_id, after_row=next_page, limit=limit)
+        rows = [{"row": row_of(each.request_id), **outcome_object(each)} for each in results]
+        undecided = batch["rows"] - sum(counts.values())
+        told = {**batch, "outcomes": counts, "undecided": undecided, "results": rows}
+        return {"data": told, "next_page": rows[-1]["row"] if len(rows) == limit else None}
+
+    found = await gateway_of(request).read(look)
+    if found is None:
+        raise not_found(f"there is no batch {batch_id}")
+    return Json(found)
+
+
+async def _spooled(request: Request) -> Spooled:
+    """The body on disk: it is read twice, and may be longer than memory. Whoever takes it closes it.
+
+    Raises:
+        Refusal: 408, 413, 429, 503: it does not arrive, or there is no room for it.
+    """
+    assert isinstance(request, Call)
+    gateway = request.gateway
+    part_s, size = gateway.settings.http_body_s, int(request.header("content-length") or 0)
+    with ExitStack() as stack:
+        file = stack.enter_context(gateway.spool.open(request.sender.caller.account_id, size=size))
+        parts = aiter(request.stream())
+        try:
+            while True:
+                async with asyncio.timeout(part_s):
+                    part = await anext(parts, None)
+                if part is None:
+                    break
+                file.write(part)
+        except TimeoutError:
+            raise too_slow() from None
+        stack.pop_all()
+    return file

@@ -1,0 +1,86 @@
+"""Creating commits and credits: the SDK's calls become envelopes on the queue (spec 1, 2.1)."""
+
+from fastapi import APIRouter, Request, Response
+
+from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX, RETRY_MINUTES_MAX
+from trueup.store.repeats import is_recent
+from trueup.wire.envelope import CommitKind
+from trueup.wire.outcome import Outcome
+from trueup_worker.gateway.answers import accepted, created, decided
+from trueup_worker.gateway.call import Call
+from trueup_worker.gateway.gateway import Gateway
+from trueup_worker.gateway.keyring import Sender
+from trueup_worker.gateway.models import Made
+from trueup_worker.gateway.openapi import ACCEPTED, creates, header
+from trueup_worker.gateway.refusals import Refusal, invalid_field
+from trueup_worker.gateway.route import GuardedRoute, raw
+from trueup_worker.gateway.submit import PREFER, submit_create
+from trueup_worker.gateway.ticket import PENDING
+
+router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
+
+_CALL = {
+    "x-refusals": ["409"],
+    "parameters": [
+        header("idempotency-key", "The same key and content within 7 days: the first answer again."),
+        PREFER,
+    ],
+}
+
+
+@router.post(
+    "/v1/contracts/customerCommits/create",
+    response_model=Made,
+    responses=ACCEPTED,
+    openapi_extra=_CALL | creates("commit"),
+)
+@raw
+async def create_commit(request: Request) -> Response:
+    """Create a commit: a customer's promise to spend."""
+    return await _create(request, "commit")
+
+
+@router.post(
+    "/v1/contracts/customerCredits/create",
+    response_model=Made,
+    responses=ACCEPTED,
+    openapi_extra=_CALL | creates("credit"),
+)
+@raw
+async def create_credit(request: Request) -> Response:
+    """Create a credit: a balance given for free."""
+    return await _create(request, "credit")
+
+
+async def _create(call: Request, kind: CommitKind) -> Response:
+    assert isinstance(call, Call)
+    request_id, answer = await submit_create(call, kind, idempotency_key=_idempotency_key(call))
+    if answer == PENDING:
+        return accepted(request_id)
+    assert isinstance(answer, Outcome)
+    if call.is_retry and (holder := await _own(call.gateway, call.sender, answer)):
+        return created(holder)
+    return decided(answer)
+
+
+def _idempotency_key(call: Call) -> str | None:
+    key = call.header("idempotency-key")
+    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS_MAX:
+        message = f"must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"
+        raise invalid_field("/idempotency-key", message, code="too_long" if key else "too_short")
+    return key
+
+
+async def _own(gateway: Gateway, sender: Sender, outcome: Outcome) -> str | None:
+    """The commit that the call's first try made, as far as can be told: of the same content, and young."""
+    holder = outcome.existing
+    if outcome.outcome != "duplicate" or holder is None or not holder["same_content"]:
+        return None
+    account_id, holder_id = sender.caller.account_id, holder["id"]
+    try:
+        own = await gateway.read(
+            lambda connection: is_recent(connection, account_id, holder_id, minutes=RETRY_MINUTES_MAX)
+        )
+    except Refusal:
+        return None
+    return holder_id if own else None

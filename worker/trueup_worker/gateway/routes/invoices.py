@@ -1,0 +1,172 @@
+"""A customer's invoices; taking them back, and making them anew."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from trueup.store.customer_invoices import InvoiceChoice
+from trueup.store.invoices import Status
+from trueup.store.parties import has_customer
+from trueup.wire.problems import Problem
+from trueup_worker.gateway.answers import Json
+from trueup_worker.gateway.bodies import (
+    PAGE,
+    Instant,
+    InvoiceToMark,
+    InvoiceToRegenerate,
+    InvoiceToUnmark,
+    InvoiceToVoid,
+    Limit,
+)
+from trueup_worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
+from trueup_worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
+from trueup_worker.gateway.models import Made
+from trueup_worker.gateway.openapi import query
+from trueup_worker.gateway.refusals import Refusal, invalid, not_found
+from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.write import write
+from trueup_worker.invoicing.customer_invoices import find_customer_invoice, list_customer_invoices, place_of
+from trueup_worker.invoicing.mark import mark_invoice
+from trueup_worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused, regenerate_invoice
+from trueup_worker.invoicing.void import UnknownInvoice, VoidRefused, void_invoice
+
+router = APIRouter(route_class=GuardedRoute, tags=["Invoices"])
+
+_REASON = "voided over HTTP"
+_WITHOUT_EFFECT = {
+    "parameters": [
+        query("include_historical_commit_invoices", "Changes nothing: none is left out."),
+        query("webhook_notification_id", "Changes nothing."),
+    ]
+}
+
+Type = Literal["USAGE", "USAGE_CONSOLIDATED", "SCHEDULED"]
+Size = Annotated[Limit, Query()]
+Time = Annotated[Instant | None, Query()]
+
+
+@router.get("/v1/customers/{customer_id}/invoices", response_model=InvoicePage, openapi_extra=_WITHOUT_EFFECT)
+async def list_invoices(
+    request: Request,
+    customer_id: UUID,
+    *,
+    contract_id: UUID | None = None,
+    credit_type_id: UUID | None = None,
+    status: Status | None = None,
+    type: Type | None = None,  # noqa: A002 (the SDK's name)
+    starting_on: Time = None,
+    ending_before: Time = None,
+    sort: Literal["date_asc", "date_desc"] = "date_asc",
+    skip_zero_qty_line_items: bool = False,
+    limit: Size = PAGE,
+    next_page: str | None = None,
+) -> Response:
+    """A customer's invoices by date, drafts too: those of open usage as they would be closed now."""
+    account_id = caller_of(request).account_id
+    choice = InvoiceChoice(
+        customer_id=customer_id,
+        contract_id=contract_id,
+        unit_id=credit_type_id,
+        status=status,
+        type=None if type == "USAGE_CONSOLIDATED" else type,
+        starting_on=starting_on,
+        ending_before=ending_before,
+        descending=sort == "date_desc",
+        after=place_at(next_page),
+    )
+
+    def look(connection: Connection) -> object:
+        if not has_customer(connection, account_id, customer_id):
+            raise invalid([Problem.of("customer_not_found", path="/customer_id")])
+        if type == "USAGE_CONSOLIDATED":
+            return {"data": (), "next_page": None}
+        invoices, details = list_customer_invoices(connection, account_id, choice, limit=limit + 1)
+        told = [invoice_object(each, details, skip_zero_quantity=skip_zero_qty_line_items) for each in invoices[:limit]]
+        more = len(invoices) > limit
+        return {"data": told, "next_page": cursor_of(place_of(invoices[limit - 1])) if more else None}
+
+    return Json(await gateway_of(request).work_out(look))
+
+
+@router.get("/v1/customers/{customer_id}/invoices/{invoice_id}", response_model=InvoiceAnswer)
+async def show_invoice(
+    request: Request, customer_id: UUID, invoice_id: UUID, *, skip_zero_qty_line_items: bool = False
+) -> Response:
+    """One of a customer's invoices or drafts."""
+    account_id = caller_of(request).account_id
+    found = await gateway_of(request).work_out(
+        lambda connection: find_customer_invoice(connection, account_id, customer_id, invoice_id)
+    )
+    if found is None:
+        raise not_found(f"customer {customer_id} has no invoice {invoice_id}")
+    return Json({"data": invoice_object(*found, skip_zero_quantity=skip_zero_qty_line_items)})
+
+
+@router.post("/v1/invoices/void", response_model=Made)
+async def void(request: Request, body: InvoiceToVoid) -> Response:
+    """Take a finalized invoice back; what is void already stays void. `reason` stands in the ledger."""
+    caller = caller_of(request)
+
+    def take_back(connection: Connection) -> UUID:
+        reason = body.reason or _REASON
+        return void_invoice(
+            connection, account_id=caller.account_id, invoice_id=body.id, reason=reason, actor=caller.key_id
+        ).id
+
+    return await _changed(request, take_back)
+
+
+@router.post("/v1/invoices/regenerate", response_model=Made)
+async def regenerate(request: Request, body: InvoiceToRegenerate) -> Response:
+    """Make a void invoice anew, once: the answer is the id of what replaces it, as often as it is asked for."""
+    caller = caller_of(request)
+
+    def make_anew(connection: Connection) -> UUID:
+        return regenerate_invoice(connection, account_id=caller.account_id, invoice_id=body.id, actor=caller.key_id).id
+
+    return await _changed(request, make_anew)
+
+
+@router.post("/v1/invoices/mark", response_model=Made)
+async def mark(request: Request, body: InvoiceToMark) -> Response:
+    """Say that an invoice is paid, or in other books: it is neither voided nor corrected then."""
+    return await _marked(request, body, is_set=True)
+
+
+@router.post("/v1/invoices/unmark", response_model=Made)
+async def unmark(request: Request, body: InvoiceToUnmark) -> Response:
+    """Take a mark back, so that the invoice can be voided or corrected."""
+    return await _marked(request, body, is_set=False, reason=body.reason)
+
+
+async def _marked(request: Request, body: InvoiceToMark, *, is_set: bool, reason: str | None = None) -> Response:
+    caller = caller_of(request)
+
+    def change(connection: Connection) -> UUID:
+        mark_invoice(
+            connection,
+            account_id=caller.account_id,
+            invoice_id=body.id,
+            mark=body.mark,
+            is_set=is_set,
+            actor=caller.key_id,
+            reason=reason,
+        )
+        return body.id
+
+    return await _changed(request, change)
+
+
+async def _changed(request: Request, change: Callable[[Connection], UUID]) -> Response:
+    """Makes a change; answers with the id of the invoice that it made or took back, or with why not."""
+    try:
+        return await write(request, lambda connection: {"id": change(connection)})
+    except AlreadyRegenerated as known:
+        return Json({"data": {"id": known.successor_id}})
+    except UnknownInvoice as error:
+        raise not_found(str(error)) from None
+    except (VoidRefused, RegenerateRefused) as error:
+        raise Refusal(400, "invalid_request", str(error)) from None

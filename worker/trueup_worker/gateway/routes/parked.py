@@ -1,0 +1,74 @@
+"""What could not be decided: listed, and sent on once its cause is gone (spec 2.5)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from trueup.store.parking import Choice, Reason, State, count_chosen, count_parked, list_parked
+from trueup_worker.gateway.answers import Json
+from trueup_worker.gateway.bodies import PAGE, Limit, Replay
+from trueup_worker.gateway.models import ParkedPage, ReplayAnswer
+from trueup_worker.gateway.refusals import invalid_field
+from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.shapes import page, present
+from trueup_worker.gateway.write import write
+from trueup_worker.intake.resolve import replay
+
+router = APIRouter(route_class=GuardedRoute, tags=["Parked"])
+
+Size = Annotated[Limit, Query()]
+
+
+@router.get("/v1/parked", response_model=ParkedPage)
+async def list_parked_requests(
+    request: Request,
+    *,
+    reason: Reason | None = None,
+    batch: UUID | None = None,
+    state: State = "parked",
+    limit: Size = PAGE,
+    next_page: UUID | None = None,
+) -> Response:
+    """Parked envelopes and requests, oldest first, and how many there are for each reason."""
+    account_id = caller_of(request).account_id
+
+    def look(connection: Connection) -> object:
+        rows = list_parked(
+            connection,
+            account_id,
+            limit=limit + 1,
+            reason=reason,
+            batch_id=batch,
+            state=state,
+            after=next_page,
+        )
+        told = [present({name: value for name, value in row.items() if name != "account_id"}) for row in rows]
+        return page(told, limit=limit) | {"counts": count_parked(connection, account_id, state=state)}
+
+    return Json(await gateway_of(request).read(look))
+
+
+@router.post("/v1/parked/replay", response_model=ReplayAnswer)
+async def replay_parked_requests(request: Request, body: Replay) -> Response:
+    """Send parked requests on, under the same ids: by `ids`, `reason`, `batch_id`, or `all`. A second time finds none.
+
+    Those named by id are sent on even when they were replayed or discarded before. `dry_run` only tells how many.
+    """
+    if not (body.ids or body.reason or body.batch_id or body.all):
+        raise invalid_field("/ids", "is required, unless reason, batch_id or all says which", code="missing")
+    gateway, caller = gateway_of(request), caller_of(request)
+    choice = Choice(tuple(body.ids or ()), body.reason, body.batch_id, whole=True)
+
+    def count(connection: Connection) -> int:
+        return count_chosen(connection, caller.account_id, choice)
+
+    def send_on(connection: Connection) -> object:
+        lease_s = gateway.settings.lease_s
+        chosen = replay(connection, caller.account_id, choice, lease_s=lease_s, actor=caller.key_id)
+        return {"chosen": chosen, "replayed": chosen}
+
+    if body.dry_run:
+        return Json({"data": {"chosen": await gateway.read(count), "replayed": 0}})
+    return await write(request, send_on)

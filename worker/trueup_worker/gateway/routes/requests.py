@@ -1,0 +1,33 @@
+"""What became of a request (spec 2.5)."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
+
+from trueup.store.outcomes import read_outcomes
+from trueup.store.repeats import is_kept
+from trueup.wire.outcome import Outcome
+from trueup_worker.gateway.answers import Json, outcome_object
+from trueup_worker.gateway.models import RequestAnswer
+from trueup_worker.gateway.refusals import not_found
+from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
+
+router = APIRouter(route_class=GuardedRoute, tags=["Outcomes"])
+
+
+@router.get("/v1/requests/{request_id}", response_model=RequestAnswer)
+async def show_request(request: Request, request_id: UUID) -> Response:
+    """What became of a request: its outcome, with every error; `pending` while it has none."""
+    gateway, account_id = gateway_of(request), caller_of(request).account_id
+
+    def look(connection: Connection) -> Outcome | bool:
+        outcome = read_outcomes(connection, account_id, [request_id]).get(request_id)
+        return outcome or is_kept(connection, account_id, request_id)
+
+    found = await gateway.read(look)
+    if isinstance(found, Outcome):
+        return Json({"data": outcome_object(found)})
+    if found or gateway.desk.is_waiting_for(account_id, str(request_id)):
+        return Json({"data": {"id": str(request_id), "outcome": "pending"}}, headers={"retry-after": "1"})
+    raise not_found(f"there is no request {request_id}")

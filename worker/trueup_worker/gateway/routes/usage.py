@@ -1,0 +1,24 @@
+"""Rated usage, a line a call (spec 3.3): as creates, an envelope on the queue, and its outcome. Files: `batches`."""
+
+from fastapi import APIRouter, Request, Response
+
+from trueup_worker.gateway.answers import accepted, decided
+from trueup_worker.gateway.call import Call
+from trueup_worker.gateway.models import Made
+from trueup_worker.gateway.openapi import ACCEPTED, records
+from trueup_worker.gateway.route import GuardedRoute, raw
+from trueup_worker.gateway.submit import PREFER, submit
+from trueup_worker.gateway.ticket import PENDING
+
+router = APIRouter(route_class=GuardedRoute, tags=["Usage"])
+
+_CALL = {"x-refusals": ["409"], "parameters": [PREFER]}
+
+
+@router.post("/v1/usage", response_model=Made, responses=ACCEPTED, openapi_extra=_CALL | records())
+@raw
+async def record_usage(request: Request) -> Response:
+    """Record a line of rated usage. The same line again is answered with the id of the first; other content is 409."""
+    assert isinstance(request, Call)
+    request_id, answer = await submit(request, "usage")
+    return accepted(request_id) if answer == PENDING else decided(answer)

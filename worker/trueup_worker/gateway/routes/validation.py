@@ -1,0 +1,79 @@
+"""Judging a request without sending it."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
+
+from trueup.ids import new_id_text
+from trueup.store.intake import find_commits
+from trueup.wire.envelope import CommitKind, QueuedRequest
+from trueup.wire.packing import content_of
+from trueup.wire.problems import error_body, outcome_of
+from trueup_worker.gateway.answers import Json
+from trueup_worker.gateway.call import Call
+from trueup_worker.gateway.models import Validated
+from trueup_worker.gateway.openapi import creates
+from trueup_worker.gateway.refusals import invalid_field
+from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of, raw
+from trueup_worker.intake.decision import against_stored
+from trueup_worker.intake.judge import Candidate, Judged, judge_bodies, judge_catalog
+from trueup_worker.intake.rows import obligation_rows
+
+router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
+
+_CALL = {"parameters": [{"name": "kind", "in": "query", "schema": {"enum": ["commit", "credit"], "default": "commit"}}]}
+_TOLD = ("kind", "timestamp", "quantity", "unit_price", "amount", "suppressed_by")
+_NUMBERS = ("quantity", "unit_price", "amount")
+
+
+@router.post("/v1/commits/validate", response_model=Validated, openapi_extra=_CALL | creates("commit"))
+@raw
+async def validate_commit(request: Request) -> Response:
+    """Judge a commit, or with `?kind=credit` a credit, and send nothing: its errors, or the invoices it would make."""
+    assert isinstance(request, Call)
+    request.require_json()
+    kind = _kind(request)
+    gateway, account_id = gateway_of(request), caller_of(request).account_id
+    judged = judge_bodies([QueuedRequest(new_id_text(), kind, None, *content_of(await request.body()))])
+    grace_h, is_open = gateway.settings.usage_grace_h, gateway.settings.open_references
+
+    def judge(connection: Connection) -> dict[str, Any]:
+        return _verdict(connection, account_id, judged, is_open=is_open, usage_grace_h=grace_h)
+
+    return Json({"data": await gateway.read(judge)})
+
+
+def _kind(request: Request) -> CommitKind:
+    kinds: dict[str, CommitKind] = {"commit": "commit", "credit": "credit"}
+    kind = kinds.get(request.query_params.get("kind", "commit"))
+    if kind is None:
+        raise invalid_field("/kind", "must be one of commit, credit", code="not_an_enum_value")
+    return kind
+
+
+def _verdict(
+    connection: Connection, account_id: int, judged: Judged, *, is_open: bool, usage_grace_h: int
+) -> dict[str, Any]:
+    if not is_open:
+        judged = judge_catalog(connection, account_id, judged)
+    for refusal in judged.refusals:
+        told = error_body(refusal.problems)
+        return {"outcome": outcome_of(refusal.problems), "invoices": [], "existing": None} | told
+    [candidate] = judged.candidates
+    keys = [] if candidate.key is None else [candidate.key]
+    holder = against_stored(candidate, find_commits(connection, account_id, ids=[], keys=keys)) if keys else None
+    return {
+        "outcome": "duplicate" if holder else "valid",
+        "errors": [],
+        "existing": holder.existing if holder else None,
+        "invoices": list(_invoices(candidate, usage_grace_h)),
+    }
+
+
+def _invoices(candidate: Candidate, usage_grace_h: int) -> Iterable[dict[str, Any]]:
+    for row in obligation_rows([candidate], usage_grace_h=usage_grace_h):
+        told = {name: row[name] for name in _TOLD if row.get(name) is not None}
+        yield told | {name: Decimal(str(row[name])) for name in _NUMBERS}

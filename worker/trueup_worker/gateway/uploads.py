@@ -1,0 +1,177 @@
+"""An upload becomes a batch: every row of it is kept before it is accepted (spec 2.4, 2.6)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from trueup.ids import row_id_texts, row_of
+from trueup.producer.content import Format, Source, UnreadableInput, open_source
+from trueup.producer.ingest import name_batch
+from trueup.producer.publish import BrokerUnavailable, QueueFull
+from trueup.producer.row_set import RowSet
+from trueup.producer.rows import Scan, rows, scan
+from trueup.settings import Settings
+from trueup.store.accepted import accept
+from trueup.store.batches import Batch, open_batch, receive_rows
+from trueup.store.engine import statements, transaction
+from trueup.store.errors import primary_message
+from trueup.store.outcomes import created_ids
+from trueup.store.standing import read_instant
+from trueup.wire.envelope import Kind, QueuedRequest
+from trueup.wire.packing import Pack, pack
+from trueup.wire.routes import route_of
+from trueup_worker.gateway.course import Course
+from trueup_worker.gateway.keyring import Sender
+from trueup_worker.gateway.post import Letter, NotSent, Post
+from trueup_worker.gateway.spool import Spooled
+
+log = structlog.get_logger()
+
+_ENVELOPES_AT_ONCE = 20  # kept in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What came in.
+
+    Attributes:
+        file: its bytes; closed by whoever takes it.
+        format: JSONL or CSV; None: its first line tells.
+        kind: what a bare body in it is.
+        name: what the caller calls the batch; None: the account and the content do.
+        new: a batch of its own, whatever was uploaded before.
+        anew: rows that were refused by now are judged anew; not for a client's own retry, which nobody has decided on.
+    """
+
+    file: Spooled
+    format: Format | None
+    kind: Kind
+    name: str | None
+    new: bool
+    anew: bool = True
+
+
+class Uploads:
+    """Takes uploads, in several threads."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._engine, self._lease_s = engine, settings.lease_s
+        self._post = Post(settings, engine)
+
+    def take(self, sender: Sender, upload: Upload, course: Course) -> tuple[Batch, Scan]:
+        """Keeps the envelopes of an upload, each with its rows counted in, and sends as many as there is room for.
+
+        Whatever is not sent now, the sweeper sends. The same content again is the same batch: what it created is left
+        out, and the rest is judged anew.
+
+        Raises:
+            UnreadableInput: the body that it came in "is", or "has", what is said; nothing of it was kept.
+            BatchDiffers: the name is another batch's; likewise.
+            Refusal: 503 with the batch's id: part of it may be kept.
+            SQLAlchemyError: nothing of it was kept.
+        """
+        course.has_begun = True
+        with _opened(upload) as source:
+            scanned = scan(source, kind=upload.kind)
+            batch = name_batch(
+                source, scanned, account=sender.caller.account, kind=upload.kind, name=upload.name, new=upload.new
+            )
+            course.batch_id = batch.id
+            try:
+                anew_before = self._instant(sender, course) if upload.anew else None
+                self._keep(sender, source, batch, course, anew_before=anew_before)
+            except SQLAlchemyError as error:
+                if not course.may_be_kept:
+                    raise
+                log.warning("batch perhaps not kept", action="batch_in_doubt", error=primary_message(error))
+                raise course.in_doubt() from error
+        return batch, scanned
+
+    def close(self) -> None:
+        """Closes the connection to the broker."""
+        self._post.close()
+
+    def _instant(self, sender: Sender, course: Course) -> datetime:
+        with course.asking(), self._engine.connect() as connection, statements(connection):
+            return read_instant(connection, sender.caller.account_id)
+
+    def _keep(
+        self, sender: Sender, source: Source, batch: Batch, course: Course, *, anew_before: datetime | None
+    ) -> None:
+        unsent = _Unsent(source, batch, self._open(sender, batch, course))
+        has_room = True
+        packs = pack(unsent.requests())
+        while chunk := list(islice(packs, _ENVELOPES_AT_ONCE)):
+            received = unsent.count_until(chunk[-1])
+            meta = self._post.meta(sender.caller.account, batch_id=batch.id, anew_before=anew_before)
+            letters = [Letter(sender, meta, packed, route_of(batch.kind).bulk) for packed in chunk]
+            has_room = self._take(letters, batch, course, received=received, has_room=has_room)
+
+    def _open(self, sender: Sender, batch: Batch, course: Course) -> RowSet:
+        """Opens the batch, without a row; the rows that made something already."""
+        account_id, done = sender.caller.account_id, RowSet()
+        with course.asking(), transaction(self._engine) as connection:
+            open_batch(connection, account_id, batch, received=0)
+            for request_id in created_ids(connection, account_id, batch.id):
+                done.add(row_of(request_id))
+                course.heard()
+        return done
+
+    def _take(self, letters: list[Letter], batch: Batch, course: Course, *, received: int, has_room: bool) -> bool:
+        account_id = letters[0].sender.caller.account_id
+        kept = [each.kept for each in letters]
+        with course.asking(), transaction(self._engine) as connection:
+            accept(connection, account_id, kept, lease_s=self._lease_s, due_now=not has_room)
+            receive_rows(connection, account_id, batch.id, received)
+            course.commit()
+        return has_room and all(self._send(letter) for letter in letters)
+
+    def _send(self, letter: Letter) -> bool:
+        try:
+            self._post.send(letter)
+        except (QueueFull, NotSent, BrokerUnavailable):
+            return False
+        return True
+
+
+class _Unsent:
+    """The requests of a batch that created nothing yet, and how many rows there are up to each of them."""
+
+    def __init__(self, source: Source, batch: Batch, done: RowSet) -> None:
+        self._source, self._batch, self._done = source, batch, done
+        self._counts: dict[str, int] = {}
+
+    def requests(self) -> Iterator[QueuedRequest]:
+        """In the order of the rows."""
+        id_of = row_id_texts(self._batch.id)
+        for count, row in enumerate(rows(self._source, kind=self._batch.kind), start=1):
+            if row.number not in self._done:
+                request_id = id_of(row.number)
+                self._counts[request_id] = count
+                yield row.request(request_id)
+
+    def count_until(self, packed: Pack) -> int:
+        """How many rows there are up to the last one in here, which is asked once, and in order."""
+        last = packed.requests[-1].id
+        count = self._counts[last]
+        self._counts = {each: later for each, later in self._counts.items() if later > count}
+        return count
+
+
+@contextmanager
+def _opened(upload: Upload) -> Iterator[Source]:
+    with upload.file as file:
+        path = Path(f"/dev/fd/{file.fileno()}")
+        try:
+            with open_source(path, format=upload.format) as opened:
+                yield Source("upload", opened.path, opened.format)
+        except UnreadableInput as error:
+            said = str(error).removeprefix(str(path)).removeprefix("upload")
+            raise UnreadableInput(f"cannot be read{said}" if said.startswith(":") else said.lstrip()) from None

@@ -1,0 +1,131 @@
+"""What was decided about one request, before it is stored."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from trueup.store.intake import Stored
+from trueup.wire.envelope import Kind, QueuedRequest
+from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.wire.outcome import Outcome, Verdict
+from trueup.wire.problems import Problem, error_body, outcome_of
+from trueup_worker.intake.judge import Candidate, Refusal
+
+_KEY_REUSED = "was used before with other content: use a new idempotency key for a new request"
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """A request's verdict; `created` with `existing` is the answer to a replayed idempotency key.
+
+    Attributes:
+        key: the uniqueness key, where one is known to be used.
+        existing: the commit that is there already: id, type, same_content; `replayed` in a first answer given again.
+        errors: problems in the form of spec 1.7.
+        more: how many problems there are beyond those.
+        reason: why it is parked.
+    """
+
+    request: QueuedRequest
+    verdict: Verdict
+    existing: dict[str, Any] | None = None
+    errors: tuple[dict[str, Any], ...] = ()
+    more: int = 0
+    reason: str | None = None
+    key: str | None = None
+
+    @property
+    def holder_id(self) -> str | None:
+        """The commit that holds the key."""
+        if self.verdict not in ("created", "duplicate"):
+            return None
+        return self.existing["id"] if self.existing else self.request.id
+
+    @property
+    def is_stored_by_its_commit(self) -> bool:
+        """Whether no outcome row is needed."""
+        return self.verdict == "created" and self.existing is None
+
+    def row(self) -> dict[str, Any]:
+        """The outcome's row, with the event it is announced under."""
+        return {
+            "request_id": self.request.id,
+            "outcome": self.verdict,
+            "errors": self.errors,
+            "more": self.more,
+            "existing": self.existing,
+            "reason": self.reason,
+            "event": _event(self.request.kind, self.verdict),
+        }
+
+
+def created(request: QueuedRequest, *, key: str | None = None) -> Decision:
+    """The request has its commit."""
+    return Decision(request, "created", key=key)
+
+
+def refused(refusal: Refusal) -> Decision:
+    """The body or what it refers to is wrong."""
+    return _with_problems(refusal.request, refusal.problems)
+
+
+def duplicate(candidate: Candidate, holder: Stored) -> Decision:
+    """The uniqueness key belongs to another commit."""
+    same = _same_content(candidate, holder)
+    existing = {"id": holder.id, "type": holder.type, "same_content": same}
+    return Decision(candidate.request, "duplicate", existing=existing, key=candidate.key)
+
+
+def key_reused(candidate: Candidate) -> Decision:
+    """The idempotency key was used with other content."""
+    return _with_problems(candidate.request, [Problem("", "idempotency_key_reused", _KEY_REUSED)])
+
+
+def _with_problems(request: QueuedRequest, problems: list[Problem]) -> Decision:
+    told = error_body(problems)
+    return Decision(request, outcome_of(problems), errors=tuple(told["errors"]), more=told.get("more", 0))
+
+
+def repeated(request: QueuedRequest, stored: Outcome) -> Decision:
+    """What was answered before stands."""
+    return Decision(
+        request,
+        stored.outcome,
+        existing=stored.existing,
+        errors=stored.errors,
+        more=stored.more,
+        reason=stored.reason,
+    )
+
+
+def parked(request: QueuedRequest, reason: str) -> Decision:
+    """It could not be decided."""
+    return Decision(request, "parked", reason=reason)
+
+
+def against_stored(candidate: Candidate, stored: Iterable[Stored]) -> Decision | None:
+    """Decides a candidate by the commits that hold its id or its key; None when none does (spec 2.3)."""
+    holder: Stored | None = None
+    for commit in stored:
+        if commit.id == candidate.id:
+            return _again(candidate, commit)
+        if candidate.key is not None and commit.uniqueness_key == candidate.key:
+            holder = commit
+    return duplicate(candidate, holder) if holder else None
+
+
+def _again(candidate: Candidate, commit: Stored) -> Decision:
+    """The same id: a redelivery, unless the content differs in the same normal form."""
+    if commit.fingerprint_version == FINGERPRINT_VERSION and commit.fingerprint != candidate.fingerprint:
+        return parked(candidate.request, "id_conflict")
+    return created(candidate.request, key=commit.uniqueness_key)
+
+
+def _same_content(candidate: Candidate, commit: Stored) -> bool:
+    return commit.fingerprint_version == FINGERPRINT_VERSION and commit.fingerprint == candidate.fingerprint
+
+
+def _event(kind: Kind, verdict: Verdict) -> str | None:
+    if verdict == "created" or kind == "usage":  # outcomes tell; a usage line makes no event of its own
+        return None
+    return f"{kind}.{'parked' if verdict == 'parked' else 'rejected'}"

@@ -1,0 +1,77 @@
+"""Parks what cannot be decided, and says so in the log (spec 2.5)."""
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from trueup.store.parking import Parking, Reason, park
+from trueup.wire.envelope import QueuedRequest
+from trueup.wire.packing import write_requests
+from trueup_worker.intake.decision import Decision, parked
+from trueup_worker.intake.message import Delivery, Message
+from trueup_worker.intake.standing import repeats, store
+
+log = structlog.get_logger()
+
+
+def park_envelope(
+    connection: Connection,
+    account_id: int | None,
+    message: Message,
+    *,
+    reason: Reason,
+    detail: str,
+    batch_id: UUID | None = None,
+) -> None:
+    """Parks an envelope whole: nothing is known of its requests."""
+    kept = park(
+        connection,
+        Parking(
+            account_id=account_id,
+            reason=reason,
+            detail=detail,
+            task=message.task,
+            meta=message.meta,
+            requests=message.requests,
+            signature=message.signature,
+            attempt=message.attempt,
+            batch_id=batch_id,
+        ),
+    )
+    log.warning("envelope parked", action="parked", reason=reason, detail=detail[:500], kept=kept)
+
+
+def park_requests(
+    connection: Connection, delivery: Delivery, requests: list[QueuedRequest], *, reason: Reason, detail: str
+) -> list[Decision]:
+    """Parks requests one by one, each with its outcome; those that have one that stands keep it."""
+    standing = repeats(connection, delivery, requests)
+    decisions = [parked(request, reason) for request in requests if request.id not in standing]
+    for decision in decisions:
+        park_request(connection, delivery, decision.request, reason=reason, detail=detail)
+    decisions = store(connection, delivery, decisions)
+    log.error("requests parked", action="parked", reason=reason, requests=len(decisions), detail=detail[:500])
+    return [*standing.values(), *decisions]
+
+
+def park_request(
+    connection: Connection, delivery: Delivery, request: QueuedRequest, *, reason: Reason, detail: str
+) -> None:
+    """Parks one request with its own text; its outcome is the caller's to store."""
+    message = delivery.message
+    park(
+        connection,
+        Parking(
+            account_id=delivery.account_id,
+            reason=reason,
+            detail=detail,
+            task=message.task,
+            meta=message.meta,
+            requests=write_requests([request]),
+            signature=None,
+            attempt=delivery.number,
+            request_id=UUID(request.id),
+            batch_id=delivery.batch_id,
+        ),
+    )

@@ -1,0 +1,29 @@
+"""What a worker process holds open."""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+from sqlalchemy import Engine
+
+from trueup.dedupe import UniquenessCache
+from trueup.settings import Settings, settings
+from trueup.store.catalog_memory import CatalogMemory
+from trueup.store.engine import engine
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Connections, settings, and what is remembered between envelopes: all of that may be lost at any time."""
+
+    engine: Engine
+    cache: UniquenessCache
+    settings: Settings
+    catalog: CatalogMemory = field(default_factory=CatalogMemory)
+
+
+@cache
+def services() -> Services:
+    """This process's own; made on first use, after any fork."""
+    config = settings()
+    url = None if config.redis_url is None else str(config.redis_url)
+    return Services(engine(), UniquenessCache(url, ttl_s=config.uniqueness_cache_s), config)

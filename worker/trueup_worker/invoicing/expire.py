@@ -1,0 +1,60 @@
+"""The use case: what is left of prepaid commits and credits expires with their access (spec 3.2)."""
+
+import time
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from trueup.limits import CLAIM_ROWS_MAX
+from trueup.store.blame import Fault, fault_of
+from trueup.store.engine import transaction
+from trueup.store.expiry import expire
+from trueup.store.patience import patiently
+from trueup_worker.invoicing.close import USAGE_GRACE_H
+
+EXPIRE_SECONDS_MAX = 30.0
+
+log = structlog.get_logger()
+
+
+def expire_all_due(
+    on: Engine,
+    account_id: int,
+    *,
+    usage_grace_h: int = USAGE_GRACE_H,
+    rows_max: int = CLAIM_ROWS_MAX,
+    seconds_max: float = EXPIRE_SECONDS_MAX,
+) -> int:
+    """Expires ended segments, `rows_max` in a transaction, until none is left or the time is up; returns how many.
+
+    A segment that ended with nothing left is done with, too, and counted. Any number of callers at once is safe.
+
+    Raises:
+        DBAPIError: the database is away, and stayed away for as long as patience lasts; nothing is lost.
+    """
+    ends_at = time.monotonic() + seconds_max
+    total = 0
+
+    while expired := _expire_some(on, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h):
+        total += expired
+        if time.monotonic() >= ends_at:
+            break
+    if total:
+        log.info("segments expired", action="segments_expired", account_id=account_id, segments=total)
+    return total
+
+
+def _expire_some(on: Engine, account_id: int, *, rows_max: int, usage_grace_h: int) -> int:
+    """Expires up to `rows_max`, or half as many where these are too much for one transaction."""
+
+    def unit() -> int:
+        with transaction(on) as connection:
+            return expire(connection, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h)
+
+    try:
+        return patiently(unit)
+    except DBAPIError as error:
+        if rows_max == 1 or fault_of(error, on) is not Fault.COSTLY:
+            raise
+    return _expire_some(on, account_id, rows_max=rows_max // 2, usage_grace_h=usage_grace_h)

@@ -1,0 +1,56 @@
+"""Services that run elsewhere: do they answer?"""
+
+from collections.abc import Callable, Mapping
+
+import psycopg
+from kombu.connection import Connection
+
+from trueup.addresses import shown_address, without_secrets
+from trueup_worker.local.valkey import ping
+
+DATABASE_SETTING = "TRUEUP_DATABASE_URL"
+DIRECT_SETTING = "TRUEUP_DATABASE_DIRECT_URL"  # the owner's, for migrations alone
+BROKER_SETTING = "TRUEUP_BROKER_URL"
+REDIS_SETTING = "TRUEUP_REDIS_URL"
+_PATIENCE_S = 5
+
+
+class UnreachableError(Exception):
+    """Services that the settings name do not answer; the message has a line for each, without its password."""
+
+
+def check_external(environ: Mapping[str, str]) -> None:
+    """Asks every service that the settings name.
+
+    Raises:
+        UnreachableError: names each setting whose service does not answer, its host and port, and the reason.
+    """
+    checks = {
+        DATABASE_SETTING: _ask_database,
+        DIRECT_SETTING: _ask_database,
+        BROKER_SETTING: _ask_broker,
+        REDIS_SETTING: ping,
+    }
+    failures = [_failure(setting, environ[setting], ask) for setting, ask in checks.items() if environ.get(setting)]
+    if said := [failure for failure in failures if failure]:
+        raise UnreachableError("\n".join(said))
+
+
+def _failure(setting: str, url: str, ask: Callable[[str], None]) -> str | None:
+    try:
+        ask(url)
+    except Exception as error:  # noqa: BLE001 (the drivers share no base class, and each failure is reported)
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        return f"{setting}: no service answers at {shown_address(url)}: {without_secrets(reason, url)}"
+    return None
+
+
+def _ask_database(url: str) -> None:
+    scheme, _, rest = url.partition("://")
+    psycopg.connect(f"{scheme.partition('+')[0]}://{rest}", connect_timeout=_PATIENCE_S).close()
+
+
+def _ask_broker(url: str) -> None:
+    with Connection(url, connect_timeout=_PATIENCE_S) as connection:  # type: ignore[no-untyped-call]
+        connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
+        connection.channel().close()

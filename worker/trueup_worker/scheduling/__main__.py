@@ -1,0 +1,49 @@
+"""`python -m trueup_worker.scheduling`: any number of these may run at once."""
+
+import time
+
+from trueup.producer.publish import Publisher, Signer
+from trueup.readiness import announce_ready
+from trueup.settings import Settings, settings
+from trueup.store.engine import engine
+from trueup.store.tokens import SYSTEM_KEY_ID, system_key
+from trueup_worker.app import app
+from trueup_worker.logging import take_over
+from trueup_worker.scheduling.look import Looks, look
+from trueup_worker.scheduling.loop import run, stop_on_signals
+from trueup_worker.scheduling.sweep import sweep
+from trueup_worker.scheduling.tidy import tidy
+from trueup_worker.secret_key import check_secret_key
+
+
+def main() -> None:
+    """Runs until it is told to stop."""
+    stopping = stop_on_signals()
+    config, looks = settings(), Looks()
+    take_over(config)
+    check_secret_key(config)
+    publisher = _publisher(config)
+
+    def look_and_sweep() -> int:
+        tidy(engine())
+        rows_max = looks.rows_max(time.monotonic())
+        sent = look(engine(), app, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
+        return sent + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
+
+    run(
+        look_and_sweep,
+        interval_s=config.scheduler_interval_s,
+        on_first_look=announce_ready,
+        stopping=stopping,
+    )
+
+
+def _publisher(config: Settings) -> Publisher:
+    signer = Signer(SYSTEM_KEY_ID, system_key(config.secret_key.get_secret_value()))
+    return Publisher(
+        str(config.broker_url), account=SYSTEM_KEY_ID, signer=signer, queue_limit=config.queue_limit, retry_s=2.0
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""One look: who has something due, and one task for each of them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import ChannelError
+from sqlalchemy import Engine
+
+from trueup.limits import PROBED_ROWS_MAX, WHOLE_LOOK_S
+from trueup.store.due import accounts_due
+from trueup.store.engine import transaction
+from trueup_worker.invoicing.close import USAGE_GRACE_H
+
+QUEUE = "invoices"
+TASK_ISSUE = "invoices.issue"
+ACCOUNTS_MAX = 200  # that one look names
+
+
+class Looks:
+    """The looks of one process: quick ones, and now and then a whole one.
+
+    True-ups and expiries wait for months, tens of thousands of them where usage of the past is brought in. A quick
+    look passes over a number of them, as it is made every second, and what stands behind them is found by a whole one.
+    """
+
+    def __init__(self) -> None:
+        self._whole_at = -math.inf
+
+    def rows_max(self, now: float) -> int | None:
+        """Of how many waiting rows the look made now goes through; None: of all.
+
+        Args:
+            now: seconds of a clock that never goes back.
+        """
+        if now < self._whole_at + WHOLE_LOOK_S:
+            return PROBED_ROWS_MAX
+        self._whole_at = now
+        return None
+
+
+def look(
+    on: Engine,
+    app: Celery,
+    *,
+    accounts_max: int = ACCOUNTS_MAX,
+    usage_grace_h: int = USAGE_GRACE_H,
+    rows_max: int | None = None,
+) -> int:
+    """Sends one task per account with something to close, expire or issue, the longest overdue first.
+
+    Nothing is sent while a task waits: so each account has one turn in a round, and whoever has hours of work is named
+    again only after all others had theirs.
+
+    Args:
+        on: the database.
+        app: sends the tasks.
+        accounts_max: how many are named in a round.
+        usage_grace_h: hours for which a month still takes usage in after its end.
+        rows_max: as for `accounts_due`.
+
+    Returns:
+        How many tasks were sent.
+
+    Raises:
+        DBAPIError: the database is away.
+        kombu.exceptions.OperationalError: the broker is away.
+    """
+    with transaction(on) as connection:
+        accounts = accounts_due(connection, accounts_max=accounts_max, usage_grace_h=usage_grace_h, rows_max=rows_max)
+    return _send(app, accounts) if accounts else 0
+
+
+def _send(app: Celery, accounts: Sequence[int]) -> int:
+    with app.connection_for_write() as broker:
+        if _backlog(broker):
+            return 0
+        for account_id in accounts:
+            app.send_task(TASK_ISSUE, args=[account_id], queue=QUEUE, connection=broker, retry=False)
+    return len(accounts)
+
+
+def _backlog(broker: Any) -> int:
+    """How many messages wait; a queue that does not exist yet is an empty one (Redis forgets empty lists)."""
+    with broker.channel() as channel:
+        try:
+            return int(channel.queue_declare(QUEUE, passive=True).message_count)
+        except ChannelError:
+            return 0

@@ -1,0 +1,23 @@
+"""Forgets what is no longer remembered: idempotency keys, answers, tries, deliveries of what never came again."""
+
+from sqlalchemy import Engine
+
+from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX, TIDIED_ROWS_MAX, TIDIED_TRIES_MAX
+from trueup.store.accepted import forget_old_deliveries
+from trueup.store.engine import transaction
+from trueup.store.intake import forget_idempotency_keys
+from trueup.store.repeats import forget_answers
+from trueup.store.tries import forget_tries
+
+
+def tidy(on: Engine) -> None:
+    """Removes some old rows; often enough called, it keeps up with whatever came in.
+
+    Raises:
+        DBAPIError: the database is away.
+    """
+    with transaction(on) as connection:
+        forget_idempotency_keys(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
+        forget_old_deliveries(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
+        forget_answers(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_ROWS_MAX)
+        forget_tries(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_TRIES_MAX)

@@ -1,0 +1,115 @@
+"""The tasks: one line each, from message to use case."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Reject
+
+from trueup.clock import utc_now
+from trueup.dedupe import Reply
+from trueup.limits import ISSUE_TURN_S
+from trueup.settings import settings
+from trueup.store.engine import engine
+from trueup.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.routes import TASK_PROBE, TASK_RECORD
+from trueup_worker.app import app
+from trueup_worker.broker.parking import park_raw
+from trueup_worker.intake.message import Message, is_envelope, message_of
+from trueup_worker.intake.receive import COMMITS, Intake, TryAgainLater, receive
+from trueup_worker.intake.services import services
+from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.scheduling.look import TASK_ISSUE
+from trueup_worker.usage.record import USAGE
+
+_TWO = "the task takes two arguments, meta and requests, both as JSON text"
+_ONE = "the task takes one argument, an account's number"
+_ACCOUNT_MAX = 2**31 - 1
+_PROBE_NAME_CHARS_MAX = 64
+
+log = structlog.get_logger()
+
+
+@app.task(name=TASK_CREATE, bind=True)
+def create_commits(self: "Task[Any, Any]", *args: Any) -> None:
+    """Turns an envelope of commit requests into commits and outcomes: two arguments, both JSON text."""
+    _take(self, COMMITS, args)
+
+
+@app.task(name=TASK_RECORD, bind=True)
+def record_usage(self: "Task[Any, Any]", *args: Any) -> None:
+    """Turns an envelope of usage lines into stored lines and outcomes: two arguments, both JSON text."""
+    _take(self, USAGE, args)
+
+
+def _take(task: "Task[Any, Any]", intake: Intake, args: tuple[Any, ...]) -> None:
+    with _nothing_lost():
+        if is_envelope(args):
+            _receive(task, message_of(str(task.name), args, task.request.get("headers") or {}), intake)
+        else:
+            _park(task, args, _TWO)
+
+
+def _park(task: "Task[Any, Any]", args: tuple[Any, ...], detail: str) -> None:
+    park_raw(str(task.name), "", json.dumps(args), reason="wrong_arity", detail=detail)
+
+
+@contextmanager
+def _nothing_lost() -> Iterator[None]:
+    """Whatever goes wrong at the task's edge, the message goes back to the queue: Celery would drop it."""
+    try:
+        yield
+    except Reject:
+        raise
+    except Exception as error:
+        log.exception("message sent back", action="message_sent_back")
+        raise Reject(repr(error), requeue=True) from error
+
+
+def _receive(task: "Task[Any, Any]", message: Message, intake: Intake) -> None:
+    try:
+        counts = receive(message, services(), now=utc_now(), intake=intake)
+    except TryAgainLater as error:
+        _send_back(task, message, error)
+    else:
+        log.info("envelope decided", action="envelope_decided", attempt=message.attempt, **counts)
+
+
+def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -> None:
+    """Gives the message back: under the next attempt's number, or its own where nobody is to blame.
+
+    It goes to the end of the queue, as others may fare better; while the database is away it stays where it is.
+    """
+    log.warning("envelope sent back", action="envelope_sent_back", attempt=message.attempt, error=str(error)[:500])
+    if error.is_away and not error.counts:
+        raise Reject(str(error), requeue=True)
+    attempt = message.attempt + error.counts
+    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(attempt)}
+    queue = task.request.delivery_info["routing_key"]
+    task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
+
+
+@app.task(name=TASK_PROBE)
+def answer_probe(name: object = "", *_: object) -> None:
+    """Tells a gateway that its way to a worker is open; does nothing else, whatever it is sent."""
+    services().cache.remember(0, {}, reply=Reply("", [str(name)[:_PROBE_NAME_CHARS_MAX]]))
+
+
+@app.task(name=TASK_ISSUE, bind=True)
+def issue_invoices(self: "Task[Any, Any]", *args: Any) -> None:
+    """Closes the account's months that are over, lets segments expire, and issues the invoices that are due."""
+    if len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= _ACCOUNT_MAX:
+        with _nothing_lost():
+            _park(self, args, _ONE)
+        return
+    config = settings()
+    issue_all_due(
+        engine(),
+        args[0],
+        rows_max=config.issue_rows,
+        usage_grace_h=config.usage_grace_h,
+        seconds_max=ISSUE_TURN_S,
+    )
