@@ -1,4 +1,4 @@
-"""The burn-down once more, line by line, as the specification reads (spec 3.4): slow, and easy to check by eye.
+"""The burn-down once more, line by line, as the specification reads: slow, and easy to check by eye.
 
 It shares the values with the engine and nothing else. It is the oracle of the property tests, and what the benchmark
 measures the engine against.

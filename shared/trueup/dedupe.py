@@ -1,4 +1,4 @@
-"""The Redis side of uniqueness (spec 2.3): a hint that spares Postgres the known duplicates.
+"""The Redis side of uniqueness: a hint that spares Postgres the known duplicates.
 
 Invariants:
     * an entry is written only after the transaction that stored its commit;
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Which of an account's requests have outcomes now: a hint, with ids only (spec 2.1)."""
+    """Which of an account's requests have outcomes now: a hint, with ids only."""
 
     account: str
     ids: Sequence[str]

@@ -1,4 +1,4 @@
-"""Exactly one commit and one invoice each, whatever is delivered twice or dies (spec 2.3, 2.4, 3.6)."""
+"""Exactly one commit and one invoice each, whatever is delivered twice or dies."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Creating over HTTP, with real processes: each call is answered with its outcome (spec 1, 2)."""
+"""Creating over HTTP, with real processes: each call is answered with its outcome."""
 
 import inspect
 import json

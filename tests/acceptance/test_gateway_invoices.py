@@ -1,4 +1,4 @@
-"""Invoices over HTTP: listed and read as the SDK knows them, taken back, and made anew (spec 3.5, 3.6)."""
+"""Invoices over HTTP: listed and read as the SDK knows them, taken back, and made anew."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

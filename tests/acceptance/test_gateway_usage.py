@@ -1,4 +1,4 @@
-"""Rated usage over HTTP, with a worker behind it: a line a call, or a file (spec 3.3)."""
+"""Rated usage over HTTP, with a worker behind it: a line a call, or a file."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Usage as a user meets it: ingested twice, listed, and recorded once by workers that are killed (spec 3.3, 2.6)."""
+"""Usage as a user meets it: ingested twice, listed, and recorded once by workers that are killed."""
 
 import gzip
 import json

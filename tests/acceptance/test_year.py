@@ -1,4 +1,4 @@
-"""A year on a sandbox's clock, with real workers and schedulers of which some are killed: it all adds up (spec 3.8)."""
+"""A year on a sandbox's clock, with real workers and schedulers of which some are killed: it all adds up."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Commits are archived, true-ups disabled (spec 3.7)."""
+"""Commits are archived, true-ups disabled."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Voids, regenerations and changes at the same time: one of them happens, the other is told (spec 3.6, 3.7)."""
+"""Voids, regenerations and changes at the same time: one of them happens, the other is told."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""A customer's month is closed: invoices, deductions, and what is left to the next one (spec 3.5)."""
+"""A customer's month is closed: invoices, deductions, and what is left to the next one."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

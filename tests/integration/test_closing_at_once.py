@@ -1,4 +1,4 @@
-"""Closing, intake, expiry and true-ups of one customer at the same moment, and crashes among them (spec 3.5)."""
+"""Closing, intake, expiry and true-ups of one customer at the same moment, and crashes among them."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Redis as a hint: with it full, empty, stale, lying or down every answer is the same (spec 2.3)."""
+"""Redis as a hint: with it full, empty, stale, lying or down every answer is the same."""
 
 from collections.abc import Iterator
 from uuid import UUID

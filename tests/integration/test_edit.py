@@ -1,4 +1,4 @@
-"""Scope, order and schedules of commits are edited (spec 3.7)."""
+"""Scope, order and schedules of commits are edited."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Access and invoicing end earlier than agreed (spec 3.7)."""
+"""Access and invoicing end earlier than agreed."""
 
 import json
 from datetime import UTC, datetime

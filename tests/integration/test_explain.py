@@ -1,4 +1,4 @@
-"""Every amount is explained: by ledger entries, the usage behind them, and the rule that chose who pays (spec 3.4)."""
+"""Every amount is explained: by ledger entries, the usage behind them, and the rule that chose who pays."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A forecast says what will be, and writes nothing (spec 3.8). The amounts stand in tests/tables/forecast.txt."""
+"""A forecast says what will be, and writes nothing. The amounts stand in tests/tables/forecast.txt."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

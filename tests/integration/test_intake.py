@@ -1,4 +1,4 @@
-"""Intake against a real database: one outcome each, one commit each (spec 2.3 to 2.5)."""
+"""Intake against a real database: one outcome each, one commit each."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Idempotency keys: the first answer again (spec 2.3)."""
+"""Idempotency keys: the first answer again."""
 
 from concurrent.futures import ThreadPoolExecutor
 

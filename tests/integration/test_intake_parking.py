@@ -1,4 +1,4 @@
-"""What cannot be decided is parked, and nothing else is lost with it (spec 2.1, 2.4, 2.5)."""
+"""What cannot be decided is parked, and nothing else is lost with it."""
 
 import json
 from dataclasses import replace

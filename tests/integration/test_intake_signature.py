@@ -1,4 +1,4 @@
-"""Who may enqueue (spec 2.2)."""
+"""Who may enqueue."""
 
 import json
 from typing import Any

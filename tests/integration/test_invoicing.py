@@ -1,4 +1,4 @@
-"""What falls due is settled exactly once (spec 3.6)."""
+"""What falls due is settled exactly once."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

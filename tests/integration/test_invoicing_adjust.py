@@ -1,4 +1,4 @@
-"""Entries booked by hand (spec 3.2)."""
+"""Entries booked by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Any number of issuers, crashes and operators at once: one invoice each, numbers without a gap (spec 3.6)."""
+"""Any number of issuers, crashes and operators at once: one invoice each, numbers without a gap."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is kept is found by a request's id (spec 2.4), whoever kept it, and read only where the id can be."""
+"""What is kept is found by a request's id, whoever kept it, and read only where the id can be."""
 
 import json
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""An operator brings back what got stuck, or gives it up (spec 2.5)."""
+"""An operator brings back what got stuck, or gives it up."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reconciling names every kind of difference, and nothing else (spec 3.8)."""
+"""Reconciling names every kind of difference, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Reconciling names every kind of difference in usage, its months, and what balances paid (spec 3.8)."""
+"""Reconciling names every kind of difference in usage, its months, and what balances paid."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

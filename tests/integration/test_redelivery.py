@@ -1,4 +1,4 @@
-"""A message that is delivered again repeats what was answered, unless its sender wants it judged anew (spec 2.5)."""
+"""A message that is delivered again repeats what was answered, unless its sender wants it judged anew."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What is due becomes tasks, whatever is away in between (spec 3.6)."""
+"""What is due becomes tasks, whatever is away in between."""
 
 import json
 import os

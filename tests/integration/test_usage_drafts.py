@@ -1,4 +1,4 @@
-"""Drafts of open usage: computed when they are read, and the closed invoice when their month is closed (spec 3.5)."""
+"""Drafts of open usage: computed when they are read, and the closed invoice when their month is closed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Usage intake against a real database: each line once, in its month or late (spec 3.3, 3.5)."""
+"""Usage intake against a real database: each line once, in its month or late."""
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor

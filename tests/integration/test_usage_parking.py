@@ -1,4 +1,4 @@
-"""Usage that cannot be decided is parked, halved and replayed as usage (spec 2.4, 2.5, 3.3)."""
+"""Usage that cannot be decided is parked, halved and replayed as usage."""
 
 from dataclasses import replace
 from typing import Any

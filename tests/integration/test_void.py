@@ -1,4 +1,4 @@
-"""What was finalized is voided, and made anew (spec 3.2, 3.5, 3.6)."""
+"""What was finalized is voided, and made anew."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

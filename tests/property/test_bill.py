@@ -1,4 +1,4 @@
-"""Whatever is used and promised: the figures of a bill agree with each other and with the receipts (spec 3.5)."""
+"""Whatever is used and promised: the figures of a bill agree with each other and with the receipts."""
 
 from collections import defaultdict
 from decimal import Decimal, localcontext

@@ -1,4 +1,4 @@
-"""What is billed of a contract's usage in one month and unit (spec 3.5): the values between burn-down and invoice.
+"""What is billed of a contract's usage in one month and unit: the values between burn-down and invoice.
 
 Ids are text in lower case, amounts are rounded to 12 decimals, times are in UTC.
 """

@@ -1,9 +1,9 @@
-"""Calendar months in UTC: the periods of usage (spec 3.5)."""
+"""Calendar months in UTC: the periods of usage."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-YEAR_MAX = 9998  # of every timestamp (spec 1.6): the month after it can still be named
+YEAR_MAX = 9998  # of every timestamp: the month after it can still be named
 
 
 class Month(NamedTuple):

@@ -1,4 +1,4 @@
-"""Recurring schedules and the charges they expand to (spec 1.3)."""
+"""Recurring schedules and the charges they expand to."""
 
 from calendar import monthrange
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical"
 
 
 class InvalidRequest(ValueError):
-    """The request breaks the rules of spec 1; it was not sent.
+    """The request breaks the rules of a commit request; it was not sent.
 
     Attributes:
         problems: everything that is wrong with it.

@@ -1,4 +1,4 @@
-"""The clients that Python producers use (spec 2.1, 3.3).
+"""The clients that Python producers use.
 
     with CommitProducer(broker_url=…, token="tu_…", account="acme", database_url=…) as producer:
         request_id = producer.submit({"customer_id": …, "type": "PREPAID", …})

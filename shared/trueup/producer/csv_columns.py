@@ -1,4 +1,4 @@
-"""What the columns of a CSV file mean (spec 2.6): a header cell is a dotted path into the body, or short for one.
+"""What the columns of a CSV file mean: a header cell is a dotted path into the body, or short for one.
 
     customer_id,type,access_amount,invoice_schedule.schedule_items.1.amount,custom_fields.region,…
 

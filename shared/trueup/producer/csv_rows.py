@@ -1,4 +1,4 @@
-"""CSV: a header that names fields, then one request a record (spec 2.6; the columns: `trueup.producer.csv_columns`)."""
+"""CSV: a header that names fields, then one request a record (the columns: `trueup.producer.csv_columns`)."""
 
 import csv
 import itertools

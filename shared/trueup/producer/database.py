@@ -33,7 +33,7 @@ class Database:
         self._account_id: int | None = None
 
     def keep(self, envelope: Kept, *, lease_s: int) -> None:
-        """Accepts an envelope: from now on it will have its outcomes, whatever becomes of the broker (spec 2.4).
+        """Accepts an envelope: from now on it will have its outcomes, whatever becomes of the broker.
 
         Raises:
             DatabaseUnavailable: it may or may not be kept; keeping it again under the same ids is harmless.

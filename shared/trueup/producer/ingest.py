@@ -1,4 +1,4 @@
-"""A file becomes commits, or usage lines: sent in envelopes, waited for, sent again where no outcome came (spec 2.6).
+"""A file becomes commits, or usage lines: sent in envelopes, waited for, sent again where no outcome came.
 
 The file itself is the record of what was accepted: ids are derived from batch and row, so that a second run, or one
 after a crash, sends what is not yet a commit, or a usage line, and creates nothing twice.
@@ -74,7 +74,7 @@ class RowOutcome:
 
     @property
     def failed(self) -> bool:
-        """Whether there is something to correct: a duplicate with other content is (spec 2.6)."""
+        """Whether there is something to correct: a duplicate with other content is."""
         if self.outcome is None or self.outcome.outcome == "created":
             return self.outcome is None
         existing = self.outcome.existing or {}

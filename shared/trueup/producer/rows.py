@@ -1,4 +1,4 @@
-"""Files of requests, read in two passes: the first finds what cannot be read, the second sends (spec 2.6)."""
+"""Files of requests, read in two passes: the first finds what cannot be read, the second sends."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor

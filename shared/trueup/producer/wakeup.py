@@ -1,4 +1,4 @@
-"""Being woken when a worker has decided something (spec 2.1, reply)."""
+"""Being woken when a worker has decided something (reply)."""
 
 import time
 from typing import Any, Self

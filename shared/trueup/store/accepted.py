@@ -1,4 +1,4 @@
-"""Accepted means kept (spec 2.4): envelopes that stay in `intake` until their outcomes are stored.
+"""Accepted means kept: envelopes that stay in `intake` until their outcomes are stored.
 
 This is also how Trueup itself puts messages on the queue: what is to be replayed, or halved, becomes rows here that are
 due at once, and the sweeper publishes whatever is due.

@@ -1,4 +1,4 @@
-"""Batches: files that were ingested, counted at the door (spec 2.5, 2.6)."""
+"""Batches: files that were ingested, counted at the door."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -70,7 +70,7 @@ def look_up(connection: Connection, account_id: int, wanted: References) -> Know
 
 
 def register_unknown(connection: Connection, account_id: int, normals: Iterable[Normal], known: Known) -> bool:
-    """Registers, as bare records, what these requests name and the catalog lacks (spec 3.1, open references).
+    """Registers, as bare records, what these requests name and the catalog lacks (open references).
 
     A product takes the type of its first use, a contract the customer of its first use. What another
     transaction registers meanwhile stays as it is.

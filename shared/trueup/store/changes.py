@@ -1,4 +1,4 @@
-"""Changing commits that exist (spec 3.7): what a change reads, locks and writes.
+"""Changing commits that exist: what a change reads, locks and writes.
 
 Changes are rare: they are written row by row. A segment's opening entries add up to its amount, whatever was changed.
 """

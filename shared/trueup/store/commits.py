@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 # What may be drawn now: segments that are future or over count 0, and none counts below 0; drafts reserve, and `left`
-# says what they leave, by segment (spec 3.2).
+# says what they leave, by segment.
 USABLE = """
     SELECT greatest(0, coalesce(CAST(CAST(:left AS jsonb) ->> CAST(s.id AS text) AS numeric), sum(e.amount))) AS usable
       FROM segment s JOIN ledger_entry e

@@ -1,4 +1,4 @@
-"""What is left of a segment that has ended is taken back, once no open month can draw on it (spec 3.2)."""
+"""What is left of a segment that has ended is taken back, once no open month can draw on it."""
 
 from collections.abc import Sequence
 from uuid import UUID

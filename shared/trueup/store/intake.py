@@ -1,4 +1,4 @@
-"""The hot statements of intake, named. Each runs once per envelope (spec 2.4).
+"""The hot statements of intake, named. Each runs once per envelope.
 
 Rows travel as one JSON text per parameter and are taken apart by Postgres: with 500 rows this costs a tenth of
 row-by-row inserts. Numbers travel as text, so that they stay exact.
@@ -306,7 +306,7 @@ def read_idempotency_keys(connection: Connection, account_id: int, keys: Iterabl
 def release_idempotency_keys(
     connection: Connection, account_id: int, *, request_ids: Iterable[str], keys: Iterable[str]
 ) -> None:
-    """Gives back claims of requests that were refused: only what succeeded is remembered (spec 2.3)."""
+    """Gives back claims of requests that were refused: only what succeeded is remembered."""
     connection.execute(
         _RELEASE_IDEMPOTENCY_KEYS, {"account_id": account_id, "ids": list(request_ids), "keys": list(keys)}
     )

@@ -1,4 +1,4 @@
-"""Reading and booking the ledger by hand (spec 3.2). What is booked in bulk stands with the statement that books it."""
+"""Reading and booking the ledger by hand. What is booked in bulk stands with the statement that books it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Months of customers that are to be closed: claiming, locking, closing, giving up (spec 3.5).
+"""Months of customers that are to be closed: claiming, locking, closing, giving up.
 
 `usage_month` is the work list; `customer.usage_closed_before` is the watermark. A month may be closed when its end and
 the grace time have passed on the account's clock, no earlier month of the customer is left, no try failed just now,

@@ -1,4 +1,4 @@
-"""Parked messages: what could not be decided, kept with its bytes and the reason (spec 2.5)."""
+"""Parked messages: what could not be decided, kept with its bytes and the reason."""
 
 import hashlib
 from collections.abc import Collection, Iterator

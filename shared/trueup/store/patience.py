@@ -1,4 +1,4 @@
-"""Running a unit of work again while it may still succeed (spec 2.5: 5 tries, jittered, 30 s in all)."""
+"""Running a unit of work again while it may still succeed (5 tries, jittered, 30 s in all)."""
 
 import time
 from collections.abc import Callable

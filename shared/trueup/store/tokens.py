@@ -98,7 +98,7 @@ class TokenInfo:
 
 
 def system_key(secret_key: str) -> bytes:
-    """The signing key under which Trueup itself publishes (spec 2.2)."""
+    """The signing key under which Trueup itself publishes."""
     return hmac.digest(secret_key.encode(), b"trueup-system-v1", "sha256")
 
 

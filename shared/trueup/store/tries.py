@@ -1,4 +1,4 @@
-"""Creates over HTTP that their client may send again by itself: which request each of them brought (spec 2.3).
+"""Creates over HTTP that their client may send again by itself: which request each of them brought.
 
 A try is noted while its request is on its way. A retry claims a try of the same digest that nobody has claimed, and is
 noted as a try of the same request itself, so that the next retry finds it; without one it is the first try of a new

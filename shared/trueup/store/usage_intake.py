@@ -1,4 +1,4 @@
-"""The hot statements of usage intake (spec 3.3): as in `trueup.store.intake`, rows travel as one JSON text.
+"""The hot statements of usage intake: as in `trueup.store.intake`, rows travel as one JSON text.
 
 Whoever closes a customer's month holds the customer `FOR NO KEY UPDATE`, then moves the watermark and removes the month
 from the work list. Intake holds the customers of all its lines `FOR SHARE` before it stores the first of them: a line
@@ -195,7 +195,7 @@ def look_up_terms(connection: Connection, account_id: int, wanted: References) -
 def register_unknown_terms(
     connection: Connection, account_id: int, lines: Iterable[Normal], known: KnownToUsage
 ) -> None:
-    """Registers, as bare records, what these lines name and the catalog lacks (spec 3.1, open references).
+    """Registers, as bare records, what these lines name and the catalog lacks (open references).
 
     A product is of type USAGE, a contract the customer's of its first use, without an end.
     """

@@ -1,4 +1,4 @@
-"""The body of a request: which fields it has, of which type (spec 1.1 to 1.4, 1.8).
+"""The body of a request: which fields it has, of which type.
 
 The field names are the wire's. A field that may be left out may be null too, which means the same.
 """
@@ -28,7 +28,7 @@ from trueup.wire.values import (
     Uuid,
 )
 
-USD_CENTS = payable.USD_CENTS  # the unit of a schedule that names none (spec 1.2)
+USD_CENTS = payable.USD_CENTS  # the unit of a schedule that names none
 MAP_FIELDS = frozenset({"custom_fields", "pricing_group_values", "presentation_group_values"})
 
 _closed = with_config(ConfigDict(extra="forbid", strict=True))

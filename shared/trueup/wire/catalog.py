@@ -1,4 +1,4 @@
-"""The catalog file: the reference data that requests are checked against (spec 3.1)."""
+"""The catalog file: the reference data that requests are checked against."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The bodies that change a commit or credit, as Metronome's calls have them (spec 3.7).
+"""The bodies that change a commit or credit, as Metronome's calls have them.
 
 Names, values and codes are those of the request that makes one. In an edit null takes a filter, a name or a description
 away; what a commit cannot be without (priority, product, rate type, contract) stays as it is.

@@ -1,4 +1,4 @@
-"""The envelope: one message with 1 to 500 requests (spec 2.1).
+"""The envelope: one message with 1 to 500 requests.
 
 Both arguments are JSON text. A body keeps its own text from the producer's hands to the worker's judgement: it is cut
 out of the array, never parsed and dumped again, so no decimal is touched and each body is judged alone.

@@ -1,4 +1,4 @@
-"""The normal form of a request: what is stored, and what is compared (spec 2.3).
+"""The normal form of a request: what is stored, and what is compared.
 
 Two bodies that mean the same have equal normal forms, byte for byte once the keys are sorted. It is ready for JSON:
 

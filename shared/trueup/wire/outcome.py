@@ -1,4 +1,4 @@
-"""What became of a request (spec 2.5)."""
+"""What became of a request."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ class Outcome:
     """A request's outcome, as stored.
 
     Attributes:
-        errors: problems in the form of spec 1.7; empty unless `invalid`, `not_found` or a refused key.
+        errors: problems, each with pointer, code and message; empty unless `invalid`, `not_found` or a refused key.
         more: how many problems there are beyond the hundred that are listed.
         existing: `{"id", "type", "same_content"}` of the commit that is there already; with
             `created`, the commit of a replayed idempotency key.

@@ -1,4 +1,4 @@
-"""What can be wrong with a request, and how it is told (spec 1.7)."""
+"""What can be wrong with a request, and how it is told."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -89,13 +89,13 @@ def pointer(parts: Iterable[str | int]) -> str:
 
 
 def outcome_of(problems: Sequence[Problem]) -> Literal["invalid", "not_found"]:
-    """The outcome of a request with these problems: `not_found` when each of them is a 404 code (spec 1.7)."""
+    """The outcome of a request with these problems: `not_found` when each of them is a 404 code."""
     assert problems, "without problems there is no such outcome"
     return "not_found" if all(each.code in NOT_FOUND_CODES for each in problems) else "invalid"
 
 
 def error_body(problems: Sequence[Problem], *, more: int = 0) -> dict[str, Any]:
-    """The error as the caller sees it (spec 1.7): message, code, at most 100 errors, and the number of the others.
+    """The error as the caller sees it: message, code, at most 100 errors, and the number of the others.
 
     Args:
         problems: what is wrong, as far as it is known one by one.

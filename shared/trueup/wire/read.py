@@ -1,4 +1,4 @@
-"""From the text of a body to the validated body, or to everything that is wrong with it (spec 1.7)."""
+"""From the text of a body to the validated body, or to everything that is wrong with it."""
 
 import re
 from collections.abc import Callable

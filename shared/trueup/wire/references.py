@@ -1,4 +1,4 @@
-"""What a request refers to, and whether the catalog has it (spec 1.1 to 1.4, 1.7)."""
+"""What a request refers to, and whether the catalog has it."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -89,7 +89,7 @@ def all_known(normals: Sequence[Normal], known: Known) -> bool:
 
 
 def judge_references(normal: Normal, known: Known) -> list[Problem]:
-    """All problems of a request's references; an unknown customer's contracts are not judged (spec 1.7)."""
+    """All problems of a request's references; an unknown customer's contracts are not judged."""
     customer = normal["customer_id"]
     if customer not in known.customers:
         wrong = [("customer_not_found", "/customer_id")]

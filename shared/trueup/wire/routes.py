@@ -1,4 +1,4 @@
-"""How requests travel: which task takes them, and on which queues (spec 2.1, 2.7, 3.3)."""
+"""How requests travel: which task takes them, and on which queues."""
 
 from typing import NamedTuple
 

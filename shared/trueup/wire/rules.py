@@ -1,4 +1,4 @@
-"""The rules across fields: one function each (spec 1.2 to 1.5).
+"""The rules across fields: one function each.
 
 A rule gets the object it is about and that object's path, and answers with a problem or None. It is judged when every
 value that it reads is present and valid: in a body with errors, `INVALID` stands where a value is not valid or a
@@ -81,7 +81,7 @@ def _judge(found: Object, path: str, place: _Place, problems: list[Problem]) -> 
 
 
 def charge_of(item: Object) -> tuple[Decimal, Decimal]:
-    """Unit price and quantity of a charge; an amount is a unit price with quantity 1 (spec 1.3)."""
+    """Unit price and quantity of a charge; an amount is a unit price with quantity 1."""
     amount = item.get("amount")
     return (item["unit_price"], item["quantity"]) if amount is None else (amount, ONE)
 
@@ -99,14 +99,14 @@ def recurrence_of(recurring: Object) -> Recurrence:
 
 
 def specifiers_exclusive(body: Object, path: str) -> Problem | None:
-    """`specifiers` stands alone: without `applicable_product_ids` and `applicable_product_tags` (spec 1.5)."""
+    """`specifiers` stands alone: without `applicable_product_ids` and `applicable_product_tags`."""
     if body.get("specifiers") and (body.get("applicable_product_ids") or body.get("applicable_product_tags")):
         return Problem.of("specifiers_exclusive", path=f"{path}/specifiers")
     return None
 
 
 def invoice_contract_required(body: Object, path: str) -> Problem | None:
-    """Whatever is to be invoiced needs `invoice_contract_id` (spec 1.5)."""
+    """Whatever is to be invoiced needs `invoice_contract_id`."""
     postpaid = bool(body.get("type") == "POSTPAID")
     schedule: Any = body.get("invoice_schedule")
     invoiced = not schedule.get("do_not_invoice") if _given(schedule) else postpaid
@@ -116,14 +116,14 @@ def invoice_contract_required(body: Object, path: str) -> Problem | None:
 
 
 def postpaid_needs_invoice_schedule(body: Object, path: str) -> Problem | None:
-    """POSTPAID needs an `invoice_schedule` (spec 1.5)."""
+    """POSTPAID needs an `invoice_schedule`."""
     if not _given(body.get("invoice_schedule")):
         return Problem.of("postpaid_needs_invoice_schedule", path=f"{path}/invoice_schedule")
     return None
 
 
 def postpaid_recurring_not_allowed(body: Object, path: str) -> Problem | None:
-    """POSTPAID has no `recurring_schedule` (spec 1.5)."""
+    """POSTPAID has no `recurring_schedule`."""
     schedule: Any = body.get("invoice_schedule")
     if _given(schedule) and _given(schedule.get("recurring_schedule")):
         return Problem.of("postpaid_recurring_not_allowed", path=f"{path}/invoice_schedule/recurring_schedule")
@@ -131,14 +131,14 @@ def postpaid_recurring_not_allowed(body: Object, path: str) -> Problem | None:
 
 
 def postpaid_single_invoice_item(body: Object, path: str) -> Problem | None:
-    """POSTPAID has exactly one invoice item (spec 1.5)."""
+    """POSTPAID has exactly one invoice item."""
     if len(_invoice_items(body)) != 1:
         return Problem.of("postpaid_single_invoice_item", path=f"{path}/invoice_schedule/schedule_items")
     return None
 
 
 def postpaid_totals_differ(body: Object, path: str) -> Problem | None:
-    """POSTPAID invoices what it gives access to, as exact decimals (spec 1.5)."""
+    """POSTPAID invoices what it gives access to, as exact decimals."""
     access, invoice = _only(_access_items(body)), _only(_invoice_items(body))
     if access["amount"] != _amount(invoice):
         return Problem.of("postpaid_totals_differ", path=f"{path}/invoice_schedule/schedule_items/0")
@@ -146,7 +146,7 @@ def postpaid_totals_differ(body: Object, path: str) -> Problem | None:
 
 
 def postpaid_units_differ(body: Object, path: str) -> Problem | None:
-    """POSTPAID has both schedules in the same unit (spec 1.5)."""
+    """POSTPAID has both schedules in the same unit."""
     _only(_access_items(body)), _only(_invoice_items(body))
     if _unit(body["access_schedule"]) != _unit(body["invoice_schedule"]):
         return Problem.of("postpaid_units_differ", path=f"{path}/invoice_schedule/credit_type_id")
@@ -154,14 +154,14 @@ def postpaid_units_differ(body: Object, path: str) -> Problem | None:
 
 
 def postpaid_single_access_item(body: Object, path: str) -> Problem | None:
-    """POSTPAID has exactly one access item (spec 1.5)."""
+    """POSTPAID has exactly one access item."""
     if len(_access_items(body)) != 1:
         return Problem.of("postpaid_single_access_item", path=f"{path}/access_schedule/schedule_items")
     return None
 
 
 def postpaid_quantity_not_allowed(body: Object, path: str) -> Problem | None:
-    """POSTPAID gives access to money: money is not comparable with units (spec 1.5)."""
+    """POSTPAID gives access to money: money is not comparable with units."""
     if body["access_schedule"].get("access_type") == "QUANTITY":
         return Problem.of("postpaid_quantity_not_allowed", path=f"{path}/access_schedule/access_type")
     return None
@@ -171,42 +171,42 @@ def postpaid_quantity_not_allowed(body: Object, path: str) -> Problem | None:
 
 
 def window_ordered(window: Object, path: str) -> Problem | None:
-    """A window starts before it ends (spec 1.2, 1.3)."""
+    """A window starts before it ends."""
     if window["starting_at"] >= window["ending_before"]:
         return Problem.of("window_inverted", path=f"{path}/ending_before")
     return None
 
 
 def one_schedule_form(schedule: Object, path: str) -> Problem | None:
-    """An invoice schedule has exactly one of its two forms (spec 1.3)."""
+    """An invoice schedule has exactly one of its two forms."""
     if _given(schedule.get("schedule_items")) == _given(schedule.get("recurring_schedule")):
         return Problem.of("one_schedule_form", path=path)
     return None
 
 
 def one_charge_form(item: Object, path: str) -> Problem | None:
-    """A charge has an amount, or a unit price and a quantity, never a mix (spec 1.5)."""
+    """A charge has an amount, or a unit price and a quantity, never a mix."""
     if not _has_charge(item):
         return Problem.of("amount_or_unit_price_and_quantity", path=path)
     return None
 
 
 def product_fits(item: Object, path: str) -> Problem | None:
-    """Unit price times quantity keeps within the digits of a number (spec 1.6)."""
+    """Unit price times quantity keeps within the digits of a number."""
     if item.get("amount") is None and not fits(_product(item)):
         return Problem.of("amount_precision", path=path)
     return None
 
 
 def occurrences_bounded(recurring: Object, path: str) -> Problem | None:
-    """A recurring schedule has at most 1,200 occurrences (spec 1.3)."""
+    """A recurring schedule has at most 1,200 occurrences."""
     if _recurrence(recurring).count > SCHEDULE_ITEMS_MAX:
         return Problem.of("too_many_items", path=path)
     return None
 
 
 def shares_positive(recurring: Object, path: str) -> Problem | None:
-    """No share of a divided charge is 0 (spec 1.3)."""
+    """No share of a divided charge is 0."""
     distribution, count = recurring["amount_distribution"], _recurrence(recurring).count
     if distribution == "EACH" or count > SCHEDULE_ITEMS_MAX:
         return None
@@ -216,7 +216,7 @@ def shares_positive(recurring: Object, path: str) -> Problem | None:
 
 
 def not_empty(part: Object, path: str) -> Problem | None:
-    """A specifier and an exclude entry have at least one part that is not empty (spec 1.4)."""
+    """A specifier and an exclude entry have at least one part that is not empty."""
     if not any(part.values()):
         return Problem.of("empty_specifier", path=path)
     return None

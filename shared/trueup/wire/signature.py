@@ -1,4 +1,4 @@
-r"""Who may enqueue (spec 2.2): tokens, the signing key made of one, and the header `trueup-signature`.
+r"""Who may enqueue: tokens, the signing key made of one, and the header `trueup-signature`.
 
 The token never travels. What travels is `v1,<key id>,<unix seconds>,<base64url HMAC-SHA-256>` over the UTF-8 text
 

@@ -1,4 +1,4 @@
-"""The body of a rated usage line: its fields, and its one rule across fields (spec 3.3).
+"""The body of a rated usage line: its fields, and its one rule across fields.
 
 Metering and rating happen upstream: a line comes with its prices. An instant is an instant: unlike access boundaries,
 `timestamp` need not lie on a whole hour.
@@ -37,7 +37,7 @@ class UsageRequest(TypedDict):
 
 
 def judge_usage(line: dict[str, Any]) -> list[Problem]:
-    """The quantity times either price keeps within the digits of a number (spec 1.6); the price is to blame.
+    """The quantity times either price keeps within the digits of a number; the price is to blame.
 
     Judged where both are present and valid: `INVALID` stands for what is not.
     """

@@ -1,4 +1,4 @@
-"""What a line of usage refers to, and whether the catalog has it (spec 3.3, 1.7)."""
+"""What a line of usage refers to, and whether the catalog has it."""
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet

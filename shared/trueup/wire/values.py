@@ -1,4 +1,4 @@
-"""The leaf values of a request: each type judges its JSON value and gives it back in one canonical form (spec 1.6).
+"""The leaf values of a request: each type judges its JSON value and gives it back in one canonical form.
 
 Python validators raise `PydanticCustomError` with the problem's code. Texts and UUIDs are judged by pydantic's own
 string validator, whose patterns are turned into codes by `PATTERN_CODES`.

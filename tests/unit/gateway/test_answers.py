@@ -1,4 +1,4 @@
-"""From an outcome to the answer of a create (spec 1.7)."""
+"""From an outcome to the answer of a create."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""CSV rows: columns, cells and records (spec 2.6)."""
+"""CSV rows: columns, cells and records."""
 
 import json
 from collections.abc import Sequence

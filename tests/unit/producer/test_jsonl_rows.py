@@ -1,4 +1,4 @@
-"""JSONL rows (spec 2.6)."""
+"""JSONL rows."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Rows of usage files (spec 2.6, 3.3)."""
+"""Rows of usage files."""
 
 import json
 from itertools import count

@@ -1,4 +1,4 @@
-"""A unit of work is run again while it may still succeed (spec 2.5)."""
+"""A unit of work is run again while it may still succeed."""
 
 from collections.abc import Callable
 

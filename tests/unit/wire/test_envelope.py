@@ -1,4 +1,4 @@
-"""Reading and writing envelopes (spec 2.1)."""
+"""Reading and writing envelopes."""
 
 import json
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ def entry(**more: Any) -> str:
 
 
 def test_a_message_from_another_language_is_read() -> None:
-    """The fields of spec 2.1, with upper-case id and spaces, whatever their order."""
+    """The fields of an envelope, with upper-case id and spaces, whatever their order."""
     text = f' [ {{"body" : {{"amount": 1.10, "a": [1, 2]}} , "kind":"credit", "id":"{ID.upper()}"}} ] '
     meta = '{"sent_at": "2026-11-22T10:00:00+01:00", "account": "acme", "v": 1}'
     envelope = read_envelope(meta, text)

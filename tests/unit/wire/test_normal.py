@@ -1,4 +1,4 @@
-"""The normal form, its fingerprint, and the charges that follow from it (spec 2.3, 1.3)."""
+"""The normal form, its fingerprint, and the charges that follow from it."""
 
 from typing import Any
 

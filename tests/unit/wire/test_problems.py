@@ -1,4 +1,4 @@
-"""Problems, and how a caller is told about them (spec 1.7)."""
+"""Problems, and how a caller is told about them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tokens, signing keys and the signature header (spec 2.2)."""
+"""Tokens, signing keys and the signature header."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Timestamps: one form, real dates, from 1970 to 9998 (spec 1.6)."""
+"""Timestamps: one form, real dates, from 1970 to 9998."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lines of rated usage: fields, references, normal form (spec 3.3)."""
+"""Lines of rated usage: fields, references, normal form."""
 
 from datetime import UTC, datetime
 from typing import Any

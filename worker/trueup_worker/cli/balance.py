@@ -1,4 +1,4 @@
-"""What a customer can still use (spec 3.2)."""
+"""What a customer can still use."""
 
 from dataclasses import asdict
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The catalog: customers, products, contracts and units that requests refer to (spec 3.1)."""
+"""The catalog: customers, products, contracts and units that requests refer to."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The clock of a sandbox account (spec 3.8)."""
+"""The clock of a sandbox account."""
 
 from datetime import datetime
 from typing import Annotated

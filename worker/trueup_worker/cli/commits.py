@@ -1,4 +1,4 @@
-"""Commits and credits: listed, shown, adjusted by hand (spec 3.2)."""
+"""Commits and credits: listed, shown, adjusted by hand."""
 
 from dataclasses import asdict
 from decimal import Decimal

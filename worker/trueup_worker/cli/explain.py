@@ -1,4 +1,4 @@
-"""Where amounts come from (spec 3.4, 3.8)."""
+"""Where amounts come from."""
 
 from typing import Annotated, Any
 from uuid import UUID

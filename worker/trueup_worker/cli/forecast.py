@@ -1,4 +1,4 @@
-"""What will be invoiced (spec 3.8)."""
+"""What will be invoiced."""
 
 from dataclasses import asdict
 from typing import Annotated

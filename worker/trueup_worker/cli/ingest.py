@@ -1,4 +1,4 @@
-"""Files of requests become commits, and files of usage become lines (spec 2.6, 3.3)."""
+"""Files of requests become commits, and files of usage become lines."""
 
 import sys
 from collections.abc import Iterator

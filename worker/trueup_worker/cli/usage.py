@@ -1,4 +1,4 @@
-"""Rated usage: files of it are ingested, and what is stored is listed (spec 3.3)."""
+"""Rated usage: files of it are ingested, and what is stored is listed."""
 
 from functools import partial
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Judge a file without sending it (spec 2.6)."""
+"""Judge a file without sending it."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Commits and credits that exist are changed: ended, edited, archived, freed of their true-up (spec 3.7).
+"""Commits and credits that exist are changed: ended, edited, archived, freed of their true-up.
 
     lock (obligations ─► customer) ─► read ─► judge ─► write ─► audit, event
 

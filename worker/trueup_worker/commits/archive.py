@@ -1,4 +1,4 @@
-"""The use case: a commit is taken out of use (spec 3.7)."""
+"""The use case: a commit is taken out of use."""
 
 from typing import Unpack
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The use case: a POSTPAID commit is not trued up (spec 3.7)."""
+"""The use case: a POSTPAID commit is not trued up."""
 
 from typing import Unpack
 from uuid import UUID

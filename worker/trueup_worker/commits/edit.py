@@ -1,4 +1,4 @@
-"""The use case: scope, order and schedules of a commit are changed (spec 3.7)."""
+"""The use case: scope, order and schedules of a commit are changed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

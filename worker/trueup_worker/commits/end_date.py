@@ -1,4 +1,4 @@
-"""The use case: access, or invoicing, ends earlier than was agreed (spec 3.7)."""
+"""The use case: access, or invoicing, ends earlier than was agreed."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is finalized does not move: the guards of an edit's schedules (spec 3.7). Pure."""
+"""What is finalized does not move: the guards of an edit's schedules. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The HTTP gateway: Metronome's SDKs work against it (spec 1, 2).
+"""The HTTP gateway: Metronome's SDKs work against it.
 
 What always holds here:
     * commits come into being through the queue only: a create is an envelope like any producer's, signed under the

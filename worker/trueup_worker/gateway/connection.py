@@ -63,7 +63,7 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and not cycle.more_body and not cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is told in the form of every refusal (spec 1.7)."""
+        """What is no HTTP is told in the form of every refusal."""
         self._refuse(400, msg.rstrip("."))
 
     def on_message_begin(self) -> None:

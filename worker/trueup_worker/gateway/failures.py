@@ -44,7 +44,7 @@ _EXPECTED = {
 
 
 def answer_failures(app: FastAPI) -> None:
-    """Lets every failure be told in the form of spec 1.7."""
+    """Lets every failure be told in the one form of errors."""
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(RouterException, _on_refusal)
     app.add_exception_handler(HTTPException, _on_refusal)

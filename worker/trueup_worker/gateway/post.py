@@ -111,7 +111,7 @@ class Post:
             raise
 
     def keep(self, letter: Letter) -> None:
-        """Keeps an envelope until it has its outcomes, whether or not it was sent (spec 2.4).
+        """Keeps an envelope until it has its outcomes, whether or not it was sent.
 
         From then on it is sent under the system's own key, so that the caller's is asked about once more.
 

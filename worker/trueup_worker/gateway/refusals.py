@@ -1,4 +1,4 @@
-"""Every way a call can be refused, with its status, its code and what it says (spec 1.7)."""
+"""Every way a call can be refused, with its status, its code and what it says."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Hearing from workers, on Redis, what was decided: a hint, which may be late or missing (spec 2.1)."""
+"""Hearing from workers, on Redis, what was decided: a hint, which may be late or missing."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""An upload becomes a batch: every row of it is kept before it is accepted (spec 2.4, 2.6)."""
+"""An upload becomes a batch: every row of it is kept before it is accepted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

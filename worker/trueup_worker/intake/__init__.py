@@ -1,4 +1,4 @@
-"""One envelope in, one transaction, one outcome for each of its requests (spec 2.4).
+"""One envelope in, one transaction, one outcome for each of its requests.
 
     admit ─► read ─► judge ─► persist ─► remember and announce
 

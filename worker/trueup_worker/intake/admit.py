@@ -1,4 +1,4 @@
-"""Who may enqueue (spec 2.2): the check before any body is read."""
+"""Who may enqueue: the check before any body is read."""
 
 from datetime import datetime
 

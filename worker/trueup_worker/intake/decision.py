@@ -21,7 +21,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         key: the uniqueness key, where one is known to be used.
         existing: the commit that is there already: id, type, same_content; `replayed` in a first answer given again.
-        errors: problems in the form of spec 1.7.
+        errors: problems, each with its JSON Pointer, code and message.
         more: how many problems there are beyond those.
         reason: why it is parked.
     """
@@ -104,7 +104,7 @@ def parked(request: QueuedRequest, reason: str) -> Decision:
 
 
 def against_stored(candidate: Candidate, stored: Iterable[Stored]) -> Decision | None:
-    """Decides a candidate by the commits that hold its id or its key; None when none does (spec 2.3)."""
+    """Decides a candidate by the commits that hold its id or its key; None when none does."""
     holder: Stored | None = None
     for commit in stored:
         if commit.id == candidate.id:

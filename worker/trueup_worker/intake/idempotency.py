@@ -1,4 +1,4 @@
-"""Idempotency keys (spec 2.3): the first answer again, decided in the envelope's own transaction."""
+"""Idempotency keys: the first answer again, decided in the envelope's own transaction."""
 
 from dataclasses import dataclass, field
 from uuid import UUID

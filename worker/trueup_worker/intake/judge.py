@@ -1,4 +1,4 @@
-"""Judges an envelope's bodies, then what they refer to; touches nothing (spec 1.7)."""
+"""Judges an envelope's bodies, then what they refer to; touches nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ def judge_catalog(
         connection: of the envelope's transaction.
         account_id: whose catalog.
         judged: what `judge_bodies` returned.
-        open_references: whether what the catalog lacks is registered instead of refused (spec 3.1).
+        open_references: whether what the catalog lacks is registered instead of refused.
         memory: of earlier look-ups.
     """
     remembered = memory.of(account_id) if memory else NOTHING_KNOWN

@@ -1,4 +1,4 @@
-"""Parks what cannot be decided, and says so in the log (spec 2.5)."""
+"""Parks what cannot be decided, and says so in the log."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Stores an envelope's requests in one transaction and says what became of each (spec 2.3, 2.4)."""
+"""Stores an envelope's requests in one transaction and says what became of each."""
 
 from collections.abc import Iterable
 
@@ -131,7 +131,7 @@ def _by_conflict(connection: Connection, delivery: Delivery, candidates: list[Ca
 def _by_standing_outcome(
     connection: Connection, delivery: Delivery, candidates: list[Candidate]
 ) -> dict[str, Decision]:
-    """Decides what was not inserted although nobody has its id or key: what was answered before stands (spec 2.5)."""
+    """Decides what was not inserted although nobody has its id or key: what was answered before stands."""
     decided = repeats(connection, delivery, [candidate.request for candidate in candidates])
     for candidate in _undecided(candidates, decided):
         raise LostWinner(candidate.id)

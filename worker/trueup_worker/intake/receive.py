@@ -1,4 +1,4 @@
-"""The use case: one delivery of an envelope becomes outcomes, or is parked (spec 2.4, 2.5)."""
+"""The use case: one delivery of an envelope becomes outcomes, or is parked."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

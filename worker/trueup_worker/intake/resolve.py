@@ -1,4 +1,4 @@
-"""What an operator does with parked requests: replay them under the same ids, or discard them (spec 2.5)."""
+"""What an operator does with parked requests: replay them under the same ids, or discard them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

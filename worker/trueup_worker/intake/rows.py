@@ -43,7 +43,7 @@ def segment_rows(candidates: Iterable[Candidate]) -> list[Row]:
 
 
 def obligation_rows(candidates: Iterable[Candidate], *, usage_grace_h: int) -> list[Row]:
-    """One row for each invoice that a schedule asks for; recurring schedules are expanded (spec 1.3, 3.6).
+    """One row for each invoice that a schedule asks for; recurring schedules are expanded.
 
     A true-up is not due before the month in which access ends is closed, as usage may draw the commit down until then.
     """

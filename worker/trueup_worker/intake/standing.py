@@ -1,4 +1,4 @@
-"""Outcomes that are no commits: stored, unless what was answered before stands (spec 2.5)."""
+"""Outcomes that are no commits: stored, unless what was answered before stands."""
 
 from collections.abc import Iterable
 from uuid import UUID

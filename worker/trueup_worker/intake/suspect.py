@@ -1,4 +1,4 @@
-"""Envelopes whose workers died (spec 2.4): halved until the request that kills is alone, which is then parked."""
+"""Envelopes whose workers died: halved until the request that kills is alone, which is then parked."""
 
 import structlog
 from sqlalchemy import Connection

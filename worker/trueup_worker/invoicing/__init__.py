@@ -1,4 +1,4 @@
-"""What is used and what falls due becomes invoices; what operators book becomes entries (spec 3.2, 3.5, 3.6, 3.8).
+"""What is used and what falls due becomes invoices; what operators book becomes entries.
 
     claim ─► compute ─► number ─► invoices, lines, entries, states, events ─► commit
 

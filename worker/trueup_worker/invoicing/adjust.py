@@ -1,4 +1,4 @@
-"""The use case: an operator books an entry by hand (spec 3.2)."""
+"""The use case: an operator books an entry by hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

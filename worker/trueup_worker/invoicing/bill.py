@@ -1,4 +1,4 @@
-"""Receipts become bills: one for each contract, unit and month that has usage (spec 3.5). Pure.
+"""Receipts become bills: one for each contract, unit and month that has usage. Pure.
 
 How figures agree, after rounding as before:
 

@@ -1,4 +1,4 @@
-"""The use case: a sandbox account's clock, moved by hand (spec 3.8)."""
+"""The use case: a sandbox account's clock, moved by hand."""
 
 from datetime import datetime
 

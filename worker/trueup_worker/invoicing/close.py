@@ -1,4 +1,4 @@
-"""The use case: a customer's month is over; what was used becomes periods, deductions and invoices (spec 3.5)."""
+"""The use case: a customer's month is over; what was used becomes periods, deductions and invoices."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The use case: what is left of prepaid commits and credits expires with their access (spec 3.2)."""
+"""The use case: what is left of prepaid commits and credits expires with their access."""
 
 import time
 

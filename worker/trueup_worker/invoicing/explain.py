@@ -1,4 +1,4 @@
-"""The use case: where each amount of a commit or an invoice comes from (spec 3.4, 3.8)."""
+"""The use case: where each amount of a commit or an invoice comes from."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The use case: what is due is settled, exactly once (spec 3.6). Months are closed and segments expire before that."""
+"""The use case: what is due is settled, exactly once. Months are closed and segments expire before that."""
 
 import time
 from collections.abc import Callable, Sequence

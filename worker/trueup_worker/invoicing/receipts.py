@@ -1,4 +1,4 @@
-"""Receipts of open months, for people: what a burn-down gives as things stand, hour by hour (spec 3.4)."""
+"""Receipts of open months, for people: what a burn-down gives as things stand, hour by hour."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict

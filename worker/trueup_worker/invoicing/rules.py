@@ -1,4 +1,4 @@
-"""The rule behind a ledger entry or a line of usage, in words (spec 3.2, 3.4)."""
+"""The rule behind a ledger entry or a line of usage, in words."""
 
 from trueup.domain.burndown.criterion import Criterion
 from trueup.store.explained import Record

@@ -1,4 +1,4 @@
-"""The use case: commits and credits as people read them, each with what can be used of it now (spec 3.2)."""
+"""The use case: commits and credits as people read them, each with what can be used of it now."""
 
 from collections.abc import Iterable
 from decimal import Decimal

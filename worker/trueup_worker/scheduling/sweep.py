@@ -1,4 +1,4 @@
-"""One sweep: kept envelopes that have no outcomes after their lease are published again (spec 2.4)."""
+"""One sweep: kept envelopes that have no outcomes after their lease are published again."""
 
 from sqlalchemy import Engine
 

@@ -1,4 +1,4 @@
-"""Rated usage, as it comes in (spec 3.3): the pipeline of `trueup_worker.intake`, with lines in place of commits.
+"""Rated usage, as it comes in: the pipeline of `trueup_worker.intake`, with lines in place of commits.
 
 Invariants:
     * a transaction id is used once in an account, for ever: a repeat changes nothing, other content is refused;

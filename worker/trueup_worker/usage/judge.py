@@ -1,4 +1,4 @@
-"""Judges what the lines of an envelope refer to (spec 3.3, 1.7)."""
+"""Judges what the lines of an envelope refer to."""
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ def judge_terms(connection: Connection, account_id: int, judged: Judged, *, open
         connection: of the envelope's transaction.
         account_id: whose catalog.
         judged: what `judge_bodies` returned.
-        open_references: whether what the catalog lacks is registered instead of refused (spec 3.1).
+        open_references: whether what the catalog lacks is registered instead of refused.
     """
     if not judged.candidates:
         return judged

@@ -1,4 +1,4 @@
-"""Stores an envelope's usage lines in one transaction and says what became of each (spec 3.3, 2.3)."""
+"""Stores an envelope's usage lines in one transaction and says what became of each."""
 
 from typing import Any
 

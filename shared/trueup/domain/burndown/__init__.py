@@ -1,4 +1,4 @@
-"""Burn-down: which balance pays for which usage (spec 3.4).
+"""Burn-down: which balance pays for which usage.
 
 A pure function of (usage lines, balances, catalog): no clock, no I/O, no state between calls. `engine.burn_down` takes
 every line apart into receipts: so much of this line was paid by this segment, for this reason, and that much by none.

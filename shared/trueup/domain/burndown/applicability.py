@@ -1,4 +1,4 @@
-"""Which usage a balance is for (spec 1.1, 1.4, 3.4). Whether it is open at that hour is the engine's question."""
+"""Which usage a balance is for. Whether it is open at that hour is the engine's question."""
 
 from collections.abc import Iterable
 from sys import maxsize

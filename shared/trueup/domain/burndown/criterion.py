@@ -1,4 +1,4 @@
-"""The eleven criteria of the order of balances (spec 3.4)."""
+"""The eleven criteria of the order of balances."""
 
 from enum import IntEnum
 

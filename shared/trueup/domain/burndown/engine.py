@@ -1,4 +1,4 @@
-"""The burn-down itself: usage lines in, receipts out (spec 3.4)."""
+"""The burn-down itself: usage lines in, receipts out."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Exact figures: scaled integers while they last, fractions where a partial cover makes them necessary (spec 3.4).
+"""Exact figures: scaled integers while they last, fractions where a partial cover makes them necessary.
 
 Quantities, prices and balances have at most 12 decimals. So quantities and prices are counted in 10⁻¹², and amounts,
 their products, in 10⁻²⁴. A quantity that is left over after a balance paid a part of it need not be a finite decimal.

@@ -1,4 +1,4 @@
-"""The two total orders: which balance pays first, and which line is served first (spec 3.4)."""
+"""The two total orders: which balance pays first, and which line is served first."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Usage lines hour by hour, lines of one kind added up (spec 3.3: bounds of access lie on whole hours)."""
+"""Usage lines hour by hour, lines of one kind added up (bounds of access lie on whole hours)."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta

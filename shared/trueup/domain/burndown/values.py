@@ -51,7 +51,7 @@ class UsageLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specifier:
-    """Usage that a balance is for: all that is given must hold (spec 1.4).
+    """Usage that a balance is for: all that is given must hold.
 
     `product_tags`: the product carries all of them. `exclude`: the product carries all the tags of none of these.
     """

@@ -1,4 +1,4 @@
-"""What requests are checked against (spec 3.1)."""
+"""What requests are checked against."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Promises to spend: access, what falls due, and the ledger (spec 3.2, 3.6)."""
+"""Promises to spend: access, what falls due, and the ledger."""
 
 from sqlalchemy import (
     BigInteger,
@@ -178,7 +178,7 @@ ledger_entry = Table(
     required("seq", BigInteger, "total order of booking", server_default=Identity(always=True)),
     required("id", ID, "of its own", server_default=text("gen_random_uuid()")),
     optional("segment_id", ID, "the segment it belongs to"),
-    required("type", Text, "spec 3.2"),
+    required("type", Text, "what was booked: a grant, a draw, an expiry, a true-up, or an entry by hand"),
     required("amount", Numeric, "signed"),
     required("effective_at", TIME, "when it counts, the account's clock"),
     required("booked_at", TIME, "real time", server_default=NOW),

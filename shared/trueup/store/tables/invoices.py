@@ -1,4 +1,4 @@
-"""Finalized invoices (spec 3.5, 3.6)."""
+"""Finalized invoices."""
 
 from sqlalchemy import (
     BigInteger,

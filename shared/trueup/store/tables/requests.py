@@ -1,4 +1,4 @@
-"""What became of requests, and what is still on its way (spec 2.3 to 2.6)."""
+"""What became of requests, and what is still on its way."""
 
 from sqlalchemy import (
     BigInteger,
@@ -153,7 +153,7 @@ parked = Table(
     metadata,
     optional("account_id", Integer, "null: nobody could be asked"),
     required("id", ID, "of this parking", primary_key=True, server_default=text("gen_random_uuid()")),
-    required("reason", Text, "what kept it from being decided (spec 2.5)"),
+    required("reason", Text, "what kept it from being decided"),
     required("detail", Text, "what was wrong, for people", server_default=text("''")),
     optional("request_id", ID, "null: the whole envelope"),
     optional("batch_id", ID, "the batch it came with"),

@@ -1,4 +1,4 @@
-"""Rated usage, and the months in which it was billed (spec 3.3, 3.5)."""
+"""Rated usage, and the months in which it was billed."""
 
 from sqlalchemy import (
     Boolean,

@@ -1,4 +1,4 @@
-"""What a customer can use now, added up (spec 3.2)."""
+"""What a customer can use now, added up."""
 
 from decimal import Decimal
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Batches: a file in one call (spec 2.6)."""
+"""Batches: a file in one call."""
 
 import asyncio
 from contextlib import ExitStack

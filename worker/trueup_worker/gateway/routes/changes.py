@@ -1,4 +1,4 @@
-"""Changing commits and credits (spec 3.7)."""
+"""Changing commits and credits."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, TypeVar

@@ -1,4 +1,4 @@
-"""Creating commits and credits: the SDK's calls become envelopes on the queue (spec 1, 2.1)."""
+"""Creating commits and credits: the SDK's calls become envelopes on the queue."""
 
 from fastapi import APIRouter, Request, Response
 

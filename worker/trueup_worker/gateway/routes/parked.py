@@ -1,4 +1,4 @@
-"""What could not be decided: listed, and sent on once its cause is gone (spec 2.5)."""
+"""What could not be decided: listed, and sent on once its cause is gone."""
 
 from typing import Annotated
 from uuid import UUID

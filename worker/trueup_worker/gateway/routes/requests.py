@@ -1,4 +1,4 @@
-"""What became of a request (spec 2.5)."""
+"""What became of a request."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Rated usage, a line a call (spec 3.3): as creates, an envelope on the queue, and its outcome. Files: `batches`."""
+"""Rated usage, a line a call: as creates, an envelope on the queue, and its outcome. Files: `batches`."""
 
 from fastapi import APIRouter, Request, Response
 

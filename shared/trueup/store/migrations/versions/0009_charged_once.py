@@ -1,5 +1,7 @@
 """charged once"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,6 +17,10 @@ EXPORTED = "real time; somebody said that it is in other books: as for paid_at"
 WIDENED = "real time; an edit let it cover usage that had been billed before (POSTPAID)"
 RELEASED = "real time; an operator let it be made although it had been held"
 UNUSED = "read no more"
+TYPE_IS = "what was booked: a grant, a draw, an expiry, a true-up, or an entry by hand"
+TYPE_WAS = "spec 3.2"
+PARKED_IS = "what kept it from being decided"
+PARKED_WAS = "what kept it from being decided (spec 2.5)"
 
 # Of a final invoice two marks change; of a void period, which true-up asks for its usage.
 INVOICE_IMMUTABLE = """
@@ -69,6 +75,8 @@ def upgrade() -> None:
     )
     op.create_index("obligation_held_idx", "obligation", ["account_id"], postgresql_where=sa.text("state = 'held'"))
     _comment("commit", "widened_at", UNUSED, WIDENED)
+    _comment("ledger_entry", "type", TYPE_IS, TYPE_WAS, kind=sa.Text(), nullable=False)
+    _comment("parked", "reason", PARKED_IS, PARKED_WAS, kind=sa.Text(), nullable=False)
     _comment("obligation", "released_at", UNUSED, RELEASED)
     op.execute(INVOICE_IMMUTABLE.format(voiding=VOIDING, marks=MARKS))
     op.execute(PERIOD_IMMUTABLE.format(settled=SETTLED_CHANGES))
@@ -84,6 +92,8 @@ def downgrade() -> None:
     op.execute(INVOICE_IMMUTABLE.format(voiding=VOIDING, marks="ARRAY[]::text[]"))
     op.execute(PERIOD_IMMUTABLE.format(settled=""))
     _comment("obligation", "released_at", RELEASED, UNUSED)
+    _comment("parked", "reason", PARKED_WAS, PARKED_IS, kind=sa.Text(), nullable=False)
+    _comment("ledger_entry", "type", TYPE_WAS, TYPE_IS, kind=sa.Text(), nullable=False)
     _comment("commit", "widened_at", WIDENED, UNUSED)
     op.drop_index("obligation_held_idx", table_name="obligation")
     op.drop_index("usage_period_void_idx", table_name="usage_period")
@@ -93,5 +103,7 @@ def downgrade() -> None:
     op.drop_column("usage_period", "settled_by_id")
 
 
-def _comment(table: str, column: str, now: str, before: str) -> None:
-    op.alter_column(table, column, existing_type=AT, comment=now, existing_comment=before, existing_nullable=True)
+def _comment(
+    table: str, column: str, now: str, before: str, *, kind: sa.types.TypeEngine[Any] = AT, nullable: bool = True
+) -> None:
+    op.alter_column(table, column, existing_type=kind, comment=now, existing_comment=before, existing_nullable=nullable)
