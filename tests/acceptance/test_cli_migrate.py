@@ -1,4 +1,4 @@
-"""`trueup migrate`: own servers, with the three roles that the README has their administrator make."""
+"""`trueup migrate`: own servers, with the three roles that `deploy/README.md` has their administrator make."""
 
 from collections.abc import Iterator
 from pathlib import Path

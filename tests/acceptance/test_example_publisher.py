@@ -1,4 +1,4 @@
-"""The examples of the README put requests on the queue without any of Trueup's code, and a real worker decides them."""
+"""The examples of the pages put requests on the queue without any of Trueup's code, and a real worker decides them."""
 
 import os
 import re
@@ -80,9 +80,12 @@ def test_publishers_in_other_languages(database_url: str, redis_url: str, tmp_pa
     ]
 
 
-def test_the_producer_of_the_readme(database_url: str, redis_url: str, tmp_path: Path, account: Intake) -> None:
-    """The README's Python code runs as it stands, and prints what became of the request."""
-    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "shared/trueup/producer/README.md"])
+def test_the_producer_of_the_readme(
+    database_url: str, redis_url: str, tmp_path: Path, account: Intake, page: str
+) -> None:
+    """The Python code of both pages runs as it stands, and prints what became of the request."""
+    code = re.search(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     assert code
     with fleet(database_url, redis_url, tmp_path) as processes:
         processes.worker("commits")

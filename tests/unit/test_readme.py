@@ -22,7 +22,24 @@ from trueup_worker.cli.exits import ExitCode
 from trueup_worker.cli.main import app
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in (
+        "README.md",
+        "shared/trueup/wire/README.md",
+        "shared/trueup/producer/README.md",
+        "worker/trueup_worker/intake/README.md",
+        "worker/trueup_worker/invoicing/README.md",
+        "worker/trueup_worker/gateway/README.md",
+        "worker/trueup_worker/cli/README.md",
+        "worker/trueup_worker/local/README.md",
+        "deploy/README.md",
+        "tests/README.md",
+    )
+}
+FIRST, WIRE, PRODUCER, INTAKE, INVOICING, GATEWAY, CLI, LOCAL, DEPLOY, TESTS = TEXTS
+HISTORY = ("DECISIONS.md", "CHANGELOG.md")
+LINES_MAX, WIDTH_MAX = 150, 120
 ENV_EXAMPLE = (ROOT / "deploy/env.example").read_text(encoding="utf-8")
 TOP_LEVEL_CODES = (
     "invalid_request",
@@ -36,19 +53,30 @@ TOP_LEVEL_CODES = (
 )
 
 
-def section(title: str) -> str:
-    """The text below a heading, up to the next one of its level or above."""
-    heading = re.search(rf"^(#+) {re.escape(title)}\n", README, re.MULTILINE)
-    assert heading, title
-    rest = README[heading.end() :]
+def section(page: str, title: str) -> str:
+    """The text below a page's heading, up to the next one of its level or above."""
+    heading = re.search(rf"^(#+) {re.escape(title)}\n", TEXTS[page], re.MULTILINE)
+    assert heading, (page, title)
+    rest = TEXTS[page][heading.end() :]
     following = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
     return rest[: following.start()] if following else rest
 
 
-def first_cells(title: str) -> list[str]:
+def first_cells(page: str, title: str) -> list[str]:
     """What stands in code type in the first cells of a section's tables, in order."""
-    rows = re.findall(r"^\| ([^|]*)\|", section(title), re.MULTILINE)
+    rows = re.findall(r"^\| ([^|]*)\|", section(page, title), re.MULTILINE)
     return [name for cell in rows for name in re.findall(r"`([^`]*)`", cell)]
+
+
+def without_code(text: str) -> str:
+    """A page without what stands between fences."""
+    return re.sub(r"(?ms)^```.*?^```$", "", text)
+
+
+def anchors(text: str) -> set[str]:
+    """What a link to a heading of the page may say after the `#`."""
+    titles = re.findall(r"(?m)^#+ (.*)$", without_code(text))
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
 def default_of(name: str) -> str:
@@ -70,30 +98,30 @@ def commands() -> Iterator[str]:
 
 def test_every_error_code() -> None:
     """The tables list every error code and every top-level code, each once, and no other."""
-    assert sorted(first_cells("Error codes")) == sorted([*CODES, *TOP_LEVEL_CODES])
+    assert sorted(first_cells(WIRE, "Error codes")) == sorted([*CODES, *TOP_LEVEL_CODES])
 
 
 def test_codes_of_what_is_not_found() -> None:
     """Exactly the codes that make the outcome `not_found` are marked 404."""
-    marked = re.findall(r"^\| `(\w+)` \|.*\(404\) \|$", section("Error codes"), re.MULTILINE)
+    marked = re.findall(r"^\| `(\w+)` \|.*\(404\) \|$", section(WIRE, "Error codes"), re.MULTILINE)
     assert set(marked) == NOT_FOUND_CODES
 
 
 def test_every_outcome_and_every_reason_to_park() -> None:
     """Outcomes in their order, and the reasons."""
-    assert first_cells("Outcomes") == list(VERDICTS)
-    assert sorted(first_cells("Parked")) == sorted(get_args(Reason))
+    assert first_cells(WIRE, "Outcomes") == list(VERDICTS)
+    assert sorted(first_cells(INTAKE, "Parked")) == sorted(get_args(Reason))
 
 
 def test_every_field_of_a_request() -> None:
     """The table of the request lists every field of the body."""
-    assert CommitRequest.__annotations__.keys() <= set(first_cells("The request"))
+    assert CommitRequest.__annotations__.keys() <= set(first_cells(WIRE, "The request"))
 
 
 def test_every_state_of_an_obligation() -> None:
     """The diagram and its note name every state that the database allows."""
     allowed: Any = next(each for each in obligation.constraints if each.name == "obligation_state_check")
-    assert all(state in section("What falls due") for state in re.findall(r"'(\w+)'", str(allowed.sqltext)))
+    assert all(state in section(INVOICING, "What falls due") for state in re.findall(r"'(\w+)'", str(allowed.sqltext)))
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -101,70 +129,104 @@ def test_every_setting(name: str) -> None:
     """A setting's row has its default and its meaning; the file to fill in has both too."""
     field, variable, default = Settings.model_fields[name], PREFIX + name.upper(), default_of(name)
     shown = "required" if field.is_required() else f"`{default}`" if default else "none"
-    assert f"| `{variable}` | {shown} | {field.description} |" in section("Settings")
+    assert f"| `{variable}` | {shown} | {field.description} |" in section(DEPLOY, "Settings")
     assert f"\n# {field.description}\n#{variable}={default}\n" in ENV_EXAMPLE
 
 
 def test_no_other_setting() -> None:
     """Neither the table nor the file to fill in knows a setting that there is not."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    assert {name for name in first_cells("Settings") if name.startswith(PREFIX)} == known
+    assert {name for name in first_cells(DEPLOY, "Settings") if name.startswith(PREFIX)} == known
     assert set(re.findall(r"^#?(TRUEUP_\w+)=", ENV_EXAMPLE, re.MULTILINE)) == known
 
 
 def test_every_command() -> None:
     """The table of the command line lists every command, and no other."""
-    listed = re.findall(r"^\| `(trueup [a-z]+(?: [a-z][a-z-]*)?)", section("The command line"), re.MULTILINE)
+    listed = re.findall(r"^\| `(trueup [a-z]+(?: [a-z][a-z-]*)?)", section(CLI, "The command line"), re.MULTILINE)
     assert sorted(listed) == sorted(commands())
 
 
 def test_every_exit_code() -> None:
     """Each exit code stands there with its meaning, and no other."""
-    rows = re.findall(r"^\| `(\d+)` \| (.*) \|$", section("Exit codes"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\d+)` \| (.*) \|$", section(CLI, "Exit codes"), re.MULTILINE)
     assert rows == [(str(code.value), code.meaning) for code in ExitCode]
 
 
 def test_every_scope() -> None:
     """The section on the command line names every scope of a token."""
-    assert all(f"`{scope}`" in section("The command line") for scope in SCOPES)
+    assert all(f"`{scope}`" in section(CLI, "The command line") for scope in SCOPES)
 
 
 def test_every_short_column() -> None:
     """The short names of CSV columns, and what they stand for."""
-    told = section("CSV columns")
+    told = section(PRODUCER, "CSV columns")
     assert all(f"| `{short}` | `{path}` |" in told for short, path in SHORT_NAMES.items())
     assert all(f"| `{short}` | `{paths[0]}`" in told for short, paths in SCHEDULE_DETAILS.items())
 
 
+def test_every_page_stands_there() -> None:
+    """No page in a room is left unread here, and the first page leads to each of them."""
+    found = {
+        str(path.relative_to(ROOT))
+        for root in ("shared", "worker", "deploy", "tests")
+        for path in (ROOT / root).rglob("README.md")
+    }
+    assert {"README.md", *found} == TEXTS.keys()
+    linked = {target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", TEXTS[FIRST])}
+    assert found <= linked
+
+
 def test_the_two_commands_to_begin_with() -> None:
     """How to run it, and how to test it."""
-    assert "\nmake run\n" in README
-    assert "\nmake test " in README
+    assert "\nmake run\n" in TEXTS[FIRST]
+    assert "\nmake test " in TEXTS[FIRST]
 
 
-@pytest.mark.parametrize("page", ["README.md", "DECISIONS.md", "CHANGELOG.md"])
+def test_the_first_page_is_short() -> None:
+    """A newcomer reads one page; whatever does not fit has a room."""
+    assert len(TEXTS[FIRST].splitlines()) <= LINES_MAX
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_lines_are_not_long(page: str) -> None:
+    """Prose fits on a screen; only tables, and code as it is, may be wider."""
+    lines = without_code(TEXTS[page]).splitlines()
+    assert [line for line in lines if len(line) > WIDTH_MAX and not line.startswith("|")] == []
+
+
+@pytest.mark.parametrize("page", [*TEXTS, *HISTORY])
 def test_links_lead_somewhere(page: str) -> None:
-    """A link to a file has a file, a link to a heading of the page a heading."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    headings = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"(?m)^#+ (.*)$", text)}
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif not target.startswith("https://"):
-            assert (ROOT / target).exists(), target
+    """A link to a file has a file, a link to a heading a heading, also of another page."""
+    for target in re.findall(r"\]\(([^)]+)\)", without_code((ROOT / page).read_text(encoding="utf-8"))):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / page).parent / path if path else ROOT / page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
 
 
 def test_each_promise_has_its_test() -> None:
     """The tests that the promises name exist."""
-    named = re.findall(r"`(tests/[^`]*)`", section("Promises"))
-    assert named
-    for path, _, function in (each.partition("::") for each in named):
-        assert (ROOT / path).is_file(), path
-        assert not function or f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), function
+    promises = re.findall(r"(?m)^\| (?!promise |---)(.+) \| (.+) \|$", section(TESTS, "Promises"))
+    assert len(promises) >= 61
+    for promise, shown in promises:
+        named = re.findall(r"`(tests/[^`]*)`", shown)
+        assert named, promise
+        for path, _, function in (each.partition("::") for each in named):
+            assert (ROOT / path).is_file(), path
+            assert not function or f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), function
+
+
+def test_the_ten_promises() -> None:
+    """The first page has ten of them, word by word."""
+    rows = re.findall(r"(?m)^\| (?!promise |---).+$", section(FIRST, "Promises"))
+    assert len(set(rows)) == 10
+    assert set(rows) <= set(section(TESTS, "Promises").splitlines())
 
 
 def test_the_example_is_the_file() -> None:
     """The Node.js lines of the page are those of the file, which a test runs."""
-    code = re.search(r"```js\n(.*?)```", README, re.DOTALL)
+    code = re.search(r"```js\n(.*?)```", TEXTS[WIRE], re.DOTALL)
     assert code
     assert code[1] in (ROOT / "deploy/examples/enqueue.mjs").read_text(encoding="utf-8")

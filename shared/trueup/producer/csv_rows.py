@@ -127,7 +127,9 @@ def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
     }
     said = "; ".join(f"{what}: {', '.join(which)}" for what, which in problems.items() if which)
     if said:
-        raise UnreadableInput(f"{name}: {said}. The first line must name the columns; the README lists them")
+        raise UnreadableInput(
+            f"{name}: {said}. The first line must name the columns; trueup/producer/README.md lists them"
+        )
     return _Header(delimiter, names, columns)
 
 

@@ -277,7 +277,7 @@ class Publisher:
 
 
 def redis_message(meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
-    """An envelope as it lies in a Redis list, for those who put it there without Celery: the README's form, packed."""
+    """An envelope as it lies in a Redis list, put there without Celery: the form of `wire/README.md`, packed."""
     task, message_id = task_on(queue), new_id_text()
     headers = {
         "lang": "py",
