@@ -29,12 +29,13 @@ from tests.integration.intake import Intake, entry
 from trueup.store.engine import make_engine
 from trueup.store.migrate import upgrade
 from trueup.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup_worker.local.address import PORT_SETTING, GatewayAddress
 from trueup_worker.local.console import Console
 from trueup_worker.local.folder import DataFolder
 from trueup_worker.local.nursery import Child
 from trueup_worker.local.postgres import Postgres
 from trueup_worker.local.runner import Runner, Supervised
-from trueup_worker.local.server import LOOPBACK, Server, free_port, lives, wait_until
+from trueup_worker.local.server import Server, lives, wait_until
 from trueup_worker.local.services import Services
 from trueup_worker.local.stack import stop_left_by_killed
 
@@ -332,7 +333,9 @@ def _make_world(
         bystander = snapshot(connection, accounts[BYSTANDER].account_id)
     proxy = Proxy(database.port)
     stack.callback(proxy.close)
-    clock, http_port = Clock(folder.run / "clock"), free_port()
+    clock, address = Clock(folder.run / "clock"), GatewayAddress({})
+    stack.callback(address.release)  # held until the end: gateways come and go, and share the port
+    http_port = int(address.settings()[PORT_SETTING])
     runner = make_runner(lineup, folder, urls=urls, proxy=proxy, http_port=http_port, clock=clock, console=console)
     stack.callback(runner.stop, grace_s=STOP_SECONDS_MAX)
     broker_url = urls["TRUEUP_BROKER_URL"]
@@ -345,7 +348,7 @@ def _make_world(
         proxy,
         disks,
         clock,
-        f"http://{LOOPBACK}:{http_port}",
+        address.url(),
         engine,
         broker_url,
         broker,
