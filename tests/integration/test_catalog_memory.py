@@ -38,13 +38,12 @@ def test_what_was_found_is_not_asked_for_again(intake: Intake) -> None:
 
 
 def test_what_was_missing_may_exist_by_now(database: Engine) -> None:
-    """A request that was `not_found` is created once its customer is loaded."""
+    """A customer that was not found is, once it is loaded: by the next request, as a refusal stays."""
     bare = Intake(database, account="bare", has_catalog=False)
-    request = entry(prepaid())
-    assert [each.outcome for each in bare.receive(request)] == ["not_found"]
+    assert [each.outcome for each in bare.receive(entry(prepaid()))] == ["not_found"]
     with database.begin() as connection:
         load_catalog(connection, bare.account_id, read_catalog(CATALOG))
-    assert [each.outcome for each in bare.receive(request)] == ["created"]
+    assert [each.outcome for each in bare.receive(entry(prepaid()))] == ["created"]
 
 
 def test_another_account_knows_nothing_of_it(intake: Intake, database: Engine) -> None:

@@ -138,7 +138,8 @@ def test_valkey_takes_no_element_that_fills_a_worker(folder: Path) -> None:
         assert client.lpush("commits", b"x" * ELEMENT_BYTES_MAX) == 1
         with pytest.raises(redis.RedisError):
             client.lpush("commits", b"x" * (BROKER_BULK_BYTES_MAX + 1))
-        assert client.llen("commits") == 1
+        with redis.Redis.from_url(server.url) as other:
+            assert other.llen("commits") == 1
 
 
 def test_a_kill_loses_nothing_that_was_confirmed(used: Path, folder: Path) -> None:
