@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -10,7 +10,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, make_url
 
-from tests.acceptance.processes import Fleet, fleet
+from tests.acceptance.processes import Fleet, fleet, wait_for
 from tests.acceptance.test_exactly_once import packs_of, requests_of, send, wait_until_decided
 from tests.integration.intake import Intake
 from trueup.producer.publish import BrokerUnavailable, Publisher, Signer
@@ -57,6 +57,10 @@ class Line:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):  # of `close`: the server's own callback would raise it once more
+            await self._carry(reader, writer)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         silent = asyncio.Event()
         self._open.add(silent)
         there, back = await asyncio.open_connection(LOOPBACK, self._upstream)
@@ -69,6 +73,7 @@ class Line:
             for end in (writer, back):
                 end.transport.abort()
             self._open.discard(silent)
+            await asyncio.gather(*ways, return_exceptions=True)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event) -> None:
@@ -111,6 +116,9 @@ def test_connections_that_are_dead_and_do_not_know(processes: Fleet, account: In
         send(processes, account, packs_of([first], size=1))
         wait_until_decided(account, [first])
         assert line.cut()
+        # What the broker hands to a connection that is dead without its knowing is lost: until it knows, nobody waits.
+        with redis.Redis.from_url(redis_url) as broker:
+            wait_for(lambda: broker.info("clients")["blocked_clients"] == 0, what="nobody to wait at the broker")
         send(processes, account, packs_of([second], size=1))
         wait_until_decided(account, [second], seconds_max=NOTICED_S_MAX)
         assert worker.poll() is None

@@ -120,13 +120,19 @@ class Promise:
         self.book.go_to(datetime(2033, 1, 1, tzinfo=UTC))
 
     def finish(self) -> None:
-        """Makes anew what is void, lets go what is held, and waits."""
+        """Makes anew what is void, lets go what is held, corrects where either is refused, and waits."""
         while void := self.book.rows(VOID):
-            self.book.regenerate(void[0].id)
+            self._or_correct(lambda void=void: self.book.regenerate(void[0].id))
         self.wait()
         while self.book.obligations(self.commit_id)[-1].state == "held":
-            self.release()
+            self._or_correct(self.release)
             self.book.work()
+
+    def _or_correct(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (RegenerateRefused, ReleaseRefused):
+            self.book.correct(START)
 
     @property
     def billed(self) -> list[Decimal]:
