@@ -18,6 +18,8 @@ from tests.acceptance.processes import Fleet, wait_for
 from tests.integration.intake import Intake
 from tests.integration.test_intake import prepaid
 
+pytestmark = pytest.mark.slow
+
 NOBODY = "redis://127.0.0.1:1/0"
 
 

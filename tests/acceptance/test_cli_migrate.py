@@ -11,6 +11,8 @@ from tests.conftest import SECRET_KEY, RunningServices
 from tests.integration.test_secret_key import ANOTHER
 from trueup.store.role_names import OWNER
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own_servers(services: RunningServices, tmp_path: Path) -> Iterator[Command]:

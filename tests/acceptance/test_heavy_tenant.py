@@ -92,7 +92,7 @@ def test_everyone_elses_invoices(module_fleet: Fleet, heavy_tenant: Intake) -> N
     for _ in range(2):
         outcomes = heavy_tenant.receive(*(entry(heavy(**due_long_ago())) for _ in range(30)))
         assert {each.outcome for each in outcomes} == {"created"}
-    module_fleet.worker("invoices", TRUEUP_ISSUE_ROWS="50")
+    module_fleet.worker("invoices", TRUEUP_ISSUE_ROWS="5")
     wait_for(lambda: heavy_tenant.count("invoice"), what="the heavy account's turn")
     other = Intake(heavy_tenant.engine, "other with an invoice")
     other.receive(entry(bodies.invoiced()))

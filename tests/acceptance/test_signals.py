@@ -20,6 +20,8 @@ from tests.acceptance.test_exactly_once import (
 from tests.chaos.proxy import Ambush, Proxy
 from tests.integration.intake import Intake, entry
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def account(database: Engine) -> Intake:
