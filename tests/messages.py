@@ -12,7 +12,8 @@ from typing import Any
 from tests.integration.intake import entry
 from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
-from trueup.producer.publish import Signer, redis_message
+from trueup.producer.redis_broker import redis_message
+from trueup.producer.signer import Signer
 from trueup.wire.envelope import QUEUE_SINGLE
 from trueup.wire.packing import write_meta
 

@@ -12,7 +12,8 @@ from tests.acceptance.processes import fleet, wait_for
 from tests.acceptance.test_exactly_once import assert_reconciled, packs_of, requests_of
 from tests.integration.intake import Intake
 from trueup.clock import utc_now
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
+from trueup.producer.signer import Signer
 from trueup.store.accepted import Kept, accept
 from trueup.wire.envelope import QUEUE_BULK
 from trueup.wire.packing import write_meta

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, make_url
 from tests.acceptance.processes import Fleet, fleet, wait_for
 from tests.acceptance.test_exactly_once import packs_of, requests_of, send, wait_until_decided
 from tests.integration.intake import Intake
-from trueup.producer.publish import BrokerUnavailable, Publisher, Signer
+from trueup.producer.publish import BrokerUnavailable, Publisher
+from trueup.producer.signer import Signer
 from trueup.wire.envelope import QUEUE_BULK
 from trueup_worker.local.server import LOOPBACK, free_port
 

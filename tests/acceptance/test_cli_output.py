@@ -17,7 +17,8 @@ from tests.acceptance.command import PROGRAM, Command
 from tests.acceptance.conftest import CATALOG
 from tests.bodies import postpaid, prepaid, priced, text
 from tests.conftest import DATA
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
+from trueup.producer.signer import Signer
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 SECONDS_MAX = 30

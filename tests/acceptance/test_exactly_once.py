@@ -18,7 +18,8 @@ from tests.integration.test_intake import CONTRACT, prepaid
 from trueup.clock import utc_now
 from trueup.ids import new_id
 from trueup.producer.client import CommitProducer
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
+from trueup.producer.signer import Signer
 from trueup.store.accepted import Kept, accept
 from trueup.store.outcomes import read_outcomes
 from trueup.wire.envelope import QUEUE_BULK, QueuedRequest

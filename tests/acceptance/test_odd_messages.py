@@ -16,7 +16,7 @@ from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from tests.messages import Change, body_of, bomb, bombs, read_body
 from trueup.clock import utc_now
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.wire.envelope import QUEUE_SINGLE, TASK_CREATE
 from trueup.wire.packing import write_meta
 from trueup_worker.config import QUEUES

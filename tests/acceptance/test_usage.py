@@ -16,7 +16,8 @@ from tests.acceptance.test_exactly_once import assert_reconciled, wait_until_ack
 from tests.integration.intake import Intake, entry
 from tests.unit.wire.test_usage import NOBODY, line
 from trueup.producer.client import UsageProducer
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
+from trueup.producer.signer import Signer
 from trueup.wire.envelope import QueuedRequest
 from trueup.wire.packing import pack
 from trueup.wire.routes import QUEUE_USAGE, TASK_RECORD

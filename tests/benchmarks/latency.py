@@ -22,7 +22,8 @@ from tests.benchmarks.environment import Environment, Tenant
 from tests.benchmarks.workload import Request, Workload
 from trueup.ids import new_id
 from trueup.producer.client import CommitProducer
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
+from trueup.producer.signer import Signer
 from trueup.wire.envelope import DONE_CHANNEL, QUEUE_BULK, QueuedRequest
 from trueup.wire.packing import Pack, pack
 

@@ -14,8 +14,9 @@ from tests.benchmarks.naive import QUEUE, create_commit, send_to
 from tests.benchmarks.workload import Request, write_lines
 from trueup.producer.content import open_source
 from trueup.producer.ingest import Ingest, name_batch
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
 from trueup.producer.rows import scan
+from trueup.producer.signer import Signer
 from trueup.wire.envelope import Kind
 
 _SECONDS_MAX = 60.0

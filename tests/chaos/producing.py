@@ -21,11 +21,12 @@ import trueup.producer.ingest as ingesting
 from trueup.ids import row_id
 from trueup.producer.client import CommitProducer
 from trueup.producer.content import open_source
-from trueup.producer.database import DatabaseUnavailable
+from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.ingest import Ingest, name_batch
-from trueup.producer.publish import BrokerUnavailable, Publisher, Signer
+from trueup.producer.publish import BrokerUnavailable, Publisher
 from trueup.producer.row import Row
 from trueup.producer.rows import rows, scan
+from trueup.producer.signer import Signer
 from trueup.readiness import announce_ready
 from trueup.settings import settings
 from trueup.store.accounts import account_named

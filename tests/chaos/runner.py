@@ -17,7 +17,8 @@ from tests.chaos.load import Load
 from tests.chaos.producing import done_mark
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.chaos.world import BYSTANDER, Scale, World, open_world
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
+from trueup.producer.signer import Signer
 from trueup.wire.envelope import QUEUE_BULK
 from trueup.wire.packing import pack
 from trueup_worker.local.server import wait_until

@@ -12,7 +12,7 @@ from tests.conftest import DATA, SECRET_KEY
 from trueup.clock import utc_now
 from trueup.dedupe import UniquenessCache
 from trueup.ids import new_id
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.settings import Settings, read_settings
 from trueup.store.accounts import create_account
 from trueup.store.catalog import load_catalog

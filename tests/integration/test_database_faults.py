@@ -11,7 +11,7 @@ from tests import bodies
 from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake, entry
 from trueup.clock import utc_now
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.store.tokens import create_token, revoke_token
 from trueup_worker.intake import persist as persisting
 from trueup_worker.intake.receive import TryAgainLater, receive

@@ -13,7 +13,7 @@ from tests.conftest import SECRET_KEY
 from tests.integration.intake import Entry, Intake, entry
 from trueup.clock import utc_now
 from trueup.limits import EXPANDED_ROWS_MAX, SCHEDULE_ITEMS_MAX
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.store.accepted import Kept, accept, take_due
 from trueup.store.tokens import SYSTEM_KEY_ID, system_key
 from trueup.wire.envelope import SIGNATURE_HEADER

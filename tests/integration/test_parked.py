@@ -13,7 +13,7 @@ from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
 from trueup.ids import new_id
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.store.accepted import take_due
 from trueup.store.parking import Choice, count_chosen, list_parked
 from trueup.store.tokens import SYSTEM_KEY_ID, system_key

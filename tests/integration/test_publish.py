@@ -18,8 +18,9 @@ from sqlalchemy import Engine, insert
 
 from trueup.ids import new_id
 from trueup.producer.client import CommitProducer
-from trueup.producer.database import DatabaseUnavailable
-from trueup.producer.publish import BrokerUnavailable, Publisher, QueueFull, Signer
+from trueup.producer.errors import DatabaseUnavailable
+from trueup.producer.publish import BrokerUnavailable, Publisher, QueueFull
+from trueup.producer.signer import Signer
 from trueup.store.tables import outcome
 from trueup.wire.envelope import (
     DONE_CHANNEL,

@@ -17,7 +17,7 @@ from tests.unit.wire.test_usage import line
 from trueup.clock import utc_now
 from trueup.dedupe import UniquenessCache
 from trueup.ids import new_id
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.store.accepted import take_due
 from trueup.store.intake import store_outcomes
 from trueup.store.outcomes import count_outcomes

@@ -11,7 +11,7 @@ from tests.integration.intake import Intake
 from tests.integration.test_usage_intake import used
 from trueup.clock import utc_now
 from trueup.ids import new_id
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.store.accepted import Kept, take_due
 from trueup.store.parking import Choice
 from trueup.store.tokens import SYSTEM_KEY_ID, create_token, system_key

@@ -18,21 +18,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 from uuid import UUID
 
 from trueup.clock import utc_now
+from trueup.extras import extra
 from trueup.ids import new_id
 from trueup.producer.bodies import RequestBody, request_of
-from trueup.producer.database import Database, DatabaseUnavailable
-from trueup.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Publisher, QueueFull, Signer
+from trueup.producer.errors import DatabaseUnavailable
+from trueup.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Publisher, QueueFull
+from trueup.producer.signer import Signer
 from trueup.producer.undecided import UndecidedRequests
 from trueup.producer.wakeup import Wakeup
-from trueup.store.accepted import Kept
 from trueup.wire.envelope import CommitKind, Kind, Meta, QueuedRequest
 from trueup.wire.outcome import Outcome
 from trueup.wire.packing import Pack, pack
 from trueup.wire.routes import COMMITS, USAGE, Route
+
+if TYPE_CHECKING:
+    from trueup.producer.database import Database
 
 RESEND_AFTER_S = 30
 UNDECIDED_BYTES_MAX = 64 * 1024 * 1024
@@ -67,6 +71,7 @@ class Producer:
 
     Raises:
         ValueError: `account` cannot be an account's name, or `token` is no token.
+        MissingExtra: the database, or a broker other than Redis, takes libraries that are not installed.
     """
 
     route: ClassVar[Route]
@@ -96,7 +101,7 @@ class Producer:
             room_wait_s=room_wait_s,
             retry_s=retry_s,
         )
-        self._database = Database(database_url, account=account) if database_url else None
+        self._database = _database(database_url, account=account) if database_url else None
         self._keeps = keep and database_url is not None
         self._redis_url, self._account = redis_url, account
         self._validate, self._resend_after_s = validate, resend_after_s
@@ -247,8 +252,7 @@ class Producer:
 
     def _keep_and_publish(self, meta: str, packed: Pack, *, queue: str) -> None:
         assert self._database is not None
-        envelope = Kept(meta, packed.text, queue, len(packed.requests), packed.span)
-        self._database.keep(envelope, lease_s=max(1, round(self._resend_after_s)))
+        self._database.keep(meta, packed, queue=queue, lease_s=max(1, round(self._resend_after_s)))
         with suppress(BrokerUnavailable):  # what is kept, the sweeper publishes
             self._publisher.publish(meta, packed.text, queue=queue)
 
@@ -266,6 +270,13 @@ class Producer:
             if self._database is None or time.monotonic() >= deadline_s:
                 raise
             return {}
+
+
+def _database(url: str, *, account: str) -> "Database":
+    with extra("postgres", needed_by="a producer with database_url"):
+        from trueup.producer.database import Database  # noqa: PLC0415 - it needs the extra
+
+    return Database(url, account=account)
 
 
 class CommitProducer(Producer):

@@ -8,18 +8,16 @@ from uuid import UUID
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from trueup.producer.errors import DatabaseUnavailable
 from trueup.store.accepted import Kept, accept
 from trueup.store.accounts import account_named
 from trueup.store.engine import make_engine, transaction
 from trueup.store.outcomes import read_outcomes
 from trueup.store.standing import read_instant
 from trueup.wire.outcome import Outcome
+from trueup.wire.packing import Pack
 
 _IDS_AT_ONCE = 1_000
-
-
-class DatabaseUnavailable(Exception):
-    """The database did not answer, does not know the account, or was not named."""
 
 
 class Database:
@@ -32,12 +30,13 @@ class Database:
         self._account = account
         self._account_id: int | None = None
 
-    def keep(self, envelope: Kept, *, lease_s: int) -> None:
+    def keep(self, meta: str, packed: Pack, *, queue: str, lease_s: int) -> None:
         """Accepts an envelope: from now on it will have its outcomes, whatever becomes of the broker.
 
         Raises:
             DatabaseUnavailable: it may or may not be kept; keeping it again under the same ids is harmless.
         """
+        envelope = Kept(meta, packed.text, queue, len(packed.requests), packed.span)
         with self._transaction() as (connection, account_id):
             accept(connection, account_id, [envelope], lease_s=lease_s)
 

@@ -1,45 +1,21 @@
-"""Publishing envelopes: one Celery message (protocol 2, JSON) each, for the task of its queue; signed and confirmed.
+"""Publishing envelopes: one Celery message (protocol 2, JSON) each, for the task of its queue; signed and confirmed."""
 
-To a Redis broker a message goes in one command, whose reply tells the backlog: 100 µs for a single request. Celery's
-own way, which is the way to every other broker, asks for the backlog first and takes 850.
-"""
-
-import contextlib
-import sys
 import time
-from base64 import b64encode
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from threading import RLock
 from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import orjson
-from celery import Celery
-from kombu.exceptions import ChannelError, OperationalError
-from redis import ConnectionPool, RedisError, ResponseError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from trueup.clock import utc_now
-from trueup.ids import new_id_text
-from trueup.redis_line import Line
-from trueup.wire.envelope import QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE
+from trueup.producer.broker import BrokerLost, BrokerRefused, open_broker
+from trueup.producer.signer import Signer
+from trueup.wire.envelope import QUEUE_SINGLE
 from trueup.wire.packing import Pack, write_meta
-from trueup.wire.routes import task_on
-from trueup.wire.signature import sign, signing_key, split_token
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 QUEUE_LIMIT = 2_000  # envelopes
-_COMPRESSION = "application/zstd"
-_COMPRESSION_LEVEL = 1
 RETRY_S = 30.0
 _ROOM_POLL_S_MAX = 0.5
 _ROOM_KNOWN_S = 0.25  # after the broker told of it, for the next envelope
@@ -53,36 +29,8 @@ class QueueFull(Exception):
     """The backlog is at its limit: let the workers catch up, then send again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Signs messages with the key that a token (or the system) vouches with."""
-
-    key_id: str
-    key: bytes
-
-    @classmethod
-    def of_token(cls, token: str) -> Self:
-        """The signer of a token's holder.
-
-        Raises:
-            BadToken: the text is no token.
-        """
-        key_id, secret = split_token(token)
-        return cls(key_id, signing_key(secret))
-
-    def headers(self, meta: str, requests: str, *, at: datetime, task: str = TASK_CREATE) -> dict[str, str]:
-        """The message headers that vouch for the task and both arguments."""
-        at_s = int(at.timestamp())
-        return {
-            SIGNATURE_HEADER: sign(task, meta, requests, key_id=self.key_id, key=self.key, at_s=at_s),
-        }
-
-    def __repr__(self) -> str:
-        return f"Signer(key_id={self.key_id!r})"
-
-
 class Publisher:
-    """Connections to the broker, kept open and shared by threads: one to publish on, one to ask for the backlog.
+    """A sender of envelopes to one broker, on connections that are kept open and shared by threads.
 
     Args:
         broker_url: redis, rediss, sentinel, amqp or amqps.
@@ -108,13 +56,8 @@ class Publisher:
         self._account, self._signer, self._clock = account, signer, clock
         self._queue_limit, self._room_wait_s, self._retry_s = queue_limit, room_wait_s, retry_s
         self._address = broker_address(broker_url)
-        self._app = _app(broker_url)
-        pool = _redis_pool(broker_url)
-        self._line = Line(pool) if pool else None
+        self._broker = open_broker(broker_url)
         self._room: dict[str, float] = {}
-        self._connection: Any = None
-        self._backlog_channel: Any = None
-        self._lock = RLock()
 
     def send(
         self,
@@ -151,22 +94,10 @@ class Publisher:
             BrokerUnavailable: the broker is down, or refused.
         """
         signer = signer or self._signer
-        if self._line is not None:
-            text = redis_message(meta, requests, queue=queue, signer=signer, at=self._clock())
-            self._retrying(self._push, self._line, queue, text)
-            return
-        task = task_on(queue)
-        headers = signer.headers(meta, requests, at=self._clock(), task=task) if signer else {}
-        message = self._app.amqp.as_task_v2(
-            new_id_text(),
-            task,
-            [meta, requests],
-            {},
-            argsrepr="(meta, requests)",
-            kwargsrepr="{}",
-            ignore_result=True,
-        )
-        self._retrying(self._put, message, headers, queue)
+        message = self._broker.message(meta, requests, queue=queue, signer=signer, at=self._clock())
+        waiting = self._retrying(self._broker.put, message, queue=queue)
+        if waiting is not None and waiting < self._queue_limit:
+            self._room[queue] = time.monotonic() + _ROOM_KNOWN_S
 
     def backlog(self, queue: str) -> int:
         """How many messages wait on a queue; 0 when there is no such queue yet.
@@ -174,7 +105,7 @@ class Publisher:
         Raises:
             BrokerUnavailable: the broker is down.
         """
-        return int(self._retrying(self._count, queue))
+        return int(self._retrying(self._broker.count, queue))
 
     def wait_for_room(self, queue: str, *, wait_s: float | None = None) -> None:
         """Waits while the backlog is at its limit.
@@ -200,13 +131,7 @@ class Publisher:
 
     def close(self) -> None:
         """Closes the connection; the next message opens another."""
-        with self._lock:
-            if self._line is not None:
-                self._line.close()
-            connection, self._connection, self._backlog_channel = self._connection, None, None
-            if connection is not None:
-                with contextlib.suppress(Exception):
-                    connection.release()
+        self._broker.close()
 
     def __enter__(self) -> Self:
         return self
@@ -214,101 +139,22 @@ class Publisher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _push(self, line: Line, queue: str, text: bytes) -> None:
-        try:
-            [waiting] = line.ask(("LPUSH", queue, text))
-        except ResponseError as error:
-            raise ChannelError(str(error)) from error
-        except RedisError as error:
-            raise OperationalError(str(error)) from error
-        if waiting < self._queue_limit:
-            self._room[queue] = time.monotonic() + _ROOM_KNOWN_S
-
-    def _put(self, message: Any, headers: dict[str, str], queue: str) -> None:
-        with self._connected() as connection:
-            self._app.amqp.Producer(connection, auto_declare=False).publish(
-                _compressed(message.body),
-                routing_key=queue,
-                headers={**message.headers, **headers, "compression": _COMPRESSION},
-                content_type="application/json",
-                content_encoding="utf-8",
-                retry=False,
-                **message.properties,
-            )
-
-    def _count(self, queue: str) -> int:
-        with self._connected() as connection:
-            if self._backlog_channel is None:
-                self._backlog_channel = connection.channel()
-            try:
-                declared = self._backlog_channel.queue_declare(queue=queue, passive=True)
-            except ChannelError as error:
-                if str(error.reply_code) != "404":
-                    raise
-                if not getattr(self._backlog_channel, "is_open", True):  # AMQP closes a channel that asked in vain
-                    self._backlog_channel = None
-                return 0
-            return int(declared.message_count)
-
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[Any]:
-        with self._lock:
-            if self._connection is None:
-                self._connection = self._app.connection_for_write()
-            with self._connection._reraise_as_library_errors():  # noqa: SLF001 - as Celery's own send_task does
-                yield self._connection
-
-    def _retrying(self, act: Callable[..., Any], *args: Any) -> Any:
+    def _retrying(self, act: Callable[..., Any], *args: Any, **named: Any) -> Any:
         attempts = Retrying(
-            retry=retry_if_exception_type(OperationalError),
+            retry=retry_if_exception_type(BrokerLost),
             wait=wait_exponential_jitter(multiplier=0.05, max=2),
             stop=stop_after_delay(self._retry_s),
             before_sleep=self._forget_connection,
             reraise=True,
         )
         try:
-            return attempts(act, *args)
-        except (OperationalError, ChannelError) as error:
+            return attempts(act, *args, **named)
+        except (BrokerLost, BrokerRefused) as error:
             self.close()
             raise BrokerUnavailable(f"no answer from the broker at {self._address}: {error}") from error
 
     def _forget_connection(self, _: RetryCallState) -> None:
         self.close()
-
-
-def redis_message(meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
-    """An envelope as it lies in a Redis list, put there without Celery: the form of `wire/README.md`, packed."""
-    task, message_id = task_on(queue), new_id_text()
-    headers = {
-        "lang": "py",
-        "task": task,
-        "id": message_id,
-        "root_id": message_id,
-        "eta": None,
-        "expires": None,
-        "compression": _COMPRESSION,
-    }
-    return orjson.dumps(
-        {
-            "body": b64encode(_compressed([[meta, requests], {}, {}])).decode(),
-            "content-type": "application/json",
-            "content-encoding": "utf-8",
-            "headers": headers | (signer.headers(meta, requests, at=at, task=task) if signer else {}),
-            "properties": {
-                "correlation_id": message_id,
-                "body_encoding": "base64",
-                "delivery_mode": 2,
-                "delivery_tag": new_id_text(),
-                "delivery_info": {"exchange": "", "routing_key": queue},
-                "priority": 0,
-            },
-        }
-    )
-
-
-def _compressed(body: Any) -> bytes:
-    """The body as kombu would serialise and compress it, with less work: 1.2 µs a request, where zlib takes 5.8."""
-    return zstd.compress(orjson.dumps(body), _COMPRESSION_LEVEL)
 
 
 def broker_address(broker_url: str) -> str:
@@ -318,24 +164,3 @@ def broker_address(broker_url: str) -> str:
         parts.scheme
     )
     return f"{parts.hostname}:{port}" if parts.hostname else parts.path
-
-
-def _redis_pool(broker_url: str) -> ConnectionPool | None:
-    """Connections to a Redis broker whose URL says no more than where it is; None: it takes Celery to reach it."""
-    address = urlsplit(broker_url)
-    if address.scheme != "redis" or address.query or ";" in broker_url:
-        return None
-    patience: dict[str, Any] = {"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True}
-    return ConnectionPool.from_url(broker_url, retry=Retry(NoBackoff(), 0), **patience)
-
-
-def _app(broker_url: str) -> Celery:
-    """Knows how to form a message, and nothing of the tasks: they live with the workers."""
-    app = Celery("trueup-producer", broker=broker_url, set_as_current=False)
-    patience: dict[str, Any] = {"max_retries": 0, "interval_start": 0}
-    if broker_url.startswith("amqp"):
-        patience |= {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10}
-    else:
-        patience |= {"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True}
-    app.conf.update(task_serializer="json", accept_content=["json"], broker_transport_options=patience)
-    return app

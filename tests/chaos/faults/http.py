@@ -11,7 +11,8 @@ from tests.chaos.lineup import QUEUE_LIMIT
 from tests.chaos.load import ACCOUNTS
 from tests.chaos.waiting import last
 from tests.chaos.world import World
-from trueup.producer.publish import Publisher, QueueFull, Signer
+from trueup.producer.publish import Publisher, QueueFull
+from trueup.producer.signer import Signer
 from trueup.store.accepted import Kept, accept
 from trueup.wire.envelope import QUEUE_SINGLE
 from trueup.wire.packing import pack

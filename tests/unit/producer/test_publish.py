@@ -8,8 +8,9 @@ from trueup.clock import utc_now
 from trueup.ids import new_id
 from trueup.producer.bodies import InvalidRequest
 from trueup.producer.client import CommitProducer
-from trueup.producer.database import DatabaseUnavailable
-from trueup.producer.publish import BrokerUnavailable, Publisher, Signer, broker_address
+from trueup.producer.errors import DatabaseUnavailable
+from trueup.producer.publish import BrokerUnavailable, Publisher, broker_address
+from trueup.producer.signer import Signer
 from trueup.producer.undecided import UndecidedRequests
 from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
 from trueup.wire.signature import BadToken, digests_of, new_token, parse_signature, signing_key, split_token, verify

@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trueup.clock import utc_now
 from trueup.producer.content import Source, open_source
 from trueup.producer.ingest import Ingest, NothingDecided, RowOutcome, Summary, name_batch
-from trueup.producer.publish import BrokerUnavailable, Publisher, Signer
+from trueup.producer.publish import BrokerUnavailable, Publisher
 from trueup.producer.row import Row
 from trueup.producer.rows import Scan, scan
+from trueup.producer.signer import Signer
 from trueup.store.secret_key import require_secret_key
 from trueup.store.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.envelope import CommitKind, Kind

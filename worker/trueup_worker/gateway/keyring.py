@@ -12,7 +12,7 @@ from http import HTTPStatus
 from sqlalchemy import Engine
 
 from trueup.clock import utc_now
-from trueup.producer.publish import Signer
+from trueup.producer.signer import Signer
 from trueup.settings import Settings
 from trueup.store.engine import transaction
 from trueup.store.tokens import Caller, NotAuthenticated, NotAuthorised, Scope, authenticate, queue_key

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from redis import RedisError
 
 from trueup.clock import utc_now
-from trueup.producer.publish import redis_message
+from trueup.producer.redis_broker import redis_message
 from trueup_worker.gateway.limits import SEND_SECONDS_MAX
 from trueup_worker.gateway.post import Letter
 from trueup_worker.gateway.redis_line import Line, Lost

@@ -2,7 +2,8 @@
 
 import time
 
-from trueup.producer.publish import Publisher, Signer
+from trueup.producer.publish import Publisher
+from trueup.producer.signer import Signer
 from trueup.readiness import announce_ready
 from trueup.settings import Settings, settings
 from trueup.store.engine import engine
