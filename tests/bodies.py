@@ -4,8 +4,8 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from trueup.wire.envelope import Kind
-from trueup.wire.read import read_body
+from trueup.wire.message.envelope import Kind
+from trueup.wire.request.read import read_body
 
 CUSTOMER = "13117714-3f05-48e5-a6e9-a66093f13b4d"
 PRODUCT = "f14d6729-6a44-4b13-9908-9387f1918790"

@@ -17,13 +17,13 @@ import redis
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 
 from trueup.clock import utc_now
-from trueup.store.accounts import create_account
-from trueup.store.engine import make_engine
-from trueup.store.migrate import upgrade
-from trueup.store.role_names import APP, OWNER, ROLES
-from trueup_worker.local.files import write_private
-from trueup_worker.local.postgres import SUPERUSER, start_postgres
-from trueup_worker.local.valkey import start_valkey
+from trueup.store.accounts.accounts import create_account
+from trueup.store.postgres.engine import make_engine
+from trueup.store.postgres.migrate import upgrade
+from trueup.store.postgres.role_names import APP, OWNER, ROLES
+from trueup_worker.local.files.private import write_private
+from trueup_worker.local.servers.postgres import SUPERUSER, start_postgres
+from trueup_worker.local.servers.valkey import start_valkey
 
 SECRET_KEY = "a secret key of the tests, 32 characters or more"
 PASSWORD = "password-of-every-role"

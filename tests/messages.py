@@ -14,8 +14,8 @@ from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
 from trueup.producer.redis_broker import redis_message
 from trueup.producer.signer import Signer
-from trueup.wire.envelope import QUEUE_SINGLE
-from trueup.wire.packing import write_meta
+from trueup.wire.message.envelope import QUEUE_SINGLE
+from trueup.wire.message.packing import write_meta
 
 if sys.version_info >= (3, 14):
     from compression import zstd

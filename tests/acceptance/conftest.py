@@ -13,12 +13,12 @@ from sqlalchemy import Engine
 
 from tests.acceptance.command import Command
 from tests.acceptance.gateway import Gateway, gateway
-from tests.acceptance.processes import Fleet, fleet, nursery
+from tests.acceptance.processes import Fleet, fleet, fork_server
 from tests.conftest import DATA, RunningServices
 from tests.integration.intake import Intake
-from trueup.store.engine import make_engine
+from trueup.store.postgres.engine import make_engine
 from trueup.store.reconciliation.check import Difference
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 CATALOG = DATA / "cases" / "catalog.json"
 SECONDS_MAX = 60
@@ -27,7 +27,7 @@ SECONDS_MAX = 60
 @pytest.fixture(scope="session", autouse=True)
 def imported() -> None:
     """Imports begin while Postgres starts."""
-    nursery()
+    fork_server()
 
 
 @pytest.fixture(scope="session")

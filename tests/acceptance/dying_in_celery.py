@@ -6,8 +6,8 @@ from typing import Any
 
 from kombu.message import Message
 
-from trueup_worker.app import app
-from trueup_worker.broker.request import Request
+from trueup_worker.celery.app import app
+from trueup_worker.celery.request import Request
 
 __all__ = ["app"]
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 import trueup_worker.intake.receive as receiving
-from trueup.wire.envelope import QueuedRequest
+from trueup.wire.message.envelope import QueuedRequest
 from trueup_worker import tasks
-from trueup_worker.app import app
+from trueup_worker.celery.app import app
 from trueup_worker.intake.judge import judge_bodies
 
 __all__ = ["app"]

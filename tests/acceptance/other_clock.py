@@ -28,6 +28,6 @@ vars(tasks)["utc_now"] = _shifted_now
 if os.environ.get("TRUEUP_TEST_KILL"):
     from tests.acceptance.killed_worker import app
 else:
-    from trueup_worker.app import app
+    from trueup_worker.celery.app import app
 
 __all__ = ["app"]

@@ -15,8 +15,8 @@ from threading import Event
 from typing import TypeVar
 
 from tests.conftest import SECRET_KEY
-from trueup_worker.local.logs import LogFile
-from trueup_worker.local.nursery import Forked, Nursery
+from trueup_worker.local.files.logs import LogFile
+from trueup_worker.local.fork_server.client import Forked, ForkServer
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -50,11 +50,11 @@ class Process:
 
 
 @cache
-def nursery() -> Nursery:
+def fork_server() -> ForkServer:
     """What all processes of this run are forked from, once its imports are over; it ends with the run, however."""
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-nursery-"))
-        made = Nursery({**os.environ, "PYTHONPATH": str(ROOT)}, LogFile(Path(folder, "nursery.log")))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-fork_server-"))
+        made = ForkServer({**os.environ, "PYTHONPATH": str(ROOT)}, LogFile(Path(folder, "fork_server.log")))
         stack.callback(made.stop)
         atexit.register(stack.pop_all().close)
         return made
@@ -71,7 +71,7 @@ class Fleet:
     started: list[Process] = field(default_factory=list)
 
     def worker(
-        self, queues: str, *, app: str = "trueup_worker.app", is_awaited: bool = True, **environ: str
+        self, queues: str, *, app: str = "trueup_worker.celery.app", is_awaited: bool = True, **environ: str
     ) -> Process:
         """A solo Celery worker on these queues, ready to take work, unless that is not awaited."""
         argv = ["celery", "--quiet", "-A", app, "worker", "-P", "solo", "-Q", queues]
@@ -79,7 +79,7 @@ class Fleet:
         return self._start([*argv, "-n", f"w{len(self.started)}@test", *quiet], environ, is_awaited=is_awaited)
 
     @contextmanager
-    def restarting(self, queues: str, *, app: str = "trueup_worker.app", **environ: str) -> Iterator[None]:
+    def restarting(self, queues: str, *, app: str = "trueup_worker.celery.app", **environ: str) -> Iterator[None]:
         """A worker that is started again whenever it dies, as the supervisor does."""
         over = Event()
 
@@ -115,7 +115,7 @@ class Fleet:
             "PYTHONPATH": str(ROOT),
         }
         log, whole = LogFile(self.folder / f"{name}.log"), {**os.environ, **known, **self.settings, **environ}
-        process = Process(nursery().fork(argv, environ=whole, log=log))
+        process = Process(fork_server().fork(argv, environ=whole, log=log))
         self.started.append(process)
         if is_awaited:
             wait_for(lambda: (self.folder / name).exists() or process.poll() is not None, what=f"{name} to be ready")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, PLATFORM, credit, prepaid
-from trueup.store.catalog import load_catalog
+from trueup.store.catalog.catalog import load_catalog
 from trueup.wire.catalog import read_catalog
 from trueup_worker.invoicing.issue import issue_all_due
 from trueup_worker.invoicing.void import void_invoice

@@ -14,9 +14,9 @@ from tests.integration.intake import Intake
 from trueup.clock import utc_now
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
-from trueup.store.accepted import Kept, accept
-from trueup.wire.envelope import QUEUE_BULK
-from trueup.wire.packing import write_meta
+from trueup.store.requests.kept_envelopes import Kept, accept
+from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.packing import write_meta
 
 BACKLOG = 20_000
 LEASE_S = 5

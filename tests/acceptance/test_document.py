@@ -15,7 +15,7 @@ from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import ROOT, Fleet
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, PLATFORM, credit, prepaid
-from trueup.store.catalog import load_catalog
+from trueup.store.catalog.catalog import load_catalog
 from trueup.wire.catalog import read_catalog
 from trueup_worker.invoicing.issue import issue_all_due
 

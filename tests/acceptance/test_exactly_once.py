@@ -20,11 +20,11 @@ from trueup.ids import new_id
 from trueup.producer.client import CommitProducer
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
-from trueup.store.accepted import Kept, accept
-from trueup.store.outcomes import read_outcomes
-from trueup.wire.envelope import QUEUE_BULK, QueuedRequest
-from trueup.wire.packing import Pack, pack, write_meta
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup.store.requests.kept_envelopes import Kept, accept
+from trueup.store.requests.outcomes import read_outcomes
+from trueup.wire.message.envelope import QUEUE_BULK, QueuedRequest
+from trueup.wire.message.packing import Pack, pack, write_meta
+from trueup_worker.reporting.reconcile import reconcile
 
 
 @pytest.fixture

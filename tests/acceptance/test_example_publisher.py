@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from tests.acceptance.processes import ROOT, Fleet, fleet, wait_for
 from tests.integration.intake import Intake
-from trueup.store.catalog import load_catalog
-from trueup.store.outcomes import read_outcomes
+from trueup.store.catalog.catalog import load_catalog
+from trueup.store.requests.outcomes import read_outcomes
 from trueup.wire.catalog import read_catalog
 from trueup.wire.outcome import Outcome
 

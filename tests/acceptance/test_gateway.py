@@ -24,8 +24,8 @@ from tests.integration.test_intake import prepaid
 from tests.integration.test_publish import arguments
 from trueup.clock import utc_now
 from trueup.limits import BODY_BYTES_MAX
-from trueup.store.tokens import create_token, revoke_token
-from trueup.wire.envelope import read_envelope
+from trueup.store.accounts.tokens import create_token, revoke_token
+from trueup.wire.message.envelope import read_envelope
 
 CASES = [json.loads(line) for line in (DATA / "cases/commit-requests.jsonl").read_text().splitlines()]
 STATUS = {"created": {200}, "invalid": {400, 413}, "not_found": {404}}

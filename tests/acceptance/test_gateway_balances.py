@@ -12,7 +12,7 @@ from tests.acceptance.gateway import Answer, Gateway
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
 from trueup.ids import new_id
-from trueup_worker.gateway.objects import NetBalanceAnswer
+from trueup_worker.gateway.schema.objects import NetBalanceAnswer
 
 ADJUST = "/v1/contracts/addManualBalanceLedgerEntry"
 EVER = [{"amount": 1000, "starting_at": "2020-01-01T00:00:00Z", "ending_before": "2099-01-01T00:00:00Z"}]

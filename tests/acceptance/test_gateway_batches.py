@@ -17,7 +17,7 @@ from tests.acceptance.processes import Fleet, wait_for
 from tests.conftest import by_hand
 from tests.integration.intake import Intake
 from tests.integration.test_intake import prepaid
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 ROWS = [
     *(prepaid(uniqueness_key=f"row {number}") for number in range(1_200)),

@@ -22,7 +22,7 @@ from tests.chaos.proxy import Ambush, Proxy
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.integration.test_intake import credit, prepaid
-from trueup.store.tokens import SCOPES, create_token
+from trueup.store.accounts.tokens import SCOPES, create_token
 
 DOOR = "gateway"
 QUICK = {"TRUEUP_HTTP_WAIT_S": "0.2"}

@@ -14,7 +14,7 @@ from tests.acceptance.processes import ROOT
 SAY = """
 import sys
 from pathlib import Path
-from trueup_worker.cli.hints import say_gateway
+from trueup_worker.cli.stack.hints import say_gateway
 from trueup_worker.local.folder import DataFolder
 say_gateway(DataFolder(Path(sys.argv[1])), sys.argv[2], "default")
 """

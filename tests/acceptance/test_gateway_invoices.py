@@ -14,8 +14,8 @@ from tests.acceptance.processes import Fleet
 from tests.conftest import SECRET_KEY
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, EURO, FIRST, SECOND, SILENT, UsageBook
-from trueup.store.tokens import SCOPES, create_token
-from trueup_worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
+from trueup.store.accounts.tokens import SCOPES, create_token
+from trueup_worker.gateway.schema.invoice_objects import InvoiceAnswer, InvoicePage
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 CENTS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"

@@ -12,8 +12,8 @@ from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
 from trueup.ids import new_id
-from trueup_worker.gateway.models import ParkedPage
-from trueup_worker.gateway.objects import AgreementPage, CustomerPage
+from trueup_worker.gateway.schema.models import ParkedPage
+from trueup_worker.gateway.schema.objects import CommitPage, CustomerPage
 
 
 def made(account: Intake, body: dict[str, Any], **more: Any) -> str:
@@ -256,7 +256,7 @@ def test_the_document(here: Gateway) -> None:
 def test_answers_are_as_documented(here: Gateway, path: str) -> None:
     """What the document promises of a page is what comes."""
     method, sent = ("POST", {"json": {"customer_id": ACME, "include_ledgers": True}}) if "list" in path else ("GET", {})
-    model = AgreementPage if "list" in path else CustomerPage
+    model = CommitPage if "list" in path else CustomerPage
     model.model_validate_json(here.call(method, path, **sent).text)
 
 

@@ -17,7 +17,7 @@ from tests.chaos.proxy import Ambush, Proxy
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.integration.test_intake import ACME, prepaid
-from trueup.store.tokens import SCOPES, create_token
+from trueup.store.accounts.tokens import SCOPES, create_token
 from trueup_worker.scheduling.tidy import tidy
 
 DOOR = "gateway"

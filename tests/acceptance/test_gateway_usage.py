@@ -13,8 +13,8 @@ from tests.acceptance.test_usage import HEADER, used
 from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.unit.wire.test_usage import NOBODY
-from trueup.store.tokens import create_token
-from trueup.wire.routes import QUEUE_USAGE
+from trueup.store.accounts.tokens import create_token
+from trueup.wire.message.queues import QUEUE_USAGE
 
 
 @pytest.fixture(scope="module")

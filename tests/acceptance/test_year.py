@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 
 from tests.acceptance.processes import Fleet, Process, fleet, wait_for
 from tests.acceptance.year import Year, month_start
-from trueup.store.due import accounts_due
-from trueup.store.engine import snapshot
-from trueup_worker.config import QUEUES
-from trueup_worker.invoicing.forecast import forecast
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup.store.invoices.obligations import accounts_due
+from trueup.store.postgres.engine import snapshot
+from trueup_worker.celery.config import QUEUES
+from trueup_worker.reporting.forecast import forecast
+from trueup_worker.reporting.reconcile import reconcile
 
 SEED = 7
 GRACE_H = 24

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.conftest import SECRET_KEY
 from trueup.producer.client import CommitProducer, UsageProducer
-from trueup.store.accounts import create_account
-from trueup.store.catalog import load_catalog
-from trueup.store.tokens import SCOPES, create_token
+from trueup.store.accounts.accounts import create_account
+from trueup.store.accounts.tokens import SCOPES, create_token
+from trueup.store.catalog.catalog import load_catalog
 from trueup.wire.catalog import read_catalog
 from trueup_worker.commits.archive import archive_commit
 from trueup_worker.commits.disable_true_up import disable_true_up

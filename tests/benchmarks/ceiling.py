@@ -11,10 +11,10 @@ from tests.benchmarks.environment import WORKERS
 from tests.benchmarks.workload import Request
 from trueup.ids import new_id
 from trueup.limits import ENVELOPE_REQUESTS_MAX
-from trueup.store import intake
-from trueup.store.engine import make_engine
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.store.postgres.engine import make_engine
+from trueup.store.requests import commit_inserts as intake
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.judge import judge_bodies
 from trueup_worker.intake.rows import commit_rows, obligation_rows, segment_rows
 

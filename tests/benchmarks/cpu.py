@@ -18,7 +18,7 @@ PRODUCER = "producer"
 _NAMED = (  # how the name of a process begins, and what kind that makes it
     ("trueup-gateway", "gateway"),
     ("trueup-schedule", "scheduler"),
-    ("trueup-nursery", "nursery"),
+    ("trueup-fork_server", "fork_server"),
     ("trueup-", "workers"),
     ("postgres", "postgres"),
     ("valkey-server", "valkey"),

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.benchmarks.naive import QUEUE, QUEUE_TUNED
 from trueup.clock import utc_now
-from trueup.store.accounts import account_named, create_account
-from trueup.store.catalog import load_catalog
-from trueup.store.engine import make_engine
-from trueup.store.tokens import SCOPES, create_token
+from trueup.store.accounts.accounts import account_named, create_account
+from trueup.store.accounts.tokens import SCOPES, create_token
+from trueup.store.catalog.catalog import load_catalog
+from trueup.store.postgres.engine import make_engine
 from trueup.wire.catalog import Catalog
-from trueup_worker.cli.context import DEFAULT_ACCOUNT
-from trueup_worker.cli.up import prepare
+from trueup_worker.cli.stack.up import prepare
+from trueup_worker.cli.terminal.context import DEFAULT_ACCOUNT
 from trueup_worker.local.console import Console
 from trueup_worker.local.folder import DataFolder, State
 from trueup_worker.local.stack import Stack

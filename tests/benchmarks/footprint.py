@@ -19,7 +19,7 @@ from tests.benchmarks.workload import Workload, write_lines
 from trueup_worker.local.folder import DataFolder
 
 INGEST = "trueup ingest"
-OURS = frozenset({INGEST, "workers", "scheduler", "gateway", "nursery"})
+OURS = frozenset({INGEST, "workers", "scheduler", "gateway", "fork_server"})
 _MEGABYTE = 1_000_000
 _LOOK_INTERVAL_S = 5.0
 _UP_SECONDS_MAX = 60.0

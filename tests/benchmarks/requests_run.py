@@ -12,12 +12,12 @@ from tests.benchmarks.cpu import Cost, Meter
 from tests.benchmarks.environment import Environment, Tenant, wait_until
 from tests.benchmarks.naive import QUEUE, create_commit, send_to
 from tests.benchmarks.workload import Request, write_lines
-from trueup.producer.content import open_source
+from trueup.producer.files.content import open_source
+from trueup.producer.files.rows import scan
 from trueup.producer.ingest import Ingest, name_batch
 from trueup.producer.publish import Publisher
-from trueup.producer.rows import scan
 from trueup.producer.signer import Signer
-from trueup.wire.envelope import Kind
+from trueup.wire.message.envelope import Kind
 
 _SECONDS_MAX = 60.0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from celery.worker.request import Request
 
-from trueup_worker.app import app
+from trueup_worker.celery.app import app
 
 __all__ = ["app"]
 

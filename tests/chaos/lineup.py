@@ -12,11 +12,11 @@ from tests.chaos.proxy import Proxy
 from tests.conftest import SECRET_KEY
 from trueup.readiness import READY_FOLDER_VARIABLE
 from trueup_worker.local.console import Console
+from trueup_worker.local.files.logs import LogFile
 from trueup_worker.local.folder import DataFolder
-from trueup_worker.local.logs import LogFile
-from trueup_worker.local.nursery import Nursery
+from trueup_worker.local.fork_server.client import ForkServer
 from trueup_worker.local.runner import Runner
-from trueup_worker.local.server import LOOPBACK
+from trueup_worker.local.servers.server import LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 VISIBILITY_TIMEOUT_S = 2
@@ -51,7 +51,7 @@ class Lineup:
     producers: tuple[str, ...] = ("kept", "files")
     schedulers: int = 2
     gateways: int = 2
-    app: str = "trueup_worker.app"
+    app: str = "trueup_worker.celery.app"
     scheduler: str = "trueup_worker.scheduling"
     lease_s: int = 5
 
@@ -133,5 +133,5 @@ def make_runner(
         log_folder=folder.log,
         ready_folder=folder.ready,
         console=console,
-        nursery=Nursery(environ, LogFile(folder.log / "nursery.log")),
+        fork_server=ForkServer(environ, LogFile(folder.log / "fork_server.log")),
     )

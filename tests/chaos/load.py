@@ -15,9 +15,9 @@ from uuid import UUID
 
 from tests import bodies
 from trueup.ids import row_id
-from trueup.wire.envelope import Kind, QueuedRequest
+from trueup.wire.message.envelope import Kind, QueuedRequest
+from trueup.wire.message.packing import content_of
 from trueup.wire.outcome import Verdict
-from trueup.wire.packing import content_of
 
 ACCOUNTS = ("acme", "globex")
 CALLERS = "callers"

@@ -20,18 +20,18 @@ from sqlalchemy.exc import DBAPIError
 import trueup.producer.ingest as ingesting
 from trueup.ids import row_id
 from trueup.producer.client import CommitProducer
-from trueup.producer.content import open_source
 from trueup.producer.errors import DatabaseUnavailable
+from trueup.producer.files.content import open_source
+from trueup.producer.files.row import Row
+from trueup.producer.files.rows import rows, scan
 from trueup.producer.ingest import Ingest, name_batch
 from trueup.producer.publish import BrokerUnavailable, Publisher
-from trueup.producer.row import Row
-from trueup.producer.rows import rows, scan
 from trueup.producer.signer import Signer
 from trueup.readiness import announce_ready
 from trueup.settings import settings
-from trueup.store.accounts import account_named
-from trueup.store.engine import engine, transaction
-from trueup.wire import packing
+from trueup.store.accounts.accounts import account_named
+from trueup.store.postgres.engine import engine, transaction
+from trueup.wire.message import packing
 from trueup_worker.local.folder import DataFolder
 
 ENVELOPE_REQUESTS = 6  # small envelopes, so that there are many

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 
-from trueup_worker.local.server import LOOPBACK, free_port
+from trueup_worker.local.servers.server import LOOPBACK, free_port
 
 _COMMIT = b"COMMIT\x00"  # the end of a simple query on its way there, of a command's completion on its way back
 _CHUNK_BYTES = 64 * 1024

@@ -19,9 +19,9 @@ from tests.chaos.waiting import POLL_S, wait_for
 from tests.chaos.world import BYSTANDER, Scale, World, open_world
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
-from trueup.wire.envelope import QUEUE_BULK
-from trueup.wire.packing import pack
-from trueup_worker.local.server import wait_until
+from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.packing import pack
+from trueup_worker.local.servers.server import wait_until
 
 ROUNDS_PER_WORLD = 15  # then everything starts anew: a look reads all that there is
 ROUNDS_PER_REPLAY = 5

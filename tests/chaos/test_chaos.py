@@ -92,7 +92,7 @@ def test_red_without_the_sweeper() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("app", "patience_s"), [("trueup_worker.app", 60), ("tests.chaos.early_ack", 10)])
+@pytest.mark.parametrize(("app", "patience_s"), [("trueup_worker.celery.app", 60), ("tests.chaos.early_ack", 10)])
 def test_red_when_the_ack_comes_before_the_commit(app: str, patience_s: float) -> None:
     """A worker killed before its COMMIT loses nothing; if it acknowledged before, it does, and the look says so.
 
@@ -102,7 +102,7 @@ def test_red_when_the_ack_comes_before_the_commit(app: str, patience_s: float) -
     faults = [kill_worker_before_commit] * 2
     with open_world(lineup) as world:
         report = run_round(world, 1, faults=faults, load=KEPT, recovery_s_max=patience_s)
-    if app == "trueup_worker.app":
+    if app == "trueup_worker.celery.app":
         assert report.violations == []
     else:
         assert any("has no outcome" in each for each in report.violations)

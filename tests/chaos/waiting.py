@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from threading import Event
 
-from trueup_worker.local.server import wait_until
+from trueup_worker.local.servers.server import wait_until
 
 POLL_S = 0.02
 

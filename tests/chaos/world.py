@@ -26,16 +26,16 @@ from tests.chaos.load import ACCOUNTS, CALLERS, Book
 from tests.chaos.proxy import Proxy
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.integration.intake import Intake, entry
-from trueup.store.engine import make_engine
-from trueup.store.migrate import upgrade
-from trueup.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup.store.postgres.engine import make_engine
+from trueup.store.postgres.migrate import upgrade
+from trueup.wire.message.envelope import QUEUE_BULK, QUEUE_SINGLE
 from trueup_worker.local.address import PORT_SETTING, GatewayAddress
 from trueup_worker.local.console import Console
 from trueup_worker.local.folder import DataFolder
-from trueup_worker.local.nursery import Child
-from trueup_worker.local.postgres import Postgres
+from trueup_worker.local.fork_server.client import Child
 from trueup_worker.local.runner import Runner, Supervised
-from trueup_worker.local.server import Server, lives, wait_until
+from trueup_worker.local.servers.postgres import Postgres
+from trueup_worker.local.servers.server import Server, lives, wait_until
 from trueup_worker.local.services import Services
 from trueup_worker.local.stack import stop_left_by_killed
 
@@ -219,10 +219,10 @@ class World:
         """SIGKILL for services, processes and what they are forked from, before anything is started again."""
         with self.tending:
             was = {service: self._server(service) for service in SERVICES}
-            nursery = self.runner._nursery
-            assert nursery is not None
+            fork_server = self.runner._fork_server
+            assert fork_server is not None
             doomed = [process for service in SERVICES for process in self.members(service)]
-            doomed += [psutil.Process(nursery._process.pid)]
+            doomed += [psutil.Process(fork_server._process.pid)]
             for process in doomed:
                 _signal(process, signal.SIGKILL)
             for name in self.lineup.names:

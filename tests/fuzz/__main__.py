@@ -15,11 +15,11 @@ from tests.acceptance.processes import fleet
 from tests.acceptance.watch import Watch
 from tests.fuzz.fuzzing import fuzz
 from tests.integration.intake import Intake
-from trueup.store.engine import make_engine
-from trueup.store.migrate import upgrade
-from trueup_worker.config import QUEUES
-from trueup_worker.local.postgres import start_postgres
-from trueup_worker.local.valkey import start_valkey
+from trueup.store.postgres.engine import make_engine
+from trueup.store.postgres.migrate import upgrade
+from trueup_worker.celery.config import QUEUES
+from trueup_worker.local.servers.postgres import start_postgres
+from trueup_worker.local.servers.valkey import start_valkey
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from tests.messages import Message, read_body, zstd
-from trueup.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
-from trueup.wire.routes import TASK_RECORD
+from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.queues import TASK_RECORD
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "application/zstd": lambda text: zstd.compress(text, 1),

@@ -10,9 +10,9 @@ from tests.fuzz.__main__ import watched
 from tests.fuzz.fuzzing import BATCH, fuzz
 from tests.fuzz.generator import odd_element
 from tests.messages import good_message
-from trueup_worker.broker.element import payload_of
-from trueup_worker.broker.form import read_body, read_headers
-from trueup_worker.broker.refusal import Refused
+from trueup_worker.celery.element import payload_of
+from trueup_worker.celery.form import read_body, read_headers
+from trueup_worker.celery.refusal import Refused
 
 _, GOOD = good_message("acme", "tu_1_" + "0" * 64)
 

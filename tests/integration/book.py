@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Engine, insert, text
 
 from tests.conftest import by_hand
 from trueup.ids import new_id
-from trueup.store.intake import insert_new
+from trueup.store.requests.commit_inserts import insert_new
 from trueup.store.tables import contract, customer, product
-from trueup.wire.body import USD_CENTS
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.wire.request.body import USD_CENTS
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 
 CUSTOMER = UUID("c0000000-0000-4000-8000-000000000001")
 PRODUCT = UUID("a0000000-0000-4000-8000-000000000001")

@@ -10,13 +10,13 @@ from sqlalchemy import Engine
 
 from tests.integration.usage_book import CUSTOMER, FEE, FIRST, START, STORAGE, UsageBook
 from trueup.ids import new_id
-from trueup.store.accounts import create_account
-from trueup.store.intake import insert_new
-from trueup.store.usage_intake import record_lines
-from trueup.wire.body import USD_CENTS
-from trueup.wire.changes import EDIT, END_DATE, Edit, EndDate
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.store.accounts.accounts import create_account
+from trueup.store.requests.commit_inserts import insert_new
+from trueup.store.usage.line_inserts import record_lines
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.request.body import USD_CENTS
+from trueup.wire.request.changes import EDIT, END_DATE, Edit, EndDate
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.commits.archive import archive_commit
 from trueup_worker.commits.disable_true_up import disable_true_up
 from trueup_worker.commits.edit import EditSettings, edit_commit
@@ -26,10 +26,10 @@ from trueup_worker.intake.judge import judge_bodies
 from trueup_worker.intake.rows import commit_rows, obligation_rows, segment_rows
 from trueup_worker.invoicing.adjust import adjust_commit
 from trueup_worker.invoicing.correct import Correction, correct_month
-from trueup_worker.invoicing.reconcile import reconcile
 from trueup_worker.invoicing.regenerate import Regenerated, regenerate_invoice, regenerate_month
 from trueup_worker.invoicing.release import release_obligation
 from trueup_worker.invoicing.void import Voided, void_invoice
+from trueup_worker.reporting.reconcile import reconcile
 
 Record = dict[str, Any]
 

@@ -10,19 +10,19 @@ from sqlalchemy import Engine, text
 
 from tests.conftest import DATA, SECRET_KEY
 from trueup.clock import utc_now
-from trueup.dedupe import UniquenessCache
 from trueup.ids import new_id
 from trueup.producer.signer import Signer
+from trueup.redis.uniqueness_cache import UniquenessCache
 from trueup.settings import Settings, read_settings
-from trueup.store.accounts import create_account
-from trueup.store.catalog import load_catalog
-from trueup.store.outcomes import read_outcomes
-from trueup.store.standing import read_instant
-from trueup.store.tokens import SCOPES, create_token
+from trueup.store.accounts.accounts import create_account
+from trueup.store.accounts.tokens import SCOPES, create_token
+from trueup.store.catalog.catalog import load_catalog
+from trueup.store.requests.outcomes import read_outcomes
+from trueup.store.requests.standing_outcomes import read_instant
 from trueup.wire.catalog import read_catalog
-from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.queues import TASK_RECORD
 from trueup.wire.outcome import Outcome
-from trueup.wire.routes import TASK_RECORD
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import COMMITS, receive
 from trueup_worker.intake.services import Services

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, text
 
 from tests.conftest import by_hand
-from trueup.store.engine import make_engine
+from trueup.store.postgres.engine import make_engine
 
 STATEMENT_TIMEOUT_S = 1
 _SLEEPY = """

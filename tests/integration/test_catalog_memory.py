@@ -8,10 +8,10 @@ from sqlalchemy import Engine, text
 from tests.conftest import DATA
 from tests.integration.intake import Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
-from trueup.store.catalog import load_catalog
-from trueup.store.catalog_memory import CatalogMemory
+from trueup.store.catalog.catalog import load_catalog
+from trueup.store.catalog.memory import CatalogMemory
 from trueup.wire.catalog import read_catalog
-from trueup.wire.references import Known
+from trueup.wire.request.references import Known
 
 CATALOG = (DATA / "cases" / "catalog.json").read_bytes()
 FOUND = Known({"customer"}, {"product": "FIXED"}, {"contract": "customer"}, {"unit"})

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from tests.integration.change_book import ChangeBook
 from tests.integration.test_invoicing_at_once import until
 from tests.integration.usage_book import SILENT
-from trueup.store.due import claim_due
+from trueup.store.invoices.obligations import claim_due
 from trueup_worker.commits.archive import archive_commit
 from trueup_worker.invoicing.issue import settle_claimed
 from trueup_worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice

@@ -22,11 +22,11 @@ from tests.integration.usage_book import (
 )
 from trueup.ids import new_id
 from trueup.limits import ISSUE_ATTEMPTS_MAX
-from trueup.store.due import accounts_due
-from trueup.store.invoices import list_invoices, show_invoice
-from trueup.store.months import OpenMonth
+from trueup.store.invoices.listing import list_invoices, show_invoice
+from trueup.store.invoices.obligations import accounts_due
 from trueup.store.tables import contract, customer, product
-from trueup.wire.body import USD_CENTS
+from trueup.store.usage.months import OpenMonth
+from trueup.wire.request.body import USD_CENTS
 from trueup_worker.invoicing.close import Closed, Products, close_all_due, close_month
 from trueup_worker.invoicing.issue import issue_all_due
 from trueup_worker.invoicing.release import ReleaseRefused, release_obligation

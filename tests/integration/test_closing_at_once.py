@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Engine, insert, text
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, GRACE, START, UsageBook
 from trueup.ids import new_id
-from trueup.store.due import claim_due
-from trueup.store.engine import make_engine
-from trueup.store.months import OpenMonth, claim_month
+from trueup.store.invoices.obligations import claim_due
+from trueup.store.postgres.engine import make_engine
 from trueup.store.tables import contract, customer
+from trueup.store.usage.months import OpenMonth, claim_month
 from trueup_worker.invoicing.close import Closed, close_all_due, close_month
 from trueup_worker.invoicing.expire import expire_all_due
 from trueup_worker.invoicing.issue import settle_claimed
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 DECEMBER, JANUARY, FEBRUARY = (START.replace(year=2029, month=12), START, datetime(2030, 2, 1, tzinfo=UTC))
 _WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

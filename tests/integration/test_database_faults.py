@@ -12,10 +12,10 @@ from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.intake import Intake, entry
 from trueup.clock import utc_now
 from trueup.producer.signer import Signer
-from trueup.store.tokens import create_token, revoke_token
+from trueup.store.accounts.tokens import create_token, revoke_token
 from trueup_worker.intake import persist as persisting
 from trueup_worker.intake.receive import TryAgainLater, receive
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 PASSING = {
     "40001": "a serialisation failure",
@@ -46,7 +46,7 @@ _FAILS_AT_FIRST = """
 @pytest.fixture(autouse=True)
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two tries."""
-    monkeypatch.setattr("trueup.store.patience._WAIT", wait_none())
+    monkeypatch.setattr("trueup.store.postgres.retry._WAIT", wait_none())
 
 
 def let_fail(engine: Engine, state: str, *, times: int) -> None:
@@ -67,7 +67,7 @@ def test_what_passes(database: Engine, state: str) -> None:
 @pytest.mark.parametrize("state", ["25006", "53100", "53300", "57P01"])
 def test_a_long_outage_counts_nothing(database: Engine, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     """However often a message is delivered while the database is away, none of its tries is one of the five."""
-    monkeypatch.setattr("trueup.store.patience._STOP", stop_after_attempt(1))
+    monkeypatch.setattr("trueup.store.postgres.retry._STOP", stop_after_attempt(1))
     intake, deliveries = Intake(database), 30
     let_fail(database, state, times=deliveries)
     request = entry(bodies.prepaid())
@@ -83,7 +83,7 @@ def test_a_long_outage_counts_nothing(database: Engine, monkeypatch: pytest.Monk
 
 def test_a_request_that_takes_all_memory(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where memory runs out for one request, it alone is parked at the fifth delivery; its neighbours are commits."""
-    monkeypatch.setattr("trueup.store.patience._STOP", stop_after_attempt(1))
+    monkeypatch.setattr("trueup.store.postgres.retry._STOP", stop_after_attempt(1))
     rows = persisting.commit_rows
 
     def exhausting(candidates: list[persisting.Candidate]) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from tests.integration.change_book import ChangeBook, entry
 from trueup.ids import new_id
-from trueup.wire.changes import END_DATE
+from trueup.wire.request.changes import END_DATE
 from trueup_worker.commits.refusal import ChangeRefused
 from trueup_worker.invoicing.adjust import UnknownCommit
 

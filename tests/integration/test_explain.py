@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 from tests.integration.instalments import instalment
 from tests.integration.usage_book import SILENT, START, STORAGE, TRAFFIC, UsageBook
 from trueup.domain.burndown.exact import exact_sum
-from trueup.store.engine import snapshot
-from trueup_worker.invoicing.explain import UnknownId, explain
-from trueup_worker.invoicing.forecast import forecast
+from trueup.store.postgres.engine import snapshot
 from trueup_worker.invoicing.void import void_invoice
+from trueup_worker.reporting.explain import UnknownId, explain
+from trueup_worker.reporting.forecast import forecast
 
 TENTH = START + timedelta(days=9, hours=5)
 MARCH = datetime(2030, 3, 1, tzinfo=UTC)

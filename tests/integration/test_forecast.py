@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from tests.integration.change_book import ChangeBook
 from tests.integration.instalments import instalment
 from tests.integration.usage_book import CUSTOMER, FIRST, SECOND, START, UsageBook
-from trueup.store.engine import snapshot
+from trueup.store.postgres.engine import snapshot
 from trueup.store.tables import metadata
-from trueup_worker.invoicing.forecast import ForecastRefused, Foreseen, forecast
 from trueup_worker.invoicing.release import release_obligation
+from trueup_worker.reporting.forecast import ForecastRefused, Foreseen, forecast
 
 FEBRUARY, MARCH, NEXT_YEAR = (
     datetime(2030, 2, 1, tzinfo=UTC),

@@ -11,15 +11,15 @@ from sqlalchemy import Engine
 from tests.integration.intake import settings_of
 from trueup.clock import utc_now
 from trueup.ids import new_id_text
-from trueup.store.tokens import Caller
-from trueup.wire.envelope import QUEUE_SINGLE, QueuedRequest
-from trueup.wire.packing import pack, write_meta
-from trueup_worker.gateway import replies
-from trueup_worker.gateway.keyring import Sender
+from trueup.store.accounts.tokens import Caller
+from trueup.wire.message.envelope import QUEUE_SINGLE, QueuedRequest
+from trueup.wire.message.packing import pack, write_meta
+from trueup_worker.gateway.callers.authentication import Principal
+from trueup_worker.gateway.enqueue import done_channel as replies
+from trueup_worker.gateway.enqueue.done_channel import DoneChannel
+from trueup_worker.gateway.enqueue.redis_sender import PerhapsSent, RedisSender
+from trueup_worker.gateway.enqueue.sender import Sender, SignedEnvelope
 from trueup_worker.gateway.limits import SEND_SECONDS_MAX
-from trueup_worker.gateway.post import Letter, Post
-from trueup_worker.gateway.replies import Replies
-from trueup_worker.gateway.shortcut import PerhapsSent, Shortcut
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
         yield connection
 
 
-def letter() -> Letter:
+def envelope() -> SignedEnvelope:
     """An envelope of one request."""
     (packed,) = pack([QueuedRequest(new_id_text(), "commit", None, "{}")])
-    sender = Sender(Caller(1, "acme", "key", frozenset({"write"}), None), None)
-    return Letter(sender, write_meta("acme", sent_at=utc_now()), packed, QUEUE_SINGLE)
+    principal = Principal(Caller(1, "acme", "key", frozenset({"write"}), None), None)
+    return SignedEnvelope(principal, write_meta("acme", sent_at=utc_now()), packed, QUEUE_SINGLE)
 
 
 def drop_others(client: redis.Redis) -> None:
@@ -52,9 +52,9 @@ def test_who_sends_at_once_travels_in_turn(client: redis.Redis, redis_url: str) 
     """Each is told how many wait there when its own has come."""
 
     async def send() -> list[int]:
-        shortcut = Shortcut(redis_url)
-        told = await asyncio.gather(*(shortcut.send(letter()) for _ in range(20)))
-        shortcut.close()
+        redis_sender = RedisSender(redis_url)
+        told = await asyncio.gather(*(redis_sender.send(envelope()) for _ in range(20)))
+        redis_sender.close()
         return told
 
     assert asyncio.run(send()) == list(range(1, 21))
@@ -64,32 +64,32 @@ def test_who_sends_at_once_travels_in_turn(client: redis.Redis, redis_url: str) 
 def test_what_the_broker_says_of_the_backlog(
     common_database: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is known to be room until a letter has taken the last of it."""
-    monkeypatch.setattr("trueup_worker.gateway.post._ROOM_SECONDS", 60.0)
-    post = Post(settings_of(broker_url=redis_url, queue_limit=2), common_database)
-    known = [post.knows_room(QUEUE_SINGLE)]
+    """There is known to be room until a envelope has taken the last of it."""
+    monkeypatch.setattr("trueup_worker.gateway.enqueue.sender._ROOM_SECONDS", 60.0)
+    sender = Sender(settings_of(broker_url=redis_url, queue_limit=2), common_database)
+    known = [sender.knows_room(QUEUE_SINGLE)]
     for envelopes in (1, 2, 1):
-        post.note_backlog(QUEUE_SINGLE, envelopes)
-        known.append(post.knows_room(QUEUE_SINGLE))
-    post.close()
+        sender.note_backlog(QUEUE_SINGLE, envelopes)
+        known.append(sender.knows_room(QUEUE_SINGLE))
+    sender.close()
     assert known == [False, True, False, True]
 
 
 def test_a_broker_that_closes_the_connection(client: redis.Redis, redis_url: str) -> None:
-    """A letter that is on its way may or may not be there; the next one goes over a new connection."""
+    """A envelope that is on its way may or may not be there; the next one goes over a new connection."""
 
     async def send() -> int:
-        shortcut = Shortcut(redis_url)
-        await shortcut.send(letter())
+        redis_sender = RedisSender(redis_url)
+        await redis_sender.send(envelope())
         client.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")  # type: ignore[no-untyped-call]
-        on_its_way = asyncio.create_task(shortcut.send(letter()))
+        on_its_way = asyncio.create_task(redis_sender.send(envelope()))
         await asyncio.sleep(0)  # it is sent
         drop_others(client)
         with pytest.raises(PerhapsSent):
             await on_its_way
         client.execute_command("CLIENT", "UNPAUSE")  # type: ignore[no-untyped-call]
-        told = await shortcut.send(letter())
-        shortcut.close()
+        told = await redis_sender.send(envelope())
+        redis_sender.close()
         return told
 
     assert asyncio.run(send()) == client.llen(QUEUE_SINGLE)
@@ -99,9 +99,9 @@ def test_a_broker_that_says_nothing() -> None:
     """All who send at once are told within the time that one of them may take."""
 
     async def send(port: int) -> list[object]:
-        shortcut = Shortcut(f"redis://127.0.0.1:{port}")
+        redis_sender = RedisSender(f"redis://127.0.0.1:{port}")
         async with asyncio.timeout(1.5 * SEND_SECONDS_MAX):
-            return await asyncio.gather(*(shortcut.send(letter()) for _ in range(3)), return_exceptions=True)
+            return await asyncio.gather(*(redis_sender.send(envelope()) for _ in range(3)), return_exceptions=True)
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         told = asyncio.run(send(silent.getsockname()[1]))
@@ -113,12 +113,12 @@ def test_a_broker_that_refuses(client: redis.Redis, redis_url: str) -> None:
     client.set(QUEUE_SINGLE, "no list")
 
     async def send() -> int:
-        shortcut = Shortcut(redis_url)
+        redis_sender = RedisSender(redis_url)
         with pytest.raises(PerhapsSent, match="WRONGTYPE"):
-            await shortcut.send(letter())
+            await redis_sender.send(envelope())
         client.delete(QUEUE_SINGLE)
-        told = await shortcut.send(letter())
-        shortcut.close()
+        told = await redis_sender.send(envelope())
+        redis_sender.close()
         return told
 
     assert asyncio.run(send()) == 1
@@ -129,7 +129,7 @@ def test_hints_are_heard_again(client: redis.Redis, redis_url: str) -> None:
     heard: list[tuple[str, list[str]]] = []
 
     async def lose() -> None:
-        replies = Replies(redis_url, lambda account, ids: heard.append((account, list(ids))))
+        replies = DoneChannel(redis_url, lambda account, ids: heard.append((account, list(ids))))
         listening = asyncio.create_task(replies.listen())
         await until(lambda: replies.are_heard)
         client.publish("trueup:done:acme", "a,b")
@@ -153,7 +153,7 @@ def test_a_connection_that_says_nothing_any_more(
     monkeypatch.setattr(replies, "_ALIVE_SECONDS", 0.2)
 
     async def pause() -> None:
-        hints = Replies(redis_url, lambda *_: None)
+        hints = DoneChannel(redis_url, lambda *_: None)
         listening = asyncio.create_task(hints.listen())
         await until(lambda: hints.are_heard)
         client.execute_command("CLIENT", "PAUSE", 3_000, "ALL")  # type: ignore[no-untyped-call]

@@ -14,14 +14,14 @@ from tests.integration.intake import Entry, Intake, entry
 from trueup.clock import utc_now
 from trueup.limits import EXPANDED_ROWS_MAX, SCHEDULE_ITEMS_MAX
 from trueup.producer.signer import Signer
-from trueup.store.accepted import Kept, accept, take_due
-from trueup.store.tokens import SYSTEM_KEY_ID, system_key
-from trueup.wire.envelope import SIGNATURE_HEADER
+from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
+from trueup.store.requests.kept_envelopes import Kept, accept, take_due
+from trueup.wire.message.envelope import SIGNATURE_HEADER
 from trueup.wire.outcome import Outcome
 from trueup_worker.intake import parts, turns
 from trueup_worker.intake import persist as persisting
 from trueup_worker.intake.message import Message
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 MONTHS = 1_190
 ROWS_MAX = 5_000  # in place of 20,000, where the figure does not matter

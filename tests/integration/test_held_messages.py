@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from tests.messages import good_message
-from trueup_worker.broker.transport import change_transport
+from trueup_worker.celery.transport import change_transport
 
 
 @pytest.fixture(autouse=True, scope="module")

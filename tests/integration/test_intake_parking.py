@@ -13,7 +13,7 @@ from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
 from trueup.ids import new_id
-from trueup.store.accepted import suspect
+from trueup.store.requests.kept_envelopes import suspect
 from trueup_worker.intake import persist as persisting
 from trueup_worker.intake.judge import Candidate
 from trueup_worker.intake.receive import COMMITS, receive
@@ -95,7 +95,7 @@ def test_a_lone_surrogate_spoils_one_row_only(intake: Intake) -> None:
 
 def test_one_request_that_fails_again_and_again(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the fifth delivery it is parked alone: its neighbours become commits."""
-    monkeypatch.setattr("trueup.store.patience._STOP", stop_after_attempt(1))
+    monkeypatch.setattr("trueup.store.postgres.retry._STOP", stop_after_attempt(1))
     rows = persisting.commit_rows
 
     def failing(candidates: list[Candidate]) -> list[dict[str, Any]]:
@@ -141,7 +141,7 @@ def test_deaths_are_counted_by_content(intake: Intake) -> None:
 
 def test_transient_failures_park_at_the_fifth_delivery(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four deliveries are sent back, the fifth is parked."""
-    monkeypatch.setattr("trueup.store.patience._STOP", stop_after_attempt(1))
+    monkeypatch.setattr("trueup.store.postgres.retry._STOP", stop_after_attempt(1))
     with by_hand(intake.engine) as connection:
         connection.execute(text("ALTER TABLE segment RENAME TO segment_gone"))
     request = entry(prepaid())

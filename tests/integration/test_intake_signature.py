@@ -12,7 +12,7 @@ from tests.integration.intake import Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
 from trueup.limits import UNAUTHENTICATED_BYTES_MAX
-from trueup.store.parking import count_unkept
+from trueup.store.requests.parking import count_unkept
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import receive
 
@@ -88,7 +88,7 @@ def test_signing_switched_off(database: Engine) -> None:
 
 def test_bounded(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of strangers' messages so many rows of so many bytes are kept; the others are only counted."""
-    monkeypatch.setattr("trueup.store.parking.UNAUTHENTICATED_ROWS_MAX", 2)
+    monkeypatch.setattr("trueup.store.requests.parking.UNAUTHENTICATED_ROWS_MAX", 2)
     for number in range(5):
         receive(
             Message("commits.create", "m" * 100_000, f"{number}" + "r" * 100_000, None), intake.services, now=utc_now()

@@ -10,13 +10,13 @@ from tests.conftest import by_hand
 from tests.integration.book import CONTRACT, CUSTOMER, LAST_YEAR, LONG_AGO, PRODUCT, Book
 from trueup.clock import utc_now
 from trueup.limits import ISSUE_ATTEMPTS_MAX
-from trueup.store.accounts import create_account
-from trueup.store.invoices import list_invoices, show_invoice
-from trueup.wire.body import USD_CENTS
+from trueup.store.accounts.accounts import create_account
+from trueup.store.invoices.listing import list_invoices, show_invoice
+from trueup.wire.request.body import USD_CENTS
 from trueup_worker.invoicing.clock import ClockRefused, account_now, advance_clock
 from trueup_worker.invoicing.issue import Issued, issue_all_due, issue_due
-from trueup_worker.invoicing.reconcile import reconcile
 from trueup_worker.invoicing.release import ReleaseRefused, release_obligation
+from trueup_worker.reporting.reconcile import reconcile
 
 
 def issue(book: Book) -> Issued:

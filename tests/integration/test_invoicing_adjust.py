@@ -10,10 +10,10 @@ import pytest
 
 from tests.integration.book import LAST_YEAR, Book
 from trueup.ids import new_id
-from trueup.store.taken import Taken
+from trueup.store.postgres.already_used import AlreadyUsed
 from trueup_worker.invoicing.adjust import Adjustment, AdjustmentRefused, UnknownCommit, adjust_commit
 from trueup_worker.invoicing.issue import issue_all_due
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 NEXT_CENTURY = datetime(2101, 1, 1, tzinfo=UTC)
 
@@ -127,7 +127,7 @@ def test_a_key_works_once(book: Book) -> None:
     def one(_: int) -> UUID:
         try:
             return adjust(book, commit_id, "-1", uniqueness_key="ticket").entry_id
-        except Taken as error:
+        except AlreadyUsed as error:
             return error.holder
 
     with ThreadPoolExecutor(4) as pool:

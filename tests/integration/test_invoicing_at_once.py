@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.integration.book import LAST_YEAR, LONG_AGO, Book
 from trueup.clock import utc_now
-from trueup.store.due import claim_due
-from trueup.store.engine import make_engine
+from trueup.store.invoices.obligations import claim_due
+from trueup.store.postgres.engine import make_engine
 from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 from trueup_worker.invoicing.issue import Issued, issue_all_due, settle_claimed
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 _WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 KILLS_MAX = 4  # one fewer than the tries that a unit of work has, if all of them hit the same one

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from trueup_worker.local.files import DamagedFile, kept_secret, write_private, written_whole
+from trueup_worker.local.files.logs import LogFile
+from trueup_worker.local.files.private import DamagedFile, kept_secret, write_private, written_whole
 from trueup_worker.local.folder import AlreadyRunningError, DataFolder, FolderError, State
-from trueup_worker.local.logs import LogFile
 
 STATE = State(pid=os.getpid(), database="postgresql://a", redis="redis://b/1", broker="redis://b/0")
 

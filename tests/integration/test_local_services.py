@@ -22,17 +22,17 @@ from sqlalchemy import Engine
 
 from trueup.clock import utc_now
 from trueup.limits import BROKER_BULK_BYTES_MAX, ELEMENT_BYTES_MAX
-from trueup.store.accounts import create_account, list_accounts
-from trueup.store.engine import make_engine
-from trueup.store.migrate import downgrade, pending_revisions, upgrade
-from trueup_worker.local import server as server_module
-from trueup_worker.local import unprivileged
+from trueup.store.accounts.accounts import create_account, list_accounts
+from trueup.store.postgres.engine import make_engine
+from trueup.store.postgres.migrate import downgrade, pending_revisions, upgrade
 from trueup_worker.local.folder import DataFolder, State
-from trueup_worker.local.postgres import Postgres, start_postgres
-from trueup_worker.local.server import Server, ServiceError, free_port, lives, port_is_free, wait_until
-from trueup_worker.local.unprivileged import OWN_IDS, RunAs, run_as_for
-from trueup_worker.local.valkey import ping, start_valkey
-from trueup_worker.local.wheels import package_folder
+from trueup_worker.local.servers import server as server_module
+from trueup_worker.local.servers import unprivileged
+from trueup_worker.local.servers.postgres import Postgres, start_postgres
+from trueup_worker.local.servers.server import Server, ServiceError, free_port, lives, port_is_free, wait_until
+from trueup_worker.local.servers.unprivileged import OWN_IDS, RunAs, run_as_for
+from trueup_worker.local.servers.valkey import ping, start_valkey
+from trueup_worker.local.servers.wheels import package_folder
 
 AS_ROOT = os.geteuid() == 0
 
@@ -188,7 +188,8 @@ def test_what_a_killed_supervisor_left_is_stopped_first(used: Path, start: Calla
 def test_a_first_start_that_was_killed_is_made_good(folder: Path) -> None:
     """Kill -9 in the midst of initdb leaves nothing that the next start could take for a database."""
     program = (
-        f"from pathlib import Path; from trueup_worker.local.postgres import *; start_postgres(Path({str(folder)!r}))"
+        "from pathlib import Path; from trueup_worker.local.servers.postgres import *; "
+        f"start_postgres(Path({str(folder)!r}))"
     )
     supervisor = subprocess.Popen([sys.executable, "-c", program])
     assert wait_until(lambda: any(folder.glob("cluster.new-*/cluster")), seconds_max=60)

@@ -22,9 +22,9 @@ from trueup_worker.local.console import Console
 from trueup_worker.local.detached import spawn_detached, stop_running
 from trueup_worker.local.external import UnreachableError, check_external
 from trueup_worker.local.folder import AlreadyRunningError, DataFolder, State
-from trueup_worker.local.postgres import SUPERUSER
 from trueup_worker.local.runner import Runner
-from trueup_worker.local.server import free_port, lives, wait_until
+from trueup_worker.local.servers.postgres import SUPERUSER
+from trueup_worker.local.servers.server import free_port, lives, wait_until
 from trueup_worker.local.services import Services
 from trueup_worker.local.stack import StackError
 

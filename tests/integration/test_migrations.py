@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 
 import trueup.store
-from trueup.store.migrate import downgrade, pending_revisions, upgrade
+from trueup.store.postgres.migrate import downgrade, pending_revisions, upgrade
 from trueup.store.tables import metadata
 
 VERSIONS = Path(trueup.store.__file__).parent / "migrations" / "versions"

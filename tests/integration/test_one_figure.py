@@ -10,15 +10,15 @@ from sqlalchemy import Connection, Engine
 
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, FIRST
-from trueup.store.customer_invoices import InvoiceChoice
-from trueup.store.engine import snapshot
-from trueup.store.overdue import unfinished
-from trueup_worker.invoicing.balance import customer_balance
-from trueup_worker.invoicing.customer_invoices import find_customer_invoice, list_customer_invoices
-from trueup_worker.invoicing.drafts import list_with_drafts, show_with_drafts
-from trueup_worker.invoicing.explain import explain
-from trueup_worker.invoicing.forecast import forecast
-from trueup_worker.invoicing.usable import UsableCommits
+from trueup.store.invoices.by_customer import InvoiceChoice
+from trueup.store.invoices.overdue import unfinished
+from trueup.store.postgres.engine import snapshot
+from trueup_worker.reporting.balance import customer_balance
+from trueup_worker.reporting.customer_invoices import find_customer_invoice, list_customer_invoices
+from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
+from trueup_worker.reporting.explain import explain
+from trueup_worker.reporting.forecast import forecast
+from trueup_worker.reporting.usable import UsableCommits
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 NEXT_YEAR, FAR = datetime(2031, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)

@@ -14,10 +14,10 @@ from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
 from trueup.ids import new_id
 from trueup.producer.signer import Signer
-from trueup.store.accepted import take_due
-from trueup.store.parking import Choice, count_chosen, list_parked
-from trueup.store.tokens import SYSTEM_KEY_ID, system_key
-from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
+from trueup.store.requests.kept_envelopes import take_due
+from trueup.store.requests.parking import Choice, count_chosen, list_parked
+from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import receive
 from trueup_worker.intake.resolve import discard, replay

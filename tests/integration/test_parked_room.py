@@ -12,9 +12,9 @@ from tests.conftest import by_hand
 from tests.integration.intake import Entry, Intake, entry
 from tests.integration.test_intake import prepaid
 from tests.integration.test_parked import act, replayed
-from trueup.store import parked_total
-from trueup.store.parked_total import count_unkept_of
-from trueup.store.parking import Choice, count_chosen
+from trueup.store.requests import parked_total
+from trueup.store.requests.parked_total import count_unkept_of
+from trueup.store.requests.parking import Choice, count_chosen
 from trueup_worker.intake.resolve import discard
 
 BYTES_MAX = 20_000

@@ -22,7 +22,7 @@ from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.publish import BrokerUnavailable, Publisher, QueueFull
 from trueup.producer.signer import Signer
 from trueup.store.tables import outcome
-from trueup.wire.envelope import (
+from trueup.wire.message.envelope import (
     DONE_CHANNEL,
     QUEUE_BULK,
     QUEUE_SINGLE,
@@ -31,9 +31,9 @@ from trueup.wire.envelope import (
     QueuedRequest,
     read_envelope,
 )
-from trueup.wire.packing import Pack, pack
-from trueup.wire.signature import digests_of, new_token, parse_signature, signing_key, split_token, verify
-from trueup_worker.local.valkey import start_valkey
+from trueup.wire.message.packing import Pack, pack
+from trueup.wire.message.signature import digests_of, new_token, parse_signature, signing_key, split_token, verify
+from trueup_worker.local.servers.valkey import start_valkey
 
 DEADLINE_S = 20
 

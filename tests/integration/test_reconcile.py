@@ -10,10 +10,10 @@ from sqlalchemy import Engine, text
 from tests.conftest import by_hand
 from tests.integration.book import LAST_YEAR, Book
 from trueup.clock import utc_now
-from trueup.store.accounts import create_account
+from trueup.store.accounts.accounts import create_account
 from trueup.store.reconciliation import Difference
 from trueup_worker.invoicing.issue import issue_all_due
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 
 class HasEngine(Protocol):

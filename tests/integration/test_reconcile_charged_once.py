@@ -10,7 +10,7 @@ from tests.conftest import by_hand
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, STORAGE, TRAFFIC
 from trueup.store.reconciliation import Difference
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 FEBRUARY, APRIL = (datetime(2030, month, 1, tzinfo=UTC) for month in (2, 4))
 NO_TRIGGERS = "SET LOCAL session_replication_role = replica"

@@ -15,21 +15,21 @@ from tests.integration.intake import Entry, Intake, entry
 from tests.integration.test_intake import prepaid
 from tests.unit.wire.test_usage import line
 from trueup.clock import utc_now
-from trueup.dedupe import UniquenessCache
 from trueup.ids import new_id
 from trueup.producer.signer import Signer
-from trueup.store.accepted import take_due
-from trueup.store.intake import store_outcomes
-from trueup.store.outcomes import count_outcomes
-from trueup.store.parking import Choice
-from trueup.store.standing import read_instant
-from trueup.store.tokens import SYSTEM_KEY_ID, system_key
-from trueup.wire.envelope import SIGNATURE_HEADER
-from trueup.wire.routes import TASK_RECORD
+from trueup.redis.uniqueness_cache import UniquenessCache
+from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
+from trueup.store.requests.commit_inserts import store_outcomes
+from trueup.store.requests.kept_envelopes import take_due
+from trueup.store.requests.outcomes import count_outcomes
+from trueup.store.requests.parking import Choice
+from trueup.store.requests.standing_outcomes import read_instant
+from trueup.wire.message.envelope import SIGNATURE_HEADER
+from trueup.wire.message.queues import TASK_RECORD
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.resolve import discard, replay
 from trueup_worker.intake.services import Services
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))
 

@@ -26,10 +26,11 @@ from trueup.clock import utc_now
 from trueup.limits import PROBED_ROWS_MAX
 from trueup.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from trueup.settings import read_settings
-from trueup.store import due, months
-from trueup.store.accounts import create_account
-from trueup.store.engine import make_engine
-from trueup_worker.config import celery_config
+from trueup.store.accounts.accounts import create_account
+from trueup.store.invoices import obligations as due
+from trueup.store.postgres.engine import make_engine
+from trueup.store.usage import months
+from trueup_worker.celery.config import celery_config
 from trueup_worker.invoicing.clock import advance_clock
 from trueup_worker.scheduling.look import Looks, look
 from trueup_worker.scheduling.loop import run

@@ -7,9 +7,9 @@ from sqlalchemy import Engine, text
 
 from tests.conftest import SECRET_KEY, by_hand
 from trueup.clock import utc_now
-from trueup.store.secret_key import WrongSecretKey, accept_secret_key, require_secret_key
-from trueup.store.tokens import create_token, has_administrator, revoke_token
-from trueup.wire.signature import split_token
+from trueup.store.accounts.secret_key import WrongSecretKey, accept_secret_key, require_secret_key
+from trueup.store.accounts.tokens import create_token, has_administrator, revoke_token
+from trueup.wire.message.signature import split_token
 
 ANOTHER = "another secret key of the tests, as long as the other"
 

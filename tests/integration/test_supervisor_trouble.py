@@ -13,14 +13,14 @@ import pytest
 
 from tests.integration.test_local_stack import make_runner
 from trueup_worker.local import runner as runner_module
-from trueup_worker.local.server import wait_until
+from trueup_worker.local.servers.server import wait_until
 
 TWO = "first: exec sleep 300\nsecond: exec sleep 300\n"
 PATIENCE_S = 20
 PRINTS = """
 import sys
 from trueup_worker.local.console import Console
-from trueup_worker.log_output import LogOutput
+from trueup_worker.startup.log_output import LogOutput
 console = Console(LogOutput(2))
 for number in range(10_000):
     console.say(f"line {number}")

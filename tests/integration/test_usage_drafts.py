@@ -10,11 +10,11 @@ from sqlalchemy import Engine, insert
 from tests.integration.usage_book import CUSTOMER, FIRST, GRACE, SECOND, SILENT, START, TRAFFIC, UsageBook
 from trueup.domain.month import month_of
 from trueup.ids import new_id
-from trueup.store.periods import customers_between
 from trueup.store.tables import contract, customer
-from trueup.store.usage_reads import find_draft, open_usage, usage_of_period
-from trueup.wire.body import USD_CENTS
-from trueup_worker.invoicing.drafts import list_with_drafts, show_with_drafts, usage_drafts
+from trueup.store.usage.by_hour import find_draft, open_usage, usage_of_period
+from trueup.store.usage.periods import customers_between
+from trueup.wire.request.body import USD_CENTS
+from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts, usage_drafts
 
 JANUARY, FEBRUARY = START, datetime(2030, 2, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

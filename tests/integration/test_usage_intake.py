@@ -15,13 +15,13 @@ from tests.integration.intake import Entry, Intake, entry, settings_of
 from tests.integration.test_intake import prepaid
 from tests.unit.wire.test_usage import GPU, NOBODY, STRANGER, STRANGERS_CONTRACT, line
 from trueup.ids import new_id
-from trueup.store import usage_list
-from trueup.store.months import claim_month
-from trueup.store.outcomes import count_outcomes
-from trueup.store.usage_list import list_usage
+from trueup.store.requests.outcomes import count_outcomes
+from trueup.store.usage import lines as usage_list
+from trueup.store.usage.lines import list_usage
+from trueup.store.usage.months import claim_month
+from trueup.wire.message.queues import TASK_RECORD
 from trueup.wire.outcome import Outcome
-from trueup.wire.routes import TASK_RECORD
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 FEBRUARY = datetime(2025, 2, 1, tzinfo=UTC)
 

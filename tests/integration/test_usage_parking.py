@@ -12,11 +12,11 @@ from tests.integration.test_usage_intake import used
 from trueup.clock import utc_now
 from trueup.ids import new_id
 from trueup.producer.signer import Signer
-from trueup.store.accepted import Kept, take_due
-from trueup.store.parking import Choice
-from trueup.store.tokens import SYSTEM_KEY_ID, create_token, system_key
-from trueup.wire.envelope import SIGNATURE_HEADER
-from trueup.wire.routes import QUEUE_USAGE, TASK_RECORD, task_on
+from trueup.store.accounts.tokens import SYSTEM_KEY_ID, create_token, system_key
+from trueup.store.requests.kept_envelopes import Kept, take_due
+from trueup.store.requests.parking import Choice
+from trueup.wire.message.envelope import SIGNATURE_HEADER
+from trueup.wire.message.queues import QUEUE_USAGE, TASK_RECORD, task_on
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import receive
 from trueup_worker.intake.resolve import replay

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Engine, insert, text
 from tests.conftest import by_hand
 from trueup.domain.month import month_of
 from trueup.ids import new_id
-from trueup.store.accounts import create_account
-from trueup.store.intake import insert_new
+from trueup.store.accounts.accounts import create_account
+from trueup.store.requests.commit_inserts import insert_new
 from trueup.store.tables import contract, customer, product, unit, usage_line
-from trueup.wire.body import USD_CENTS
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.wire.request.body import USD_CENTS
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.invoicing.clock import advance_clock
 from trueup_worker.invoicing.issue import Issued, issue_all_due
 

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trueup.limits import TASK_ARGUMENTS_MAX
-from trueup.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
-from trueup_worker.broker.element import payload_of
-from trueup_worker.broker.form import CONTENT_TYPE, read_body, read_headers
-from trueup_worker.broker.refusal import Refused
+from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from trueup_worker.celery.element import payload_of
+from trueup_worker.celery.form import CONTENT_TYPE, read_body, read_headers
+from trueup_worker.celery.refusal import Refused
 
 texts = st.text(st.characters(), max_size=20)  # lone surrogates too
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trueup.wire.envelope import (
+from trueup.wire.message.envelope import (
     BadEnvelope,
     Meta,
     QueuedRequest,
@@ -19,8 +19,8 @@ from trueup.wire.envelope import (
     read_meta,
     read_requests,
 )
-from trueup.wire.json_split import split_array
-from trueup.wire.packing import content_of, write_envelope
+from trueup.wire.message.json_split import split_array
+from trueup.wire.message.packing import content_of, write_envelope
 
 META = Meta(account="acme", sent_at=datetime(2026, 11, 22, tzinfo=UTC))
 

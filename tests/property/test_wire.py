@@ -26,10 +26,10 @@ from tests.bodies import (
 from trueup.domain.money import fits, plain_text, product, shares
 from trueup.domain.schedule import MONTHS, Recurrence, expand
 from trueup.limits import BODY_BYTES_MAX
-from trueup.wire.envelope import Kind
-from trueup.wire.normal import charges, fingerprint, normalise
+from trueup.wire.message.envelope import Kind
 from trueup.wire.problems import CODES, Problem, error_body
-from trueup.wire.read import read_body
+from trueup.wire.request.normal import charges, fingerprint, normalise
+from trueup.wire.request.read import read_body
 
 
 def holds_for(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

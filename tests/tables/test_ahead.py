@@ -11,14 +11,14 @@ from tests.integration.usage_book import CUSTOMER, UsageBook
 from tests.tables.ahead_cells import adjust, day, make_commits, make_usage, parts
 from tests.tables.table import Row, read_table
 from trueup.domain.burndown.exact import exact_sum
-from trueup.store.agreements import Choice, add_balances, list_agreements
-from trueup.store.balances import BalanceFilter
-from trueup.store.engine import snapshot
-from trueup_worker.invoicing.balance import customer_balance, left_by_drafts, net_balance
+from trueup.store.commits.balances import BalanceFilter
+from trueup.store.commits.pages import Choice, add_balances, list_commit_records
+from trueup.store.postgres.engine import snapshot
 from trueup_worker.invoicing.clock import advance_clock
-from trueup_worker.invoicing.forecast import Foreseen, forecast
-from trueup_worker.invoicing.reconcile import reconcile
-from trueup_worker.invoicing.usable import UsableCommits
+from trueup_worker.reporting.balance import customer_balance, left_by_drafts, net_balance
+from trueup_worker.reporting.forecast import Foreseen, forecast
+from trueup_worker.reporting.reconcile import reconcile
+from trueup_worker.reporting.usable import UsableCommits
 
 Told = tuple[datetime, str, Decimal, str]
 
@@ -83,8 +83,8 @@ def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
         ]
         left = left_by_drafts(connection, account_id=book.account_id, customer_id=CUSTOMER)
         choice = Choice(customer_id=CUSTOMER, types=("PREPAID", "POSTPAID", "CREDIT"), left=left)
-        listed = list_agreements(connection, book.account_id, choice, limit=9)
-        usable = list_agreements(connection, book.account_id, replace(choice, has_balance=True), limit=9)
+        listed = list_commit_records(connection, book.account_id, choice, limit=9)
+        usable = list_commit_records(connection, book.account_id, replace(choice, has_balance=True), limit=9)
         add_balances(connection, book.account_id, listed, left)
         read = UsableCommits(connection, book.account_id)
         shown = [*read.page(limit=9), *(read.one(key) for key in commits)]

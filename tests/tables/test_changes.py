@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, STORAGE, TRAFFIC
 from tests.tables.table import Row, read_table
-from trueup.wire.changes import EDIT
+from trueup.wire.request.changes import EDIT
 from trueup_worker.commits.refusal import ChangeRefused
 
 JANUARY = datetime(2030, 1, 1, tzinfo=UTC)

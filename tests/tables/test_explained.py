@@ -16,9 +16,9 @@ from tests.integration.usage_book import FIRST, SILENT, START
 from tests.tables.ahead_cells import adjust, parts
 from tests.tables.table import Row, read_table
 from trueup.domain.money import plain_text
-from trueup.store.engine import snapshot
-from trueup_worker.invoicing.drafts import usage_drafts
-from trueup_worker.invoicing.explain import explain
+from trueup.store.postgres.engine import snapshot
+from trueup_worker.reporting.drafts import usage_drafts
+from trueup_worker.reporting.explain import explain
 
 Told = dict[str, Any]
 FEBRUARY = datetime(2030, 2, 1, tzinfo=UTC)

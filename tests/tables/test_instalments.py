@@ -16,13 +16,13 @@ from tests.integration.usage_book import CUSTOMER
 from tests.tables.table import Row, read_table
 from trueup.domain.money import plain_text
 from trueup.domain.payable import USD_CENTS, payable
-from trueup.store.customer_invoices import InvoiceChoice
-from trueup.store.engine import snapshot
-from trueup_worker.gateway.invoice_shapes import invoice_object
-from trueup_worker.invoicing.customer_invoices import list_customer_invoices
-from trueup_worker.invoicing.drafts import list_with_drafts, show_with_drafts
-from trueup_worker.invoicing.explain import explain
-from trueup_worker.invoicing.forecast import forecast
+from trueup.store.invoices.by_customer import InvoiceChoice
+from trueup.store.postgres.engine import snapshot
+from trueup_worker.gateway.schema.invoice_shapes import invoice_object
+from trueup_worker.reporting.customer_invoices import list_customer_invoices
+from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
+from trueup_worker.reporting.explain import explain
+from trueup_worker.reporting.forecast import forecast
 
 MAY, NEXT_YEAR = datetime(2030, 5, 2, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 Due = dict[UUID, Decimal]

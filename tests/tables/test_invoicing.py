@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from tests.integration.book import LAST_YEAR, Book
 from tests.tables.table import Row, read_table
-from trueup.store.accounts import create_account
+from trueup.store.accounts.accounts import create_account
 from trueup_worker.invoicing.clock import advance_clock
 from trueup_worker.invoicing.issue import issue_all_due
-from trueup_worker.invoicing.reconcile import reconcile
+from trueup_worker.reporting.reconcile import reconcile
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER
 from tests.tables.ahead_cells import parts
 from tests.tables.table import Row, read_table
-from trueup.store.agreements import Choice, find_agreement, list_agreements
-from trueup.store.engine import snapshot
-from trueup_worker.gateway.shapes import agreement_object
-from trueup_worker.invoicing.balance import customer_balance
-from trueup_worker.invoicing.explain import explain
-from trueup_worker.invoicing.usable import UsableCommits
+from trueup.store.commits.pages import Choice, find_commit_record, list_commit_records
+from trueup.store.postgres.engine import snapshot
+from trueup_worker.gateway.schema.shapes import commit_object
+from trueup_worker.reporting.balance import customer_balance
+from trueup_worker.reporting.explain import explain
+from trueup_worker.reporting.usable import UsableCommits
 
 MONTHS = ("01", "04", "07")
 
@@ -42,16 +42,16 @@ def views(book: ChangeBook, commit_id: UUID) -> dict[str, Any]:
     with snapshot(book.engine) as connection:
         usable = UsableCommits(connection, account_id)
         balance = customer_balance(connection, account_id=account_id, customer_id=CUSTOMER)
-        (listed,) = list_agreements(connection, account_id, choice, limit=9)
-        found = find_agreement(connection, account_id, id=commit_id)
+        (listed,) = list_commit_records(connection, account_id, choice, limit=9)
+        found = find_commit_record(connection, account_id, id=commit_id)
         assert found
         return {
             "list": usable.page(limit=9)[0],
             "show": usable.one(commit_id),
             "explain": explain(connection, account_id=account_id, which=commit_id),
             "balance": {"unpaid": balance.commits[0].unpaid if balance.commits else None},
-            "HTTP list": agreement_object(listed),
-            "HTTP": agreement_object(found),
+            "HTTP list": commit_object(listed),
+            "HTTP": commit_object(found),
         }
 
 

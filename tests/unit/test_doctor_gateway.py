@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from trueup_worker.cli import checks
+from trueup_worker.cli.stack import checks
 
 
 @contextmanager

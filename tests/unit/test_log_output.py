@@ -11,9 +11,9 @@ import structlog
 
 from tests.acceptance.processes import wait_for
 from tests.integration.intake import settings_of
-from trueup_worker import log_output
-from trueup_worker.log_output import LogOutput, occupy_standard_descriptors
-from trueup_worker.logging import configure_logging
+from trueup_worker.startup import log_output
+from trueup_worker.startup.log_output import LogOutput, occupy_standard_descriptors
+from trueup_worker.startup.logging import configure_logging
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ import pytest
 from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
-from trueup.producer.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
+from trueup.producer.files.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
 from trueup.settings import PREFIX, Settings
-from trueup.store.parking import Reason
+from trueup.store.accounts.tokens import SCOPES
+from trueup.store.requests.parking import Reason
 from trueup.store.tables import obligation
-from trueup.store.tokens import SCOPES
-from trueup.wire.body import CommitRequest
 from trueup.wire.outcome import VERDICTS
 from trueup.wire.problems import CODES, NOT_FOUND_CODES
-from trueup_worker.cli.exits import ExitCode
+from trueup.wire.request.body import CommitRequest
 from trueup_worker.cli.main import app
+from trueup_worker.cli.terminal.exits import ExitCode
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {

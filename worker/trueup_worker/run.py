@@ -1,13 +1,13 @@
 """`python -m trueup_worker.run NAME QUEUE…`: a worker process of the Procfile.
 
-It does what `celery -A trueup_worker.app worker -P solo -Q QUEUE,…` does, without gossip, mingle and heartbeats.
+It does what `celery -A trueup_worker.celery.app worker -P solo -Q QUEUE,…` does, without gossip, mingle and heartbeats.
 Celery's own command line is left out: importing it is a good part of the start.
 """
 
 import os
 import sys
 
-from trueup_worker.app import app
+from trueup_worker.celery.app import app
 
 
 def main() -> int:

@@ -10,14 +10,14 @@ from celery import Task
 from celery.exceptions import Reject
 
 from trueup.clock import utc_now
-from trueup.dedupe import Reply
 from trueup.limits import ISSUE_TURN_S
+from trueup.redis.uniqueness_cache import Reply
 from trueup.settings import settings
-from trueup.store.engine import engine
-from trueup.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
-from trueup.wire.routes import TASK_PROBE, TASK_RECORD
-from trueup_worker.app import app
-from trueup_worker.broker.parking import park_raw
+from trueup.store.postgres.engine import engine
+from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.queues import TASK_PROBE, TASK_RECORD
+from trueup_worker.celery.app import app
+from trueup_worker.celery.parking import park_raw
 from trueup_worker.intake.message import Message, is_envelope, message_of
 from trueup_worker.intake.receive import COMMITS, Intake, TryAgainLater, receive
 from trueup_worker.intake.services import services

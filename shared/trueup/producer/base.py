@@ -17,10 +17,10 @@ from trueup.producer.outcome_wait import OutcomeWait
 from trueup.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
 from trueup.producer.undecided import UndecidedRequests
-from trueup.wire.envelope import Kind, Meta, QueuedRequest
+from trueup.wire.message.envelope import Kind, Meta, QueuedRequest
+from trueup.wire.message.packing import Pack, pack
+from trueup.wire.message.queues import Route
 from trueup.wire.outcome import Outcome
-from trueup.wire.packing import Pack, pack
-from trueup.wire.routes import Route
 
 if TYPE_CHECKING:
     from trueup.producer.database import Database

@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
-from trueup.wire.envelope import Kind, QueuedRequest
-from trueup.wire.packing import content_of
+from trueup.wire.message.envelope import Kind, QueuedRequest
+from trueup.wire.message.packing import content_of
 from trueup.wire.problems import Problem, error_body
-from trueup.wire.read import read_body
+from trueup.wire.request.read import read_body
 
 RequestBody = Mapping[str, Any] | str | bytes
 

@@ -13,7 +13,7 @@ from trueup.ids import new_id_text
 from trueup.producer.broker import PATIENCE, BrokerLost, BrokerRefused
 from trueup.producer.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
-from trueup.wire.routes import task_on
+from trueup.wire.message.queues import task_on
 
 
 class CeleryBroker:

@@ -21,10 +21,10 @@ from trueup.producer.bodies import RequestBody, request_of
 from trueup.producer.outcome_wait import OutcomeWait
 from trueup.producer.publish import QueueFull
 from trueup.producer.wakeup import Wakeup
-from trueup.wire.envelope import CommitKind, Kind
+from trueup.wire.message.envelope import CommitKind, Kind
+from trueup.wire.message.packing import pack
+from trueup.wire.message.queues import COMMITS, USAGE
 from trueup.wire.outcome import Outcome
-from trueup.wire.packing import pack
-from trueup.wire.routes import COMMITS, USAGE
 
 
 class Producer(ProducerBase):

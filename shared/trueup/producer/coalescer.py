@@ -8,8 +8,8 @@ from datetime import datetime
 from threading import Lock
 
 from trueup.producer.publish import BrokerUnavailable
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.packing import Pack, pack
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.packing import Pack, pack
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.producer.errors import DatabaseUnavailable
-from trueup.store.accepted import Kept, accept
-from trueup.store.accounts import account_named
-from trueup.store.engine import make_engine, transaction
-from trueup.store.outcomes import read_outcomes
-from trueup.store.standing import read_instant
+from trueup.store.accounts.accounts import account_named
+from trueup.store.postgres.engine import make_engine, transaction
+from trueup.store.requests.kept_envelopes import Kept, accept
+from trueup.store.requests.outcomes import read_outcomes
+from trueup.store.requests.standing_outcomes import read_instant
+from trueup.wire.message.packing import Pack
 from trueup.wire.outcome import Outcome
-from trueup.wire.packing import Pack
 
 _IDS_AT_ONCE = 1_000
 
@@ -41,7 +41,7 @@ class Database:
             accept(connection, account_id, [envelope], lease_s=lease_s)
 
     def instant(self) -> datetime:
-        """The present by its clock, for requests that are to be judged anew (`trueup.store.standing`).
+        """The present by its clock, for requests that are to be judged anew (`requests.standing_outcomes`).
 
         Raises:
             DatabaseUnavailable: it cannot be read.

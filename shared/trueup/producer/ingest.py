@@ -16,19 +16,19 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from trueup.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
-from trueup.producer.content import Source
+from trueup.producer.files.content import Source
+from trueup.producer.files.row import Row
+from trueup.producer.files.row_set import RowSet
+from trueup.producer.files.rows import Scan, rows
 from trueup.producer.outage import Outage, Say, silent
 from trueup.producer.publish import Publisher
-from trueup.producer.row import Row
-from trueup.producer.row_set import RowSet
-from trueup.producer.rows import Scan, rows
-from trueup.store.batches import Batch, open_batch
-from trueup.store.outcomes import count_made, count_outcomes, created_ids, read_outcomes, standing_ids
-from trueup.store.standing import read_instant
-from trueup.wire.envelope import Kind, QueuedRequest
+from trueup.store.requests.batches import Batch, open_batch
+from trueup.store.requests.outcomes import count_made, count_outcomes, created_ids, read_outcomes, standing_ids
+from trueup.store.requests.standing_outcomes import read_instant
+from trueup.wire.message.envelope import Kind, QueuedRequest
+from trueup.wire.message.packing import pack
+from trueup.wire.message.queues import route_of
 from trueup.wire.outcome import Outcome, Verdict
-from trueup.wire.packing import pack
-from trueup.wire.routes import route_of
 
 _POLL_S_MIN = 0.01
 _POLL_S_MAX = 0.5

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from trueup.producer.publish import BrokerUnavailable
-from trueup.store.errors import is_permanent, primary_message
+from trueup.store.postgres.errors import is_permanent, primary_message
 
 Say = Callable[[str], None]
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from trueup.clock import utc_now
 from trueup.producer.broker import BrokerLost, BrokerRefused, open_broker
 from trueup.producer.signer import Signer
-from trueup.wire.envelope import QUEUE_SINGLE
-from trueup.wire.packing import Pack, write_meta
+from trueup.wire.message.envelope import QUEUE_SINGLE
+from trueup.wire.message.packing import Pack, write_meta
 
 QUEUE_LIMIT = 2_000  # envelopes
 RETRY_S = 30.0

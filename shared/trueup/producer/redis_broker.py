@@ -17,8 +17,8 @@ from trueup.ids import new_id_text
 from trueup.producer.broker import PATIENCE, BrokerLost, BrokerRefused
 from trueup.producer.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
-from trueup.redis_line import Line
-from trueup.wire.routes import task_on
+from trueup.redis.connection import Line
+from trueup.wire.message.queues import task_on
 
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # Celery has a list for each
 

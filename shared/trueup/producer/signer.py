@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE
-from trueup.wire.signature import sign, signing_key, split_token
+from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.signature import sign, signing_key, split_token
 
 
 @dataclass(frozen=True, slots=True)

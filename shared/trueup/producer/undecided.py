@@ -6,7 +6,7 @@ from datetime import datetime
 from threading import Lock
 from uuid import UUID
 
-from trueup.wire.envelope import QueuedRequest
+from trueup.wire.message.envelope import QueuedRequest
 
 
 class UndecidedRequests:

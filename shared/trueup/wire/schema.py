@@ -12,9 +12,9 @@ import msgspec
 from pydantic.json_schema import GenerateJsonSchema
 
 from trueup.limits import ENVELOPE_REQUESTS_MAX
-from trueup.wire.envelope import TASK_CREATE, Meta, RequestEntry
-from trueup.wire.read import ADAPTERS
-from trueup.wire.routes import TASK_RECORD
+from trueup.wire.message.envelope import TASK_CREATE, Meta, RequestEntry
+from trueup.wire.message.queues import TASK_RECORD
+from trueup.wire.request.read import ADAPTERS
 
 FOLDER = Path(__file__).parent / "schemas"
 _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}

@@ -12,9 +12,9 @@ from tests.chaos.load import ACCOUNTS, Planned
 from tests.chaos.waiting import last
 from tests.chaos.world import World
 from trueup.clock import utc_now
-from trueup.store.accepted import Kept, accept
-from trueup.wire.envelope import QUEUE_BULK
-from trueup.wire.packing import pack, write_meta
+from trueup.store.requests.kept_envelopes import Kept, accept
+from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.packing import pack, write_meta
 
 _HEAVY_REQUESTS = 45  # four transactions of each account
 _SLOW_S = 4.0  # fewer than five tries take, so that nobody is parked who is innocent later

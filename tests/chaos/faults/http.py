@@ -13,9 +13,9 @@ from tests.chaos.waiting import last
 from tests.chaos.world import World
 from trueup.producer.publish import Publisher, QueueFull
 from trueup.producer.signer import Signer
-from trueup.store.accepted import Kept, accept
-from trueup.wire.envelope import QUEUE_SINGLE
-from trueup.wire.packing import pack
+from trueup.store.requests.kept_envelopes import Kept, accept
+from trueup.wire.message.envelope import QUEUE_SINGLE
+from trueup.wire.message.packing import pack
 
 _CALLERS = 4
 _ENVELOPE_REQUESTS = 3  # of what is too much: many small envelopes

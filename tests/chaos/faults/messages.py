@@ -8,9 +8,9 @@ from tests.chaos.faults.fault import Fault
 from tests.chaos.world import World
 from tests.messages import Message
 from trueup.ids import new_id
-from trueup.wire.envelope import QUEUE_BULK, QUEUE_SINGLE
-from trueup_worker.broker.form import read_element
-from trueup_worker.broker.refusal import Refused
+from trueup.wire.message.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup_worker.celery.form import read_element
+from trueup_worker.celery.refusal import Refused
 
 _SHUFFLE = """
 local all = redis.call('LRANGE', KEYS[1], 0, -1)

@@ -9,12 +9,12 @@ from tests.chaos.faults.fault import Fault
 from tests.chaos.load import ACCOUNTS, Planned
 from tests.chaos.world import World
 from trueup.clock import utc_now
-from trueup.store.intake import store_outcomes
-from trueup.store.parked_total import add
-from trueup.store.parking import Choice
+from trueup.store.requests.commit_inserts import store_outcomes
+from trueup.store.requests.parked_total import add
+from trueup.store.requests.parking import Choice
 from trueup.store.tables import parked as parked_table
-from trueup.wire.envelope import TASK_CREATE
-from trueup.wire.packing import write_meta, write_requests
+from trueup.wire.message.envelope import TASK_CREATE
+from trueup.wire.message.packing import write_meta, write_requests
 from trueup_worker.intake.decision import parked
 from trueup_worker.intake.resolve import replay
 

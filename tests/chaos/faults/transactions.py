@@ -9,7 +9,7 @@ from tests.chaos.faults.fault import Fault
 from tests.chaos.proxy import Ambush
 from tests.chaos.waiting import POLL_S
 from tests.chaos.world import World
-from trueup_worker.local.server import Server, wait_until
+from trueup_worker.local.servers.server import Server, wait_until
 
 _AMBUSH_SECONDS_MAX = 2.0  # until the COMMITs have come; an idle process makes none
 

@@ -9,7 +9,7 @@ from tests.chaos.faults.fault import Fault
 from tests.chaos.waiting import last
 from tests.chaos.world import World
 from tests.integration.intake import settings_of
-from trueup_worker.config import celery_config
+from trueup_worker.celery.config import celery_config
 
 _STILL_S = (2.0, 2.0, 12.0)  # the last is longer than the time-outs of those who wait for it
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from trueup_worker.gateway import gateway as gateway_module
+from trueup_worker.gateway import services as gateway_module
 
 
 def test_it_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:

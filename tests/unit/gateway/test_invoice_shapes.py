@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from trueup.store.customer_invoices import Details, Place
-from trueup_worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
-from trueup_worker.gateway.refusals import Refusal
+from trueup.store.invoices.by_customer import Details, Place
+from trueup_worker.gateway.http.refusals import Refusal
+from trueup_worker.gateway.schema.invoice_shapes import cursor_of, invoice_object, place_at
 
 NOTHING_KNOWN = Details({}, {}, {}, {}, {})
 

@@ -10,9 +10,9 @@ from metronome.types.v2 import ContractEditCommitParams, ContractEditCreditParam
 from pydantic import BaseModel
 
 from tests.integration.intake import settings_of
-from trueup.wire.changes import Edit, EndDate
-from trueup_worker.gateway import bodies
+from trueup.wire.request.changes import Edit, EndDate
 from trueup_worker.gateway.app import make_app
+from trueup_worker.gateway.schema import bodies
 
 # What no type of ours has is `unknown_field`. Who adds a parameter takes it out here.
 REFUSED = {

@@ -11,14 +11,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from tests.integration.intake import settings_of
-from trueup.store.tokens import SCOPES as TOKEN_SCOPES
-from trueup_worker.gateway import bodies
-from trueup_worker.gateway.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
+from trueup.store.accounts.tokens import SCOPES as TOKEN_SCOPES
 from trueup_worker.gateway.app import make_app
-from trueup_worker.gateway.body_examples import BODIES
-from trueup_worker.gateway.pages import page_of
-from trueup_worker.gateway.route import GuardedRoute
-from trueup_worker.gateway.scopes import PUBLIC, SCOPES, NoScope
+from trueup_worker.gateway.callers.scopes import PUBLIC, SCOPES, NoScope
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute
+from trueup_worker.gateway.docs.page import page_of
+from trueup_worker.gateway.schema import bodies
+from trueup_worker.gateway.schema.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
+from trueup_worker.gateway.schema.body_examples import BODIES
 
 # Repeated here on purpose: who adds or changes a route says so twice.
 EXPECTED = """

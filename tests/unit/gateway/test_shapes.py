@@ -11,10 +11,10 @@ import pytest
 from metronome.types.shared import Commit, Credit
 from pydantic import TypeAdapter
 
-from trueup.store.agreements import Agreement
+from trueup.store.commits.pages import CommitRecord
 from trueup.store.tables import ledger_entry
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.shapes import agreement_object, page
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.schema.shapes import commit_object, page
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _TYPES: Any = next(each for each in ledger_entry.constraints if each.name == "ledger_entry_type_check")
@@ -35,7 +35,7 @@ NONE = (
 )
 
 
-def agreement(*, granted: str = "1000", paid: str | None = None, **more: Any) -> Agreement:
+def commit(*, granted: str = "1000", paid: str | None = None, **more: Any) -> CommitRecord:
     """A commit with one segment, and one invoice item if anything is paid."""
     columns: dict[str, Any] = dict.fromkeys(NONE) | {
         "id": uuid4(),
@@ -54,7 +54,7 @@ def agreement(*, granted: str = "1000", paid: str | None = None, **more: Any) ->
         "do_not_invoice": False,
     }
     items = [] if paid is None else [{"amount": Decimal(paid), "invoice_id": None}]
-    return Agreement(columns, segments=[{"amount": Decimal(granted)}], items=items, **more)
+    return CommitRecord(columns, segments=[{"amount": Decimal(granted)}], items=items, **more)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def agreement(*, granted: str = "1000", paid: str | None = None, **more: Any) ->
 )
 def test_cost_basis(granted: str, paid: str | None, basis: str) -> None:
     """What is paid for a unit of access, to twelve decimals; nothing for a complimentary commit."""
-    assert agreement_object(agreement(granted=granted, paid=paid))["cost_basis"] == Decimal(basis)
+    assert commit_object(commit(granted=granted, paid=paid))["cost_basis"] == Decimal(basis)
 
 
 def test_what_is_not_there_is_left_out() -> None:
     """No member is null, and no schedule is made up."""
-    told = agreement_object(agreement())
+    told = commit_object(commit())
     assert None not in told.values()
     assert not {"invoice_schedule", "invoice_contract", "balance", "ledger", "name"} & told.keys()
 
@@ -86,7 +86,7 @@ def test_ledger_entries(kind: str, members: set[str]) -> None:
     """Each type has its own members."""
     entry = {"type": kind, "amount": Decimal(-1), "effective_at": NOW, "segment_id": uuid4(), "reason": "why"}
     entry["invoice_id"] = uuid4() if "invoice_id" in members else None
-    [told] = agreement_object(agreement(ledger=[entry]))["ledger"]
+    [told] = commit_object(commit(ledger=[entry]))["ledger"]
     assert told.keys() == {"type", "amount", "timestamp"} | members
 
 
@@ -95,9 +95,9 @@ def test_the_sdk_knows_every_ledger_entry(kind: str) -> None:
     """Its strict mode accepts a commit, or a credit, with an entry of each type that a ledger can have."""
     invoice_id = uuid4() if kind.endswith(("DEDUCTION", "TRUEUP")) else None
     entry = {"type": kind, "amount": Decimal(-1), "effective_at": NOW, "segment_id": uuid4(), "reason": "why"}
-    given = agreement(ledger=[entry | {"invoice_id": invoice_id}])
+    given = commit(ledger=[entry | {"invoice_id": invoice_id}])
     given.segments = [{"id": uuid4(), "amount": Decimal(1), "starting_at": NOW, "ending_before": NOW}]
-    told = json.loads(Json(agreement_object(given)).body)
+    told = json.loads(Json(commit_object(given)).body)
     if kind.startswith("CREDIT"):
         told["type"] = "CREDIT"
     TypeAdapter(Credit if kind.startswith("CREDIT") else Commit).validate_python(told)

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 
 from tests.integration.intake import settings_of
-from trueup_worker.gateway.gateway import Gateway
+from trueup_worker.gateway.http.refusals import Refusal
 from trueup_worker.gateway.limits import SPOOLED_FILES_MAX
-from trueup_worker.gateway.refusals import Refusal
-from trueup_worker.gateway.spool import Spool, Spooled
-from trueup_worker.gateway.uploads import Upload
+from trueup_worker.gateway.services import Gateway
+from trueup_worker.gateway.uploads.spool import Spool, Spooled
+from trueup_worker.gateway.uploads.upload import Upload
 
 MB = b"x" * 1_000_000
 
@@ -65,7 +65,7 @@ def test_how_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
         each.close()
         each.close()
     assert_empty(spool)
-    monkeypatch.setattr("trueup_worker.gateway.spool.tempfile.TemporaryFile", no_file)
+    monkeypatch.setattr("trueup_worker.gateway.uploads.spool.tempfile.TemporaryFile", no_file)
     assert refused(lambda: spool.open(1, size=0)) == (503, True)
     assert_empty(spool)
 

@@ -7,8 +7,8 @@ from threading import Event
 
 import pytest
 
-from trueup_worker.gateway.refusals import Refusal, change_in_doubt
-from trueup_worker.gateway.threads import Threads, account_served
+from trueup_worker.gateway.database.threads import Threads, account_served
+from trueup_worker.gateway.http.refusals import Refusal, change_in_doubt
 
 
 @pytest.fixture

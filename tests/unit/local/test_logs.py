@@ -7,7 +7,7 @@ import pytest
 
 from trueup import readiness
 from trueup.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE, announce_ready
-from trueup_worker.local.logs import LogFile
+from trueup_worker.local.files.logs import LogFile
 
 
 def test_a_log_that_is_too_long_is_moved_aside(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from threading import Event
 import pytest
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.content import LINE_BYTES_MAX, Source, UnreadableInput, lines, open_source, sha256_hex
-from trueup.producer.rows import rows, scan
+from trueup.producer.files.content import LINE_BYTES_MAX, Source, UnreadableInput, lines, open_source, sha256_hex
+from trueup.producer.files.rows import rows, scan
 
 ROW = b'{"uniqueness_key": "k"}\n'
 
@@ -135,7 +135,7 @@ def test_a_scan_that_fails_does_not_wait_for_the_digest(tmp_path: Path, monkeypa
         stops.append(stop.wait(timeout=30))
         return ""
 
-    monkeypatch.setattr("trueup.producer.rows.sha256_hex", never_ends)
+    monkeypatch.setattr("trueup.producer.files.rows.sha256_hex", never_ends)
     refusal(write(tmp_path, "a.csv", b"customer\nx\n"))
     assert stops == [True]
 

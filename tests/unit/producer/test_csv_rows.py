@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from trueup.producer.content import LINE_BYTES_MAX, Line, UnreadableInput
-from trueup.producer.csv_columns import known_columns
-from trueup.producer.csv_rows import csv_rows
-from trueup.producer.row import Row
-from trueup.wire.envelope import Kind
-from trueup.wire.read import read_body
+from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
+from trueup.producer.files.csv_columns import known_columns
+from trueup.producer.files.csv_rows import csv_rows
+from trueup.producer.files.row import Row
+from trueup.wire.message.envelope import Kind
+from trueup.wire.request.read import read_body
 
 REQUIRED = "customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before"
 CELLS = (

@@ -9,8 +9,8 @@ from trueup.ids import new_id_text
 from trueup.producer import coalescer as coalescer_module
 from trueup.producer.coalescer import Coalescer
 from trueup.producer.publish import BrokerUnavailable, QueueFull
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.packing import Pack
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.packing import Pack
 
 
 def request() -> QueuedRequest:

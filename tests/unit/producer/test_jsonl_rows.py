@@ -5,11 +5,11 @@ import json
 import pytest
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.content import Line
-from trueup.producer.jsonl_rows import jsonl_rows
-from trueup.producer.row import Row
-from trueup.wire.envelope import Kind
-from trueup.wire.read import read_body
+from trueup.producer.files.content import Line
+from trueup.producer.files.jsonl_rows import jsonl_rows
+from trueup.producer.files.row import Row
+from trueup.wire.message.envelope import Kind
+from trueup.wire.request.read import read_body
 
 
 def rows_of(*texts: str | bytes, kind: Kind = "commit") -> list[Row]:

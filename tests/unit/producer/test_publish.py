@@ -12,8 +12,16 @@ from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.publish import BrokerUnavailable, Publisher, broker_address
 from trueup.producer.signer import Signer
 from trueup.producer.undecided import UndecidedRequests
-from trueup.wire.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
-from trueup.wire.signature import BadToken, digests_of, new_token, parse_signature, signing_key, split_token, verify
+from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
+from trueup.wire.message.signature import (
+    BadToken,
+    digests_of,
+    new_token,
+    parse_signature,
+    signing_key,
+    split_token,
+    verify,
+)
 
 NOBODY = "redis://user:hunter2@127.0.0.1:1/0"  # nothing answers on port 1
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from trueup.producer.content import open_source
-from trueup.producer.row import Row
-from trueup.producer.rows import rows, scan
+from trueup.producer.files.content import open_source
+from trueup.producer.files.row import Row
+from trueup.producer.files.rows import rows, scan
 from trueup.wire.catalog import read_catalog
-from trueup.wire.read import read_body
+from trueup.wire.request.read import read_body
 
 SAMPLE = Path(__file__).parents[3] / "deploy" / "sample"
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.unit.wire.test_usage import full, line
-from trueup.producer.content import Line, UnreadableInput
-from trueup.producer.csv_columns import USAGE, known_columns
-from trueup.producer.csv_rows import csv_rows
-from trueup.producer.jsonl_rows import jsonl_rows
-from trueup.producer.row import Row
-from trueup.wire.read import read_body
-from trueup.wire.usage import UsageRequest
+from trueup.producer.files.content import Line, UnreadableInput
+from trueup.producer.files.csv_columns import USAGE, known_columns
+from trueup.producer.files.csv_rows import csv_rows
+from trueup.producer.files.jsonl_rows import jsonl_rows
+from trueup.producer.files.row import Row
+from trueup.wire.request.read import read_body
+from trueup.wire.request.usage import UsageRequest
 
 HEADER = "transaction_id,customer_id,contract_id,product_id,timestamp,quantity,list_price"
 CELLS = ",".join(str(value) for value in line().values())

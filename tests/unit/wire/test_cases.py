@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from trueup.wire.body import USD_CENTS
-from trueup.wire.normal import normalise
 from trueup.wire.problems import Problem, outcome_of
-from trueup.wire.read import read_body
-from trueup.wire.references import Known, judge_references
+from trueup.wire.request.body import USD_CENTS
+from trueup.wire.request.normal import normalise
+from trueup.wire.request.read import read_body
+from trueup.wire.request.references import Known, judge_references
 
 CASES = Path(__file__).parents[2] / "data" / "cases"
 

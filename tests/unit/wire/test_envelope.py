@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from trueup.limits import BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX
-from trueup.wire.envelope import (
+from trueup.wire.message.envelope import (
     BadEnvelope,
     Envelope,
     Meta,
@@ -18,8 +18,8 @@ from trueup.wire.envelope import (
     read_meta,
     read_requests,
 )
-from trueup.wire.packing import content_of, is_json, pack, raw_content, write_envelope
-from trueup.wire.read import read_body
+from trueup.wire.message.packing import content_of, is_json, pack, raw_content, write_envelope
+from trueup.wire.request.read import read_body
 
 ID = "3d5b0d2e-7e55-4f3a-9a63-0000000000ab"
 META = Meta(account="acme", sent_at=datetime(2026, 11, 22, tzinfo=UTC), batch_id=UUID(ID), reply=True)

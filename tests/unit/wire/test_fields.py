@@ -25,7 +25,7 @@ from tests.bodies import (
     without,
 )
 from trueup.wire.problems import Problem
-from trueup.wire.read import read_body
+from trueup.wire.request.read import read_body
 
 ITEM = ("access_schedule", "schedule_items", 0)
 AMOUNT_PATH = "/access_schedule/schedule_items/0/amount"

@@ -21,9 +21,9 @@ from tests.bodies import (
     recurringly,
     text,
 )
-from trueup.wire.envelope import Kind
-from trueup.wire.normal import FINGERPRINT_VERSION, Normal, charges, fingerprint, normalise
-from trueup.wire.read import read_body
+from trueup.wire.message.envelope import Kind
+from trueup.wire.request.normal import FINGERPRINT_VERSION, Normal, charges, fingerprint, normalise
+from trueup.wire.request.read import read_body
 
 UNIT = ("access_schedule", "credit_type_id")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.bodies import AMOUNT, START, Table, changed, prepaid, priced, text, told
-from trueup.wire.read import read_body
+from trueup.wire.request.read import read_body
 
 AMOUNT_PATH = "/access_schedule/schedule_items/0/amount"
 START_PATH = "/access_schedule/schedule_items/0/starting_at"

@@ -5,10 +5,17 @@ from typing import Any
 import pytest
 
 from tests.bodies import CONTRACT, CUSTOMER, EUR, PRODUCT, USD, changed, full, invoiced, prepaid, text
-from trueup.wire.normal import normalise
 from trueup.wire.problems import NOT_FOUND_CODES
-from trueup.wire.read import read_body
-from trueup.wire.references import Known, References, all_known, judge_references, references_of, references_of_all
+from trueup.wire.request.normal import normalise
+from trueup.wire.request.read import read_body
+from trueup.wire.request.references import (
+    Known,
+    References,
+    all_known,
+    judge_references,
+    references_of,
+    references_of_all,
+)
 
 USAGE_PRODUCT = "8f1c2b7e-52c9-4f0e-a7bb-0d1f6f0a0001"
 STRANGERS_CONTRACT = "3d5b0d2e-7e55-4f3a-9a63-000000000009"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from trueup.wire.signature import (
+from trueup.wire.message.signature import (
     BadSignature,
     BadToken,
     Signature,

@@ -12,7 +12,7 @@ from tests.bodies import (
     text,
     told,
 )
-from trueup.wire.read import read_body
+from trueup.wire.request.read import read_body
 
 TABLE: Table = {
     "256 KiB and a byte": (b" " * (256 * 1024 + 1), ["body_too_large"]),

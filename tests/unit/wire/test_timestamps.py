@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.bodies import invoiced, text, told
-from trueup.wire.read import read_body
+from trueup.wire.request.read import read_body
 
 
 @pytest.mark.parametrize(

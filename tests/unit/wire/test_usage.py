@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.bodies import CONTRACT, CUSTOMER, EUR, PRODUCT, USD, Body, told, without
-from trueup.wire.envelope import QueuedRequest, read_requests
-from trueup.wire.normal import fingerprint, normalise
-from trueup.wire.packing import content_of, pack
-from trueup.wire.read import read_body
-from trueup.wire.usage_references import KnownToUsage, Term, judge_line_references
+from trueup.wire.message.envelope import QueuedRequest, read_requests
+from trueup.wire.message.packing import content_of, pack
+from trueup.wire.request.normal import fingerprint, normalise
+from trueup.wire.request.read import read_body
+from trueup.wire.request.usage_references import KnownToUsage, Term, judge_line_references
 
 GPU = "8f1c2b7e-52c9-4f0e-a7bb-0d1f6f0a0001"
 STRANGERS_CONTRACT = "3d5b0d2e-7e55-4f3a-9a63-000000000009"

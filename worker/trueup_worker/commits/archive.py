@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.changes import archive_row, finalized_of
+from trueup.store.commits.changes import archive_row, finalized_of
 from trueup_worker.commits.refusal import Changed, ChangeRefused, Meant, lock_known, tell
 
 _NAMED_MAX = 5

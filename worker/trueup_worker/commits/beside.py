@@ -2,8 +2,8 @@
 
 from sqlalchemy import Connection
 
-from trueup.store.changes import Stored
-from trueup.store.true_ups import issued_named, lock_true_ups, reopen_true_ups
+from trueup.store.commits.changes import Stored
+from trueup.store.invoices.true_ups import issued_named, lock_true_ups, reopen_true_ups
 from trueup_worker.commits.refusal import ChangeRefused
 from trueup_worker.invoicing.holds import beside_issued
 

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from trueup.limits import SCHEDULE_ITEMS_MAX
-from trueup.store.changes import Stored
-from trueup.wire.changes import Edit
+from trueup.store.commits.changes import Stored
 from trueup.wire.problems import Problem
-from trueup.wire.rules import judge
+from trueup.wire.request.changes import Edit
+from trueup.wire.request.rules import judge
 from trueup_worker.commits.plan import Access, AccessPlan, InvoicePlan
 
 Body = dict[str, Any]

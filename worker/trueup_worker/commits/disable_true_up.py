@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from trueup.ids import new_id
-from trueup.store.changes import Item, suppress_items
-from trueup.store.regenerations import renew_obligation
+from trueup.store.commits.changes import Item, suppress_items
+from trueup.store.invoices.regenerations import renew_obligation
 from trueup_worker.commits.refusal import Changed, ChangeRefused, Meant, lock_known, tell
 from trueup_worker.invoicing.adjust import UnknownCommit
 

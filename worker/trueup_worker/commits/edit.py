@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from trueup.domain.money import plain_text, product
 from trueup.domain.month import month_of
-from trueup.store.catalog import look_up, register_unknown
-from trueup.store.changes import (
+from trueup.store.catalog.catalog import look_up, register_unknown
+from trueup.store.commits.changes import (
     Stored,
     add_item,
     add_segment,
@@ -22,10 +22,10 @@ from trueup.store.changes import (
     list_instalments,
     suppress_items,
 )
-from trueup.wire.changes import Edit
-from trueup.wire.envelope import CommitKind
-from trueup.wire.normal import Normal, normalise
-from trueup.wire.references import judge_references, references_of
+from trueup.wire.message.envelope import CommitKind
+from trueup.wire.request.changes import Edit
+from trueup.wire.request.normal import Normal, normalise
+from trueup.wire.request.references import judge_references, references_of
 from trueup_worker.commits.beside import refuse_beside_issued
 from trueup_worker.commits.body import FIELDS, Body, body_of, problems_of
 from trueup_worker.commits.guards import (

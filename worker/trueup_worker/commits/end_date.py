@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.changes import Item, Segment, Stored, change_segment, suppress_items
-from trueup.wire.changes import EndDate
-from trueup.wire.envelope import CommitKind
-from trueup.wire.normal import utc_text
+from trueup.store.commits.changes import Item, Segment, Stored, change_segment, suppress_items
+from trueup.wire.message.envelope import CommitKind
+from trueup.wire.request.changes import EndDate
+from trueup.wire.request.normal import utc_text
 from trueup_worker.commits.refusal import Changed, ChangeRefused, lock_known, refuse_other_commit, tell
 
 

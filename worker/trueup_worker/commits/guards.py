@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from trueup.domain.money import plain_text
-from trueup.store.changes import Item, Segment, Stored
-from trueup.wire.changes import Edit
-from trueup.wire.normal import Normal, utc_text
+from trueup.store.commits.changes import Item, Segment, Stored
+from trueup.wire.request.changes import Edit
+from trueup.wire.request.normal import Normal, utc_text
 from trueup_worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan
 from trueup_worker.commits.refusal import ChangeRefused
 

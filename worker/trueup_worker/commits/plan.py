@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from trueup.domain.money import ONE
-from trueup.store.changes import Item, Segment
+from trueup.store.commits.changes import Item, Segment
 from trueup_worker.commits.refusal import ChangeRefused
 
 Record = Mapping[str, Any]

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.audit import note
-from trueup.store.changes import Stored, lock_commit
-from trueup.store.voids import announce
-from trueup.wire.envelope import CommitKind
+from trueup.store.accounts.audit import note
+from trueup.store.commits.changes import Stored, lock_commit
+from trueup.store.invoices.voids import announce
+from trueup.wire.message.envelope import CommitKind
 from trueup.wire.problems import Problem, error_body
 from trueup_worker.invoicing.adjust import UnknownCommit
 

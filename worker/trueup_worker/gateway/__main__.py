@@ -4,8 +4,8 @@ import gc
 
 from trueup.settings import settings
 from trueup_worker.gateway.server import serve
-from trueup_worker.logging import take_over
-from trueup_worker.secret_key import check_secret_key
+from trueup_worker.startup.logging import take_over
+from trueup_worker.startup.secret_key import check_secret_key
 
 
 def main() -> None:

@@ -7,17 +7,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from trueup.settings import Settings
-from trueup_worker.gateway.edge import Edge
-from trueup_worker.gateway.failures import answer_failures
-from trueup_worker.gateway.gateway import Gateway
-from trueup_worker.gateway.health import Health
-from trueup_worker.gateway.openapi import describe
+from trueup_worker.gateway.health_checks import Health
+from trueup_worker.gateway.http.access_log import AccessLog
+from trueup_worker.gateway.http.failures import answer_failures
 from trueup_worker.gateway.routes import (
-    agreements,
     balances,
     batches,
     catalog,
     changes,
+    commits,
     create,
     document,
     health,
@@ -27,6 +25,8 @@ from trueup_worker.gateway.routes import (
     usage,
     validation,
 )
+from trueup_worker.gateway.schema.openapi import describe
+from trueup_worker.gateway.services import Gateway
 
 # Matched in this order: what is called most comes first, and a fixed path before one with a parameter.
 _MODULES = (
@@ -34,7 +34,7 @@ _MODULES = (
     usage,
     requests,
     validation,
-    agreements,
+    commits,
     balances,
     changes,
     catalog,
@@ -78,4 +78,4 @@ def make_app(settings: Settings) -> FastAPI:
 
 def wrapped(app: FastAPI) -> ASGIApp:
     """The application with its outermost layer."""
-    return Edge(app)
+    return AccessLog(app)

@@ -10,11 +10,11 @@ from fastapi import FastAPI
 
 from trueup.readiness import announce_ready
 from trueup.settings import Settings
-from trueup_worker.broker.client import keep_client
+from trueup_worker.celery.client import keep_client
 from trueup_worker.gateway.app import make_app, wrapped
-from trueup_worker.gateway.connection import Connection
-from trueup_worker.gateway.gateway import Gateway
+from trueup_worker.gateway.http.connection import Connection
 from trueup_worker.gateway.limits import IDLE_SECONDS_MAX
+from trueup_worker.gateway.services import Gateway
 
 _BACKLOG = 2_048
 _STOP_SECONDS_MAX = 15  # below the supervisor's patience

@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from trueup.settings import Settings
-from trueup.store.accepted import accepting_account
-from trueup.store.accounts import account_named
-from trueup.store.tokens import SYSTEM_KEY_ID, Caller, Scope, queue_key, system_key
-from trueup.wire.envelope import account_of
-from trueup.wire.signature import BadSignature, Signature, parse_signature, verify
+from trueup.store.accounts.accounts import account_named
+from trueup.store.accounts.tokens import SYSTEM_KEY_ID, Caller, Scope, queue_key, system_key
+from trueup.store.requests.kept_envelopes import accepting_account
+from trueup.wire.message.envelope import account_of
+from trueup.wire.message.signature import BadSignature, Signature, parse_signature, verify
 from trueup_worker.intake.message import Message
 
 _SECONDS_PER_DAY = 86_400

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from trueup.store.intake import Stored
-from trueup.wire.envelope import Kind, QueuedRequest
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.store.requests.commit_inserts import Stored
+from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.outcome import Outcome, Verdict
 from trueup.wire.problems import Problem, error_body, outcome_of
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.judge import Candidate, Refusal
 
 _KEY_REUSED = "was used before with other content: use a new idempotency key for a new request"

@@ -6,10 +6,15 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from trueup.limits import IDEMPOTENCY_DAYS
-from trueup.store.intake import Claim, claim_idempotency_keys, read_idempotency_keys, release_idempotency_keys
-from trueup.store.outcomes import read_outcomes
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.store.requests.commit_inserts import (
+    Claim,
+    claim_idempotency_keys,
+    read_idempotency_keys,
+    release_idempotency_keys,
+)
+from trueup.store.requests.outcomes import read_outcomes
 from trueup.wire.outcome import Outcome
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.decision import Decision, key_reused
 from trueup_worker.intake.judge import Candidate
 

@@ -8,14 +8,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.store.catalog import look_up, register_unknown
-from trueup.store.catalog_memory import CatalogMemory
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.express import read_usual
-from trueup.wire.normal import fingerprint, normalise
+from trueup.store.catalog.catalog import look_up, register_unknown
+from trueup.store.catalog.memory import CatalogMemory
+from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.problems import Problem
-from trueup.wire.read import read_body
-from trueup.wire.references import NOTHING_KNOWN, all_known, judge_references, references_of_all
+from trueup.wire.request.fast_path import read_usual
+from trueup.wire.request.normal import fingerprint, normalise
+from trueup.wire.request.read import read_body
+from trueup.wire.request.references import NOTHING_KNOWN, all_known, judge_references, references_of_all
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):

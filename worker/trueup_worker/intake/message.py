@@ -10,9 +10,9 @@ from uuid import UUID
 
 from trueup.limits import DELIVERIES_MAX
 from trueup.settings import Settings
-from trueup.store.accepted import digest_of_digests
-from trueup.wire.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER
-from trueup.wire.signature import Digests, digests_of
+from trueup.store.requests.kept_envelopes import digest_of_digests
+from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER
+from trueup.wire.message.signature import Digests, digests_of
 
 _ATTEMPT = re.compile("[1-9][0-9]{0,3}", re.ASCII)
 

@@ -5,9 +5,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from trueup.store.parking import Parking, Reason, park
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.packing import write_requests
+from trueup.store.requests.parking import Parking, Reason, park
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.packing import write_requests
 from trueup_worker.intake.decision import Decision, parked
 from trueup_worker.intake.message import Delivery, Message
 from trueup_worker.intake.standing import repeats, store

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from trueup.limits import EXPANDED_ROWS_MAX
-from trueup.store.engine import statements
-from trueup.store.intake import find_commits
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.normal import expanded_rows
+from trueup.store.postgres.engine import statements
+from trueup.store.requests.commit_inserts import find_commits
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.request.normal import expanded_rows
 from trueup_worker.intake.judge import Candidate, Judged
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from trueup.dedupe import UniquenessCache
-from trueup.store.intake import find_commits, insert_new
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.redis.uniqueness_cache import UniquenessCache
+from trueup.store.requests.commit_inserts import find_commits, insert_new
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.decision import Decision, against_stored, created, refused
 from trueup_worker.intake.idempotency import claim_or_replay, release_refused
 from trueup_worker.intake.judge import Candidate, Judged, Refusal, judge_catalog

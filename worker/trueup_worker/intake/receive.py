@@ -9,16 +9,16 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from trueup.dedupe import Reply, UniquenessCache
 from trueup.limits import DELIVERIES_MAX
-from trueup.store.accepted import count_delivery, forget_delivery, release
-from trueup.store.blame import Fault, fault_of
-from trueup.store.engine import statements, transaction
-from trueup.store.errors import is_away, is_locked, primary_message
-from trueup.store.parking import Reason
-from trueup.store.patience import patiently
-from trueup.store.tokens import Caller, Scope
-from trueup.wire.envelope import (
+from trueup.redis.uniqueness_cache import Reply, UniquenessCache
+from trueup.store.accounts.tokens import Caller, Scope
+from trueup.store.postgres.engine import statements, transaction
+from trueup.store.postgres.errors import is_away, is_locked, primary_message
+from trueup.store.postgres.fault import Fault, fault_of
+from trueup.store.postgres.retry import with_retries
+from trueup.store.requests.kept_envelopes import count_delivery, forget_delivery, release
+from trueup.store.requests.parking import Reason
+from trueup.wire.message.envelope import (
     BadEnvelope,
     Envelope,
     Kind,
@@ -92,7 +92,7 @@ def receive(message: Message, services: Services, *, now: datetime, intake: Inta
         TryAgainLater: the database did not let anything be decided or parked.
     """
     try:
-        connection = patiently(services.engine.connect)
+        connection = with_retries(services.engine.connect)
     except Exception as error:
         raise TryAgainLater(error, counts=not is_away(error)) from error
     with connection:
@@ -103,7 +103,7 @@ def _receive(
     connection: Connection, message: Message, services: Services, *, now: datetime, intake: Intake
 ) -> Counter[str]:
     try:
-        opened = patiently(lambda: _open(connection, message, services, intake, now=now))
+        opened = with_retries(lambda: _open(connection, message, services, intake, now=now))
     except Exception as error:
         counts = not (is_away(error) or is_locked(error))
         if not counts or message.attempt < DELIVERIES_MAX:
@@ -202,7 +202,7 @@ def _by_turns(
     turn = take_turn(on, services.engine, delivery, requests)
     heavy = replace(delivery, is_heavy=True)
     decisions: list[Decision] = []
-    for part in patiently(lambda: parts_of(on, delivery.account_id, requests, judged)):
+    for part in with_retries(lambda: parts_of(on, delivery.account_id, requests, judged)):
         if turn.is_over:
             raise turn.give_way()
         decisions += _decide_together(on, heavy, part, services, intake)
@@ -275,13 +275,13 @@ def _in_one(
                 release(connection, delivery.account_id, delivery.message.digest)
             return decisions
 
-    return patiently(whole)
+    return with_retries(whole)
 
 
 def _park_unopened(message: Message, services: Services, error: Exception) -> None:
     """Parks, under no account, what could not even be opened, five times over."""
     try:
-        patiently(lambda: _park_unattributed(message, services, "transient", primary_message(error)))
+        with_retries(lambda: _park_unattributed(message, services, "transient", primary_message(error)))
     except Exception as failure:
         raise TryAgainLater(failure, counts=not (is_away(failure) or is_locked(failure))) from failure
 

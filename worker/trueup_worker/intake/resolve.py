@@ -7,12 +7,12 @@ from itertools import groupby
 from sqlalchemy import Connection
 
 from trueup.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX
-from trueup.store.accepted import Kept, accept
-from trueup.store.audit import note as note_down
-from trueup.store.parking import DISCARDED, Choice, ParkedText, choose, mark
+from trueup.store.accounts.audit import note as note_down
+from trueup.store.requests.kept_envelopes import Kept, accept
+from trueup.store.requests.parking import DISCARDED, Choice, ParkedText, choose, mark
+from trueup.wire.message.packing import span_of
+from trueup.wire.message.queues import route_of_task
 from trueup.wire.outcome import REPLAYED
-from trueup.wire.packing import span_of
-from trueup.wire.routes import route_of_task
 
 
 def replay(connection: Connection, account_id: int, choice: Choice, *, lease_s: int, actor: str) -> int:

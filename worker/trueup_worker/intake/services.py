@@ -5,10 +5,10 @@ from functools import cache
 
 from sqlalchemy import Engine
 
-from trueup.dedupe import UniquenessCache
+from trueup.redis.uniqueness_cache import UniquenessCache
 from trueup.settings import Settings, settings
-from trueup.store.catalog_memory import CatalogMemory
-from trueup.store.engine import engine
+from trueup.store.catalog.memory import CatalogMemory
+from trueup.store.postgres.engine import engine
 
 
 @dataclass(frozen=True, slots=True)

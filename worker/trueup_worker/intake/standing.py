@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.intake import store_outcomes
-from trueup.store.outcomes import read_outcomes
-from trueup.wire.envelope import QueuedRequest
+from trueup.store.requests.commit_inserts import store_outcomes
+from trueup.store.requests.outcomes import read_outcomes
+from trueup.wire.message.envelope import QueuedRequest
 from trueup_worker.intake.decision import Decision, repeated
 from trueup_worker.intake.message import Delivery
 

@@ -4,10 +4,10 @@ import structlog
 from sqlalchemy import Connection
 
 from trueup.limits import DELIVERIES_MAX, DELIVERIES_WHOLE_MAX
-from trueup.store.accepted import Kept, accept, digest_of, suspect
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.packing import span_of, write_requests
-from trueup.wire.routes import route_of_task
+from trueup.store.requests.kept_envelopes import Kept, accept, digest_of, suspect
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.packing import span_of, write_requests
+from trueup.wire.message.queues import route_of_task
 from trueup_worker.intake.decision import Decision
 from trueup_worker.intake.message import Delivery
 from trueup_worker.intake.parking import park_requests

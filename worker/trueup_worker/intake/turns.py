@@ -7,13 +7,13 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from trueup.limits import TURN_S
-from trueup.store.accepted import Kept, forget_delivery
-from trueup.store.engine import statements, transaction
-from trueup.store.line import Place, call_next, give_way, join
-from trueup.store.patience import patiently
-from trueup.wire.envelope import QueuedRequest
-from trueup.wire.packing import span_of
-from trueup.wire.routes import route_of_task
+from trueup.store.postgres.engine import statements, transaction
+from trueup.store.postgres.retry import with_retries
+from trueup.store.requests.heavy_line import Place, call_next, give_way, join
+from trueup.store.requests.kept_envelopes import Kept, forget_delivery
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.packing import span_of
+from trueup.wire.message.queues import route_of_task
 from trueup_worker.intake.message import Delivery
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class Turn:
                 give_way(connection, self._place)
                 forget_delivery(connection, self._place.account_id, self._place.digest)
 
-        patiently(unit)
+        with_retries(unit)
         return TurnOver()
 
     def finish(self, connection: Connection) -> None:
@@ -79,7 +79,7 @@ def take_turn(on: Connection, engine: Engine, delivery: Delivery, requests: Sequ
                 forget_delivery(connection, delivery.account_id, message.digest)
             return is_first
 
-    if patiently(unit):
+    if with_retries(unit):
         return Turn(engine, place)
     log.info("envelope waits for its account's turn", action="envelope_waits", requests=delivery.size)
     raise TurnOver

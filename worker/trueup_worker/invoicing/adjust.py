@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money import fits, plain_text
 from trueup.limits import TEXT_CHARS_MAX
-from trueup.store.audit import note
-from trueup.store.ledger import (
+from trueup.store.accounts.audit import note
+from trueup.store.commits.ledger import (
     SegmentBalance,
     book_entry,
     lock_balances,
@@ -22,9 +22,9 @@ from trueup.store.ledger import (
     segment_balances,
     type_of_commit,
 )
-from trueup.store.regenerations import is_archived
-from trueup.store.true_ups import reopen_held
-from trueup.wire.normal import utc_text
+from trueup.store.invoices.regenerations import is_archived
+from trueup.store.invoices.true_ups import reopen_held
+from trueup.wire.request.normal import utc_text
 from trueup_worker.invoicing.close import USAGE_GRACE_H
 
 _SETTLED = {"issued": "was invoiced", "nothing_due": "found nothing due", "suppressed": "was suppressed"}
@@ -82,7 +82,7 @@ def adjust_commit(
 
     Raises:
         UnknownCommit: there is no such commit in this account, or not of this customer, or without such a segment.
-        Taken: the uniqueness key belongs to another entry.
+        AlreadyUsed: the uniqueness key belongs to another entry.
         AdjustmentRefused: the true-up is settled, the segment of a PREPAID commit or credit is over and no month can
             draw on it any more, or the arguments make no entry.
     """

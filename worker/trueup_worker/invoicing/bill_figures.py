@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from trueup.domain.bills import BillLine, PeriodBill
 from trueup.domain.burndown.exact import exact_sum
-from trueup.store.corrections import Figures, LineKey
+from trueup.store.invoices.corrections import Figures, LineKey
 
 _ZERO = Decimal(0)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from trueup.domain.month import YEAR_MAX
-from trueup.store.audit import note
+from trueup.store.accounts.audit import note
 
 _NOW = text("SELECT coalesce(clock_at, now()) FROM account WHERE id = :account_id")
 _LOCK = text("SELECT clock_at FROM account WHERE id = :account_id FOR NO KEY UPDATE")

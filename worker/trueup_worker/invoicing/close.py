@@ -16,14 +16,14 @@ from trueup.domain.burndown.engine import burn_down
 from trueup.domain.month import month_of
 from trueup.limits import ISSUE_ATTEMPTS_MAX, MONTH_PAUSE_S
 from trueup.settings import Settings
-from trueup.store.balances import load_balances, load_labels, load_products
-from trueup.store.blame import Fault, fault_of
-from trueup.store.engine import transaction
-from trueup.store.errors import primary_message
-from trueup.store.months import OpenMonth, claim_month, count_failure, is_first, lock_customer, mark_closed
-from trueup.store.patience import patiently
-from trueup.store.periods import store_periods
-from trueup.store.usage_reads import open_usage
+from trueup.store.commits.balances import load_balances, load_labels, load_products
+from trueup.store.postgres.engine import transaction
+from trueup.store.postgres.errors import primary_message
+from trueup.store.postgres.fault import Fault, fault_of
+from trueup.store.postgres.retry import with_retries
+from trueup.store.usage.by_hour import open_usage
+from trueup.store.usage.months import OpenMonth, claim_month, count_failure, is_first, lock_customer, mark_closed
+from trueup.store.usage.periods import store_periods
 from trueup_worker.invoicing.bill import bill
 
 CLOSE_SECONDS_MAX = 30.0
@@ -133,7 +133,7 @@ class _Run:
 
     def close_next(self) -> Closed | None:
         """One try at the oldest month; None when there is none."""
-        done = patiently(self._try_next)
+        done = with_retries(self._try_next)
         if not isinstance(done, _Failure):
             return done
         return _charge(self._on, self._account_id, done.month, reason=done.reason)
@@ -177,7 +177,7 @@ def _charge(on: Engine, account_id: int, month: OpenMonth, *, reason: str) -> Cl
                 pause_s=MONTH_PAUSE_S,
             )
 
-    parked = patiently(unit) == "parked"
+    parked = with_retries(unit) == "parked"
     log.warning(
         "month parked" if parked else "month failed",
         action="month_parked" if parked else "month_failed",

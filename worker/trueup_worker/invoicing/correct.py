@@ -18,9 +18,9 @@ from trueup.domain.bills import PeriodBill
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.month import YEAR_MAX, Month, month_of
 from trueup.ids import new_id
-from trueup.store.audit import note
-from trueup.store.balances import load_balances_before, load_labels, load_products
-from trueup.store.corrections import (
+from trueup.store.accounts.audit import note
+from trueup.store.commits.balances import load_balances_before, load_labels, load_products
+from trueup.store.invoices.corrections import (
     StandingPeriod,
     StandingTrueUp,
     lines_of_periods,
@@ -28,16 +28,16 @@ from trueup.store.corrections import (
     standing_true_ups,
     usage_closed_before,
 )
-from trueup.store.due import claim_these
-from trueup.store.months import lock_customer
-from trueup.store.periods import store_periods
-from trueup.store.regenerations import UnbilledUsage, renew_obligation, take_late_usage_in
-from trueup.store.true_ups import lock_true_ups, reopen_true_ups
-from trueup.store.usage_reads import closed_usage
-from trueup.store.voids import Drawn, drawn_by, find_period, take_back_expirations, void_period, void_scheduled
+from trueup.store.invoices.obligations import claim_these
+from trueup.store.invoices.regenerations import UnbilledUsage, renew_obligation, take_late_usage_in
+from trueup.store.invoices.true_ups import lock_true_ups, reopen_true_ups
+from trueup.store.invoices.voids import Drawn, drawn_by, find_period, take_back_expirations, void_period, void_scheduled
+from trueup.store.usage.by_hour import closed_usage
+from trueup.store.usage.months import lock_customer
+from trueup.store.usage.periods import store_periods
 from trueup_worker.invoicing.bill_figures import applied_by_segment, figures_of
 from trueup_worker.invoicing.issue import settle_claimed
-from trueup_worker.invoicing.outlook import bills_by_month
+from trueup_worker.invoicing.open_months import bills_by_month
 from trueup_worker.invoicing.void import LIFT, VoidRefused, refuse_malformed
 
 _PeriodKey = tuple[datetime, str, str]

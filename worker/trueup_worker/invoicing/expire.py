@@ -7,10 +7,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from trueup.limits import CLAIM_ROWS_MAX
-from trueup.store.blame import Fault, fault_of
-from trueup.store.engine import transaction
-from trueup.store.expiry import expire
-from trueup.store.patience import patiently
+from trueup.store.commits.expiry import expire
+from trueup.store.postgres.engine import transaction
+from trueup.store.postgres.fault import Fault, fault_of
+from trueup.store.postgres.retry import with_retries
 from trueup_worker.invoicing.close import USAGE_GRACE_H
 
 EXPIRE_SECONDS_MAX = 30.0
@@ -53,7 +53,7 @@ def _expire_some(on: Engine, account_id: int, *, rows_max: int, usage_grace_h: i
             return expire(connection, account_id, rows_max=rows_max, usage_grace_h=usage_grace_h)
 
     try:
-        return patiently(unit)
+        return with_retries(unit)
     except DBAPIError as error:
         if rows_max == 1 or fault_of(error, on) is not Fault.COSTLY:
             raise

@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from trueup.domain.burndown.catalog import Catalog
 from trueup.domain.burndown.covering import BilledUsage, covers, passed_over
 from trueup.domain.burndown.values import Balance
-from trueup.store.balances import load_balances, load_products
-from trueup.store.billed_lines import BilledLine, TrueUpTerms, billed_lines, excepted_lines, true_up_terms
+from trueup.store.commits.balances import load_balances, load_products
+from trueup.store.usage.billed_lines import BilledLine, TrueUpTerms, billed_lines, excepted_lines, true_up_terms
 
 Reason = Literal["usage_voided", "usage_already_invoiced"]
 

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from trueup.limits import CLAIM_ROWS_MAX, ISSUE_ATTEMPTS_MAX
-from trueup.store.blame import Fault, fault_of
-from trueup.store.due import Claimed, claim_due, claim_these, close_relied, count_failure, settle
-from trueup.store.engine import transaction
-from trueup.store.errors import primary_message
-from trueup.store.patience import patiently
+from trueup.store.invoices.obligations import Claimed, claim_due, claim_these, close_relied, count_failure, settle
+from trueup.store.postgres.engine import transaction
+from trueup.store.postgres.errors import primary_message
+from trueup.store.postgres.fault import Fault, fault_of
+from trueup.store.postgres.retry import with_retries
 from trueup_worker.invoicing.close import USAGE_GRACE_H, close_all_due
 from trueup_worker.invoicing.expire import expire_all_due
 from trueup_worker.invoicing.holds import holds_of
@@ -126,7 +126,7 @@ def _settle_claim(on: Engine, account_id: int, claim: Claim, usage_grace_h: int)
             return settle_claimed(connection, account_id, claimed) if claimed else Issued()
 
     try:
-        return patiently(unit)
+        return with_retries(unit)
     except DBAPIError as error:
         if fault_of(error, on) not in (Fault.REFUSED, Fault.COSTLY):
             raise
@@ -158,7 +158,7 @@ def _charge(on: Engine, account_id: int, obligation_id: UUID, error: DBAPIError)
         with transaction(on) as connection:
             return count_failure(connection, account_id, obligation_id, reason=reason, attempts_max=ISSUE_ATTEMPTS_MAX)
 
-    parked = patiently(unit) == "parked"
+    parked = with_retries(unit) == "parked"
     log.warning(
         "obligation parked" if parked else "obligation failed",
         action="obligation_parked" if parked else "obligation_failed",

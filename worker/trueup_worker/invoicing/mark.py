@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.audit import note
-from trueup.store.voids import find_invoice, set_mark
+from trueup.store.accounts.audit import note
+from trueup.store.invoices.voids import find_invoice, set_mark
 from trueup_worker.invoicing.void import UnknownInvoice, VoidRefused, refuse_malformed
 
 Mark = Literal["paid", "exported"]

@@ -11,11 +11,9 @@ from trueup.domain.bills import PeriodBill
 from trueup.domain.burndown.engine import burn_down
 from trueup.domain.month import YEAR_MAX, Month, month_of
 from trueup.ids import new_id
-from trueup.store.audit import note
-from trueup.store.balances import load_balances_without_true_ups, load_labels, load_products
-from trueup.store.months import lock_customer
-from trueup.store.periods import store_periods
-from trueup.store.regenerations import (
+from trueup.store.accounts.audit import note
+from trueup.store.commits.balances import load_balances_without_true_ups, load_labels, load_products
+from trueup.store.invoices.regenerations import (
     UnbilledUsage,
     customer_of_contract,
     expired_in,
@@ -28,9 +26,11 @@ from trueup.store.regenerations import (
     take_late_usage_in,
     units_with_late_usage,
 )
-from trueup.store.true_ups import issued_named, lock_true_ups, reopen_true_ups
-from trueup.store.usage_reads import usage_of_period
-from trueup.store.voids import ObligationRow, find_period, lock_obligation, take_back_expirations
+from trueup.store.invoices.true_ups import issued_named, lock_true_ups, reopen_true_ups
+from trueup.store.invoices.voids import ObligationRow, find_period, lock_obligation, take_back_expirations
+from trueup.store.usage.by_hour import usage_of_period
+from trueup.store.usage.months import lock_customer
+from trueup.store.usage.periods import store_periods
 from trueup_worker.invoicing.bill import bill
 from trueup_worker.invoicing.void import UnknownInvoice
 

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.audit import note
-from trueup.store.billed_lines import BilledLine, billed_beside, except_lines, settle_by
-from trueup.store.months import lock_customer, release_months
-from trueup.store.true_ups import lock_true_ups, release
-from trueup.store.voids import ObligationRow, find_obligation, lock_obligation
+from trueup.store.accounts.audit import note
+from trueup.store.invoices.true_ups import lock_true_ups, release
+from trueup.store.invoices.voids import ObligationRow, find_obligation, lock_obligation
+from trueup.store.usage.billed_lines import BilledLine, billed_beside, except_lines, settle_by
+from trueup.store.usage.months import lock_customer, release_months
 from trueup_worker.invoicing.holds import Hold, holds_of
 from trueup_worker.invoicing.void import VoidRefused, refuse_malformed
 

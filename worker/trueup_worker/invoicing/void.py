@@ -7,10 +7,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from trueup.limits import TEXT_CHARS_MAX
-from trueup.store.audit import note
-from trueup.store.months import lock_customer
-from trueup.store.true_ups import issued_named, lock_true_ups
-from trueup.store.voids import (
+from trueup.store.accounts.audit import note
+from trueup.store.invoices.true_ups import issued_named, lock_true_ups
+from trueup.store.invoices.voids import (
     PeriodRow,
     drawn_by,
     find_invoice,
@@ -19,6 +18,7 @@ from trueup.store.voids import (
     void_period,
     void_scheduled,
 )
+from trueup.store.usage.months import lock_customer
 
 
 class UnknownInvoice(Exception):

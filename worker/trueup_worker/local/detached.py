@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import psutil
 
+from trueup_worker.local.files.logs import LogFile
 from trueup_worker.local.folder import AlreadyRunningError, DataFolder, State
-from trueup_worker.local.logs import LogFile
-from trueup_worker.local.server import ending, lives, spawn, wait_until
+from trueup_worker.local.servers.server import ending, lives, spawn, wait_until
 from trueup_worker.local.stack import StackError, stop_left_by_killed
 
 READY_SECONDS_MAX = 180.0

@@ -6,7 +6,7 @@ import psycopg
 from kombu.connection import Connection
 
 from trueup.addresses import shown_address, without_secrets
-from trueup_worker.local.valkey import ping
+from trueup_worker.local.servers.valkey import ping
 
 DATABASE_SETTING = "TRUEUP_DATABASE_URL"
 DIRECT_SETTING = "TRUEUP_DATABASE_DIRECT_URL"  # the owner's, for migrations alone

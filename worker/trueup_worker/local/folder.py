@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from trueup_worker.local.files import kept_secret, make_folder, write_private
-from trueup_worker.local.server import wait_until
+from trueup_worker.local.files.private import kept_secret, make_folder, write_private
+from trueup_worker.local.servers.server import wait_until
 
 _LOCK_SECONDS_MAX = 0.5  # outlasts those who only look whether the folder is in use
 

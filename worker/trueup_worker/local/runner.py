@@ -18,9 +18,9 @@ from honcho.environ import expand_processes, parse_procfile
 from trueup.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from trueup_worker.local.backoff import Backoff
 from trueup_worker.local.console import Console
-from trueup_worker.local.logs import LogFile
-from trueup_worker.local.nursery import Child, Nursery, module_of
-from trueup_worker.local.server import ServiceError, ending, spawn, stop_processes
+from trueup_worker.local.files.logs import LogFile
+from trueup_worker.local.fork_server.client import Child, ForkServer, module_of
+from trueup_worker.local.servers.server import ServiceError, ending, spawn, stop_processes
 
 GRACE_SECONDS_MAX = 20.0
 FAILURES_MAX = 5  # deaths in a row, after which a first start is given up
@@ -53,7 +53,7 @@ class Runner:
         log_folder: where `<name>.log` is written.
         ready_folder: where `<name>` appears when the process takes work.
         console: where deaths and the processes' own lines are printed.
-        nursery: forks those that are Python modules, and is stopped with them; none: a shell runs every line.
+        fork_server: forks those that are Python modules, and is stopped with them; none: a shell runs every line.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Runner:
         log_folder: Path,
         ready_folder: Path,
         console: Console,
-        nursery: Nursery | None = None,
+        fork_server: ForkServer | None = None,
     ) -> None:
-        self._nursery = nursery
+        self._fork_server = fork_server
         self._ready_folder = ready_folder
         self._console = console
         expanded = expand_processes(parse_procfile(procfile).processes, concurrency=dict(concurrency))
@@ -84,8 +84,8 @@ class Runner:
     def tend(self) -> None:
         """Starts what is due, buries what died, passes the logs on. Called several times a second.
 
-        It waits for nothing but the imports of the nursery, where that is new; what cannot be done now, as when there
-        are no more files or processes to be had, is tried again.
+        It waits for nothing but the imports of a new fork server; what cannot be done now, as when there are no more
+        files or processes to be had, is tried again.
         """
         for process in self.processes:
             try:
@@ -130,8 +130,8 @@ class Runner:
                 stop_processes(members, stop_signal=signal.SIGTERM, seconds_max=grace_s)
         for child in children.values():
             child.wait()
-        if self._nursery:
-            self._nursery.stop()
+        if self._fork_server:
+            self._fork_server.stop()
         for process in self.processes:
             process.child = None
             self._console.echo(process.name, process.log.new_lines())
@@ -146,11 +146,11 @@ class Runner:
 
     def _launch(self, process: Supervised) -> Child:
         module = module_of(process.command)
-        if module and self._nursery:
-            if not self._nursery.is_alive():
-                self._nursery = self._nursery.anew()
+        if module and self._fork_server:
+            if not self._fork_server.is_alive():
+                self._fork_server = self._fork_server.anew()
             argv, settings = module
-            return self._nursery.fork(argv, environ={**process.environ, **settings}, log=process.log)
+            return self._fork_server.fork(argv, environ={**process.environ, **settings}, log=process.log)
         return spawn(["/bin/sh", "-c", process.command], log=process.log, env=process.environ, stdin=subprocess.DEVNULL)
 
     def _bury(self, process: Supervised, child: Child) -> None:

@@ -10,9 +10,9 @@ from trueup_worker.local.backoff import Backoff
 from trueup_worker.local.console import Console
 from trueup_worker.local.external import BROKER_SETTING, DATABASE_SETTING, REDIS_SETTING
 from trueup_worker.local.folder import DataFolder
-from trueup_worker.local.postgres import Postgres, start_postgres, stop_left_postgres
-from trueup_worker.local.server import Server, ServiceError, ending
-from trueup_worker.local.valkey import start_valkey, stop_left_valkey
+from trueup_worker.local.servers.postgres import Postgres, start_postgres, stop_left_postgres
+from trueup_worker.local.servers.server import Server, ServiceError, ending
+from trueup_worker.local.servers.valkey import start_valkey, stop_left_valkey
 
 
 @dataclass(slots=True)

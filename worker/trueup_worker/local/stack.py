@@ -12,9 +12,9 @@ from trueup.readiness import READY_FOLDER_VARIABLE
 from trueup_worker.local.address import GatewayAddress
 from trueup_worker.local.console import Console
 from trueup_worker.local.external import BROKER_SETTING, DATABASE_SETTING, DIRECT_SETTING, REDIS_SETTING, check_external
+from trueup_worker.local.files.logs import LogFile
 from trueup_worker.local.folder import DataFolder, State
-from trueup_worker.local.logs import LogFile
-from trueup_worker.local.nursery import Nursery
+from trueup_worker.local.fork_server.client import ForkServer
 from trueup_worker.local.runner import Runner, stop_orphans
 from trueup_worker.local.services import Services, stop_left_services
 
@@ -61,7 +61,7 @@ class Stack:
         self._concurrency = concurrency or {}
         self._services = Services(folder, environ, console=console)
         self._address = GatewayAddress(environ)
-        self._nursery: Nursery | None = None
+        self._fork_server: ForkServer | None = None
         self._runner: Runner | None = None
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -96,7 +96,7 @@ class Stack:
         """
         stop_left_by_killed(self._folder)
         check_external(self._given)
-        self._nursery = Nursery(self._environ(), LogFile(self._folder.log / "nursery.log"))
+        self._fork_server = ForkServer(self._environ(), LogFile(self._folder.log / "fork_server.log"))
         self._services.start()
         environ = {**self._environ(), **self._services.urls(), **self._address.settings()}
         owner_url = self._services.owner_url() or self._given.get(DIRECT_SETTING)
@@ -126,8 +126,8 @@ class Stack:
         self._folder.clear_state()
         if self._runner:
             self._runner.stop()
-        elif self._nursery:
-            self._nursery.stop()
+        elif self._fork_server:
+            self._fork_server.stop()
         self._address.release()
         self._services.stop()
 
@@ -150,7 +150,7 @@ class Stack:
             log_folder=self._folder.log,
             ready_folder=self._folder.ready,
             console=self._console,
-            nursery=self._nursery,
+            fork_server=self._fork_server,
         )
 
     def _wait_until_ready(self, runner: Runner) -> bool:

@@ -6,15 +6,15 @@ from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
 from trueup.readiness import announce_ready
 from trueup.settings import Settings, settings
-from trueup.store.engine import engine
-from trueup.store.tokens import SYSTEM_KEY_ID, system_key
-from trueup_worker.app import app
-from trueup_worker.logging import take_over
+from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
+from trueup.store.postgres.engine import engine
+from trueup_worker.celery.app import app
 from trueup_worker.scheduling.look import Looks, look
 from trueup_worker.scheduling.loop import run, stop_on_signals
 from trueup_worker.scheduling.sweep import sweep
 from trueup_worker.scheduling.tidy import tidy
-from trueup_worker.secret_key import check_secret_key
+from trueup_worker.startup.logging import take_over
+from trueup_worker.startup.secret_key import check_secret_key
 
 
 def main() -> None:

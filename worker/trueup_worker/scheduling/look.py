@@ -9,8 +9,8 @@ from kombu.exceptions import ChannelError
 from sqlalchemy import Engine
 
 from trueup.limits import PROBED_ROWS_MAX, WHOLE_LOOK_S
-from trueup.store.due import accounts_due
-from trueup.store.engine import transaction
+from trueup.store.invoices.obligations import accounts_due
+from trueup.store.postgres.engine import transaction
 from trueup_worker.invoicing.close import USAGE_GRACE_H
 
 QUEUE = "invoices"

@@ -4,9 +4,9 @@ from sqlalchemy import Engine
 
 from trueup.limits import SWEEP_ENVELOPES_MAX
 from trueup.producer.publish import Publisher
-from trueup.store.accepted import take_due
-from trueup.store.engine import transaction
-from trueup.wire.routes import ENVELOPE_QUEUES
+from trueup.store.postgres.engine import transaction
+from trueup.store.requests.kept_envelopes import take_due
+from trueup.wire.message.queues import ENVELOPE_QUEUES
 
 
 def sweep(on: Engine, publisher: Publisher, *, backlog_max: int) -> int:

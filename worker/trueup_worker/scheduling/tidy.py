@@ -3,11 +3,11 @@
 from sqlalchemy import Engine
 
 from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX, TIDIED_ROWS_MAX, TIDIED_TRIES_MAX
-from trueup.store.accepted import forget_old_deliveries
-from trueup.store.engine import transaction
-from trueup.store.intake import forget_idempotency_keys
-from trueup.store.repeats import forget_answers
-from trueup.store.tries import forget_tries
+from trueup.store.postgres.engine import transaction
+from trueup.store.requests.commit_inserts import forget_idempotency_keys
+from trueup.store.requests.create_tries import forget_tries
+from trueup.store.requests.kept_envelopes import forget_old_deliveries
+from trueup.store.requests.repeats import forget_answers
 
 
 def tidy(on: Engine) -> None:

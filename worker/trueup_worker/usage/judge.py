@@ -2,8 +2,8 @@
 
 from sqlalchemy import Connection
 
-from trueup.store.usage_intake import look_up_terms, register_unknown_terms
-from trueup.wire.usage_references import judge_line_references, references_of_lines
+from trueup.store.usage.line_inserts import look_up_terms, register_unknown_terms
+from trueup.wire.request.usage_references import judge_line_references, references_of_lines
 from trueup_worker.intake.judge import Judged, Refusal
 
 

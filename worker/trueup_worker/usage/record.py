@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from trueup.store.usage_intake import StoredLine, find_lines, record_lines
-from trueup.wire.normal import FINGERPRINT_VERSION
+from trueup.store.usage.line_inserts import StoredLine, find_lines, record_lines
 from trueup.wire.problems import Problem
+from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.decision import Decision, created, parked, refused
 from trueup_worker.intake.judge import Candidate, Judged, Refusal, judge_bodies
 from trueup_worker.intake.message import Delivery

@@ -1,10 +1,10 @@
-"""Alembic's entry: one connection, handed in by `trueup.store.migrate` or made from TRUEUP_DATABASE_URL."""
+"""Alembic's entry: one connection, handed in by `trueup.store.postgres.migrate` or made from TRUEUP_DATABASE_URL."""
 
 from alembic import context
 from sqlalchemy import Connection
 
 from trueup.settings import settings
-from trueup.store.engine import make_engine
+from trueup.store.postgres.engine import make_engine
 from trueup.store.tables import metadata
 
 

@@ -7,16 +7,16 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from trueup.domain.burndown.values import CommitType
-from trueup.store.balances import BalanceFilter
-from trueup.store.names import unit_names
-from trueup.wire.body import USD_CENTS
+from trueup.store.catalog.names import unit_names
+from trueup.store.commits.balances import BalanceFilter
 from trueup.wire.problems import Problem
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.bodies import BalanceChoice, NetBalance
-from trueup_worker.gateway.objects import NetBalanceAnswer
-from trueup_worker.gateway.refusals import invalid, invalid_field
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
-from trueup_worker.invoicing.balance import UnknownCustomer, net_balance
+from trueup.wire.request.body import USD_CENTS
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.refusals import invalid, invalid_field
+from trueup_worker.gateway.schema.bodies import BalanceChoice, NetBalance
+from trueup_worker.gateway.schema.objects import NetBalanceAnswer
+from trueup_worker.reporting.balance import UnknownCustomer, net_balance
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
 

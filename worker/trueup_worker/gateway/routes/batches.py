@@ -9,20 +9,20 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from trueup.ids import row_of
-from trueup.producer.content import Format, UnreadableInput
-from trueup.store.batch_results import batch_results, find_batch
-from trueup.store.batches import BatchDiffers
-from trueup.store.outcomes import count_outcomes
-from trueup.wire.envelope import CommitKind, Kind
+from trueup.producer.files.content import Format, UnreadableInput
+from trueup.store.requests.batch_results import batch_results, find_batch
+from trueup.store.requests.batches import BatchDiffers
+from trueup.store.requests.outcomes import count_outcomes
+from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.values import TEXT_PATTERN
-from trueup_worker.gateway.answers import Json, outcome_object
-from trueup_worker.gateway.bodies import NO_CURSOR, worded
-from trueup_worker.gateway.call import Call
-from trueup_worker.gateway.models import BatchAccepted, BatchAnswer
-from trueup_worker.gateway.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
-from trueup_worker.gateway.spool import Spooled
-from trueup_worker.gateway.uploads import Upload
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.calls.request import Call
+from trueup_worker.gateway.http.encoding import Json, outcome_object
+from trueup_worker.gateway.http.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
+from trueup_worker.gateway.schema.bodies import NO_CURSOR, worded
+from trueup_worker.gateway.schema.models import BatchAccepted, BatchAnswer
+from trueup_worker.gateway.uploads.spool import Spooled
+from trueup_worker.gateway.uploads.upload import Upload
 
 router = APIRouter(route_class=GuardedRoute, tags=["Batches"])
 
@@ -71,10 +71,10 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
     if media_type not in _FORMATS:
         raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
     assert isinstance(request, Call)
-    gateway, sender = request.gateway, request.sender
+    gateway, principal = request.gateway, request.principal
     upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new, anew=not request.is_retry)
     try:
-        batch, scanned = await gateway.take_upload(sender, upload)
+        batch, scanned = await gateway.take_upload(principal, upload)
     except UnreadableInput as error:
         raise invalid_field("", str(error), code="json_invalid") from None
     except BatchDiffers as error:
@@ -115,7 +115,7 @@ async def _spooled(request: Request) -> Spooled:
     gateway = request.gateway
     part_s, size = gateway.settings.http_body_s, int(request.header("content-length") or 0)
     with ExitStack() as stack:
-        file = stack.enter_context(gateway.spool.open(request.sender.caller.account_id, size=size))
+        file = stack.enter_context(gateway.spool.open(request.principal.caller.account_id, size=size))
         parts = aiter(request.stream())
         try:
             while True:

@@ -7,11 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from trueup.ids import new_id
-from trueup.store import parties
-from trueup.store.taken import Taken
+from trueup.store.catalog import records
+from trueup.store.postgres.already_used import AlreadyUsed
 from trueup.wire.problems import Problem
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.bodies import (
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.calls.repeatable_change import write
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.refusals import invalid, invalid_field, not_found, taken
+from trueup_worker.gateway.schema.bodies import (
     PAGE,
     ContractChoice,
     ContractFilter,
@@ -23,8 +26,8 @@ from trueup_worker.gateway.bodies import (
     ProductChoice,
     ProductFilter,
 )
-from trueup_worker.gateway.models import Made
-from trueup_worker.gateway.objects import (
+from trueup_worker.gateway.schema.models import Made
+from trueup_worker.gateway.schema.objects import (
     ContractAnswer,
     ContractPage,
     CustomerAnswer,
@@ -32,10 +35,7 @@ from trueup_worker.gateway.objects import (
     ProductAnswer,
     ProductPage,
 )
-from trueup_worker.gateway.refusals import invalid, invalid_field, not_found, taken
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
-from trueup_worker.gateway.shapes import contract_object, customer_detail, customer_object, page, product_object
-from trueup_worker.gateway.write import write
+from trueup_worker.gateway.schema.shapes import contract_object, customer_detail, customer_object, page, product_object
 
 router = APIRouter(route_class=GuardedRoute, tags=["Catalog"])
 
@@ -50,7 +50,7 @@ async def create_customer(request: Request, body: NewCustomer) -> Response:
     aliases = body.aliases
 
     def add(connection: Connection) -> object:
-        parties.add_customer(
+        records.add_customer(
             connection,
             account_id,
             customer_id=customer_id,
@@ -63,7 +63,7 @@ async def create_customer(request: Request, body: NewCustomer) -> Response:
 
     try:
         return await write(request, add)
-    except Taken as error:
+    except AlreadyUsed as error:
         raise taken("ingest_aliases", "CUSTOMER", error.holder) from None
 
 
@@ -74,7 +74,7 @@ async def list_customers(request: Request, query: Annotated[CustomerQuery, Query
     if query.only_archived or query.salesforce_account_ids:
         return Json(page((), limit=query.limit))
     found = await gateway_of(request).read(
-        lambda connection: parties.list_customers(
+        lambda connection: records.list_customers(
             connection,
             account_id,
             limit=query.limit + 1,
@@ -91,7 +91,7 @@ async def show_customer(request: Request, customer_id: UUID) -> Response:
     """A customer by its id."""
     account_id = caller_of(request).account_id
     found = await gateway_of(request).read(
-        lambda connection: parties.find_customer(connection, account_id, customer_id)
+        lambda connection: records.find_customer(connection, account_id, customer_id)
     )
     if found is None:
         raise not_found(f"there is no customer {customer_id}")
@@ -104,7 +104,7 @@ async def create_product(request: Request, body: NewProduct) -> Response:
     account_id, product_id = caller_of(request).account_id, new_id()
 
     def add(connection: Connection) -> object:
-        parties.add_product(
+        records.add_product(
             connection,
             account_id,
             product_id=product_id,
@@ -122,7 +122,7 @@ async def create_product(request: Request, body: NewProduct) -> Response:
 async def show_product(request: Request, body: ProductChoice) -> Response:
     """A product by its id."""
     account_id = caller_of(request).account_id
-    found = await gateway_of(request).read(lambda connection: parties.find_product(connection, account_id, body.id))
+    found = await gateway_of(request).read(lambda connection: records.find_product(connection, account_id, body.id))
     if found is None:
         raise not_found(f"there is no product {body.id}")
     return Json({"data": product_object(found)})
@@ -137,7 +137,7 @@ async def list_products(
     if body is not None and body.archive_filter == "ARCHIVED":
         return Json(page((), limit=query.limit))
     found = await gateway_of(request).read(
-        lambda connection: parties.list_products(connection, account_id, limit=query.limit + 1, after=query.next_page)
+        lambda connection: records.list_products(connection, account_id, limit=query.limit + 1, after=query.next_page)
     )
     return Json(page(map(product_object, found), limit=query.limit))
 
@@ -150,7 +150,7 @@ async def create_contract(request: Request, body: NewContract) -> Response:
         raise invalid([Problem.of("window_inverted", path="/ending_before")])
 
     def add(connection: Connection) -> object:
-        added = parties.add_contract(
+        added = records.add_contract(
             connection,
             account_id,
             contract_id=contract_id,
@@ -167,7 +167,7 @@ async def create_contract(request: Request, body: NewContract) -> Response:
 
     try:
         return await write(request, add)
-    except Taken as error:
+    except AlreadyUsed as error:
         raise taken("uniqueness_key", "CONTRACT", error.holder) from None
 
 
@@ -176,7 +176,7 @@ async def show_contract(request: Request, body: ContractChoice) -> Response:
     """A customer's contract by its id."""
     account_id = caller_of(request).account_id
     found = await gateway_of(request).read(
-        lambda connection: parties.find_contract(connection, account_id, body.contract_id, customer_id=body.customer_id)
+        lambda connection: records.find_contract(connection, account_id, body.contract_id, customer_id=body.customer_id)
     )
     if found is None:
         raise not_found(f"there is no contract {body.contract_id} of customer {body.customer_id}")
@@ -192,7 +192,7 @@ async def list_contracts(request: Request, body: ContractFilter) -> Response:
 
     found = await gateway_of(request).read(
         lambda connection: (
-            parties.list_contracts(
+            records.list_contracts(
                 connection,
                 account_id,
                 customer_id=body.customer_id,
@@ -201,7 +201,7 @@ async def list_contracts(request: Request, body: ContractFilter) -> Response:
                 covering_date=body.covering_date,
                 starting_at=body.starting_at,
             )
-            if parties.has_customer(connection, account_id, body.customer_id)
+            if records.has_customer(connection, account_id, body.customer_id)
             else None
         )
     )

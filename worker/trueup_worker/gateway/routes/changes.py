@@ -8,24 +8,24 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from trueup.store.taken import Taken
-from trueup.store.tokens import Caller
-from trueup.wire.changes import EDIT, END_DATE, Change, Edit, EndDate
-from trueup.wire.envelope import CommitKind
+from trueup.store.accounts.tokens import Caller
+from trueup.store.postgres.already_used import AlreadyUsed
+from trueup.wire.message.envelope import CommitKind
 from trueup.wire.problems import Problem
-from trueup.wire.read import decode
+from trueup.wire.request.changes import EDIT, END_DATE, Change, Edit, EndDate
+from trueup.wire.request.read import decode
 from trueup_worker.commits.archive import archive_commit
 from trueup_worker.commits.disable_true_up import disable_true_up
 from trueup_worker.commits.edit import EditSettings, edit_commit
 from trueup_worker.commits.end_date import end_commit
 from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
-from trueup_worker.gateway.bodies import CommitOfCustomer, CreditOfCustomer, ManualEntry, PostpaidCommit
-from trueup_worker.gateway.call import Call
-from trueup_worker.gateway.models import Made
-from trueup_worker.gateway.openapi import changes
-from trueup_worker.gateway.refusals import Refusal, invalid, not_found, taken
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of, raw
-from trueup_worker.gateway.write import write
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of, raw
+from trueup_worker.gateway.calls.repeatable_change import write
+from trueup_worker.gateway.calls.request import Call
+from trueup_worker.gateway.http.refusals import Refusal, invalid, not_found, taken
+from trueup_worker.gateway.schema.bodies import CommitOfCustomer, CreditOfCustomer, ManualEntry, PostpaidCommit
+from trueup_worker.gateway.schema.models import Made
+from trueup_worker.gateway.schema.openapi import changes
 from trueup_worker.invoicing.adjust import AdjustmentRefused, UnknownCommit, adjust_commit
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
@@ -197,7 +197,7 @@ async def _made(request: Request, change: Callable[[Connection], UUID]) -> Respo
         raise Refusal(400, "invalid_request", str(error), errors=[told]) from None
     except AdjustmentRefused as error:
         raise Refusal(400, "invalid_request", str(error)) from None
-    except Taken as error:
+    except AlreadyUsed as error:
         raise taken("uniqueness_key", "LEDGER_ENTRY", error.holder) from None
 
 

@@ -3,19 +3,19 @@
 from fastapi import APIRouter, Request, Response
 
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX, RETRY_MINUTES_MAX
-from trueup.store.repeats import is_recent
-from trueup.wire.envelope import CommitKind
+from trueup.store.requests.repeats import is_recent
+from trueup.wire.message.envelope import CommitKind
 from trueup.wire.outcome import Outcome
-from trueup_worker.gateway.answers import accepted, created, decided
-from trueup_worker.gateway.call import Call
-from trueup_worker.gateway.gateway import Gateway
-from trueup_worker.gateway.keyring import Sender
-from trueup_worker.gateway.models import Made
-from trueup_worker.gateway.openapi import ACCEPTED, creates, header
-from trueup_worker.gateway.refusals import Refusal, invalid_field
-from trueup_worker.gateway.route import GuardedRoute, raw
-from trueup_worker.gateway.submit import PREFER, submit_create
-from trueup_worker.gateway.ticket import PENDING
+from trueup_worker.gateway.callers.authentication import Principal
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, raw
+from trueup_worker.gateway.calls.request import Call
+from trueup_worker.gateway.calls.submit import PREFER, submit_create
+from trueup_worker.gateway.enqueue.pending_request import PENDING
+from trueup_worker.gateway.http.encoding import accepted, created, decided
+from trueup_worker.gateway.http.refusals import Refusal, invalid_field
+from trueup_worker.gateway.schema.models import Made
+from trueup_worker.gateway.schema.openapi import ACCEPTED, creates, header
+from trueup_worker.gateway.services import Gateway
 
 router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
 
@@ -58,7 +58,7 @@ async def _create(call: Request, kind: CommitKind) -> Response:
     if answer == PENDING:
         return accepted(request_id)
     assert isinstance(answer, Outcome)
-    if call.is_retry and (holder := await _own(call.gateway, call.sender, answer)):
+    if call.is_retry and (holder := await _own(call.gateway, call.principal, answer)):
         return created(holder)
     return decided(answer)
 
@@ -71,12 +71,12 @@ def _idempotency_key(call: Call) -> str | None:
     return key
 
 
-async def _own(gateway: Gateway, sender: Sender, outcome: Outcome) -> str | None:
+async def _own(gateway: Gateway, principal: Principal, outcome: Outcome) -> str | None:
     """The commit that the call's first try made, as far as can be told: of the same content, and young."""
     holder = outcome.existing
     if outcome.outcome != "duplicate" or holder is None or not holder["same_content"]:
         return None
-    account_id, holder_id = sender.caller.account_id, holder["id"]
+    account_id, holder_id = principal.caller.account_id, holder["id"]
     try:
         own = await gateway.read(
             lambda connection: is_recent(connection, account_id, holder_id, minutes=RETRY_MINUTES_MAX)

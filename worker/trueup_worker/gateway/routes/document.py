@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.pages import page_of
-from trueup_worker.gateway.route import GuardedRoute, gateway_of
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, gateway_of
+from trueup_worker.gateway.docs.page import page_of
+from trueup_worker.gateway.http.encoding import Json
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 

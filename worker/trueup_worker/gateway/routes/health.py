@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.health import Health as Known
-from trueup_worker.gateway.models import Alive, Health, Ready
-from trueup_worker.gateway.route import GuardedRoute
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute
+from trueup_worker.gateway.health_checks import Health as Known
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.schema.models import Alive, Health, Ready
 
 router = APIRouter(route_class=GuardedRoute, tags=["Health"])
 

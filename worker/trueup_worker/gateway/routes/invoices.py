@@ -7,12 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from trueup.store.customer_invoices import InvoiceChoice
-from trueup.store.invoices import Status
-from trueup.store.parties import has_customer
+from trueup.store.catalog.records import has_customer
+from trueup.store.invoices.by_customer import InvoiceChoice
+from trueup.store.invoices.listing import Status
 from trueup.wire.problems import Problem
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.bodies import (
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.calls.repeatable_change import write
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.refusals import Refusal, invalid, not_found
+from trueup_worker.gateway.schema.bodies import (
     PAGE,
     Instant,
     InvoiceToMark,
@@ -21,17 +24,14 @@ from trueup_worker.gateway.bodies import (
     InvoiceToVoid,
     Limit,
 )
-from trueup_worker.gateway.invoice_objects import InvoiceAnswer, InvoicePage
-from trueup_worker.gateway.invoice_shapes import cursor_of, invoice_object, place_at
-from trueup_worker.gateway.models import Made
-from trueup_worker.gateway.openapi import query
-from trueup_worker.gateway.refusals import Refusal, invalid, not_found
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
-from trueup_worker.gateway.write import write
-from trueup_worker.invoicing.customer_invoices import find_customer_invoice, list_customer_invoices, place_of
+from trueup_worker.gateway.schema.invoice_objects import InvoiceAnswer, InvoicePage
+from trueup_worker.gateway.schema.invoice_shapes import cursor_of, invoice_object, place_at
+from trueup_worker.gateway.schema.models import Made
+from trueup_worker.gateway.schema.openapi import query
 from trueup_worker.invoicing.mark import mark_invoice
 from trueup_worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused, regenerate_invoice
 from trueup_worker.invoicing.void import UnknownInvoice, VoidRefused, void_invoice
+from trueup_worker.reporting.customer_invoices import find_customer_invoice, list_customer_invoices, place_of
 
 router = APIRouter(route_class=GuardedRoute, tags=["Invoices"])
 

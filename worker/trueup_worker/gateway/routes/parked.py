@@ -6,14 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from trueup.store.parking import Choice, Reason, State, count_chosen, count_parked, list_parked
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.bodies import PAGE, Limit, Replay
-from trueup_worker.gateway.models import ParkedPage, ReplayAnswer
-from trueup_worker.gateway.refusals import invalid_field
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
-from trueup_worker.gateway.shapes import page, present
-from trueup_worker.gateway.write import write
+from trueup.store.requests.parking import Choice, Reason, State, count_chosen, count_parked, list_parked
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.calls.repeatable_change import write
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.refusals import invalid_field
+from trueup_worker.gateway.schema.bodies import PAGE, Limit, Replay
+from trueup_worker.gateway.schema.models import ParkedPage, ReplayAnswer
+from trueup_worker.gateway.schema.shapes import page, present
 from trueup_worker.intake.resolve import replay
 
 router = APIRouter(route_class=GuardedRoute, tags=["Parked"])

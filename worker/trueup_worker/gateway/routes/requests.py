@@ -5,13 +5,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from trueup.store.outcomes import read_outcomes
-from trueup.store.repeats import is_kept
+from trueup.store.requests.outcomes import read_outcomes
+from trueup.store.requests.repeats import is_kept
 from trueup.wire.outcome import Outcome
-from trueup_worker.gateway.answers import Json, outcome_object
-from trueup_worker.gateway.models import RequestAnswer
-from trueup_worker.gateway.refusals import not_found
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.http.encoding import Json, outcome_object
+from trueup_worker.gateway.http.refusals import not_found
+from trueup_worker.gateway.schema.models import RequestAnswer
 
 router = APIRouter(route_class=GuardedRoute, tags=["Outcomes"])
 
@@ -28,6 +28,6 @@ async def show_request(request: Request, request_id: UUID) -> Response:
     found = await gateway.read(look)
     if isinstance(found, Outcome):
         return Json({"data": outcome_object(found)})
-    if found or gateway.desk.is_waiting_for(account_id, str(request_id)):
+    if found or gateway.coalescer.is_waiting_for(account_id, str(request_id)):
         return Json({"data": {"id": str(request_id), "outcome": "pending"}}, headers={"retry-after": "1"})
     raise not_found(f"there is no request {request_id}")

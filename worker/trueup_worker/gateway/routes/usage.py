@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Request, Response
 
-from trueup_worker.gateway.answers import accepted, decided
-from trueup_worker.gateway.call import Call
-from trueup_worker.gateway.models import Made
-from trueup_worker.gateway.openapi import ACCEPTED, records
-from trueup_worker.gateway.route import GuardedRoute, raw
-from trueup_worker.gateway.submit import PREFER, submit
-from trueup_worker.gateway.ticket import PENDING
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, raw
+from trueup_worker.gateway.calls.request import Call
+from trueup_worker.gateway.calls.submit import PREFER, submit
+from trueup_worker.gateway.enqueue.pending_request import PENDING
+from trueup_worker.gateway.http.encoding import accepted, decided
+from trueup_worker.gateway.schema.models import Made
+from trueup_worker.gateway.schema.openapi import ACCEPTED, records
 
 router = APIRouter(route_class=GuardedRoute, tags=["Usage"])
 

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from trueup.ids import new_id_text
-from trueup.store.intake import find_commits
-from trueup.wire.envelope import CommitKind, QueuedRequest
-from trueup.wire.packing import content_of
+from trueup.store.requests.commit_inserts import find_commits
+from trueup.wire.message.envelope import CommitKind, QueuedRequest
+from trueup.wire.message.packing import content_of
 from trueup.wire.problems import error_body, outcome_of
-from trueup_worker.gateway.answers import Json
-from trueup_worker.gateway.call import Call
-from trueup_worker.gateway.models import Validated
-from trueup_worker.gateway.openapi import creates
-from trueup_worker.gateway.refusals import invalid_field
-from trueup_worker.gateway.route import GuardedRoute, caller_of, gateway_of, raw
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of, raw
+from trueup_worker.gateway.calls.request import Call
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.refusals import invalid_field
+from trueup_worker.gateway.schema.models import Validated
+from trueup_worker.gateway.schema.openapi import creates
 from trueup_worker.intake.decision import against_stored
 from trueup_worker.intake.judge import Candidate, Judged, judge_bodies, judge_catalog
 from trueup_worker.intake.rows import obligation_rows

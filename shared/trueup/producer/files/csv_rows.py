@@ -1,0 +1,199 @@
+"""CSV: a header that names fields, then one request a record (the columns: `trueup.producer.files.csv_columns`)."""
+
+import csv
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast, get_args
+
+import msgspec
+
+from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX, RAW_EXCERPT_BYTES
+from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
+from trueup.producer.files.csv_columns import (
+    Column,
+    Form,
+    UnknownColumn,
+    body_text,
+    column_named,
+    form_of,
+    missing_columns,
+)
+from trueup.producer.files.row import Row
+from trueup.wire.message.envelope import CommitKind, Kind
+from trueup.wire.message.packing import content_of, raw_content
+
+_DELIMITERS = ",;\t"
+_QUOTED_REST = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')
+_WARNINGS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The text of a record, which a quoted cell may stretch over many lines."""
+
+    line_number: int
+    text: bytes
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the header says: what each cell of a record means."""
+
+    delimiter: str
+    names: Sequence[str]
+    columns: Sequence[Column]
+
+
+def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[str], None] | None) -> Iterator[Row]:
+    """The rows of a CSV input; a row's number is its record's, counted after the header without blank lines.
+
+    A record with more or fewer cells than the header, or with broken quotes, travels as raw: its outcome says so.
+
+    Args:
+        lines: of the file.
+        kind: of a row that has no `kind` cell; rows of usage have none.
+        name: what the user calls the file.
+        warn: is told of records that travel as raw: the first ten one by one, then how many more.
+
+    Raises:
+        UnreadableInput: the header cannot be understood, or a quote is never closed.
+    """
+    lines = itertools.dropwhile(lambda line: not line.text.strip(), lines)
+    first = next(lines, None)
+    if first is None:
+        raise UnreadableInput(f"{name} has no header")
+    delimiter = max(_DELIMITERS, key=lambda character: first.text.count(character.encode()))
+    records = _records(itertools.chain([first], lines), delimiter, name)
+    header = _header(next(records).text, delimiter, kind, name)
+    refused = 0
+    for number, record in enumerate(records, start=1):
+        try:
+            yield _row(number, record, header, kind)
+        except ValueError as error:
+            refused += 1
+            if warn and refused <= _WARNINGS_MAX:
+                warn(f"{name}, record {number} (line {record.line_number}): {error}; it will be refused")
+            yield Row(number, kind, None, *raw_content(record.text, size_bytes=record.size_bytes))
+    if warn and refused > _WARNINGS_MAX:
+        warn(f"{name}: {refused - _WARNINGS_MAX} more records will be refused for their form")
+
+
+def _row(number: int, record: _Record, header: _Header, kind: Kind) -> Row:
+    if len(record.text) < record.size_bytes:
+        raise ValueError(f"{record.size_bytes} bytes are too large")
+    cells = _cells(record.text, header.delimiter)
+    if len(cells) != len(header.names):
+        raise ValueError(f"its cell count is {len(cells)}, the header's {len(header.names)}")
+    row = dict(zip(header.names, cells, strict=True))
+    own = {name: row[name] for name in form_of(kind).row_columns if row.get(name)}
+    if _usable(own):  # else they stay in the body, where they are refused by name
+        cells = ["" if name in own else cell for name, cell in row.items()]
+    else:
+        own = {}
+    return Row(
+        number,
+        cast("Kind", own.get("kind", kind)),
+        own.get("idempotency_key"),
+        *content_of(body_text(header.columns, cells)),
+        keyless=kind != "usage" and not row.get("uniqueness_key"),
+    )
+
+
+def _usable(own: dict[str, str]) -> bool:
+    kind, key = own.get("kind", "commit"), own.get("idempotency_key", "-")
+    return kind in get_args(CommitKind) and len(key) <= IDEMPOTENCY_KEY_CHARS_MAX and "\0" not in key
+
+
+def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
+    try:
+        names = [cell.strip() for cell in _cells(text, delimiter)]
+    except ValueError as error:
+        raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
+    columns, unknown = [], []
+    form = form_of(kind)
+    for column in names:
+        try:
+            columns.append(_column(column, form))
+        except UnknownColumn as error:
+            unknown.append(str(error))
+    problems = {
+        "unknown columns": unknown,
+        "columns named twice": _named_twice(names, columns) if not unknown else [],
+        "missing columns": _missing(names, columns, kind) if not unknown else [],
+    }
+    said = "; ".join(f"{what}: {', '.join(which)}" for what, which in problems.items() if which)
+    if said:
+        raise UnreadableInput(
+            f"{name}: {said}. The first line must name the columns; trueup/producer/README.md lists them"
+        )
+    return _Header(delimiter, names, columns)
+
+
+def _column(name: str, form: Form) -> Column:
+    return Column(((name,),), msgspec.json.encode) if name in form.row_columns else column_named(name, form)
+
+
+def _named_twice(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """The columns that fill what another one fills too, or a part of it."""
+    times = Counter(path[:length] for column in columns for path in column.paths for length in range(1, len(path) + 1))
+    whole = Counter(path for column in columns for path in column.paths)
+    return [
+        name
+        for name, column in zip(names, columns, strict=True)
+        if any(times[path] > 1 or any(whole[path[:length]] for length in range(1, len(path))) for path in column.paths)
+    ]
+
+
+def _missing(names: Sequence[str], columns: Sequence[Column], kind: Kind) -> list[str]:
+    without_type = kind == "credit" or "kind" in names
+    return [column for column in missing_columns(columns, form_of(kind)) if not (column == "type" and without_type)]
+
+
+def _cells(text: bytes, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([text.decode()], delimiter=delimiter, strict=True))
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
+
+
+def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Record]:
+    """Joins the lines of each record. A line too large to be held ends its record, whatever it may quote."""
+    cell_in_quotes = re.compile(rb'(?:\A|%b)"' % re.escape(delimiter.encode()))
+    first, kept, size_bytes, quoted = 0, bytearray(), 0, False
+    for line in lines:
+        if quoted:
+            kept += b"\n"
+        else:
+            first, kept, size_bytes = line.number, bytearray(), 0
+        kept += line.text
+        size_bytes += line.size_bytes + quoted
+        if size_bytes > LINE_BYTES_MAX:
+            del kept[RAW_EXCERPT_BYTES:]
+        quoted = line.is_whole and _ends_in_quotes(line.text, cell_in_quotes, quoted=quoted)
+        if not quoted and kept.strip():
+            yield _Record(first, bytes(kept), size_bytes)
+    if quoted:
+        raise UnreadableInput(f"{name}: the quote that opens in the record at line {first} is never closed")
+
+
+def _ends_in_quotes(line: bytes, cell_in_quotes: re.Pattern[bytes], *, quoted: bool) -> bool:
+    """Whether a quoted cell goes on after this line."""
+    if b'"' not in line:
+        return quoted
+    position = 0
+    while True:
+        if quoted:
+            end = _QUOTED_REST.match(line, position)
+            if end is None:
+                return True
+            position = end.end()
+        start = cell_in_quotes.search(line, position)
+        if start is None:
+            return False
+        position, quoted = start.end(), True

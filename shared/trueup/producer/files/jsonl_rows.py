@@ -1,0 +1,87 @@
+"""JSONL: a line is a request, either a bare body or {"kind", "idempotency_key", "body"}; of usage a bare body (2.6)."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from trueup.producer.files.content import Line
+from trueup.producer.files.row import Row
+from trueup.wire.message.envelope import CommitKind, IdempotencyKey, Kind
+from trueup.wire.message.packing import content_of
+
+
+class _Outline(msgspec.Struct, gc=False):
+    """What has to be known of a line before it is sent."""
+
+    body: Raw | UnsetType = UNSET
+    uniqueness_key: Raw | UnsetType = UNSET
+
+
+class _Wrapper(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A line that says more than its body; one with any other key, kind or idempotency key is judged as a body."""
+
+    body: Raw
+    kind: CommitKind | None = None
+    idempotency_key: IdempotencyKey | None = None
+
+
+_outline = msgspec.json.Decoder(_Outline)
+_wrapper = msgspec.json.Decoder(_Wrapper)
+
+
+def jsonl_rows(lines: Iterable[Line], kind: Kind) -> Iterator[Row]:
+    """The rows of a JSONL input; a row's number is its line's, and blank lines are skipped."""
+    for line in lines:
+        if line.text.strip():
+            yield _row(line, kind)
+
+
+def jsonl_keyless(lines: Iterable[Line], kind: Kind) -> Iterator[bool]:
+    """Of each row of a JSONL input whether it is keyless, and no more: the first pass is waited for."""
+    for line in lines:
+        if line.text.strip():
+            yield kind != "usage" and _is_keyless(line.text)
+
+
+def _is_keyless(text: bytes) -> bool:
+    outline = _outline_of(text)
+    wrapper = _wrapper_of(text) if outline and outline.body is not UNSET else None
+    return _keyless(outline if wrapper is None else _outline_of(bytes(wrapper.body)))
+
+
+def _row(line: Line, kind: Kind) -> Row:
+    if kind == "usage":
+        return Row(line.number, kind, None, *content_of(line.text, size_bytes=line.size_bytes))
+    outline = _outline_of(line.text)
+    wrapper = _wrapper_of(line.text) if outline and outline.body is not UNSET else None
+    if wrapper is None:
+        content = content_of(line.text, size_bytes=line.size_bytes, is_parsed=outline is not None)
+        return Row(line.number, kind, None, *content, keyless=_keyless(outline))
+    body = bytes(wrapper.body)
+    return Row(
+        line.number,
+        wrapper.kind or kind,
+        wrapper.idempotency_key,
+        *content_of(body),
+        keyless=_keyless(_outline_of(body)),
+    )
+
+
+def _outline_of(text: bytes) -> _Outline | None:
+    try:
+        return _outline.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _wrapper_of(text: bytes) -> _Wrapper | None:
+    try:
+        return _wrapper.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _keyless(outline: _Outline | None) -> bool:
+    """Only a JSON object can lack a key: what is none creates nothing anyway."""
+    return outline is not None and (outline.uniqueness_key is UNSET or bytes(outline.uniqueness_key) == b"null")

@@ -1,0 +1,31 @@
+"""One row of an input."""
+
+import msgspec
+
+from trueup.wire.message.envelope import Kind, QueuedRequest
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A request without an id.
+
+    Attributes:
+        number: the line of a JSONL file, the record after the header of a CSV file; from 1.
+        kind: commit, credit, or a line of usage.
+        idempotency_key: the row's own, or None.
+        text: the body's own text; of a raw row, what travels of it.
+        raw: the row is no JSON, or too large to travel whole.
+        raw_bytes: the size of a row that does not travel whole.
+        keyless: a commit's body without `uniqueness_key`: an edited copy of the file would create it again.
+    """
+
+    number: int
+    kind: Kind
+    idempotency_key: str | None
+    text: str
+    raw: bool = False
+    raw_bytes: int | None = None
+    keyless: bool = False
+
+    def request(self, request_id: str) -> QueuedRequest:
+        """This row under the id that its outcome will have: a UUID in lower case."""
+        return QueuedRequest(request_id, self.kind, self.idempotency_key, self.text, self.raw, self.raw_bytes)

@@ -1,0 +1,81 @@
+"""Files of requests, read in two passes: the first finds what cannot be read, the second sends."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+
+from trueup.producer.files.content import Format, Source, UnreadableInput, lines, sha256_hex
+from trueup.producer.files.csv_rows import csv_rows
+from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
+from trueup.producer.files.row import Row
+from trueup.wire.message.envelope import Kind
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the first pass found.
+
+    Attributes:
+        sha256_hex: of the uncompressed content: what a batch's id is made of.
+        rows: how many requests there are.
+        keyless_rows: how many of them have no `uniqueness_key`.
+        format: JSONL or CSV.
+    """
+
+    sha256_hex: str
+    rows: int
+    keyless_rows: int
+    format: Format
+
+
+def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> Scan:
+    """The first pass: reads all of it, sends nothing. Its content is digested meanwhile, by a thread of its own.
+
+    Args:
+        source: what `open_source` opened.
+        kind: what a bare body in it is.
+        warn: is told of rows that will be refused because of their form.
+
+    Raises:
+        UnreadableInput: it cannot be read to its end, has no row, or (CSV) a header that cannot be understood.
+    """
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(sha256_hex, source, stop=stop)  # of a plain file a third of the work, for another core
+        try:
+            count, keyless = _count(_keyless(source, kind, warn))
+        except BaseException:
+            stop.set()
+            raise
+    if count == 0:
+        raise UnreadableInput(f"{source.name} has no row: nothing stands below its header")
+    return Scan(digest.result(), count, keyless, source.format)
+
+
+def rows(source: Source, *, kind: Kind = "commit") -> Iterator[Row]:
+    """The second pass: every row, in order.
+
+    Raises:
+        UnreadableInput: as `scan`.
+    """
+    if source.format == "csv":
+        return csv_rows(lines(source), kind, name=source.name, warn=None)
+    return jsonl_rows(lines(source), kind)
+
+
+def _count(keyless: Iterable[bool]) -> tuple[int, int]:
+    """How many there are, and how many of them are true."""
+    rows = keyless_rows = 0
+    for is_keyless in keyless:
+        rows += 1
+        keyless_rows += is_keyless
+    return rows, keyless_rows
+
+
+def _keyless(source: Source, kind: Kind, warn: Warn | None) -> Iterator[bool]:
+    if source.format == "csv":
+        return (row.keyless for row in csv_rows(lines(source), kind, name=source.name, warn=warn))
+    return jsonl_keyless(lines(source), kind)

@@ -1,0 +1,1 @@
+"""Customers, products, contracts and units: the records that requests refer to."""

@@ -1,0 +1,1 @@
+"""Commits and credits: reading, changing, their ledger and what is left of them."""

@@ -1,0 +1,1 @@
+"""Obligations and the invoices that they become: due, settled, listed, voided, made anew."""

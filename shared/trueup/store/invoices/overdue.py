@@ -1,0 +1,51 @@
+"""How far invoicing is behind, and what of it waits for an operator."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from trueup.store.usage.billed_lines import OPEN_VOID
+
+# LIMIT 1 keeps it one descent of the index of what is due, for each account.
+_OLDEST = text("""
+    SELECT max(coalesce(account.clock_at, now()) - oldest.due_at)
+      FROM account
+     CROSS JOIN LATERAL (
+        SELECT o.due_at FROM obligation AS o
+         WHERE o.account_id = account.id AND o.state = 'pending' AND o.due_at <= coalesce(account.clock_at, now())
+         ORDER BY o.due_at LIMIT 1) AS oldest
+""")
+
+_LOOKED_AT_MAX = 1_000
+
+_HELD = text("SELECT id FROM obligation WHERE account_id = :account_id AND state = 'held' LIMIT :most")
+_OPEN_VOIDS = text(f"""
+    SELECT p.id FROM usage_period AS p WHERE p.account_id = :account_id AND {OPEN_VOID} LIMIT :most
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What waits for an operator, up to a thousand of each.
+
+    Attributes:
+        held: true-ups that are not issued.
+        void: usage periods that were voided, and that nothing replaces or settles.
+    """
+
+    held: list[UUID]
+    void: list[UUID]
+
+
+def unfinished(connection: Connection, account_id: int) -> Unfinished:
+    """What was begun with invoices of this account and not finished."""
+    which = {"account_id": account_id, "most": _LOOKED_AT_MAX}
+    return Unfinished(*(list(connection.scalars(each, which)) for each in (_HELD, _OPEN_VOIDS)))
+
+
+def oldest_due(connection: Connection) -> timedelta | None:
+    """How long ago the oldest pending obligation of any account fell due, by that account's clock; None: none is."""
+    found: timedelta | None = connection.scalar(_OLDEST)
+    return found

@@ -1,0 +1,15 @@
+"""What may stand once in an account, and stands there already."""
+
+from uuid import UUID
+
+
+class AlreadyUsed(Exception):
+    """A uniqueness key, or an alias, belongs to another record; nothing was added.
+
+    Attributes:
+        holder: the id of that record.
+    """
+
+    def __init__(self, what: str, holder: UUID) -> None:
+        super().__init__(f"{what} was used before, by {holder}")
+        self.holder = holder

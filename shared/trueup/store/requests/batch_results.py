@@ -1,0 +1,48 @@
+"""A batch as it stands: its rows as counted at the door, and their outcomes in the order of the rows."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+
+from trueup.ids import row_id
+from trueup.store.requests.outcomes import read_outcomes
+from trueup.store.tables import batch
+from trueup.wire.outcome import Outcome
+
+_ROW_MAX = (1 << 30) - 1
+
+# The ids of a batch ascend with its rows and stand side by side: a page is one stretch of each primary key.
+_IDS = text("""
+    (SELECT id FROM commit WHERE account_id = :account_id AND id > :after AND id <= :last ORDER BY id LIMIT :limit)
+    UNION
+    (SELECT request_id FROM outcome WHERE account_id = :account_id AND request_id > :after AND request_id <= :last
+      ORDER BY request_id LIMIT :limit)
+    UNION
+    (SELECT request_id FROM usage_line WHERE account_id = :account_id AND request_id > :after AND request_id <= :last
+      ORDER BY request_id LIMIT :limit)
+    ORDER BY 1 LIMIT :limit
+""")
+
+
+def find_batch(connection: Connection, account_id: int, batch_id: UUID) -> dict[str, Any] | None:
+    """The batch as it was counted at the door, if there is one; and whether all of its content is received."""
+    content_rows = func.coalesce(batch.c.content_rows, batch.c.rows).label("content_rows")
+    told = batch.c.id, batch.c.name, batch.c.source, batch.c.kind, batch.c.rows, content_rows, batch.c.created_at
+    query = select(*told).where(batch.c.account_id == account_id, batch.c.id == batch_id)
+    row = connection.execute(query).mappings().one_or_none()
+    return {**row, "state": "received" if row["rows"] == row["content_rows"] else "uploading"} if row else None
+
+
+def batch_results(
+    connection: Connection, account_id: int, batch_id: UUID, *, after_row: int, limit: int
+) -> list[Outcome]:
+    """Outcomes in the order of rows; what has none yet is left out.
+
+    Args:
+        after_row: the last row of the page before; 0 for the first page.
+    """
+    stretch = {"after": row_id(batch_id, after_row), "last": row_id(batch_id, _ROW_MAX)}
+    ids = list(connection.scalars(_IDS, {"account_id": account_id, "limit": limit, **stretch}))
+    found = read_outcomes(connection, account_id, ids)
+    return [found[each] for each in ids if each in found]

@@ -1,0 +1,1 @@
+"""The message that carries requests: its envelope, its signature, its queue and its task."""

@@ -1,0 +1,45 @@
+"""How requests travel: which task takes them, and on which queues."""
+
+from typing import NamedTuple
+
+from trueup.wire.message.envelope import QUEUE_BULK, QUEUE_SINGLE, TASK_CREATE, Kind
+
+TASK_RECORD = "usage.record"
+QUEUE_USAGE = "usage"
+TASK_PROBE = "trueup.probe"  # answered by whoever takes commits, with a hint, and with nothing else
+QUEUE_PROBES = "probes"
+
+
+class Route(NamedTuple):
+    """The task that takes envelopes of a kind.
+
+    Attributes:
+        task: its name, which the signature covers.
+        single: the queue of requests that somebody waits for.
+        bulk: the queue of files.
+    """
+
+    task: str
+    single: str
+    bulk: str
+
+
+COMMITS = Route(TASK_CREATE, QUEUE_SINGLE, QUEUE_BULK)
+USAGE = Route(TASK_RECORD, QUEUE_USAGE, QUEUE_USAGE)
+ENVELOPE_QUEUES = (QUEUE_SINGLE, QUEUE_BULK, QUEUE_USAGE)
+_TASKS = {QUEUE_USAGE: TASK_RECORD, QUEUE_PROBES: TASK_PROBE}
+
+
+def route_of(kind: Kind) -> Route:
+    """How requests of this kind travel."""
+    return USAGE if kind == "usage" else COMMITS
+
+
+def route_of_task(task: str) -> Route:
+    """How what this task takes is sent again."""
+    return USAGE if task == TASK_RECORD else COMMITS
+
+
+def task_on(queue: str) -> str:
+    """The task that the messages on a queue are for."""
+    return _TASKS.get(queue, TASK_CREATE)

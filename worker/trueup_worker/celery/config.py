@@ -1,0 +1,57 @@
+"""The Celery app's settings, each with its reason. Measurements: PostgreSQL and Redis transports of Celery 5.7."""
+
+from typing import Any
+
+from kombu.entity import Queue
+
+from trueup.settings import Settings
+from trueup.wire.message.queues import QUEUE_PROBES
+
+QUEUES = ("commits", "commits.bulk", "usage", "invoices", "events", "maintenance", QUEUE_PROBES)
+
+
+def celery_config(settings: Settings) -> dict[str, Any]:
+    """What `trueup_worker.celery.app` is configured with."""
+    return {
+        "broker_url": str(settings.broker_url),
+        "task_queues": [Queue(name, routing_key=name) for name in QUEUES],  # type: ignore[no-untyped-call]
+        "task_default_queue": "maintenance",
+        # Acknowledged only after the task returned, that is, after the database committed.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_acks_on_failure_or_timeout": False,
+        # One message is up to 500 requests: what is fetched ahead only waits, longer when a worker dies.
+        "worker_prefetch_multiplier": 1,
+        # Outcomes are in Postgres.
+        "result_backend": None,
+        "task_ignore_result": True,
+        # A pickle is code.
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        # Whoever reaches the broker could stop the workers by remote control.
+        "worker_enable_remote_control": False,
+        # Judges what comes before Celery does, and parks what Celery would drop.
+        "worker_consumer": "trueup_worker.celery.consumer:Consumer",
+        "worker_send_task_events": False,
+        # A dead worker's messages come back after the visibility timeout, and without kombu's extra 96 seconds.
+        "broker_transport_options": {
+            "visibility_timeout": settings.visibility_timeout_s,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            # A worker that is killed while it restores must not keep the others from it for five minutes.
+            "unacked_mutex_expire": 10,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 10,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        # A broker whose disk or memory is full refuses what changes anything: that passes, and need end no worker.
+        "broker_channel_error_retry": True,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }

@@ -1,0 +1,101 @@
+"""Celery's consumer, in front of which every message is judged, and behind which none is dropped.
+
+On Redis there is no dead-letter queue: an unknown task, an undecodable body or a message of another form is gone once
+it is acknowledged, and one that Celery's own code does not expect ends the worker, and then the next. Both are parked.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery.worker.consumer import Consumer as CeleryConsumer
+from kombu.message import Message as BrokerMessage
+
+from trueup.store.requests.parking import Reason
+from trueup_worker.celery.form import read_body, read_headers
+from trueup_worker.celery.parking import keep
+from trueup_worker.celery.refusal import Refused
+from trueup_worker.celery.suspect import decide_suspect, is_suspect
+from trueup_worker.intake.receive import TryAgainLater
+
+_OF_CELERY = "celery."  # tasks that every Celery app has: none of them is for strangers to start
+
+log = structlog.get_logger()
+
+
+class Consumer(CeleryConsumer):  # type: ignore[misc]
+    """Celery's consumer, with its silent exits closed."""
+
+    def update_strategies(self) -> None:
+        """Knows our tasks only."""
+        super().update_strategies()
+        for name in [name for name in self.strategies if name.startswith(_OF_CELERY)]:
+            del self.strategies[name]
+
+    def create_task_handler(self, *given: Any, **more: Any) -> Callable[[BrokerMessage], None]:
+        """What takes each message: Celery's own way, behind our judgement."""
+        receive = super().create_task_handler(*given, **more)
+
+        def take(message: BrokerMessage) -> None:
+            try:
+                self._judge(message)
+                if is_suspect(deliveries := getattr(message, "deliveries", 1)):
+                    decide_suspect(message.headers, message.payload[0], deliveries=deliveries)
+                    message.ack()  # type: ignore[no-untyped-call]
+                else:
+                    receive(message)
+            except Refused as refused:
+                _keep(message, refused.reason, refused)
+            except TryAgainLater:
+                message.requeue()  # type: ignore[no-untyped-call]
+            except Exception as error:
+                if self._is_of_broker(error):
+                    raise
+                log.exception("message not taken", action="message_not_taken")
+                if not message.acknowledged:
+                    _keep(message, "rejected", error)
+
+        return take
+
+    def on_decode_error(self, message: BrokerMessage, exc: Exception) -> None:
+        """The body is not compressed as its headers say, or unfolds to more than a message may hold."""
+        _keep(message, exc.reason if isinstance(exc, Refused) else "undecodable", exc)
+
+    def _judge(self, message: BrokerMessage) -> None:
+        """Replaces what came by what Celery may see.
+
+        Raises:
+            Refused: it is not what it ought to be.
+        """
+        headers = read_headers(message.headers)
+        if headers.task not in self.strategies:
+            raise Refused("unknown_task", f"there is no task {headers.task!r}")
+        arguments = read_body(message.body, content_type=message.content_type, encoding=message.content_encoding)
+        message.headers, message.properties = headers.told(), {}
+        message._decoded_cache = [arguments, {}, {}]  # noqa: SLF001 - what kombu would have made of it
+
+    def _is_of_broker(self, error: Exception) -> bool:
+        """Whether the broker failed, not the message; kombu takes every KeyError for a lost connection."""
+        return isinstance(error, (*self.connection_errors, *self.channel_errors)) and type(error) is not KeyError
+
+
+def _keep(message: BrokerMessage, reason: Reason, error: Exception) -> None:
+    """Parks the message, then acknowledges it; while the database is away it goes back to the queue."""
+    beginning = error.beginning if isinstance(error, Refused) and error.beginning else _body(message)
+    if keep(beginning, reason=reason, detail=str(error), task=_name(message), headers=_headers(message)):
+        message.ack()  # type: ignore[no-untyped-call]
+    else:
+        message.requeue()  # type: ignore[no-untyped-call]
+
+
+def _name(message: BrokerMessage) -> str:
+    return str((message.headers or {}).get("task", ""))[:255]
+
+
+def _headers(message: BrokerMessage) -> str:
+    return json.dumps({"headers": message.headers, "content_type": message.content_type}, default=repr)
+
+
+def _body(message: BrokerMessage) -> bytes:
+    return message.body.encode(errors="surrogatepass") if isinstance(message.body, str) else bytes(message.body)

@@ -1,0 +1,40 @@
+"""Messages whose workers died before a task began: they go around Celery, straight to what decides suspects."""
+
+from typing import Any
+
+from trueup.clock import utc_now
+from trueup.limits import DELIVERIES_MAX
+from trueup.wire.message.envelope import TASK_CREATE
+from trueup.wire.message.queues import TASK_RECORD
+from trueup_worker.celery.refusal import Refused
+from trueup_worker.intake.message import is_envelope, message_of
+from trueup_worker.intake.receive import COMMITS, receive
+from trueup_worker.intake.services import services
+from trueup_worker.usage.record import USAGE
+
+_INTAKES = {TASK_CREATE: COMMITS, TASK_RECORD: USAGE}
+_DETAIL = "every worker that took it died before its task began; see the workers' logs"
+
+
+def is_suspect(deliveries: int) -> bool:
+    """Whether Celery must not see a message that was taken so often, this time included."""
+    return deliveries > DELIVERIES_MAX
+
+
+def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries: int) -> None:
+    """Halves an envelope, or parks its only request, as if its task had seen each delivery.
+
+    Args:
+        headers: of the message, judged.
+        arguments: of its task.
+        deliveries: how often it was taken, this time included.
+
+    Raises:
+        Refused: it is no envelope; or workers died of this, too.
+        TryAgainLater: the database did not let anything be decided.
+    """
+    intake = _INTAKES.get(headers["task"])
+    if intake is None or not is_envelope(arguments) or deliveries > 2 * DELIVERIES_MAX:
+        raise Refused("kills_worker", _DETAIL)
+    message = message_of(headers["task"], arguments, headers, deliveries=deliveries)
+    receive(message, services(), now=utc_now(), intake=intake)

@@ -1,0 +1,1 @@
+"""Commands for accounts, tokens, the catalog and the sandbox clock."""

@@ -1,0 +1,75 @@
+"""Accounts: made and listed by whoever administers the installation."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection
+
+from trueup.clock import utc_now
+from trueup.store.accounts.accounts import create_account, list_accounts
+from trueup.store.accounts.tokens import WORKING_SCOPES, Scope, create_token, has_administrator
+from trueup.store.postgres.engine import transaction
+from trueup_worker.cli.terminal.context import session
+from trueup_worker.cli.terminal.exits import CommandError
+from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.output import emit_json, emit_json_list, emit_record, emit_table, say
+
+app = typer.Typer(no_args_is_help=True, help="Accounts: create, list.")
+
+_NAME_CHARS_MAX = 255
+
+
+@app.command()
+def create(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="What people and messages call it.")],
+    *,
+    sandbox: Annotated[bool, typer.Option(help="Its time stands still and is moved by hand, for good.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create an account, and keep a token for it in the data folder: commits:write, usage:write, read, operate.
+
+    Needs the scope installation. As long as no token has it, whoever reaches the database gets one, kept there too.
+    """
+    if not name.strip() or len(name) > _NAME_CHARS_MAX or not name.isprintable():
+        raise CommandError(f"an account's name is a text of 1 to {_NAME_CHARS_MAX} printable characters")
+    here = session(ctx)
+    with transaction(here.engine) as connection:
+        is_first = not has_administrator(connection, now=utc_now())
+    if not is_first:
+        here.caller("installation")
+    here.folder.create()
+    with transaction(here.engine) as connection:
+        made = create_account(connection, name, sandbox=sandbox, now=utc_now())
+        token = make_token(connection, made.id, WORKING_SCOPES, here.secret_key)
+        administrator = make_token(connection, made.id, ("installation",), here.secret_key) if is_first else None
+    here.folder.keep_token(made.name, token)
+    say(f"its token is kept in {here.folder.tokens}: use it with --account {made.name}")
+    if administrator:
+        here.folder.keep_admin_token(administrator)
+        say(f"the installation's first token is kept in {here.folder.admin_token_file}: it makes accounts and tokens")
+    emit_json(made) if as_json else emit_record(asdict(made))
+
+
+@app.command("list")
+def list_(ctx: typer.Context, *, as_json: AsJson = False) -> None:
+    """List all accounts, oldest first. Needs the scope installation."""
+    here = session(ctx)
+    with here.transaction("installation") as (connection, _):
+        accounts = list_accounts(connection)
+    if as_json:
+        emit_json_list(accounts)
+    else:
+        emit_table(("name", "sandbox", "clock_at", "created_at"), map(asdict, accounts))
+
+
+def make_token(connection: Connection, account_id: int, scopes: tuple[Scope, ...], secret_key: str) -> str:
+    """Makes a token that the data folder is to keep.
+
+    Raises:
+        WrongSecretKey: the key is not this database's.
+    """
+    return create_token(
+        connection, account_id=account_id, scopes=scopes, secret_key=secret_key, name="kept in the data folder"
+    )

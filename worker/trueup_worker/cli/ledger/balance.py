@@ -1,0 +1,30 @@
+"""What a customer can still use."""
+
+from dataclasses import asdict
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from trueup_worker.cli.terminal.context import session
+from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.output import emit_json, emit_record
+from trueup_worker.reporting.balance import customer_balance
+
+app = typer.Typer()
+
+
+@app.command()
+def balance(
+    ctx: typer.Context,
+    customer_id: Annotated[UUID, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a customer can use now, per unit and per commit or credit.
+
+    `usable` reserves what usage of open months draws; `finalized` counts closed months only. Needs the scope read.
+    """
+    with session(ctx).snapshot("read") as (connection, caller):
+        found = customer_balance(connection, account_id=caller.account_id, customer_id=customer_id)
+    emit_json(found) if as_json else emit_record(asdict(found))

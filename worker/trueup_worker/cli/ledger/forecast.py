@@ -1,0 +1,52 @@
+"""What will be invoiced."""
+
+from dataclasses import asdict
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
+from trueup_worker.cli.terminal.context import session
+from trueup_worker.cli.terminal.exits import CommandError
+from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.output import emit_json_list, emit_table, say
+from trueup_worker.invoicing.clock import account_now
+from trueup_worker.reporting.forecast import forecast as foresee
+
+app = typer.Typer()
+
+_COLUMNS = ("at", "outcome", "type", "issued_at", "customer", "amount", "amount_due", "unit", "why", "id")
+
+
+@app.command()
+def forecast(
+    ctx: typer.Context,
+    *,
+    until: Annotated[str, typer.Option(metavar="WHEN", help=f"How far to look, inclusive: {INSTANT_HELP}.")],
+    customer: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this customer only.")] = None,
+    contract: Annotated[UUID | None, typer.Option(metavar="ID", help="On this contract only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell every invoice that would be made until then: when, why and how much. Nothing is written.
+
+    It counts on the usage that is known today. Needs the scope read.
+    """
+    if customer and contract:
+        raise CommandError("give --customer or --contract, not both")
+    here = session(ctx)
+    with here.snapshot("read") as (connection, caller):
+        found = foresee(
+            connection,
+            account_id=caller.account_id,
+            until=read_instant(until, now=account_now(connection, caller.account_id)),
+            usage_grace_h=here.settings.usage_grace_h,
+            customer_id=customer,
+            contract_id=contract,
+        )
+    if as_json:
+        emit_json_list(found)
+    else:
+        emit_table(_COLUMNS, map(asdict, found))
+        issued = sum(each.outcome == "issued" for each in found)
+        say(f"{issued} invoices would be made until {until}" if found else f"nothing falls due until {until}")

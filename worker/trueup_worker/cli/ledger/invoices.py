@@ -1,0 +1,228 @@
+"""Invoices, drafts included."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from trueup.domain.burndown.exact import exact_sum
+from trueup.domain.money import plain_text
+from trueup.store.catalog.names import unit_names
+from trueup.store.invoices.listing import Status
+from trueup_worker.cli.terminal.context import session
+from trueup_worker.cli.terminal.exits import CommandError
+from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+from trueup_worker.cli.terminal.output import as_printed, as_text, emit_json, emit_record, emit_table, say
+from trueup_worker.invoicing.correct import Correction, correct_month
+from trueup_worker.invoicing.mark import Mark, mark_invoice
+from trueup_worker.invoicing.regenerate import regenerate_invoice, regenerate_month
+from trueup_worker.invoicing.release import release_obligation
+from trueup_worker.invoicing.void import void_invoice
+from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
+
+app = typer.Typer(
+    no_args_is_help=True, help="Invoices and drafts: list, show, release, void, regenerate, correct, mark."
+)
+
+COLUMNS = ("number", "status", "issued_at", "customer", "total", "amount_due", "unit", "held", "id")
+CORRECTED = ("type", "month", "contract_id", "commit_id", "before_number", "before", "after_number", "after")
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    status: Annotated[Status | None, typer.Option(help="With this status only.", case_sensitive=False)] = None,
+    customer: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this customer only.")] = None,
+    commit: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this commit only.")] = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List invoices by number, then drafts as they fall due, then drafts of open usage. Needs the scope read."""
+    here = session(ctx)
+    with here.snapshot("read") as (connection, caller):
+        fetch = partial(
+            _listed,
+            connection,
+            caller.account_id,
+            status=status,
+            customer_id=customer,
+            commit_id=commit,
+            usage_grace_h=here.settings.usage_grace_h,
+        )
+        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json)
+
+
+def _listed(*given: Any, **chosen: Any) -> list[dict[str, Any]]:
+    """As `list_with_drafts`, with a column that says what an operator has to look at."""
+    return [
+        each | {"held": f"{each['state']}: {each['reason']}" if each["state"] in ("held", "parked") else None}
+        for each in list_with_drafts(*given, **chosen)
+    ]
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="The invoice's id.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one invoice or draft with its lines. Needs the scope read."""
+    here = session(ctx)
+    with here.snapshot("read") as (connection, caller):
+        found = show_with_drafts(connection, caller.account_id, invoice_id, usage_grace_h=here.settings.usage_grace_h)
+    if found is None:
+        raise CommandError(f"account {caller.account} has no invoice {invoice_id}")
+    if as_json:
+        emit_json(found)
+    else:
+        emit_record(found | {"lines": [as_printed(line) for line in found["lines"]]})
+
+
+@app.command()
+def release(
+    ctx: typer.Context,
+    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of the parked or held draft.")],
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; needed for what is held, and kept in the audit.")] = None,
+) -> None:
+    """Let an invoice that was parked or held be made, on your word. Needs the scope operate."""
+    with session(ctx).transaction("operate") as (connection, caller):
+        release_obligation(
+            connection, account_id=caller.account_id, obligation_id=invoice_id, actor=caller.key_id, reason=reason
+        )
+    say(f"{invoice_id} is pending again")
+
+
+@app.command()
+def void(
+    ctx: typer.Context,
+    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of the invoice, or of a usage period without one.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")],
+) -> None:
+    """Take a finalized invoice back: its ledger entries are met by their opposites. Needs the scope operate."""
+    with session(ctx).transaction("operate") as (connection, caller):
+        voided = void_invoice(
+            connection, account_id=caller.account_id, invoice_id=invoice_id, reason=reason, actor=caller.key_id
+        )
+    how = "was void already, since" if voided.was_void else "is void,"
+    say(f"{invoice_id} {how} {as_text(voided.voided_at)}: make it anew with `trueup invoices regenerate {invoice_id}`")
+
+
+@app.command()
+def regenerate(
+    ctx: typer.Context,
+    invoice_id: Annotated[UUID | None, typer.Argument(metavar="[ID]", help="Of what is void.")] = None,
+    *,
+    contract: Annotated[
+        UUID | None, typer.Option(metavar="ID", help="Take late usage of this contract in, in place of an ID.")
+    ] = None,
+    month: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m"], metavar="YYYY-MM", help="The closed month of that usage.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a void invoice anew, or bill late usage of a month that closed without any. Needs the scope operate."""
+    if (invoice_id is None) == (contract is None) or (contract is None) != (month is None):
+        raise CommandError("give the ID of what is void, or both --contract and --month")
+    with session(ctx).transaction("operate") as (connection, caller):
+        account_id, actor = caller.account_id, caller.key_id
+        if contract is not None and month is not None:
+            wanted = month.replace(tzinfo=UTC)
+            made = regenerate_month(connection, account_id=account_id, contract_id=contract, month=wanted, actor=actor)
+        elif invoice_id is not None:
+            made = [regenerate_invoice(connection, account_id=account_id, invoice_id=invoice_id, actor=actor)]
+    records = [{"id": each.id, "replaces": each.replaces, "is_final": each.is_final} for each in made]
+    emit_json(records) if as_json else emit_table(("id", "replaces", "is_final"), records)
+
+
+@app.command()
+def correct(
+    ctx: typer.Context,
+    *,
+    customer: Annotated[UUID, typer.Option(metavar="ID", help="Whose usage.")],
+    month: Annotated[
+        datetime, typer.Option(formats=["%Y-%m"], metavar="YYYY-MM", help="The first closed month to look at.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "corrected",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a month right, late usage included, with all later invoices and true-ups that depend on it.
+
+    Whatever does not stand as it should is voided and made anew, in one transaction. Needs the scope operate.
+    """
+    here = session(ctx)
+    with here.transaction("operate") as (connection, caller):
+        made = correct_month(
+            connection,
+            account_id=caller.account_id,
+            customer_id=customer,
+            month=month.replace(tzinfo=UTC),
+            reason=reason,
+            actor=caller.key_id,
+            usage_grace_h=here.settings.usage_grace_h,
+            dry_run=dry_run,
+        )
+        units = unit_names(connection, caller.account_id)
+    records = [asdict(each) | {"difference": each.difference} for each in made]
+    if as_json:
+        emit_json(records)
+        return
+    if made:
+        emit_table((*CORRECTED, "difference", "state"), records)
+    for unit_id in dict.fromkeys(each.unit_id for each in made):
+        before, after = (exact_sum(figures) for figures in _charged(made, unit_id))
+        unit = units.get(str(unit_id), "")
+        say(f"charged before {plain_text(before)}, now {plain_text(after)} {unit}")
+    say(("nothing was done: this is what would be" if dry_run else "done") if made else "all stands as it should")
+
+
+def _charged(made: Sequence[Correction], unit_id: UUID) -> tuple[list[Decimal], list[Decimal]]:
+    """What was charged in a unit before, and what is charged now."""
+    of_unit = [each for each in made if each.unit_id == unit_id]
+    return [each.before for each in of_unit], [each.after for each in of_unit]
+
+
+@app.command()
+def mark(
+    ctx: typer.Context,
+    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of a finalized invoice.")],
+    what: Annotated[Mark, typer.Argument(metavar="paid|exported", help="What was done with it.")],
+) -> None:
+    """Say that an invoice is paid, or in other books: it is not voided or corrected then. Needs the scope operate."""
+    _mark(ctx, invoice_id, what, is_set=True)
+
+
+@app.command()
+def unmark(
+    ctx: typer.Context,
+    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of a marked invoice.")],
+    what: Annotated[Mark, typer.Argument(metavar="paid|exported", help="The mark to take back.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the audit.")],
+) -> None:
+    """Take a mark back, so that the invoice can be voided or corrected. Needs the scope operate."""
+    _mark(ctx, invoice_id, what, is_set=False, reason=reason)
+
+
+def _mark(ctx: typer.Context, invoice_id: UUID, what: Mark, *, is_set: bool, reason: str | None = None) -> None:
+    with session(ctx).transaction("operate") as (connection, caller):
+        changed = mark_invoice(
+            connection,
+            account_id=caller.account_id,
+            invoice_id=invoice_id,
+            mark=what,
+            is_set=is_set,
+            actor=caller.key_id,
+            reason=reason,
+        )
+    how = "is" if is_set else "is not"
+    say(f"{invoice_id} {how} marked {what}" + ("" if changed else ", as before"))

@@ -1,0 +1,1 @@
+"""Commands for requests: judge, send, follow, release."""

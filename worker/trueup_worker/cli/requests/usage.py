@@ -1,0 +1,55 @@
+"""Rated usage: files of it are ingested, and what is stored is listed."""
+
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from trueup.store.usage.lines import list_usage
+from trueup_worker.cli.requests.ingest import BatchName, DryRun, Failed, Files, New, Plan, Results, ingest_files
+from trueup_worker.cli.terminal.context import session
+from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+
+app = typer.Typer(no_args_is_help=True, help="Rated usage: ingest files of it, list it.")
+
+_COLUMNS = ("transaction_id", "timestamp", "customer", "product", "quantity", "list_price", "commit_price", "is_late")
+
+
+@app.command()
+def ingest(
+    ctx: typer.Context,
+    files: Files,
+    *,
+    batch_id: BatchName = None,
+    new: New = False,
+    dry_run: DryRun = False,
+    results: Results = None,
+    failed: Failed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send files of usage lines and wait until every row has its outcome.
+
+    Needs the scope usage:write. A transaction id is used once, for ever: a line that is stored already is created once
+    more without effect; with other content it is refused. Otherwise as `trueup ingest`.
+    """
+    plan = Plan("usage", batch_id, new, results=results, failed=failed)
+    ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    customer: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this customer only.")] = None,
+    contract: Annotated[UUID | None, typer.Option(metavar="ID", help="Under this contract only.")] = None,
+    late: Annotated[bool, typer.Option("--late", help="Only what came after its month was closed.")] = False,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List usage lines in the order of their requests' ids. Needs the scope read."""
+    with session(ctx).transaction("read") as (connection, caller):
+        fetch = partial(
+            list_usage, connection, caller.account_id, customer_id=customer, contract_id=contract, late_only=late
+        )
+        emit_list(fetch, _COLUMNS, limit=limit, as_json=as_json)

@@ -1,0 +1,1 @@
+"""Commands for the stack: start, stop, check, migrate."""

@@ -1,0 +1,277 @@
+"""What `trueup doctor` looks at. Each check asks the real thing and says what to do when the answer is wrong."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import redis
+from sqlalchemy import text
+
+from trueup.clock import utc_now
+from trueup.limits import BROKER_BULK_BYTES_MAX
+from trueup.producer.publish import Publisher, broker_address
+from trueup.settings import PREFIX, Settings, SettingsError
+from trueup.store.accounts.secret_key import WrongSecretKey, require_secret_key
+from trueup.store.invoices.overdue import unfinished
+from trueup.store.postgres.engine import transaction
+from trueup.store.postgres.migrate import pending_revisions
+from trueup.store.postgres.role_names import APP
+from trueup.store.postgres.roles import connected_role
+from trueup_worker.celery.config import QUEUES
+from trueup_worker.cli.stack.project import project_file
+from trueup_worker.cli.terminal.context import Session
+from trueup_worker.cli.terminal.exits import message_of
+
+# Variables with our prefix that are no settings of the services.
+OWN_VARIABLES = frozenset(PREFIX + name for name in ("DATA", "TOKEN", "DEBUG", "READY_DIR", "PROCESS_NAME", "COMPLETE"))
+CLOCK_SECONDS_MAX = 30.0
+FREE_MB_MIN = 200
+_ADVICE_GATEWAY = "workers: start them; calls_answered: restart the gateway, and report its log; else see that check"
+_PATIENCE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at and found; `advice` says what to do, and is empty when all is well."""
+
+    check: str
+    found: str
+    advice: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.advice
+
+
+def run_checks(here: Session, environ: Mapping[str, str]) -> Iterator[Check]:
+    """All checks, one after the other; without settings nothing else can be asked."""
+    yield from _variables(environ)
+    settings = _settings(here)
+    yield settings
+    if settings.ok:
+        for check in _CHECKS:
+            yield from _asked(check, here)
+
+
+def _asked(check: Callable[[Session], Iterator[Check]], here: Session) -> Iterator[Check]:
+    """A check that cannot be made has failed."""
+    try:
+        yield from check(here)
+    except Exception as error:  # noqa: BLE001 (whatever a service does, the doctor tells it)
+        yield Check(check.__name__.strip("_"), message_of(error), "is it up, and does its setting name it?")
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
+    known = OWN_VARIABLES | {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]}?" if near else "see `trueup config show`"
+            yield Check("variables", f"{name} is not a setting", f"{meant} Unset it otherwise")
+
+
+def _settings(here: Session) -> Check:
+    try:
+        settings = here.settings
+    except SettingsError as error:
+        return Check("settings", str(error), "set what is missing, correct what is wrong")
+    except Exception as error:  # noqa: BLE001 (nothing runs, or the folder cannot be read: the message says it)
+        return Check("settings", str(error), "start it, or name the services")
+    if not settings.require_signature:
+        advice = "unset TRUEUP_REQUIRE_SIGNATURE, unless nobody else reaches the broker"
+        return Check("settings", "unsigned messages are accepted", advice)
+    return Check("settings", "complete")
+
+
+def _database(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        yield Check("database", f"PostgreSQL {connection.scalar(text('SHOW server_version'))} answers")
+
+
+def _migrations(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        pending = pending_revisions(connection)
+    if pending:
+        yield Check(
+            "migrations", f"not run yet: {', '.join(pending)}", "run `trueup migrate`, or restart with `trueup up`"
+        )
+    else:
+        yield Check("migrations", "all have run")
+
+
+def _role(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        role = connected_role(connection)
+    if role.unseen:
+        must = "run `trueup migrate` as the role that owns the tables, which grants"
+        yield Check("role", f"{role.name} may not read {', '.join(role.unseen)}", must)
+    elif role.excess:
+        yield Check("role", f"{role.name} {'; '.join(role.excess)}", f"connect as {APP}, once `trueup migrate` has run")
+    else:
+        yield Check("role", f"{role.name}: can neither change the schema nor rewrite history")
+
+
+def _secret_key(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        try:
+            require_secret_key(connection, here.secret_key)
+        except WrongSecretKey as error:
+            yield Check("secret key", "another than this database's", str(error))
+        else:
+            yield Check("secret key", "the one that the tokens are sealed under")
+
+
+def _clock(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        there = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    apart_s = abs((utc_now() - there).total_seconds())
+    advice = "" if apart_s <= CLOCK_SECONDS_MAX else "set both clocks by NTP: signatures carry the time"
+    yield Check("clock", f"{apart_s:.1f} s from the database's", advice)
+
+
+def _token(here: Session) -> Iterator[Check]:
+    caller = here.caller("read")
+    yield Check("token", f"account {caller.account}, key {caller.key_id}: {', '.join(sorted(caller.scopes))}")
+
+
+def _broker(here: Session) -> Iterator[Check]:
+    url = str(here.settings.broker_url)
+    if not url.startswith("redis"):
+        yield Check("broker", f"answers at {broker_address(url)}")
+        return
+    with _redis(url) as client:
+        info = client.info()
+        bulk = _bulk_bytes_max(client)
+    yield Check("broker", f"{_product(info)} answers at {broker_address(url)}")
+    policy = info["maxmemory_policy"]
+    must = "set maxmemory-policy noeviction: a full broker must refuse messages, not drop them"
+    yield Check("broker policy", policy, "" if policy == "noeviction" else must)
+    must = "set appendonly yes: otherwise a restart of the broker loses the queue"
+    yield Check("broker log", "AOF on", "") if info["aof_enabled"] else Check("broker log", "AOF off", must)
+    if bulk is not None:
+        must = (
+            f"set proto-max-bulk-len {BROKER_BULK_BYTES_MAX}: a larger message fills workers before they can refuse it"
+        )
+        yield Check("broker messages", f"up to {bulk} bytes", "" if bulk <= BROKER_BULK_BYTES_MAX else must)
+
+
+def _bulk_bytes_max(client: redis.Redis) -> int | None:
+    """The largest element that a broker takes; None where it does not tell, as managed ones do not."""
+    try:
+        told = client.config_get("proto-max-bulk-len").get("proto-max-bulk-len")
+    except redis.ResponseError:
+        return None
+    return int(told) if told else None
+
+
+def _product(info: Mapping[str, Any]) -> str:
+    """A Valkey gives the version of Redis it stands in for, and its own beside it."""
+    return f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
+
+
+def _cache(here: Session) -> Iterator[Check]:
+    if here.settings.redis_url is None:
+        yield Check("cache", "none: duplicates are found by Postgres alone, more slowly")
+        return
+    with _redis(str(here.settings.redis_url)) as client:
+        client.ping()
+    yield Check("cache", f"answers at {broker_address(str(here.settings.redis_url))}")
+
+
+def _backlog(here: Session) -> Iterator[Check]:
+    with _publisher(here) as publisher:
+        waiting = {queue: publisher.backlog(queue) for queue in QUEUES}
+    told = ", ".join(f"{queue} {count}" for queue, count in waiting.items() if count) or "empty"
+    full = any(count >= here.settings.queue_limit for count in waiting.values())
+    yield Check("queues", told, "start more workers: producers wait or are refused" if full else "")
+
+
+def _workers(here: Session) -> Iterator[Check]:
+    url = str(here.settings.broker_url)
+    if not url.startswith("redis"):
+        return
+    with _redis(url) as client:
+        listening = sum(1 for other in client.client_list() if other["cmd"].lower() == "brpop")
+    advice = "" if listening else "start them: `trueup up`, or the Procfile's processes"
+    yield Check("workers", f"{listening} listen", advice)
+
+
+def _processes(here: Session) -> Iterator[Check]:
+    """Of a stack that runs in the data folder: each process that takes work has left its name there."""
+    if here.state is None:
+        return
+    lines = project_file("Procfile").read_text(encoding="utf-8").splitlines()
+    expected = {name for name, separator, _ in (line.partition(":") for line in lines) if separator}
+    ready = {file.name.partition(".")[0] for file in here.folder.ready.iterdir()}
+    if missing := ", ".join(sorted(expected - ready)):
+        yield Check("processes", f"not ready: {missing}", f"see their logs in {here.folder.log}")
+    else:
+        yield Check("processes", f"ready: {', '.join(sorted(expected))}")
+
+
+def _invoicing(here: Session) -> Iterator[Check]:
+    """Whether something of the token's account waits for an operator."""
+    caller = here.caller("read")
+    with transaction(here.engine) as connection:
+        found = unfinished(connection, caller.account_id)
+    if not found.held and not found.void:
+        yield Check("invoicing", "no true-up is held, no void usage waits")
+        return
+    told = f"true-ups held: {len(found.held)}, void usage that nothing replaces: {len(found.void)}"
+    first = (found.held or found.void)[0]
+    advice = f"`trueup invoices show {first}` says why; regenerate, correct or release it"
+    yield Check("invoicing", told, advice)
+
+
+def _publisher(here: Session) -> Publisher:
+    return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_PATIENCE_S)
+
+
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S)
+
+
+def _gateway(here: Session) -> Iterator[Check]:
+    """Whether the gateway of this stack takes calls; one that runs elsewhere is asked there."""
+    url = here.state.http if here.state else None
+    if url is not None:
+        try:
+            with urlopen(f"{url}/readyz", timeout=_PATIENCE_S):  # noqa: S310 (our own URL)
+                yield Check("gateway", f"takes calls at {url}")
+        except HTTPError as refused:
+            checks = json.loads(refused.read())["checks"]
+            missing = ", ".join(name for name, holds in checks.items() if not holds)
+            yield Check("gateway", f"takes no calls at {url}: {missing}", _ADVICE_GATEWAY)
+
+
+def _disk(here: Session) -> Iterator[Check]:
+    """Of a stack that runs in the data folder: whether its logs and its data have room."""
+    if here.state is None:
+        return
+    free_mb = shutil.disk_usage(here.folder.log).free // 1_000_000
+    advice = "" if free_mb >= FREE_MB_MIN else f"make room in {here.folder.path}: logs are lost, then nothing is stored"
+    yield Check("disk", f"{free_mb:,} MB free", advice)
+
+
+_CHECKS = (
+    _database,
+    _migrations,
+    _role,
+    _secret_key,
+    _clock,
+    _token,
+    _broker,
+    _cache,
+    _backlog,
+    _workers,
+    _processes,
+    _gateway,
+    _invoicing,
+    _disk,
+)

@@ -1,0 +1,54 @@
+"""Bring the database up to date, and grant its roles what they may do: for own servers, what `up` does for its own."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from trueup.store.accounts.secret_key import accept_secret_key as accept_key
+from trueup.store.postgres.engine import make_engine, transaction
+from trueup.store.postgres.migrate import pending_revisions, upgrade
+from trueup_worker.cli.terminal.context import Session, session
+from trueup_worker.cli.terminal.exits import CommandError, ExitCode
+from trueup_worker.cli.terminal.options import AcceptSecretKey
+from trueup_worker.cli.terminal.output import say
+from trueup_worker.local.external import DATABASE_SETTING, DIRECT_SETTING
+
+app = typer.Typer()
+
+
+@app.command()
+def migrate(
+    ctx: typer.Context,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 1 if a migration is missing.")
+    ] = False,
+    accept_secret_key: AcceptSecretKey = False,
+) -> None:
+    """Run the migrations that the database lacks, and grant the roles trueup_app and trueup_read what they may do.
+
+    As the role of TRUEUP_DATABASE_DIRECT_URL, who must own the tables; else of TRUEUP_DATABASE_URL. A role that does
+    not exist is granted nothing.
+    """
+    here = session(ctx)
+    engine = make_engine(_database_url(here))
+    with transaction(engine) as connection:
+        pending = pending_revisions(connection)
+        if not check:
+            upgrade(connection)
+        if accept_secret_key:
+            accept_key(connection, here.secret_key)
+    told = ", ".join(pending) or "none"
+    say(f"migrations that are missing: {told}" if check else f"migrations that ran: {told}")
+    if check and pending:
+        raise typer.Exit(ExitCode.DIFFERENCES)
+
+
+def _database_url(here: Session) -> str:
+    """The owner's, the application's, or that of what runs in the data folder."""
+    if url := os.environ.get(DIRECT_SETTING) or os.environ.get(DATABASE_SETTING):
+        return url
+    if here.state:
+        return here.state.database
+    raise CommandError(f"no database: set {DIRECT_SETTING} to the URL of the role that owns the tables")

@@ -1,0 +1,1 @@
+"""The terminal: options, arguments, output and exit codes of all commands."""

@@ -1,0 +1,141 @@
+"""What goes to stdout: JSON for programs, tables for people. Nothing else in the command writes there."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import StringIO
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+import orjson
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trueup.domain.money import plain_text
+from trueup_worker.cli.terminal.exits import ExitCode
+
+Record = dict[str, Any]
+
+_JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS  # SQLAlchemy's column names are a kind of str
+_WIDE_CHARS = 10_000  # where nobody looks, nothing is cut or wrapped
+
+
+def emit(text: bytes) -> None:
+    """Writes to stdout, at once; ends quietly when its reader has gone away."""
+    try:
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.PIPE_CLOSED) from None
+
+
+def say(text: str) -> None:
+    """Tells the user something that is not data, on stderr."""
+    typer.echo(text, err=True)
+
+
+def to_json(value: Any) -> bytes:
+    """One JSON document on one line: exact numbers, times in UTC with Z."""
+    return orjson.dumps(value, default=_json_form, option=_JSON_OPTIONS)
+
+
+def emit_json(value: Any) -> None:
+    """Prints one JSON document."""
+    emit(to_json(value) + b"\n")
+
+
+def emit_json_list(records: Iterable[Any]) -> None:
+    """Prints a JSON array, an entry a line, with flat memory."""
+    separators = chain([b"[\n"], iter(lambda: b",\n", None))
+    empty = True
+    for separator, record in zip(separators, records, strict=False):
+        emit(separator + to_json(record))
+        empty = False
+    emit(b"[]\n" if empty else b"\n]\n")
+
+
+def emit_table(columns: Sequence[str], records: Iterable[Record], *, title: str | None = None) -> None:
+    """Prints a table; a column shows the record's entry of the same name."""
+    on_terminal = sys.stdout.isatty()
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if on_terminal else None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for record in records:
+        table.add_row(*(_cell(record.get(column)) for column in columns))
+    _render(table, on_terminal=on_terminal)
+
+
+def emit_record(record: Record, *, title: str | None = None) -> None:
+    """Prints one record, an entry a line; entries that are lists of records become tables below it."""
+    plain = {name: value for name, value in record.items() if not _is_table(value) and value is not None}
+    table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    for name, value in plain.items():
+        table.add_row(Text(name.replace("_", " "), style="bold"), _cell(value, justify="left"))
+    _render(table, on_terminal=sys.stdout.isatty())
+    for name, value in record.items():
+        if _is_table(value):
+            columns = [column for column in value[0] if any(row.get(column) is not None for row in value)]
+            emit_table(columns, value, title=f"\n{name.replace('_', ' ')}")
+
+
+def as_printed(line: Record) -> Record:
+    """A line for people: a quantity that was rounded says so."""
+    rest = {name: value for name, value in line.items() if name != "is_rounded"}
+    return rest | {"quantity": f"{plain_text(line['quantity'])} (rounded)"} if line.get("is_rounded") else rest
+
+
+def as_text(value: Any) -> str:
+    """A value as people read it: amounts with every digit, times in UTC."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return plain_text(value)
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case list() | tuple() | dict():
+            return _joined(value)
+    return str(value)
+
+
+def _joined(value: Any) -> str:
+    if isinstance(value, list | tuple) and all(isinstance(entry, str | UUID) for entry in value):
+        return ", ".join(map(str, value))
+    return to_json(value).decode()
+
+
+def _cell(value: Any, *, justify: str = "right") -> Text:
+    return Text(as_text(value), justify=justify if isinstance(value, Decimal | int) else "left")  # type: ignore[arg-type]
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _render(table: Table, *, on_terminal: bool) -> None:
+    """Prints it as wide as the terminal, or as its longest words need: an id is never broken."""
+    drawn = StringIO()
+    console = Console(file=drawn, width=_WIDE_CHARS, force_terminal=on_terminal, highlight=False)
+    if on_terminal:
+        console.width = max(shutil.get_terminal_size().columns, console.measure(table).minimum)
+    console.print(table)
+    lines = (line.rstrip() for line in drawn.getvalue().splitlines())
+    emit(("\n".join(lines) + "\n").encode(errors="replace"))
+
+
+def _json_form(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(plain_text(value).encode())
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    raise TypeError(f"{type(value).__name__} has no JSON form")

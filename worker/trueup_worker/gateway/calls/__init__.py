@@ -1,0 +1,1 @@
+"""A call: its body, its scope, its route, and its retries."""

@@ -1,0 +1,71 @@
+"""A call that brings a request: its body becomes an envelope's, and the outcome is waited for, or kept for later."""
+
+import re
+
+import msgspec
+
+from trueup.ids import new_id_text
+from trueup.wire.message.envelope import CommitKind, Kind, QueuedRequest
+from trueup.wire.message.packing import content_of
+from trueup_worker.gateway.calls.request import Call
+from trueup_worker.gateway.enqueue.coalescer import Manner
+from trueup_worker.gateway.enqueue.pending_request import Answer
+from trueup_worker.gateway.schema.openapi import header
+
+PREFER = header("prefer", "`respond-async`: 202 as soon as the request is kept.")
+
+
+class _Keyed(msgspec.Struct):
+    """As much of a body as tells whether it can be made once only."""
+
+    uniqueness_key: str | None = None
+
+
+_keyed = msgspec.json.Decoder(_Keyed).decode
+_RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
+
+
+async def submit(call: Call, kind: Kind) -> tuple[str, Answer]:
+    """The id of the request that a call brings, and what became of it.
+
+    Raises:
+        Refusal: 413 and 415, before it is sent; 429 and 503, as `Coalescer.submit`.
+    """
+    call.require_json()
+    return await _submitted(call, QueuedRequest(new_id_text(), kind, None, *content_of(await call.body())))
+
+
+async def submit_create(call: Call, kind: CommitKind, *, idempotency_key: str | None) -> tuple[str, Answer]:
+    """As `submit`, for a call that a client may send again by itself: a retry sends its try's request again.
+
+    So it has the answer of its first try, made or still to come, whatever became of that. A call with a key of either
+    kind needs no such note: whatever comes under the key again finds what it made.
+    """
+    call.require_json()
+    body = await call.body()
+    if idempotency_key is not None or not call.gateway.settings.http_answer_retries or _has_key(body):
+        return await _submitted(call, QueuedRequest(new_id_text(), kind, idempotency_key, *content_of(body)))
+    account_id, digest = call.principal.caller.account_id, await call.digest()
+    request_id, retries = new_id_text(), call.retries
+    if retries:
+        request_id = await call.gateway.tries.claim(account_id, digest, retries=retries, new_id=request_id)
+    request = QueuedRequest(request_id, kind, None, *content_of(body))
+    try:
+        return await _submitted(call, request, digest=None if retries else digest)
+    finally:
+        if call.has_hung_up:
+            await call.gateway.tries.lose(account_id, digest, request_id=request_id, retries=retries)
+
+
+def _has_key(body: bytes) -> bool:
+    """Whether a body has a uniqueness key; what cannot be read has none."""
+    try:
+        return _keyed(body).uniqueness_key is not None
+    except (msgspec.DecodeError, RecursionError):
+        return False
+
+
+async def _submitted(call: Call, request: QueuedRequest, *, digest: bytes | None = None) -> tuple[str, Answer]:
+    is_async = _RESPOND_ASYNC.search(call.header("prefer") or "") is not None
+    manner: Manner = "keep" if is_async else "wait"
+    return request.id, await call.gateway.coalescer.submit(call.principal, request, manner, digest=digest)

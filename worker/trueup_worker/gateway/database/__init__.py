@@ -1,0 +1,1 @@
+"""Blocking database work on behalf of an event loop."""

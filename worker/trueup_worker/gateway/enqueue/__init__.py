@@ -1,0 +1,1 @@
+"""From calls to envelopes and back: coalescing, sending, and waiting for outcomes."""

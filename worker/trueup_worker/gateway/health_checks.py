@@ -1,0 +1,78 @@
+"""How things stand, asked of those who know; whoever asks while that is going on gets the same answer."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from trueup.producer.publish import BrokerUnavailable
+from trueup.store.invoices.overdue import oldest_due
+from trueup.wire.message.queues import ENVELOPE_QUEUES
+from trueup_worker.gateway.database.single_flight import SingleFlight
+from trueup_worker.gateway.http.refusals import Refusal
+from trueup_worker.gateway.limits import HEALTH_SECONDS_MAX
+from trueup_worker.gateway.services import Gateway
+from trueup_worker.startup.logging import log_output
+
+_QUEUES = (*ENVELOPE_QUEUES, "invoices")
+
+
+class Health:
+    """Of a gateway process and what it depends on.
+
+    Attributes:
+        checks: what must hold so that calls can be taken.
+        whole: that, and backlogs by queue, the seconds since the oldest obligation fell due, log lines lost here.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.checks = SingleFlight(lambda: _checks(gateway))
+        self.whole = SingleFlight(lambda: _whole(gateway))
+
+
+async def _checks(gateway: Gateway) -> dict[str, bool]:
+    database, backlogs, workers = await asyncio.gather(
+        _database_answers(gateway), _backlogs(gateway, _QUEUES[:1]), gateway.round_trip.is_open()
+    )
+    return _told(gateway, database=database, queue=backlogs is not None, workers=workers)
+
+
+async def _whole(gateway: Gateway) -> dict[str, Any]:
+    backlogs, workers = await asyncio.gather(_backlogs(gateway, _QUEUES), gateway.round_trip.is_open())
+    try:
+        waiting: timedelta | None = await gateway.probe.read(oldest_due)
+        answers = True
+    except Refusal:
+        waiting, answers = None, False
+    checks = _told(gateway, database=answers, queue=backlogs is not None, workers=workers)
+    return {
+        "status": "ok" if all(checks.values()) else "unavailable",
+        "checks": checks,
+        "backlog": backlogs,
+        "oldest_due_obligation_seconds": None if waiting is None else round(waiting.total_seconds(), 3),
+        "log_lines_lost": log_output(gateway.settings.log_format).lost_lines,
+    }
+
+
+def _told(gateway: Gateway, **asked: bool) -> dict[str, bool]:
+    return {"running": not gateway.is_stopping, **asked, "calls_answered": not gateway.is_stuck()}
+
+
+async def _database_answers(gateway: Gateway) -> bool:
+    def ask(connection: Connection) -> None:
+        connection.execute(text("SELECT 1"))
+
+    try:
+        await gateway.probe.read(ask)
+    except Refusal:
+        return False
+    return True
+
+
+async def _backlogs(gateway: Gateway, queues: tuple[str, ...]) -> dict[str, int] | None:
+    try:
+        async with asyncio.timeout(HEALTH_SECONDS_MAX):
+            return {queue: await gateway.backlog(queue) for queue in queues}
+    except (BrokerUnavailable, TimeoutError):
+        return None

@@ -1,0 +1,1 @@
+"""HTTP itself: connections, access log, encoding, refusals."""

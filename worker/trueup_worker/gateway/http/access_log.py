@@ -1,0 +1,70 @@
+"""The outermost layer: every call has an id, in its answer and in every log line, and a line of its own in the log.
+
+Every answer says that it is not to be kept, nor taken for anything but what it is.
+"""
+
+import re
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trueup.ids import new_id_text
+from trueup_worker.gateway.limits import PATH_CHARS_MAX, REQUEST_ID_CHARS_MAX
+
+_HEADER = b"x-request-id"
+# Answers are for their caller alone, and are what they say: no cache keeps them, no browser guesses.
+GUARDS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_GUARDS = [(name.encode(), value.encode()) for name, value in GUARDS.items()]
+_GOOD = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % REQUEST_ID_CHARS_MAX)
+
+
+class AccessLog:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._log = structlog.get_logger().bind()  # once: what is not bound yet is set up anew for every line
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        began_s, status = time.monotonic(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode()), *_GUARDS]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            self._tell(scope, status, ms=(time.monotonic() - began_s) * 1_000)
+
+    def _tell(self, scope: Scope, status: int, *, ms: float) -> None:
+        """What went well is told at level DEBUG only: at thousands of calls a second the log would cost as much."""
+        say = self._log.debug if 200 <= status < 400 else self._log.info if status < 500 else self._log.warning
+        say(
+            "call",
+            action="call",
+            method=scope["method"],
+            path=scope["path"][:PATH_CHARS_MAX],
+            status=status,
+            ms=round(ms, 1),
+        )
+
+
+def _request_id(scope: MutableMapping[str, Any]) -> str:
+    """The caller's own, where it can stand in a log, or a new one."""
+    given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+    return given.decode() if _GOOD.fullmatch(given) else new_id_text()

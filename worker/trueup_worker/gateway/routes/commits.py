@@ -1,0 +1,115 @@
+"""Reading commits and credits."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from trueup.store.catalog.records import has_customer
+from trueup.store.commits.pages import Choice, CommitRecord, add_balances, find_commit_record, list_commit_records
+from trueup.wire.problems import Problem
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.refusals import invalid, not_found
+from trueup_worker.gateway.schema.bodies import BalanceFilter, CommitFilter, CreditFilter, Filter, Key
+from trueup_worker.gateway.schema.objects import CommitAnswer, CommitPage
+from trueup_worker.gateway.schema.shapes import commit_object, page
+from trueup_worker.reporting.balance import left_by_drafts
+
+router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
+
+
+@router.post("/v1/contracts/customerCommits/list", response_model=CommitPage)
+async def list_commits(request: Request, body: CommitFilter) -> Response:
+    """A customer's commits, in the order of their ids."""
+    return await _list(request, body, ("PREPAID", "POSTPAID"), body.commit_id)
+
+
+@router.post("/v1/contracts/customerCredits/list", response_model=CommitPage)
+async def list_credits(request: Request, body: CreditFilter) -> Response:
+    """A customer's credits, in the order of their ids."""
+    return await _list(request, body, ("CREDIT",), body.credit_id)
+
+
+@router.post("/v1/contracts/customerBalances/list", response_model=CommitPage)
+async def list_balances(request: Request, body: BalanceFilter) -> Response:
+    """A customer's commits and credits together, in the order of their ids."""
+    types = ("PREPAID", "POSTPAID", "CREDIT")
+    return await _list(request, body, types, body.id, has_balance=bool(body.exclude_zero_balances))
+
+
+@router.get("/v1/commits/{commit_id:uuid}", response_model=CommitAnswer)
+async def show_commit(request: Request, commit_id: UUID) -> Response:
+    """A commit or credit by its id, with balance and ledger."""
+    account_id = caller_of(request).account_id
+    found = await gateway_of(request).work_out(lambda connection: _find(connection, account_id, id=commit_id))
+    if found is None:
+        raise not_found(f"there is no commit or credit {commit_id}")
+    return Json({"data": commit_object(found)})
+
+
+@router.get("/v1/commits", response_model=CommitAnswer)
+async def find_commit(request: Request, uniqueness_key: Annotated[Key, Query()]) -> Response:
+    """A commit or credit by its uniqueness key, with balance and ledger."""
+    account_id = caller_of(request).account_id
+    found = await gateway_of(request).work_out(
+        lambda connection: _find(connection, account_id, uniqueness_key=uniqueness_key)
+    )
+    if found is None:
+        raise not_found("there is no commit or credit with this uniqueness_key")
+    return Json({"data": commit_object(found)})
+
+
+def _find(connection: Connection, account_id: int, **which: Any) -> CommitRecord | None:
+    found = find_commit_record(connection, account_id, **which)
+    if found is not None:
+        customer_id = found.columns["customer_id"]
+        left = left_by_drafts(connection, account_id=account_id, customer_id=customer_id)
+        add_balances(connection, account_id, [found], left)
+    return found
+
+
+async def _list(
+    request: Request, body: Filter, types: tuple[str, ...], chosen: UUID | None, *, has_balance: bool = False
+) -> Response:
+    account_id = caller_of(request).account_id
+    choice = Choice(
+        customer_id=body.customer_id,
+        types=types,
+        id=chosen,
+        access_type=body.access_type,
+        covering_date=body.covering_date,
+        starting_at=body.starting_at,
+        effective_before=body.effective_before,
+        include_archived=bool(body.include_archived),
+        has_balance=has_balance,
+        after=body.next_page,
+    )
+
+    counts = bool(body.include_balance) or has_balance
+
+    def look(connection: Connection) -> list[CommitRecord] | None:
+        if not has_customer(connection, account_id, body.customer_id):
+            return None
+        left: dict[str, Decimal] = {}
+        if counts:
+            left = left_by_drafts(connection, account_id=account_id, customer_id=body.customer_id)
+        listed = list_commit_records(
+            connection,
+            account_id,
+            replace(choice, left=left),
+            limit=body.page_size + 1,
+            with_ledger=bool(body.include_ledgers),
+        )
+        if body.include_balance:
+            add_balances(connection, account_id, listed, left)
+        return listed
+
+    gateway = gateway_of(request)
+    found = await (gateway.work_out(look) if counts else gateway.read(look))
+    if found is None:
+        raise invalid([Problem.of("customer_not_found", path="/customer_id")])
+    return Json(page(map(commit_object, found), limit=body.page_size))

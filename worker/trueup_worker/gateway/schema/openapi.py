@@ -1,0 +1,164 @@
+"""The OpenAPI document: what FastAPI reads out of the routes, and what it cannot know."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Literal, get_args
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from trueup.wire.message.envelope import CommitKind, Kind
+from trueup.wire.request.changes import Edit, EndDate
+from trueup.wire.schema import schemas
+from trueup_worker.gateway.callers.scopes import SCOPES
+from trueup_worker.gateway.schema.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
+from trueup_worker.gateway.schema.body_examples import BODIES
+from trueup_worker.gateway.schema.examples import ERRORS, REQUEST, USAGE_LINE
+from trueup_worker.gateway.schema.models import Accepted, Error
+
+Json = dict[str, Any]
+Responses = dict[int | str, Json]
+
+ACCEPTED: Responses = {
+    202: {"model": Accepted, "description": "Kept: its outcome is not there yet, or it was parked (see `outcome`)."}
+}
+_ABOUT = """\
+Commit requests become exactly one commit each, or an answer that says what is wrong with them.
+Metronome's SDKs work against this address. Every call but the health checks needs `Authorization: Bearer <token>`;
+each names the scope that its token must have. Numbers are exact: read them as decimals.
+"""
+_PREFIX: dict[Kind, str] = {"commit": "CommitRequest", "credit": "CreditRequest", "usage": "UsageLine"}
+_COMMIT_KINDS: tuple[CommitKind, ...] = get_args(CommitKind)
+_ALWAYS = ("400", "401", "403", "429", "500", "503")
+_WITH_BODY = ("408", "413", "415")
+
+
+def creates(kind: CommitKind) -> Json:
+    """The request of a call that takes a whole commit or credit."""
+    example = {name: value for name, value in REQUEST.items() if kind == "commit" or name != "type"}
+    body = {"schema": {"$ref": f"#/components/schemas/{_PREFIX[kind]}"}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": body}}}
+
+
+def records() -> Json:
+    """The request of a call that takes a line of rated usage."""
+    body = {"schema": {"$ref": "#/components/schemas/UsageLine"}, "example": USAGE_LINE}
+    return {"requestBody": {"required": True, "content": {"application/json": body}}}
+
+
+def changes(kind: CommitKind, change: Literal["Edit", "EndDate"]) -> Json:
+    """The request of a call that changes a commit or credit."""
+    schema = {"$ref": f"#/components/schemas/{_PREFIX[kind].removesuffix('Request')}{change}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def header(name: str, description: str) -> Json:
+    """A header that a call may have."""
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+def query(name: str, description: str) -> Json:
+    """A parameter that a call may have in its query, and that it does not read."""
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+
+
+def describe(app: FastAPI) -> None:
+    """Lets the application tell our document; it is made once."""
+    app.openapi = cache(lambda: _document(app))  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> Json:
+    document = get_openapi(title="Trueup", version="1", description=_ABOUT, routes=app.routes)
+    components = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    components["Error"] = Error.model_json_schema(ref_template="#/components/schemas/{model}")
+    components.update(components["Error"].pop("$defs", {}))
+    for kind in _PREFIX:
+        components.update(_request_schemas(kind))
+    for changed in _COMMIT_KINDS:
+        components.update(_change_schemas(changed))
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for method, path, operation in _operations(document):
+        _complete(path, operation, scope=SCOPES[method, path])
+    return document
+
+
+def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def _complete(path: str, operation: Json, *, scope: str) -> None:
+    """Adds scope and errors to a call, and says what it does in place of its function's name."""
+    operation["summary"] = re.split(r"[.:;]\s", operation["description"], maxsplit=1)[0].rstrip(".")
+    responses = operation["responses"]
+    responses.pop("422", None)
+    _exemplify_answers(path, responses)
+    if scope == "public":
+        operation["security"] = []
+        return
+    _exemplify(operation)
+    operation["security"] = [{"token": []}]
+    operation["x-scope"] = scope
+    statuses = {*_ALWAYS, "404"} | (set(_WITH_BODY) if "requestBody" in operation else set())
+    for status in sorted(statuses | set(operation.pop("x-refusals", ()))):
+        told = ERRORS[status]
+        content = {"schema": {"$ref": "#/components/schemas/Error"}, "examples": told["examples"]}
+        responses[status] = {"description": told["description"], "content": {"application/json": content}}
+
+
+def _exemplify(operation: Json) -> None:
+    """Adds the example of its schema to a body that has none."""
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        example = BODIES.get(_name_of(body["schema"]))
+        if example is not None:
+            body.setdefault("example", example)
+
+
+def _exemplify_answers(path: str, responses: Json) -> None:
+    """Adds an example to what a call is answered with: of its own, or of its schema."""
+    for status, response in responses.items():
+        for answer in response.get("content", {}).values():
+            name = _name_of(answer["schema"])
+            example = UNAVAILABLE.get(name) if status == "503" else OF_CALLS.get((path, name)) or ANSWERS.get(name)
+            if example is not None:
+                answer["example"] = example
+
+
+def _name_of(schema: Json) -> str:
+    """The name of the schema that is meant; empty where it has none."""
+    named = (each["$ref"] for each in (schema, *schema.get("anyOf", ())) if "$ref" in each)
+    return str(next(named, "")).rsplit("/", 1)[-1]
+
+
+def _request_schemas(kind: Kind) -> Json:
+    """The schema of a request and its parts, under names of their own."""
+    prefix = _PREFIX[kind]
+    text = json.dumps(schemas()[f"{kind}-request.schema.json"]).replace("#/$defs/", f"#/components/schemas/{prefix}")
+    schema = json.loads(text)
+    parts = schema.pop("$defs", {})
+    schema.pop("$schema", None)
+    return {prefix: schema, **{f"{prefix}{name}": part for name, part in parts.items()}}
+
+
+def _change_schemas(kind: CommitKind) -> Json:
+    """The schemas of what changes a commit or credit, which names it by its own field."""
+    prefix = _PREFIX[kind].removesuffix("Request")
+    name, other = (f"{kind}_id", "credit_id" if kind == "commit" else "commit_id")
+    made: Json = {}
+    for change, kind_of_change in (("Edit", Edit), ("EndDate", EndDate)):
+        text = json.dumps(
+            TypeAdapter(kind_of_change).json_schema(ref_template=f"#/components/schemas/{prefix}{{model}}")
+        )
+        schema = json.loads(text)
+        made.update({f"{prefix}{part}": parts for part, parts in schema.pop("$defs", {}).items()})
+        properties = schema["properties"]
+        properties.pop(other, None)
+        properties |= {each: {"type": "string", "format": "uuid"} for each in (name, "customer_id")}
+        made[f"{prefix}{change}"] = schema | {"required": [name, "customer_id"]}
+    return made

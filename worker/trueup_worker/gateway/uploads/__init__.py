@@ -1,0 +1,1 @@
+"""Uploads: files over HTTP, spooled and taken in as batches."""

@@ -1,0 +1,185 @@
+"""An upload becomes a batch: every row of it is kept before it is accepted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from trueup.ids import row_id_texts, row_of
+from trueup.producer.files.content import Format, Source, UnreadableInput, open_source
+from trueup.producer.files.row_set import RowSet
+from trueup.producer.files.rows import Scan, rows, scan
+from trueup.producer.ingest import name_batch
+from trueup.producer.publish import BrokerUnavailable, QueueFull
+from trueup.settings import Settings
+from trueup.store.postgres.engine import statements, transaction
+from trueup.store.postgres.errors import primary_message
+from trueup.store.requests.batches import Batch, open_batch, receive_rows
+from trueup.store.requests.kept_envelopes import accept
+from trueup.store.requests.outcomes import created_ids
+from trueup.store.requests.standing_outcomes import read_instant
+from trueup.wire.message.envelope import Kind, QueuedRequest
+from trueup.wire.message.packing import Pack, pack
+from trueup.wire.message.queues import route_of
+from trueup_worker.gateway.callers.authentication import Principal
+from trueup_worker.gateway.enqueue.sender import NotSent, Sender, SignedEnvelope
+from trueup_worker.gateway.uploads.progress import UploadProgress
+from trueup_worker.gateway.uploads.spool import Spooled
+
+log = structlog.get_logger()
+
+_ENVELOPES_AT_ONCE = 20  # kept in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What came in.
+
+    Attributes:
+        file: its bytes; closed by whoever takes it.
+        format: JSONL or CSV; None: its first line tells.
+        kind: what a bare body in it is.
+        name: what the caller calls the batch; None: the account and the content do.
+        new: a batch of its own, whatever was uploaded before.
+        anew: rows that were refused by now are judged anew; not for a client's own retry, which nobody has decided on.
+    """
+
+    file: Spooled
+    format: Format | None
+    kind: Kind
+    name: str | None
+    new: bool
+    anew: bool = True
+
+
+class Uploads:
+    """Takes uploads, in several threads."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._engine, self._lease_s = engine, settings.lease_s
+        self._sender = Sender(settings, engine)
+
+    def take(self, principal: Principal, upload: Upload, progress: UploadProgress) -> tuple[Batch, Scan]:
+        """Keeps the envelopes of an upload, each with its rows counted in, and sends as many as there is room for.
+
+        Whatever is not sent now, the sweeper sends. The same content again is the same batch: what it created is left
+        out, and the rest is judged anew.
+
+        Raises:
+            UnreadableInput: the body that it came in "is", or "has", what is said; nothing of it was kept.
+            BatchDiffers: the name is another batch's; likewise.
+            Refusal: 503 with the batch's id: part of it may be kept.
+            SQLAlchemyError: nothing of it was kept.
+        """
+        progress.has_begun = True
+        with _opened(upload) as source:
+            scanned = scan(source, kind=upload.kind)
+            batch = name_batch(
+                source, scanned, account=principal.caller.account, kind=upload.kind, name=upload.name, new=upload.new
+            )
+            progress.batch_id = batch.id
+            try:
+                anew_before = self._instant(principal, progress) if upload.anew else None
+                self._keep(principal, source, batch, progress, anew_before=anew_before)
+            except SQLAlchemyError as error:
+                if not progress.may_be_kept:
+                    raise
+                log.warning("batch perhaps not kept", action="batch_in_doubt", error=primary_message(error))
+                raise progress.in_doubt() from error
+        return batch, scanned
+
+    def close(self) -> None:
+        """Closes the connection to the broker."""
+        self._sender.close()
+
+    def _instant(self, principal: Principal, progress: UploadProgress) -> datetime:
+        with progress.asking(), self._engine.connect() as connection, statements(connection):
+            return read_instant(connection, principal.caller.account_id)
+
+    def _keep(
+        self,
+        principal: Principal,
+        source: Source,
+        batch: Batch,
+        progress: UploadProgress,
+        *,
+        anew_before: datetime | None,
+    ) -> None:
+        unsent = _Unsent(source, batch, self._open(principal, batch, progress))
+        has_room = True
+        packs = pack(unsent.requests())
+        while chunk := list(islice(packs, _ENVELOPES_AT_ONCE)):
+            received = unsent.count_until(chunk[-1])
+            meta = self._sender.meta(principal.caller.account, batch_id=batch.id, anew_before=anew_before)
+            envelopes = [SignedEnvelope(principal, meta, packed, route_of(batch.kind).bulk) for packed in chunk]
+            has_room = self._take(envelopes, batch, progress, received=received, has_room=has_room)
+
+    def _open(self, principal: Principal, batch: Batch, progress: UploadProgress) -> RowSet:
+        """Opens the batch, without a row; the rows that made something already."""
+        account_id, done = principal.caller.account_id, RowSet()
+        with progress.asking(), transaction(self._engine) as connection:
+            open_batch(connection, account_id, batch, received=0)
+            for request_id in created_ids(connection, account_id, batch.id):
+                done.add(row_of(request_id))
+                progress.heard()
+        return done
+
+    def _take(
+        self, envelopes: list[SignedEnvelope], batch: Batch, progress: UploadProgress, *, received: int, has_room: bool
+    ) -> bool:
+        account_id = envelopes[0].principal.caller.account_id
+        kept = [each.kept for each in envelopes]
+        with progress.asking(), transaction(self._engine) as connection:
+            accept(connection, account_id, kept, lease_s=self._lease_s, due_now=not has_room)
+            receive_rows(connection, account_id, batch.id, received)
+            progress.commit()
+        return has_room and all(self._send(envelope) for envelope in envelopes)
+
+    def _send(self, envelope: SignedEnvelope) -> bool:
+        try:
+            self._sender.send(envelope)
+        except (QueueFull, NotSent, BrokerUnavailable):
+            return False
+        return True
+
+
+class _Unsent:
+    """The requests of a batch that created nothing yet, and how many rows there are up to each of them."""
+
+    def __init__(self, source: Source, batch: Batch, done: RowSet) -> None:
+        self._source, self._batch, self._done = source, batch, done
+        self._counts: dict[str, int] = {}
+
+    def requests(self) -> Iterator[QueuedRequest]:
+        """In the order of the rows."""
+        id_of = row_id_texts(self._batch.id)
+        for count, row in enumerate(rows(self._source, kind=self._batch.kind), start=1):
+            if row.number not in self._done:
+                request_id = id_of(row.number)
+                self._counts[request_id] = count
+                yield row.request(request_id)
+
+    def count_until(self, packed: Pack) -> int:
+        """How many rows there are up to the last one in here, which is asked once, and in order."""
+        last = packed.requests[-1].id
+        count = self._counts[last]
+        self._counts = {each: later for each, later in self._counts.items() if later > count}
+        return count
+
+
+@contextmanager
+def _opened(upload: Upload) -> Iterator[Source]:
+    with upload.file as file:
+        path = Path(f"/dev/fd/{file.fileno()}")
+        try:
+            with open_source(path, format=upload.format) as opened:
+                yield Source("upload", opened.path, opened.format)
+        except UnreadableInput as error:
+            said = str(error).removeprefix(str(path)).removeprefix("upload")
+            raise UnreadableInput(f"cannot be read{said}" if said.startswith(":") else said.lstrip()) from None

@@ -1,0 +1,1 @@
+"""Files of the data folder: private ones, written whole or not at all, and logs."""

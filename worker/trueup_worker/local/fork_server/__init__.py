@@ -1,0 +1,1 @@
+"""The fork server: worker processes that start from one process with everything imported."""

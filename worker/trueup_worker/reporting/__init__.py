@@ -1,0 +1,1 @@
+"""Reports: forecasts, explanations, balances, drafts. Nothing here writes."""

@@ -1,0 +1,198 @@
+"""The use case: what a customer can still use, now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from trueup.domain.bills import Label
+from trueup.domain.burndown.exact import exact_sum
+from trueup.domain.burndown.values import AccessType, Balance, CommitType
+from trueup.store.catalog.names import customer_name, unit_names
+from trueup.store.commits.balances import BalanceFilter, admitted_commits, load_balances, load_labels
+from trueup.store.invoices.unpaid_instalments import unpaid_instalments
+from trueup_worker.invoicing.clock import account_now
+from trueup_worker.invoicing.open_months import left_of, open_draws
+
+
+class UnknownCustomer(Exception):
+    """The account has no customer of this id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usable:
+    """What can be used now: of one commit or credit, or of all in one unit.
+
+    Attributes:
+        usable: what is left when usage of open months is burnt down, and void usage is made anew: both reserve.
+        finalized: what is left by the ledger alone, which knows closed months only.
+    """
+
+    unit_id: str
+    unit: str
+    access_type: AccessType
+    usable: Decimal
+    finalized: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsableCommit(Usable):
+    """What can be used of one commit or credit.
+
+    Attributes:
+        unpaid: instalments whose invoices are void, in the unit of its invoices; None: there are none.
+    """
+
+    commit_id: str
+    type: CommitType
+    name: str
+    unpaid: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerBalance:
+    """What a customer can use, by commit or credit, and by unit; money and units of usage are kept apart."""
+
+    customer_id: UUID
+    customer: str
+    as_of: datetime
+    units: list[Usable]
+    commits: list[UsableCommit]
+
+
+def customer_balance(
+    connection: Connection, *, account_id: int, customer_id: UUID, with_drafts: bool = True
+) -> CustomerBalance:
+    """What the customer can use at the account's present.
+
+    Segments that are over or still to come count 0, as does one below 0; archived commits are left out.
+
+    Args:
+        connection: a snapshot, so that ledger and usage are of one moment.
+        account_id: whose customer.
+        customer_id: who asks.
+        with_drafts: whether usage of open months is burnt down; else `usable` is as `finalized`.
+
+    Raises:
+        UnknownCustomer: the account has no such customer.
+    """
+    name = customer_name(connection, account_id, customer_id)
+    if name is None:
+        raise UnknownCustomer(f"no customer {customer_id} in this account")
+    now = account_now(connection, account_id)
+    balances = load_balances(connection, account_id, customer_id)
+    commits = _by_commit(
+        balances,
+        left_of(balances, open_draws(connection, account_id, [customer_id])) if with_drafts else {},
+        now,
+        labels=load_labels(connection, account_id, customer_id),
+        units=unit_names(connection, account_id),
+        unpaid=unpaid_instalments(connection, account_id, {UUID(each.commit_id) for each in balances}),
+    )
+    return CustomerBalance(customer_id=customer_id, customer=name, as_of=now, units=_by_unit(commits), commits=commits)
+
+
+def net_balance(
+    connection: Connection,
+    *,
+    account_id: int,
+    customer_id: UUID,
+    access_type: AccessType,
+    unit_id: UUID | None = None,
+    filters: Sequence[BalanceFilter] = (),
+    with_drafts: bool = True,
+) -> Decimal:
+    """What the customer can use of all commits and credits together.
+
+    Args:
+        connection: a snapshot.
+        account_id: whose customer.
+        customer_id: who asks.
+        access_type: money or quantities: they do not add up.
+        unit_id: in this unit only; None: in any.
+        filters: those that any of these admits; none: all.
+        with_drafts: whether usage of open months is taken off.
+
+    Raises:
+        UnknownCustomer: the account has no such customer.
+    """
+    balance = customer_balance(connection, account_id=account_id, customer_id=customer_id, with_drafts=with_drafts)
+    admitted = admitted_commits(connection, account_id, customer_id, filters) if filters else None
+    return exact_sum(
+        each.usable
+        for each in balance.commits
+        if each.access_type == access_type
+        and unit_id in (None, UUID(each.unit_id))
+        and (admitted is None or each.commit_id in admitted)
+    )
+
+
+def left_by_drafts(connection: Connection, *, account_id: int, customer_id: UUID) -> dict[str, Decimal]:
+    """What open usage leaves of the segments that it draws on, by their ids: drafts reserve, void usage does, too.
+
+    Of the others there is what the ledger says. Costs a burn-down where there is such usage.
+    """
+    draws = open_draws(connection, account_id, [customer_id])
+    return left_of(load_balances(connection, account_id, customer_id), draws) if draws.by_segment else {}
+
+
+def _by_commit(
+    balances: list[Balance],
+    left: dict[str, Decimal],
+    now: datetime,
+    *,
+    labels: dict[str, Label],
+    units: dict[str, str],
+    unpaid: Mapping[UUID, Decimal],
+) -> list[UsableCommit]:
+    def usable(segment: Balance) -> tuple[Decimal, Decimal]:
+        if segment.starting_at <= now < segment.ending_before:
+            by_ledger = max(segment.available, Decimal(0))
+            return left.get(segment.segment_id, by_ledger), by_ledger
+        return Decimal(0), Decimal(0)
+
+    found = []
+    for commit_id, group in groupby(sorted(balances, key=_oldest_first), key=lambda each: each.commit_id):
+        segments = list(group)
+        figures = [usable(segment) for segment in segments]
+        found.append(
+            UsableCommit(
+                commit_id=commit_id,
+                type=segments[0].type,
+                name=labels[commit_id].name,
+                unit_id=segments[0].unit_id,
+                unit=units.get(segments[0].unit_id, ""),
+                access_type=segments[0].access_type,
+                usable=exact_sum(with_drafts for with_drafts, _ in figures),
+                finalized=exact_sum(by_ledger for _, by_ledger in figures),
+                unpaid=unpaid.get(UUID(commit_id)),
+            )
+        )
+    return found
+
+
+def _oldest_first(balance: Balance) -> tuple[datetime, str]:
+    return balance.created_at, balance.commit_id
+
+
+def _by_unit(commits: list[UsableCommit]) -> list[Usable]:
+    def unit(commit: UsableCommit) -> tuple[str, str, AccessType]:
+        return commit.unit, commit.unit_id, commit.access_type
+
+    totals = []
+    for (name, unit_id, access_type), group in groupby(sorted(commits, key=unit), key=unit):
+        of_unit = list(group)
+        totals.append(
+            Usable(
+                unit_id=unit_id,
+                unit=name,
+                access_type=access_type,
+                usable=exact_sum(each.usable for each in of_unit),
+                finalized=exact_sum(each.finalized for each in of_unit),
+            )
+        )
+    return totals

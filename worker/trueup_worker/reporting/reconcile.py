@@ -1,0 +1,59 @@
+"""The use case: everything is computed again and compared with what is stored."""
+
+from collections.abc import Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+
+from sqlalchemy import Connection, text
+
+from trueup.store.reconciliation import CHECKS, DIFFERENCES_MAX, Difference, find_differences
+from trueup.store.usage.billed_lines import issued_true_ups, true_up_terms
+from trueup_worker.invoicing.close import USAGE_GRACE_H
+from trueup_worker.invoicing.holds import beside_issued
+
+# Every check reads whole tables: a plan made for the few rows that old statistics promise (a loop, or a merge by the
+# account alone) would take for ever.
+_FOR_WHOLE_TABLES = ("statement_timeout = 0", "enable_nestloop = off", "enable_mergejoin = off", "work_mem = '64MB'")
+
+_LOOKED_AT = 1_000  # true-ups at once
+_LINES_NAMED = 5
+
+
+def reconcile(
+    connection: Connection, account_id: int | None = None, *, usage_grace_h: int = USAGE_GRACE_H
+) -> list[Difference]:
+    """Every difference, up to `DIFFERENCES_MAX` of each check; an empty list is the proof that all agrees.
+
+    `batch_undecided` names a batch that still has rows without an outcome: it is in flight, or something was lost.
+
+    Args:
+        connection: a transaction; its settings are made for reading whole tables, until it ends.
+        account_id: one account; None for all of them.
+        usage_grace_h: the setting; a month that is open for longer is overdue.
+    """
+    for setting in _FOR_WHOLE_TABLES:
+        connection.execute(text(f"SET LOCAL {setting}"))
+    found = [
+        difference
+        for check in CHECKS
+        for difference in find_differences(connection, check, account_id, usage_grace_h=usage_grace_h)
+    ]
+    connection.execute(text("SET LOCAL enable_nestloop = on"))
+    return found + list(islice(_true_ups_beside_usage(connection, account_id), DIFFERENCES_MAX))
+
+
+def _true_ups_beside_usage(connection: Connection, account_id: int | None) -> Iterator[Difference]:
+    """Issued true-ups whose commit covers usage that was charged beside them, but for lines that were excepted."""
+    for owner, group in groupby(list(issued_true_ups(connection, account_id)), key=itemgetter(0)):
+        ids = [key for _, key in group]
+        for start in range(0, len(ids), _LOOKED_AT):
+            beside = beside_issued(connection, owner, ids[start : start + _LOOKED_AT])
+            terms = {each.id: each.commit_id for each in true_up_terms(connection, owner, list(beside))}
+            for key, hold in beside.items():
+                lines = ", ".join(f"line {line.position} of {line.period_id}" for line in hold.lines[:_LINES_NAMED])
+                yield Difference(
+                    "true_up_beside_usage",
+                    str(terms[key]),
+                    f"no usage that the commit covers, charged beside true-up {key}",
+                    f"{len(hold.lines)}: {lines}",
+                )

@@ -1,0 +1,49 @@
+"""The use case: commits and credits as people read them, each with what can be used of it now."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from trueup.store.commits.details import Record, list_commits, show_commit, usable_balances
+from trueup.store.invoices.unpaid_instalments import unpaid_instalments
+from trueup_worker.reporting.balance import left_by_drafts
+
+
+class UsableCommits:
+    """An account's commits and credits at one moment; a customer's open usage is burnt down once, when it is read.
+
+    Args:
+        connection: a snapshot, so that ledger and usage are of one moment.
+        account_id: whose commits.
+    """
+
+    def __init__(self, connection: Connection, account_id: int) -> None:
+        self._connection, self._account_id = connection, account_id
+        self._left: dict[UUID, dict[str, Decimal]] = {}
+
+    def page(self, **choice: Any) -> list[Record]:
+        """A page as `list_commits` gives it, each with its `balance`, and with what is `unpaid` of it."""
+        return self._with_balances(list_commits(self._connection, self._account_id, **choice))
+
+    def one(self, commit_id: UUID) -> Record | None:
+        """One as `show_commit` gives it, with its `balance` and what is `unpaid` of it."""
+        found = show_commit(self._connection, self._account_id, commit_id)
+        return None if found is None else self._with_balances([found])[0]
+
+    def _with_balances(self, commits: list[Record]) -> list[Record]:
+        left, ids = self._left_of({each["customer_id"] for each in commits}), [each["id"] for each in commits]
+        balances = usable_balances(self._connection, self._account_id, ids, left)
+        unpaid = unpaid_instalments(self._connection, self._account_id, ids)
+        return [each | {"balance": balances[each["id"]], "unpaid": unpaid.get(each["id"])} for each in commits]
+
+    def _left_of(self, customer_ids: Iterable[UUID]) -> dict[str, Decimal]:
+        left: dict[str, Decimal] = {}
+        for customer_id in customer_ids:
+            if customer_id not in self._left:
+                known = left_by_drafts(self._connection, account_id=self._account_id, customer_id=customer_id)
+                self._left[customer_id] = known
+            left |= self._left[customer_id]
+        return left

@@ -1,0 +1,1 @@
+"""The start of every process: its log and its secret key."""
