@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/.runs
 READY := .venv/.ready
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-slow fuzz chaos bench lint format lock clean
@@ -8,16 +10,20 @@ READY := .venv/.ready
 help: ## Show what there is to do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): deploy/requirements.lock pyproject.toml
+$(RUNS): deploy/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trueup needs Python 3.11 or newer: set PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) --require-hashes -r deploy/requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $(RUNS)
+
+$(READY): $(RUNS) deploy/requirements-dev.lock
+	$(INSTALL) --require-hashes -r deploy/requirements-dev.lock
 	@touch $(READY)
 
-setup: $(READY) ## Make .venv with everything in it (.venv/bin/trueup is the command)
+setup: $(READY) ## Make .venv with what tests and lint need (.venv/bin/trueup is the command)
 
-run: setup ## Start the whole stack, run the sample through it, stay up until Ctrl-C
+run: $(RUNS) ## Start the whole stack, run the sample through it, stay up until Ctrl-C; no tools for development
 	@exec $(BIN)/trueup up --demo
 
 test: setup ## Run the tests (real Postgres, real Valkey, real workers)
@@ -46,9 +52,11 @@ format: setup ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: setup ## Resolve deploy/requirements.lock anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --upgrade --extra embedded --extra dev pyproject.toml -o deploy/requirements.lock
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-header --upgrade --group build pyproject.toml
+lock: ## Resolve deploy/requirements.lock and requirements-dev.lock anew (needs uv)
+	$(LOCK) --extra embedded -o deploy/requirements.lock
+	$(LOCK) --extra embedded --extra dev --constraint deploy/requirements.lock -o deploy/requirements-dev.lock
 
 clean: ## Remove what make setup made (not the data in .trueup)
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache

@@ -12,8 +12,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from trueup.settings import settings
-
 # A host that is gone says nothing, for ever: these end what waits for it, within half a minute.
 _WHEN_SILENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 _LOCK_SHARE = 4  # of a statement's time that it may wait for one lock: below it, so that the error tells which it was
@@ -75,6 +73,8 @@ def _require_answer(dbapi_connection: "psycopg.Connection[Any]", entry: Connecti
 @cache
 def engine() -> Engine:
     """This process's engine, from its settings."""
+    from trueup.settings import settings  # noqa: PLC0415 - a producer names its database, and has no settings
+
     config = settings()
     return make_engine(str(config.database_url), statement_timeout_s=config.statement_timeout_s)
 
