@@ -33,7 +33,7 @@ def fetch(folder: Path) -> Path:
     Raises:
         NotFetched: the registry did not give it, tried a few times.
     """
-    (folder / "requirement.txt").write_text(_locked((ROOT / "deploy/requirements.lock").read_text()))
+    (folder / "requirement.txt").write_text(_locked((ROOT / "deploy/requirements-dev.lock").read_text()))
     _download(folder)
     [archive] = folder.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
@@ -56,7 +56,7 @@ def run(source: Path, file: str, *, select: str, url: str, token: str) -> subpro
 def _locked(lock: str) -> str:
     """The requirement with its hashes, as it stands in the lock."""
     found = re.search(rf"^{PACKAGE}(\[[^]]*\])?==.*(?:\n    --hash=.*)+", lock, re.MULTILINE)
-    assert found, f"{PACKAGE} is not in deploy/requirements.lock"
+    assert found, f"{PACKAGE} is not in deploy/requirements-dev.lock"
     return found.group()
 
 
