@@ -4,7 +4,7 @@ from pathlib import Path
 
 from trueup_worker.cli.terminal.exits import CommandError
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parents[2]
 _PLACES = (_PACKAGE / "project", _PACKAGE.parents[1])
 
 
