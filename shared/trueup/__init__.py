@@ -8,14 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trueup.producer.async_client import AsyncCommitProducer
     from trueup.producer.bodies import InvalidRequest
     from trueup.producer.client import CommitProducer
     from trueup.producer.publish import QueueFull
     from trueup.wire.outcome import Outcome
 
-__all__ = ["CommitProducer", "InvalidRequest", "Outcome", "QueueFull"]
+__all__ = ["AsyncCommitProducer", "CommitProducer", "InvalidRequest", "Outcome", "QueueFull"]
 
 _HOMES = {
+    "AsyncCommitProducer": "trueup.producer.async_client",
     "CommitProducer": "trueup.producer.client",
     "InvalidRequest": "trueup.producer.bodies",
     "Outcome": "trueup.wire.outcome",
