@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ import redis
 from kombu.compression import decompress
 from sqlalchemy import Engine, insert
 
+from tests.integration.in_loop import InLoop
 from trueup.ids import new_id
 from trueup.producer.client import CommitProducer
 from trueup.producer.errors import DatabaseUnavailable
@@ -36,6 +38,13 @@ from trueup.wire.message.signature import digests_of, new_token, parse_signature
 from trueup_worker.local.servers.valkey import start_valkey
 
 DEADLINE_S = 20
+MakeProducer = Callable[..., CommitProducer | InLoop]
+
+
+@pytest.fixture(params=[CommitProducer, InLoop])
+def make_producer(request: pytest.FixtureRequest, redis_url: str) -> MakeProducer:
+    """Makes a producer for threads, or one in an event loop, on the broker that `broker` looks into."""
+    return partial(request.param, broker_url=redis_url, token=None, account="acme", validate=False)
 
 
 @pytest.fixture
@@ -43,6 +52,17 @@ def broker(redis_url: str) -> Iterator["redis.Redis[Any]"]:
     """The broker's own client, on an empty database."""
     with redis.Redis.from_url(redis_url) as client:
         yield client
+
+
+@pytest.fixture(params=["hints", "no hints"])
+def hints(request: pytest.FixtureRequest, redis_url: str) -> str | None:
+    """Where workers say that something was decided, or nowhere."""
+    return redis_url if request.param == "hints" else None
+
+
+def url_of(database: Engine) -> str:
+    """As a producer takes it."""
+    return database.url.render_as_string(hide_password=False)
 
 
 def one_request() -> Pack:
@@ -142,12 +162,9 @@ def test_a_broker_that_restarts_is_found_again(tmp_path: Path) -> None:
             server.stop()
 
 
-def test_concurrent_submissions_share_messages(redis_url: str, broker: "redis.Redis[Any]") -> None:
+def test_concurrent_submissions_share_messages(broker: "redis.Redis[Any]", make_producer: MakeProducer) -> None:
     """Each caller gets its own id, every request is sent once, and what came together travels together."""
-    with (
-        CommitProducer(broker_url=redis_url, token=None, account="acme", validate=False) as producer,
-        ThreadPoolExecutor(16) as threads,
-    ):
+    with make_producer() as producer, ThreadPoolExecutor(16) as threads:
         ids = list(threads.map(lambda number: producer.submit({"number": number}), range(200)))
     envelopes = [read_envelope(*arguments(message)) for message in messages(broker, QUEUE_SINGLE)]
     sent = [each for envelope in envelopes for each in envelope.requests]
@@ -156,9 +173,9 @@ def test_concurrent_submissions_share_messages(redis_url: str, broker: "redis.Re
     assert len(envelopes) < 200
 
 
-def test_many_are_packed_for_bulk(redis_url: str, broker: "redis.Redis[Any]") -> None:
+def test_many_are_packed_for_bulk(broker: "redis.Redis[Any]", make_producer: MakeProducer) -> None:
     """In as few messages as they fit in, in their order."""
-    with CommitProducer(broker_url=redis_url, token=None, account="acme", validate=False) as producer:
+    with make_producer() as producer:
         ids = producer.submit_many(({"number": number} for number in range(1100)), kind="credit")
     envelopes = [read_envelope(*arguments(message)) for message in messages(broker, QUEUE_BULK)]
     assert [len(envelope.requests) for envelope in envelopes] == [500, 500, 100]
@@ -166,19 +183,11 @@ def test_many_are_packed_for_bulk(redis_url: str, broker: "redis.Redis[Any]") ->
     assert {each.kind for envelope in envelopes for each in envelope.requests} == {"credit"}
 
 
-@pytest.mark.parametrize("hinted", [True, False])
 def test_waiting_ends_with_the_last_outcome(
-    redis_url: str, broker: "redis.Redis[Any]", database: Engine, database_url: str, account: int, *, hinted: bool
+    broker: "redis.Redis[Any]", database: Engine, account: int, make_producer: MakeProducer, hints: str | None
 ) -> None:
     """Woken by Redis or by polling; the outcomes are the database's."""
-    with CommitProducer(
-        broker_url=redis_url,
-        token=None,
-        account="acme",
-        database_url=database_url,
-        redis_url=redis_url if hinted else None,
-        validate=False,
-    ) as producer:
+    with make_producer(database_url=url_of(database), redis_url=hints) as producer:
         ids = producer.submit_many([{}, {}])
         assert producer.outcome(ids[0]) is None
         assert producer.wait(ids, timeout_s=0) == {}
@@ -189,22 +198,14 @@ def test_waiting_ends_with_the_last_outcome(
                 broker.publish(DONE_CHANNEL.format(account="acme"), str(request_id))
             assert {key: found.outcome for key, found in waiting.result().items()} == dict.fromkeys(ids, "invalid")
     (message,) = messages(broker, QUEUE_BULK)
-    assert read_envelope(*arguments(message)).meta.reply is hinted
+    assert read_envelope(*arguments(message)).meta.reply is (hints is not None)
 
 
 def test_what_got_lost_is_sent_again(
-    redis_url: str, broker: "redis.Redis[Any]", database: Engine, database_url: str, account: int
+    broker: "redis.Redis[Any]", database: Engine, account: int, make_producer: MakeProducer
 ) -> None:
     """Under the same id, as the same text, and only what has no outcome yet."""
-    with CommitProducer(
-        broker_url=redis_url,
-        token=None,
-        account="acme",
-        database_url=database_url,
-        keep=False,
-        validate=False,
-        resend_after_s=0.05,
-    ) as producer:
+    with make_producer(database_url=url_of(database), keep=False, resend_after_s=0.05) as producer:
         decided, lost = producer.submit({"number": 1}), producer.submit({"number": 2})
         store_outcome(database, account, decided)
         broker.delete(QUEUE_SINGLE)
@@ -218,19 +219,9 @@ def test_what_got_lost_is_sent_again(
         assert (UUID(again.id), again.text) == (lost, b'{"number":2}')
 
 
-def test_judged_anew(
-    redis_url: str, broker: "redis.Redis[Any]", database: Engine, database_url: str, account: int
-) -> None:
+def test_judged_anew(broker: "redis.Redis[Any]", database: Engine, account: int, make_producer: MakeProducer) -> None:
     """The instant is later than every refusal of before; what is sent again travels under it, beside what has none."""
-    with CommitProducer(
-        broker_url=redis_url,
-        token=None,
-        account="acme",
-        database_url=database_url,
-        keep=False,
-        validate=False,
-        resend_after_s=0.05,
-    ) as producer:
+    with make_producer(database_url=url_of(database), keep=False, resend_after_s=0.05) as producer:
         ids = [new_id() for _ in range(3)]
         store_outcome(database, account, ids[0])
         refused_at = producer.wait(ids[:1], timeout_s=0)[ids[0]].decided_at
@@ -256,10 +247,10 @@ def instants(broker: "redis.Redis[Any]", queue: str) -> list[tuple[str, datetime
     return [(each.requests[0].id, each.meta.anew_before) for each in envelopes]
 
 
-def test_an_unknown_account_and_a_dead_database_are_told_apart(redis_url: str, database_url: str) -> None:
+def test_an_unknown_account_and_a_dead_database_are_told_apart(database_url: str, make_producer: MakeProducer) -> None:
     """Neither message holds a password."""
     for url, said in ((database_url, "has no account 'nobody'"), ("postgresql://u:hunter2@127.0.0.1:1/x", "no answer")):
-        with CommitProducer(broker_url=redis_url, token=None, account="nobody", database_url=url) as producer:
+        with make_producer(account="nobody", database_url=url) as producer:
             with pytest.raises(DatabaseUnavailable, match=said) as refused:
                 producer.outcome(new_id())
             assert "hunter2" not in str(refused.value)

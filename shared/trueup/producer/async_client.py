@@ -25,10 +25,10 @@ from trueup.producer.bodies import RequestBody, request_of
 from trueup.producer.outcome_hints import OutcomeHints
 from trueup.producer.outcome_wait import OutcomeWait
 from trueup.producer.publish import QueueFull
-from trueup.wire.envelope import CommitKind, Kind, QueuedRequest
+from trueup.wire.message.envelope import CommitKind, Kind, QueuedRequest
+from trueup.wire.message.packing import Pack, pack
+from trueup.wire.message.queues import COMMITS
 from trueup.wire.outcome import Outcome
-from trueup.wire.packing import Pack, pack
-from trueup.wire.routes import COMMITS
 
 _READERS = 3  # with the thread that sends, as many as the engine has connections
 _ROOM_POLL_S_MIN, _ROOM_POLL_S_MAX = 0.01, 0.5
@@ -45,6 +45,7 @@ class AsyncCommitProducer(ProducerBase):
 
     route = COMMITS
     _room_wait_in_thread_s: ClassVar[float | None] = 0
+    _sending: asyncio.Future[None] | None = None
     _is_closed = False
 
     async def submit(
@@ -140,11 +141,21 @@ class AsyncCommitProducer(ProducerBase):
         await self.aclose()
 
     async def _coalesce(self, request: QueuedRequest, anew_before: datetime | None) -> None:
-        """The thread that sends takes all that came while it was busy; the others find their request sent."""
-        self._require_open()
+        """Whoever finds the sending thread idle lets it send all that wait; the others find their request sent."""
         sent = self._coalescer.add(request, anew_before)
-        self._sender.submit(self._coalescer.send, sent)
-        await asyncio.wrap_future(sent)
+        try:
+            while not sent.done():
+                await asyncio.shield(self._batch())
+            sent.result()
+        finally:
+            sent.cancel()
+
+    def _batch(self) -> asyncio.Future[None]:
+        """The requests that are being sent, or else all that wait."""
+        if self._sending is None or self._sending.done():
+            self._require_open()
+            self._sending = asyncio.wrap_future(self._sender.submit(self._coalescer.send_waiting))
+        return self._sending
 
     async def _send_packed(self, packed: Pack, anew_before: datetime | None, *, wait_s: float | None) -> None:
         send = partial(self._send, packed, queue=self.route.bulk, anew_before=anew_before)

@@ -49,9 +49,10 @@ class Coalescer:
         """Sends everything that waits, unless another thread has sent this request meanwhile."""
         with self._sending:
             if not sent.done():
-                self._send_waiting()
+                self.send_waiting()
 
-    def _send_waiting(self) -> None:
+    def send_waiting(self) -> None:
+        """Sends everything that waits; what goes wrong is told by the requests' futures."""
         taken: list[_Waiting] = []
         try:
             with self._waiting_lock:
