@@ -14,7 +14,7 @@ from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
 from trueup.producer.redis_broker import redis_message
 from trueup.producer.signer import Signer
-from trueup.wire.message.envelope import QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import write_meta
 
 if sys.version_info >= (3, 14):

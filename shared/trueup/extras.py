@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from trueup.errors import TrueupError
+
 _OWN = frozenset({"trueup", "trueup_worker"})
 
 
-class MissingExtra(ImportError):
+class MissingExtra(TrueupError, ImportError):
     """A library is not installed that an extra of the distribution brings; the message names the extra."""
 
 

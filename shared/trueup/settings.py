@@ -7,6 +7,8 @@ from pydantic import AnyHttpUrl, Field, PostgresDsn, RedisDsn, SecretStr, UrlCon
 from pydantic.networks import AnyUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from trueup.errors import TrueupError
+
 PREFIX = "TRUEUP_"
 
 BrokerUrl = Annotated[
@@ -14,7 +16,7 @@ BrokerUrl = Annotated[
 ]
 
 
-class SettingsError(Exception):
+class SettingsError(TrueupError):
     """Some settings are missing or wrong; the message lists all of them, one a line."""
 
 

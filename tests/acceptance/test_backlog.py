@@ -15,7 +15,7 @@ from trueup.clock import utc_now
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
 from trueup.store.requests.kept_envelopes import Kept, accept
-from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.names import QUEUE_BULK
 from trueup.wire.message.packing import write_meta
 
 BACKLOG = 20_000

@@ -15,7 +15,7 @@ from tests.acceptance.test_exactly_once import packs_of, requests_of, send, wait
 from tests.integration.intake import Intake
 from trueup.producer.publish import BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
-from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.names import QUEUE_BULK
 from trueup_worker.local.servers.server import LOOPBACK, free_port
 
 NOTICED_S_MAX = 60.0

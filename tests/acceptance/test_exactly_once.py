@@ -22,7 +22,8 @@ from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
 from trueup.store.requests.kept_envelopes import Kept, accept
 from trueup.store.requests.outcomes import read_outcomes
-from trueup.wire.message.envelope import QUEUE_BULK, QueuedRequest
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.names import QUEUE_BULK
 from trueup.wire.message.packing import Pack, pack, write_meta
 from trueup_worker.reporting.reconcile import reconcile
 

@@ -14,7 +14,7 @@ from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake
 from tests.unit.wire.test_usage import NOBODY
 from trueup.store.accounts.tokens import create_token
-from trueup.wire.message.queues import QUEUE_USAGE
+from trueup.wire.message.names import QUEUE_USAGE
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.acceptance.command import PROGRAM, Command
 from tests.acceptance.processes import ROOT, wait_for
 from tests.bodies import CONTRACT, CUSTOMER, PRODUCT
 from trueup.producer.client import CommitProducer
-from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.names import QUEUE_BULK
 
 SAMPLE = ROOT / "deploy" / "sample"
 

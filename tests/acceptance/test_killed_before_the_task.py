@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from tests.acceptance.processes import fleet, wait_for
 from tests.integration.intake import Intake
 from tests.messages import good_message
-from trueup.wire.message.envelope import QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_SINGLE
 
 
 @pytest.mark.slow

@@ -17,9 +17,8 @@ from tests.integration.test_intake import prepaid
 from tests.messages import Change, body_of, bomb, bombs, read_body
 from trueup.clock import utc_now
 from trueup.producer.signer import Signer
-from trueup.wire.message.envelope import QUEUE_SINGLE, TASK_CREATE
+from trueup.wire.message.names import QUEUE_SINGLE, QUEUES, TASK_CREATE
 from trueup.wire.message.packing import write_meta
-from trueup_worker.celery.config import QUEUES
 
 RSS_MB_MAX = 300
 

@@ -19,8 +19,8 @@ from trueup.producer.client import UsageProducer
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
 from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.names import QUEUE_USAGE, TASK_RECORD
 from trueup.wire.message.packing import pack
-from trueup.wire.message.queues import QUEUE_USAGE, TASK_RECORD
 
 RESULT = ("rows", "new", "created", "duplicate", "invalid", "not_found", "parked")
 HEADER = "transaction_id,customer_id,contract_id,product_id,timestamp,quantity,list_price"

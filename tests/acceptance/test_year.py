@@ -15,7 +15,7 @@ from tests.acceptance.processes import Fleet, Process, fleet, wait_for
 from tests.acceptance.year import Year, month_start
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import snapshot
-from trueup_worker.celery.config import QUEUES
+from trueup.wire.message.names import QUEUES
 from trueup_worker.reporting.forecast import forecast
 from trueup_worker.reporting.reconcile import reconcile
 

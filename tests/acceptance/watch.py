@@ -9,8 +9,7 @@ import redis
 from tests.acceptance.processes import Process, wait_for
 from tests.integration.intake import Intake
 from tests.messages import Change, Message, good_message
-from trueup.wire.message.envelope import QUEUE_SINGLE
-from trueup_worker.celery.config import QUEUES
+from trueup.wire.message.names import QUEUE_SINGLE, QUEUES
 
 
 class Watch:

@@ -24,7 +24,8 @@ from trueup.ids import new_id
 from trueup.producer.client import CommitProducer
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
-from trueup.wire.message.envelope import DONE_CHANNEL, QUEUE_BULK, QueuedRequest
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.names import DONE_CHANNEL, QUEUE_BULK
 from trueup.wire.message.packing import Pack, pack
 
 PROBES_PER_S = 20.0

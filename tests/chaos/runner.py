@@ -19,7 +19,7 @@ from tests.chaos.waiting import POLL_S, wait_for
 from tests.chaos.world import BYSTANDER, Scale, World, open_world
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
-from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.names import QUEUE_BULK
 from trueup.wire.message.packing import pack
 from trueup_worker.local.servers.server import wait_until
 

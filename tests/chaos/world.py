@@ -28,7 +28,7 @@ from tests.chaos.waiting import POLL_S, wait_for
 from tests.integration.intake import Intake, entry
 from trueup.store.postgres.engine import make_engine
 from trueup.store.postgres.migrate import upgrade
-from trueup.wire.message.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_BULK, QUEUE_SINGLE
 from trueup_worker.local.address import PORT_SETTING, GatewayAddress
 from trueup_worker.local.console import Console
 from trueup_worker.local.folder import DataFolder

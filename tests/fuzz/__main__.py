@@ -17,7 +17,7 @@ from tests.fuzz.fuzzing import fuzz
 from tests.integration.intake import Intake
 from trueup.store.postgres.engine import make_engine
 from trueup.store.postgres.migrate import upgrade
-from trueup_worker.celery.config import QUEUES
+from trueup.wire.message.names import QUEUES
 from trueup_worker.local.servers.postgres import start_postgres
 from trueup_worker.local.servers.valkey import start_valkey
 

@@ -8,7 +8,7 @@ from random import Random
 
 from tests.acceptance.watch import Watch
 from tests.fuzz.generator import odd_element
-from trueup_worker.celery.config import QUEUES
+from trueup.wire.message.names import QUEUES
 
 BATCH = 40
 RSS_MB_MAX = 300

@@ -11,8 +11,7 @@ from random import Random
 from typing import Any
 
 from tests.messages import Message, read_body, zstd
-from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
-from trueup.wire.message.queues import TASK_RECORD
+from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE, TASK_RECORD
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "application/zstd": lambda text: zstd.compress(text, 1),

@@ -20,8 +20,7 @@ from trueup.store.catalog.catalog import load_catalog
 from trueup.store.requests.outcomes import read_outcomes
 from trueup.store.requests.standing_outcomes import read_instant
 from trueup.wire.catalog import read_catalog
-from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE
-from trueup.wire.message.queues import TASK_RECORD
+from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE, TASK_RECORD
 from trueup.wire.outcome import Outcome
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import COMMITS, receive

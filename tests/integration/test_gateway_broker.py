@@ -12,7 +12,8 @@ from tests.integration.intake import settings_of
 from trueup.clock import utc_now
 from trueup.ids import new_id_text
 from trueup.store.accounts.tokens import Caller
-from trueup.wire.message.envelope import QUEUE_SINGLE, QueuedRequest
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import pack, write_meta
 from trueup_worker.gateway.callers.authentication import Principal
 from trueup_worker.gateway.enqueue import done_channel as replies

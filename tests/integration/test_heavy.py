@@ -16,7 +16,7 @@ from trueup.limits import EXPANDED_ROWS_MAX, SCHEDULE_ITEMS_MAX
 from trueup.producer.signer import Signer
 from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
 from trueup.store.requests.kept_envelopes import Kept, accept, take_due
-from trueup.wire.message.envelope import SIGNATURE_HEADER
+from trueup.wire.message.names import SIGNATURE_HEADER
 from trueup.wire.outcome import Outcome
 from trueup_worker.intake import parts, turns
 from trueup_worker.intake import persist as persisting

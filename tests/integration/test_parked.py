@@ -17,7 +17,7 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
 from trueup.store.requests.kept_envelopes import take_due
 from trueup.store.requests.parking import Choice, count_chosen, list_parked
-from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import receive
 from trueup_worker.intake.resolve import discard, replay

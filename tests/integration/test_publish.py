@@ -24,15 +24,8 @@ from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.publish import BrokerUnavailable, Publisher, QueueFull
 from trueup.producer.signer import Signer
 from trueup.store.tables import outcome
-from trueup.wire.message.envelope import (
-    DONE_CHANNEL,
-    QUEUE_BULK,
-    QUEUE_SINGLE,
-    SIGNATURE_HEADER,
-    TASK_CREATE,
-    QueuedRequest,
-    read_envelope,
-)
+from trueup.wire.message.envelope import QueuedRequest, read_envelope
+from trueup.wire.message.names import DONE_CHANNEL, QUEUE_BULK, QUEUE_SINGLE, SIGNATURE_HEADER, TASK_CREATE
 from trueup.wire.message.packing import Pack, pack
 from trueup.wire.message.signature import digests_of, new_token, parse_signature, signing_key, split_token, verify
 from trueup_worker.local.servers.valkey import start_valkey

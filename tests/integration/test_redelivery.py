@@ -24,8 +24,7 @@ from trueup.store.requests.kept_envelopes import take_due
 from trueup.store.requests.outcomes import count_outcomes
 from trueup.store.requests.parking import Choice
 from trueup.store.requests.standing_outcomes import read_instant
-from trueup.wire.message.envelope import SIGNATURE_HEADER
-from trueup.wire.message.queues import TASK_RECORD
+from trueup.wire.message.names import SIGNATURE_HEADER, TASK_RECORD
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.resolve import discard, replay
 from trueup_worker.intake.services import Services

@@ -19,7 +19,7 @@ from trueup.store.requests.outcomes import count_outcomes
 from trueup.store.usage import lines as usage_list
 from trueup.store.usage.lines import list_usage
 from trueup.store.usage.months import claim_month
-from trueup.wire.message.queues import TASK_RECORD
+from trueup.wire.message.names import TASK_RECORD
 from trueup.wire.outcome import Outcome
 from trueup_worker.reporting.reconcile import reconcile
 

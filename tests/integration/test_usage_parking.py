@@ -15,8 +15,8 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.tokens import SYSTEM_KEY_ID, create_token, system_key
 from trueup.store.requests.kept_envelopes import Kept, take_due
 from trueup.store.requests.parking import Choice
-from trueup.wire.message.envelope import SIGNATURE_HEADER
-from trueup.wire.message.queues import QUEUE_USAGE, TASK_RECORD, task_on
+from trueup.wire.message.names import QUEUE_USAGE, SIGNATURE_HEADER, TASK_RECORD
+from trueup.wire.message.queues import task_on
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import receive
 from trueup_worker.intake.resolve import replay

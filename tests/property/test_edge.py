@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trueup.limits import TASK_ARGUMENTS_MAX
-from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
 from trueup_worker.celery.element import payload_of
 from trueup_worker.celery.form import CONTENT_TYPE, read_body, read_headers
 from trueup_worker.celery.refusal import Refused

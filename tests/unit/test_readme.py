@@ -10,6 +10,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
+from trueup.errors import ExitCode
 from trueup.producer.files.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
 from trueup.settings import PREFIX, Settings
 from trueup.store.accounts.tokens import SCOPES
@@ -19,7 +20,6 @@ from trueup.wire.outcome import VERDICTS
 from trueup.wire.problems import CODES, NOT_FOUND_CODES
 from trueup.wire.request.body import CommitRequest
 from trueup_worker.cli.main import app
-from trueup_worker.cli.terminal.exits import ExitCode
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {

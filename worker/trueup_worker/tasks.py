@@ -14,15 +14,13 @@ from trueup.limits import ISSUE_TURN_S
 from trueup.redis.uniqueness_cache import Reply
 from trueup.settings import settings
 from trueup.store.postgres.engine import engine
-from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
-from trueup.wire.message.queues import TASK_PROBE, TASK_RECORD
+from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE, TASK_ISSUE, TASK_PROBE, TASK_RECORD
 from trueup_worker.celery.app import app
 from trueup_worker.celery.parking import park_raw
 from trueup_worker.intake.message import Message, is_envelope, message_of
 from trueup_worker.intake.receive import COMMITS, Intake, TryAgainLater, receive
 from trueup_worker.intake.services import services
 from trueup_worker.invoicing.issue import issue_all_due
-from trueup_worker.scheduling.look import TASK_ISSUE
 from trueup_worker.usage.record import USAGE
 
 _TWO = "the task takes two arguments, meta and requests, both as JSON text"

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from trueup.errors import TrueupError
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.message.packing import content_of
@@ -20,7 +21,7 @@ _IDEMPOTENCY_KEY = re.compile(rf"[^\0]{{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}", re.DOT
 _encoder = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical")
 
 
-class InvalidRequest(ValueError):
+class InvalidRequest(TrueupError, ValueError):
     """The request breaks the rules of a commit request; it was not sent.
 
     Attributes:

@@ -1,5 +1,7 @@
 """Errors of a producer that come from outside."""
 
+from trueup.errors import Unavailable
 
-class DatabaseUnavailable(Exception):
+
+class DatabaseUnavailable(Unavailable):
     """The database did not answer, does not know the account, or was not named."""

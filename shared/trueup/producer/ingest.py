@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from trueup.errors import Unavailable
 from trueup.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
 from trueup.producer.files.content import Source
 from trueup.producer.files.row import Row
@@ -97,7 +98,7 @@ def name_batch(source: Source, scan: Scan, *, account: str, kind: Kind, name: st
     return Batch(batch_id, name, source.name, bytes.fromhex(scan.sha256_hex), kind, scan.rows)
 
 
-class NothingDecided(Exception):
+class NothingDecided(Unavailable):
     """The queue is empty, and still no worker decided the rest, however often it was sent."""
 
 

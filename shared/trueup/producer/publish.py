@@ -10,9 +10,10 @@ from uuid import UUID
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from trueup.clock import utc_now
+from trueup.errors import Unavailable
 from trueup.producer.broker import BrokerLost, BrokerRefused, open_broker
 from trueup.producer.signer import Signer
-from trueup.wire.message.envelope import QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import Pack, write_meta
 
 QUEUE_LIMIT = 2_000  # envelopes
@@ -21,12 +22,14 @@ _ROOM_POLL_S_MAX = 0.5
 _ROOM_KNOWN_S = 0.25  # after the broker told of it, for the next envelope
 
 
-class BrokerUnavailable(Exception):
+class BrokerUnavailable(Unavailable):
     """The broker did not take the message, not even after retries; whether it arrived is unknown: send it again."""
 
 
-class QueueFull(Exception):
+class QueueFull(Unavailable):
     """The backlog is at its limit: let the workers catch up, then send again."""
+
+    code = "rate_limited"
 
 
 class Publisher:

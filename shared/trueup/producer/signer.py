@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE
 from trueup.wire.message.signature import sign, signing_key, split_token
 
 

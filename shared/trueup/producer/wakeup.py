@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import redis
 
-from trueup.wire.message.envelope import DONE_CHANNEL
+from trueup.wire.message.names import DONE_CHANNEL
 
 
 class Wakeup:

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from trueup.redis.connection import Command, Line
-from trueup.wire.message.envelope import DONE_CHANNEL
+from trueup.wire.message.names import DONE_CHANNEL
 
 _PREFIX = b"trueup:key:"
 _TIMEOUT_S = 0.25

@@ -5,14 +5,18 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from trueup.errors import ExitCode, TrueupError
+
 ProductType = Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
 UsageInvoicing = Literal["MONTHLY", "NONE"]
 
 _Name = Annotated[str, Field(max_length=1_000, pattern=r"^[^\x00]*$")]
 
 
-class InvalidCatalog(Exception):
+class InvalidCatalog(TrueupError):
     """The catalog file is not what it should be; the message lists every problem, one a line."""
+
+    exit_code = ExitCode.UNREADABLE
 
 
 class _Entry(BaseModel):

@@ -12,8 +12,8 @@ import msgspec
 from pydantic.json_schema import GenerateJsonSchema
 
 from trueup.limits import ENVELOPE_REQUESTS_MAX
-from trueup.wire.message.envelope import TASK_CREATE, Meta, RequestEntry
-from trueup.wire.message.queues import TASK_RECORD
+from trueup.wire.message.envelope import Meta, RequestEntry
+from trueup.wire.message.names import TASK_CREATE, TASK_RECORD
 from trueup.wire.request.read import ADAPTERS
 
 FOLDER = Path(__file__).parent / "schemas"

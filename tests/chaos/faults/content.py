@@ -13,7 +13,7 @@ from tests.chaos.waiting import last
 from tests.chaos.world import World
 from trueup.clock import utc_now
 from trueup.store.requests.kept_envelopes import Kept, accept
-from trueup.wire.message.envelope import QUEUE_BULK
+from trueup.wire.message.names import QUEUE_BULK
 from trueup.wire.message.packing import pack, write_meta
 
 _HEAVY_REQUESTS = 45  # four transactions of each account

@@ -14,7 +14,7 @@ from tests.chaos.world import World
 from trueup.producer.publish import Publisher, QueueFull
 from trueup.producer.signer import Signer
 from trueup.store.requests.kept_envelopes import Kept, accept
-from trueup.wire.message.envelope import QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import pack
 
 _CALLERS = 4

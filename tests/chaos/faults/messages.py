@@ -8,7 +8,7 @@ from tests.chaos.faults.fault import Fault
 from tests.chaos.world import World
 from tests.messages import Message
 from trueup.ids import new_id
-from trueup.wire.message.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_BULK, QUEUE_SINGLE
 from trueup_worker.celery.form import read_element
 from trueup_worker.celery.refusal import Refused
 

@@ -9,7 +9,7 @@ from tests.chaos.faults.messages import waiting_on
 from tests.chaos.world import World
 from tests.fuzz.generator import odd_element
 from tests.messages import Message, bomb, bombs, good_message, read_body, zstd
-from trueup.wire.message.envelope import QUEUE_BULK, QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_BULK, QUEUE_SINGLE
 
 _QUEUES = (QUEUE_SINGLE, QUEUE_BULK, "invoices")
 _ELEMENTS = 60

@@ -13,7 +13,7 @@ from trueup.store.requests.commit_inserts import store_outcomes
 from trueup.store.requests.parked_total import add
 from trueup.store.requests.parking import Choice
 from trueup.store.tables import parked as parked_table
-from trueup.wire.message.envelope import TASK_CREATE
+from trueup.wire.message.names import TASK_CREATE
 from trueup.wire.message.packing import write_meta, write_requests
 from trueup_worker.intake.decision import parked
 from trueup_worker.intake.resolve import replay

@@ -12,7 +12,8 @@ from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.publish import BrokerUnavailable, Publisher, broker_address
 from trueup.producer.signer import Signer
 from trueup.producer.undecided import UndecidedRequests
-from trueup.wire.message.envelope import SIGNATURE_HEADER, TASK_CREATE, QueuedRequest
+from trueup.wire.message.envelope import QueuedRequest
+from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE
 from trueup.wire.message.signature import (
     BadToken,
     digests_of,

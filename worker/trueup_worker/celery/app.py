@@ -9,8 +9,7 @@ from kombu.entity import Queue
 
 from trueup.readiness import announce_ready
 from trueup.settings import settings
-from trueup.wire.message.envelope import QUEUE_SINGLE
-from trueup.wire.message.queues import QUEUE_PROBES
+from trueup.wire.message.names import QUEUE_PROBES, QUEUE_SINGLE
 from trueup_worker.celery.client import keep_client
 from trueup_worker.celery.compression import bound_decompression
 from trueup_worker.celery.config import celery_config

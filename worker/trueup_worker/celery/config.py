@@ -5,9 +5,7 @@ from typing import Any
 from kombu.entity import Queue
 
 from trueup.settings import Settings
-from trueup.wire.message.queues import QUEUE_PROBES
-
-QUEUES = ("commits", "commits.bulk", "usage", "invoices", "events", "maintenance", QUEUE_PROBES)
+from trueup.wire.message.names import QUEUE_MAINTENANCE, QUEUES
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
@@ -15,7 +13,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": str(settings.broker_url),
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],  # type: ignore[no-untyped-call]
-        "task_default_queue": "maintenance",
+        "task_default_queue": QUEUE_MAINTENANCE,
         # Acknowledged only after the task returned, that is, after the database committed.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,

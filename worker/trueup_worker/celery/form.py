@@ -15,8 +15,8 @@ from msgspec import Meta, Struct, field
 
 from trueup.limits import CELERY_ID_CHARS_MAX, TASK_ARGUMENTS_MAX
 from trueup.store.requests.parking import Reason
-from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER
 from trueup.wire.message.json_split import parts_of_array
+from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER
 from trueup_worker.celery.refusal import Refused
 
 CONTENT_TYPE = "application/json"

@@ -4,8 +4,7 @@ from typing import Any
 
 from trueup.clock import utc_now
 from trueup.limits import DELIVERIES_MAX
-from trueup.wire.message.envelope import TASK_CREATE
-from trueup.wire.message.queues import TASK_RECORD
+from trueup.wire.message.names import TASK_CREATE, TASK_RECORD
 from trueup_worker.celery.refusal import Refused
 from trueup_worker.intake.message import is_envelope, message_of
 from trueup_worker.intake.receive import COMMITS, receive

@@ -32,7 +32,7 @@ from redis.exceptions import OutOfMemoryError
 
 from trueup.limits import NOTED_S
 from trueup.redis.connection import Command, Line
-from trueup_worker.celery.config import QUEUES
+from trueup.wire.message.names import QUEUES
 from trueup_worker.celery.element import payload_of
 from trueup_worker.celery.parking import keep
 from trueup_worker.celery.refusal import Refused

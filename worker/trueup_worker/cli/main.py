@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from trueup_worker.cli.terminal.exits import ExitCode, exit_code_of, message_of
+from trueup.errors import ExitCode
+from trueup_worker.cli.terminal.exits import exit_code_of, message_of
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 
 _STACK, _REQUESTS, _LEDGER, _OPERATE = "The stack", "Requests", "Commits and invoices", "Accounts and care"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from trueup.errors import Refused, TrueupError
 from trueup.store.accounts.audit import note
 from trueup.store.commits.changes import Stored, lock_commit
 from trueup.store.invoices.voids import announce
@@ -17,7 +18,7 @@ from trueup_worker.invoicing.adjust import UnknownCommit
 Record = Mapping[str, Any]
 
 
-class InvalidChange(Exception):
+class InvalidChange(TrueupError):
     """The body of the change is wrong: `problems` has codes and paths as for a request that makes a commit."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -25,7 +26,7 @@ class InvalidChange(Exception):
         self.problems = problems
 
 
-class ChangeRefused(Exception):
+class ChangeRefused(Refused):
     """The commit as it is does not allow the change.
 
     Attributes:

@@ -8,14 +8,14 @@ from sqlalchemy import Connection, text
 
 from trueup.producer.publish import BrokerUnavailable
 from trueup.store.invoices.overdue import oldest_due
-from trueup.wire.message.queues import ENVELOPE_QUEUES
+from trueup.wire.message.names import ENVELOPE_QUEUES, QUEUE_INVOICES
 from trueup_worker.gateway.database.single_flight import SingleFlight
 from trueup_worker.gateway.http.refusals import Refusal
 from trueup_worker.gateway.limits import HEALTH_SECONDS_MAX
 from trueup_worker.gateway.services import Gateway
 from trueup_worker.startup.logging import log_output
 
-_QUEUES = (*ENVELOPE_QUEUES, "invoices")
+_QUEUES = (*ENVELOPE_QUEUES, QUEUE_INVOICES)
 
 
 class Health:

@@ -11,7 +11,7 @@ from uuid import UUID
 from trueup.limits import DELIVERIES_MAX
 from trueup.settings import Settings
 from trueup.store.requests.kept_envelopes import digest_of_digests
-from trueup.wire.message.envelope import ATTEMPT_HEADER, SIGNATURE_HEADER
+from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER
 from trueup.wire.message.signature import Digests, digests_of
 
 _ATTEMPT = re.compile("[1-9][0-9]{0,3}", re.ASCII)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money import fits, plain_text
+from trueup.errors import NotFound, Refused
 from trueup.limits import TEXT_CHARS_MAX
 from trueup.store.accounts.audit import note
 from trueup.store.commits.ledger import (
@@ -30,11 +31,11 @@ from trueup_worker.invoicing.close import USAGE_GRACE_H
 _SETTLED = {"issued": "was invoiced", "nothing_due": "found nothing due", "suppressed": "was suppressed"}
 
 
-class UnknownCommit(Exception):
+class UnknownCommit(NotFound):
     """The account has no commit or credit of this id."""
 
 
-class AdjustmentRefused(Exception):
+class AdjustmentRefused(Refused):
     """The entry may not be booked; the message says why."""
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from trueup.domain.month import YEAR_MAX
+from trueup.errors import Refused
 from trueup.store.accounts.audit import note
 
 _NOW = text("SELECT coalesce(clock_at, now()) FROM account WHERE id = :account_id")
@@ -12,7 +13,7 @@ _LOCK = text("SELECT clock_at FROM account WHERE id = :account_id FOR NO KEY UPD
 _ADVANCE = text("UPDATE account SET clock_at = :to WHERE id = :account_id")
 
 
-class ClockRefused(Exception):
+class ClockRefused(Refused):
     """The clock does not move; the message says why."""
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from trueup.domain.bills import PeriodBill
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.month import YEAR_MAX, Month, month_of
+from trueup.errors import Refused
 from trueup.ids import new_id
 from trueup.store.accounts.audit import note
 from trueup.store.commits.balances import load_balances_before, load_labels, load_products
@@ -45,7 +46,7 @@ _ZERO = Decimal(0)
 _Standing = StandingPeriod | StandingTrueUp
 
 
-class CorrectionRefused(Exception):
+class CorrectionRefused(Refused):
     """The month is not put right; the message says why and what to do."""
 
 

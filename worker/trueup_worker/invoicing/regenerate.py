@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from trueup.domain.bills import PeriodBill
 from trueup.domain.burndown.engine import burn_down
 from trueup.domain.month import YEAR_MAX, Month, month_of
+from trueup.errors import Refused
 from trueup.ids import new_id
 from trueup.store.accounts.audit import note
 from trueup.store.commits.balances import load_balances_without_true_ups, load_labels, load_products
@@ -37,7 +38,7 @@ from trueup_worker.invoicing.void import UnknownInvoice
 _REASON = "usage of a closed month is burned down anew"
 
 
-class RegenerateRefused(Exception):
+class RegenerateRefused(Refused):
     """There is nothing to make anew; the message says why and what to do."""
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from trueup.errors import Refused
 from trueup.store.accounts.audit import note
 from trueup.store.invoices.true_ups import lock_true_ups, release
 from trueup.store.invoices.voids import ObligationRow, find_obligation, lock_obligation
@@ -14,7 +15,7 @@ from trueup_worker.invoicing.holds import Hold, holds_of
 from trueup_worker.invoicing.void import VoidRefused, refuse_malformed
 
 
-class ReleaseRefused(Exception):
+class ReleaseRefused(Refused):
     """There is nothing to release, or it may not be; the message says why and what to do."""
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from trueup.errors import NotFound, Refused
 from trueup.limits import TEXT_CHARS_MAX
 from trueup.store.accounts.audit import note
 from trueup.store.invoices.true_ups import issued_named, lock_true_ups
@@ -21,11 +22,11 @@ from trueup.store.invoices.voids import (
 from trueup.store.usage.months import lock_customer
 
 
-class UnknownInvoice(Exception):
+class UnknownInvoice(NotFound):
     """The account has no invoice or closed usage period of this id."""
 
 
-class VoidRefused(Exception):
+class VoidRefused(Refused):
     """The invoice stays as it is; the message says why and what to do."""
 
 

@@ -6,6 +6,7 @@ import psycopg
 from kombu.connection import Connection
 
 from trueup.addresses import shown_address, without_secrets
+from trueup.errors import Unavailable
 from trueup_worker.local.servers.valkey import ping
 
 DATABASE_SETTING = "TRUEUP_DATABASE_URL"
@@ -15,7 +16,7 @@ REDIS_SETTING = "TRUEUP_REDIS_URL"
 _PATIENCE_S = 5
 
 
-class UnreachableError(Exception):
+class UnreachableError(Unavailable):
     """Services that the settings name do not answer; the message has a line for each, without its password."""
 
 

@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from trueup.errors import TrueupError
 from trueup_worker.local.files.private import kept_secret, make_folder, write_private
 from trueup_worker.local.servers.server import wait_until
 
 _LOCK_SECONDS_MAX = 0.5  # outlasts those who only look whether the folder is in use
 
 
-class FolderError(Exception):
+class FolderError(TrueupError):
     """The data folder cannot be used; the message says why and what to do."""
 
 
-class AlreadyRunningError(Exception):
+class AlreadyRunningError(TrueupError):
     """Another supervisor runs in this data folder."""
 
     def __init__(self, folder: Path, holder: int | None) -> None:

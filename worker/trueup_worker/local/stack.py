@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from trueup.errors import Unavailable
 from trueup.readiness import READY_FOLDER_VARIABLE
 from trueup_worker.local.address import GatewayAddress
 from trueup_worker.local.console import Console
@@ -26,7 +27,7 @@ _GATEWAY = "gateway"  # what the Procfile calls it
 Prepare = Callable[[Mapping[str, str]], None]
 
 
-class StackError(Exception):
+class StackError(Unavailable):
     """The stack could not be started or reached; the message says why."""
 
 

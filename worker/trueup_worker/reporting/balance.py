@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from trueup.domain.bills import Label
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.burndown.values import AccessType, Balance, CommitType
+from trueup.errors import NotFound
 from trueup.store.catalog.names import customer_name, unit_names
 from trueup.store.commits.balances import BalanceFilter, admitted_commits, load_balances, load_labels
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
@@ -19,7 +20,7 @@ from trueup_worker.invoicing.clock import account_now
 from trueup_worker.invoicing.open_months import left_of, open_draws
 
 
-class UnknownCustomer(Exception):
+class UnknownCustomer(NotFound):
     """The account has no customer of this id."""
 
 

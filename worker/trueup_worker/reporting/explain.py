@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from trueup.errors import NotFound
 from trueup.store.invoices.explain import (
     Record,
     applied_in_period,
@@ -39,7 +40,7 @@ _COMMIT = (
 )
 
 
-class UnknownId(Exception):
+class UnknownId(NotFound):
     """The account has neither a commit nor an invoice of this id."""
 
 

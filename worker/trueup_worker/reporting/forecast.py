@@ -14,6 +14,7 @@ from trueup.domain.bills import PeriodBill
 from trueup.domain.money import plain_text
 from trueup.domain.month import YEAR_MAX, Month, month_of
 from trueup.domain.payable import payable
+from trueup.errors import Refused
 from trueup.store.catalog.names import customer_name, customer_of_contract, unit_names
 from trueup.store.commits.balances import load_products
 from trueup.store.invoices.forecast import AwaitedMonth, invoiced_contracts, obligations_until, open_months
@@ -26,7 +27,7 @@ from trueup_worker.invoicing.open_months import added_up, bills_of_open_usage
 Outcome = Literal["issued", "nothing_due", "suppressed", "held", "parked", "waiting"]
 
 
-class ForecastRefused(Exception):
+class ForecastRefused(Refused):
     """Nothing can be foreseen; the message says why."""
 
 

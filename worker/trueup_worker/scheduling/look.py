@@ -11,10 +11,9 @@ from sqlalchemy import Engine
 from trueup.limits import PROBED_ROWS_MAX, WHOLE_LOOK_S
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import transaction
+from trueup.wire.message.names import QUEUE_INVOICES, TASK_ISSUE
 from trueup_worker.invoicing.close import USAGE_GRACE_H
 
-QUEUE = "invoices"
-TASK_ISSUE = "invoices.issue"
 ACCOUNTS_MAX = 200  # that one look names
 
 
@@ -77,7 +76,7 @@ def _send(app: Celery, accounts: Sequence[int]) -> int:
         if _backlog(broker):
             return 0
         for account_id in accounts:
-            app.send_task(TASK_ISSUE, args=[account_id], queue=QUEUE, connection=broker, retry=False)
+            app.send_task(TASK_ISSUE, args=[account_id], queue=QUEUE_INVOICES, connection=broker, retry=False)
     return len(accounts)
 
 
@@ -85,6 +84,6 @@ def _backlog(broker: Any) -> int:
     """How many messages wait; a queue that does not exist yet is an empty one (Redis forgets empty lists)."""
     with broker.channel() as channel:
         try:
-            return int(channel.queue_declare(QUEUE, passive=True).message_count)
+            return int(channel.queue_declare(QUEUE_INVOICES, passive=True).message_count)
         except ChannelError:
             return 0

@@ -6,7 +6,7 @@ from trueup.limits import SWEEP_ENVELOPES_MAX
 from trueup.producer.publish import Publisher
 from trueup.store.postgres.engine import transaction
 from trueup.store.requests.kept_envelopes import take_due
-from trueup.wire.message.queues import ENVELOPE_QUEUES
+from trueup.wire.message.names import ENVELOPE_QUEUES
 
 
 def sweep(on: Engine, publisher: Publisher, *, backlog_max: int) -> int:

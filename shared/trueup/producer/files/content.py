@@ -17,6 +17,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
+from trueup.errors import ExitCode, TrueupError
 from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
 
 Format = Literal["jsonl", "csv"]
@@ -29,8 +30,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
 
-class UnreadableInput(Exception):
+class UnreadableInput(TrueupError):
     """The input cannot be read; the message says what to do. Nothing of it was sent."""
+
+    exit_code = ExitCode.UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)

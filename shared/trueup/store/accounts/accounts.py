@@ -6,12 +6,15 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from trueup.errors import TrueupError
 from trueup.store.tables import account, unit
 from trueup.wire.request.body import USD_CENTS
 
 
-class AccountExists(Exception):
+class AccountExists(TrueupError):
     """An account of this name exists already."""
+
+    code = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)

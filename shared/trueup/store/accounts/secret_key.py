@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, select, text
 
+from trueup.errors import TrueupError
 from trueup.store.tables import installation, token
 
 _TOKENS_TRIED = 100  # the youngest: older ones may be sealed under a key that was lost before this was noted
@@ -18,7 +19,7 @@ _REPLACE = text("""
 """)
 
 
-class WrongSecretKey(Exception):
+class WrongSecretKey(TrueupError):
     """The secret key is not the one that this database's tokens are sealed under."""
 
     def __init__(self) -> None:

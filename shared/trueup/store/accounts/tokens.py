@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, get_args
 from cryptography.fernet import InvalidToken
 from sqlalchemy import Connection, insert, select, update
 
+from trueup.errors import ExitCode, TrueupError
 from trueup.store.accounts.secret_key import require_secret_key, vault
 from trueup.store.postgres.driver_statement import DriverStatement
 from trueup.store.tables import token
@@ -52,12 +53,18 @@ class _Token(NamedTuple):
         return Caller(self.account_id, self.account_name, self.key_id, frozenset(self.scopes), self.good_until)
 
 
-class NotAuthenticated(Exception):
+class NotAuthenticated(TrueupError):
     """The token is malformed, unknown, expired or revoked."""
 
+    code = "unauthenticated"
+    exit_code = ExitCode.UNAUTHORISED
 
-class NotAuthorised(Exception):
+
+class NotAuthorised(TrueupError):
     """The token is good, but lacks the scope."""
+
+    code = "forbidden"
+    exit_code = ExitCode.UNAUTHORISED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Connection, Table, or_
 from sqlalchemy.dialects.postgresql import insert
 
+from trueup.errors import TrueupError
 from trueup.store.postgres.driver_statement import DriverStatement, uuid_array
 from trueup.store.tables import contract, customer, product, unit
 from trueup.wire.catalog import Catalog
@@ -35,8 +36,10 @@ _KNOWN = DriverStatement("""
 """)
 
 
-class CatalogConflict(Exception):
+class CatalogConflict(TrueupError):
     """The file changes what never changes: a product's type or a contract's customer. Nothing was loaded."""
+
+    code = "duplicate"
 
 
 def load_catalog(connection: Connection, account_id: int, catalog: Catalog) -> dict[str, int]:

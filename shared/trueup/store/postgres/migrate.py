@@ -8,16 +8,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from trueup.errors import TrueupError
 from trueup.store.postgres.grants import grant, may_migrate
 
 _ONE_AT_A_TIME = 7_302_518_001  # an advisory lock: two processes that start at once migrate once
 
 
-class NotTheOwner(Exception):
+class NotTheOwner(TrueupError):
     """This role may not change the schema; the message names what is missing and who may."""
 
 
-class DatabaseIsNewer(Exception):
+class DatabaseIsNewer(TrueupError):
     """A later release has migrated this database; nothing was done."""
 
 

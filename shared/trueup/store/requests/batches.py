@@ -6,12 +6,15 @@ from uuid import UUID
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from trueup.errors import TrueupError
 from trueup.store.tables import batch
 from trueup.wire.message.envelope import Kind
 
 
-class BatchDiffers(Exception):
+class BatchDiffers(TrueupError):
     """The batch exists, with other content."""
+
+    code = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)

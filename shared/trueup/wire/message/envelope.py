@@ -15,18 +15,13 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
+from trueup.errors import TrueupError
 from trueup.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, META_BYTES_MAX
 from trueup.wire.message.json_split import split_array, split_object
 from trueup.wire.message.signature import SECONDS_AHEAD_MAX
 from trueup.wire.values import timestamp
 
 VERSION = 1
-TASK_CREATE = "commits.create"
-QUEUE_SINGLE = "commits"
-QUEUE_BULK = "commits.bulk"
-SIGNATURE_HEADER = "trueup-signature"
-ATTEMPT_HEADER = "trueup-attempt"
-DONE_CHANNEL = "trueup:done:{account}"  # Redis pub/sub: ids that have an outcome, a hint
 
 CommitKind = Literal["commit", "credit"]  # what an entry of `commits.create` may say of itself
 Kind = Literal["commit", "credit", "usage"]
@@ -42,11 +37,11 @@ IdempotencyKey = Annotated[
 ]
 
 
-class BadEnvelope(Exception):
+class BadEnvelope(TrueupError):
     """The message has another form than an envelope's; which of its requests is to blame cannot matter."""
 
 
-class UnknownVersion(Exception):
+class UnknownVersion(TrueupError):
     """The message is an envelope of a version that this worker does not know."""
 
 

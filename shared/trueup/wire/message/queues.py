@@ -2,12 +2,16 @@
 
 from typing import NamedTuple
 
-from trueup.wire.message.envelope import QUEUE_BULK, QUEUE_SINGLE, TASK_CREATE, Kind
-
-TASK_RECORD = "usage.record"
-QUEUE_USAGE = "usage"
-TASK_PROBE = "trueup.probe"  # answered by whoever takes commits, with a hint, and with nothing else
-QUEUE_PROBES = "probes"
+from trueup.wire.message.envelope import Kind
+from trueup.wire.message.names import (
+    QUEUE_BULK,
+    QUEUE_PROBES,
+    QUEUE_SINGLE,
+    QUEUE_USAGE,
+    TASK_CREATE,
+    TASK_PROBE,
+    TASK_RECORD,
+)
 
 
 class Route(NamedTuple):
@@ -26,7 +30,6 @@ class Route(NamedTuple):
 
 COMMITS = Route(TASK_CREATE, QUEUE_SINGLE, QUEUE_BULK)
 USAGE = Route(TASK_RECORD, QUEUE_USAGE, QUEUE_USAGE)
-ENVELOPE_QUEUES = (QUEUE_SINGLE, QUEUE_BULK, QUEUE_USAGE)
 _TASKS = {QUEUE_USAGE: TASK_RECORD, QUEUE_PROBES: TASK_PROBE}
 
 

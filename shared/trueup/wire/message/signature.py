@@ -15,6 +15,8 @@ import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 
+from trueup.errors import ExitCode, TrueupError
+
 VERSION = "v1"
 SECONDS_AHEAD_MAX = 300  # how far a producer's clock may be ahead of the worker's
 
@@ -26,12 +28,18 @@ Digests = tuple[bytes, bytes]
 """SHA-256 of a message's two arguments."""
 
 
-class BadSignature(Exception):
+class BadSignature(TrueupError):
     """The message is unsigned, forged, or signed at another time."""
 
+    code = "unauthenticated"
+    exit_code = ExitCode.UNAUTHORISED
 
-class BadToken(ValueError):
+
+class BadToken(TrueupError, ValueError):
     """A token reads tu_<key id>_<secret>."""
+
+    code = "unauthenticated"
+    exit_code = ExitCode.UNAUTHORISED
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
 from trueup.wire.catalog import Catalog, read_catalog
 from trueup_worker.cli.terminal.context import session
-from trueup_worker.cli.terminal.exits import CommandError, ExitCode
+from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_record
 

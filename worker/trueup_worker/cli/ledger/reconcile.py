@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import typer
 
+from trueup.errors import ExitCode
 from trueup.store.invoices.overdue import unfinished
 from trueup_worker.cli.terminal.context import session
-from trueup_worker.cli.terminal.exits import ExitCode
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json_list, emit_table, say
 from trueup_worker.reporting.reconcile import reconcile as find_differences

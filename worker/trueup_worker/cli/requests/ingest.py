@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from trueup.clock import utc_now
+from trueup.errors import ExitCode
 from trueup.producer.files.content import Source, open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import Scan, scan
@@ -24,7 +25,7 @@ from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup_worker.cli.requests.validate import judge_files
 from trueup_worker.cli.terminal.context import Session, session
-from trueup_worker.cli.terminal.exits import CommandError, ExitCode
+from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_table, say, to_json
 from trueup_worker.local.files.private import written_whole

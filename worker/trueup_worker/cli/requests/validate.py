@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
+from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
 from trueup.producer.files.content import Source, open_source
@@ -18,7 +19,6 @@ from trueup.producer.files.rows import rows, scan
 from trueup.wire.message.envelope import Kind
 from trueup.wire.problems import Problem, outcome_of
 from trueup_worker.cli.terminal.context import Session, session
-from trueup_worker.cli.terminal.exits import ExitCode
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import Record, emit, emit_table, say, to_json
 from trueup_worker.intake.judge import judge_bodies, judge_catalog

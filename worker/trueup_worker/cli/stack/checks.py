@@ -22,7 +22,7 @@ from trueup.store.postgres.engine import transaction
 from trueup.store.postgres.migrate import pending_revisions
 from trueup.store.postgres.role_names import APP
 from trueup.store.postgres.roles import connected_role
-from trueup_worker.celery.config import QUEUES
+from trueup.wire.message.names import QUEUES
 from trueup_worker.cli.stack.project import project_file
 from trueup_worker.cli.terminal.context import Session
 from trueup_worker.cli.terminal.exits import message_of

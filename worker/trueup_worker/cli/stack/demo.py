@@ -6,6 +6,7 @@ from functools import partial
 
 import typer
 
+from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
 from trueup.store.commits.details import list_commits
 from trueup.store.invoices.listing import list_invoices
@@ -16,7 +17,7 @@ from trueup_worker.cli.ledger.invoices import COLUMNS
 from trueup_worker.cli.requests.ingest import Plan, ingest_file
 from trueup_worker.cli.stack.project import project_file
 from trueup_worker.cli.terminal.context import Session, session
-from trueup_worker.cli.terminal.exits import CommandError, ExitCode
+from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import every_page
 from trueup_worker.cli.terminal.output import emit_table, say
 

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import typer
 
+from trueup.errors import ExitCode
 from trueup_worker.cli.stack.checks import run_checks
 from trueup_worker.cli.terminal.context import session
-from trueup_worker.cli.terminal.exits import ExitCode
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json_list, emit_table, say
 

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from trueup.errors import ExitCode
 from trueup.store.accounts.secret_key import accept_secret_key as accept_key
 from trueup.store.postgres.engine import make_engine, transaction
 from trueup.store.postgres.migrate import pending_revisions, upgrade
 from trueup_worker.cli.terminal.context import Session, session
-from trueup_worker.cli.terminal.exits import CommandError, ExitCode
+from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.options import AcceptSecretKey
 from trueup_worker.cli.terminal.output import say
 from trueup_worker.local.external import DATABASE_SETTING, DIRECT_SETTING

@@ -11,11 +11,12 @@ import typer
 from sqlalchemy import Connection, Engine
 
 from trueup.clock import utc_now
+from trueup.errors import ExitCode
 from trueup.settings import PREFIX, Settings, read_settings
 from trueup.store.accounts.accounts import account_named
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, authenticate
 from trueup.store.postgres.engine import make_engine, snapshot, transaction
-from trueup_worker.cli.terminal.exits import CommandError, ExitCode
+from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.options import Chosen
 from trueup_worker.local.folder import DataFolder, State
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trueup.domain.money import plain_text
-from trueup_worker.cli.terminal.exits import ExitCode
+from trueup.errors import ExitCode
 
 Record = dict[str, Any]
 

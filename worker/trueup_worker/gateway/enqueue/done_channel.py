@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from redis import RedisError
 
-from trueup.wire.message.envelope import DONE_CHANNEL
+from trueup.wire.message.names import DONE_CHANNEL
 from trueup_worker.gateway.enqueue.redis_connection import Line, Lost
 
 _AGAIN_S = 1.0

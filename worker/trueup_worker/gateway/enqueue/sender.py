@@ -15,8 +15,8 @@ from trueup.settings import Settings
 from trueup.store.accounts.tokens import queue_key
 from trueup.store.postgres.engine import transaction
 from trueup.store.requests.kept_envelopes import Kept, accept
+from trueup.wire.message.names import QUEUE_PROBES
 from trueup.wire.message.packing import Pack, write_meta
-from trueup.wire.message.queues import QUEUE_PROBES
 from trueup_worker.gateway.callers.authentication import Principal
 from trueup_worker.gateway.limits import PROBES_MAX, SEND_SECONDS_MAX
 

@@ -8,10 +8,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as RouterException
 from starlette.routing import Match
 
+from trueup.errors import TrueupError
 from trueup.wire.problems import CODES, Problem, pointer
 from trueup.wire.values import PATTERN_CODES
 from trueup_worker.gateway.http.encoding import Json, refused
-from trueup_worker.gateway.http.refusals import Refusal, invalid
+from trueup_worker.gateway.http.refusals import Refusal, invalid, refusal_of
 from trueup_worker.gateway.limits import PATH_CHARS_MAX
 
 log = structlog.get_logger()
@@ -48,6 +49,7 @@ def answer_failures(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(RouterException, _on_refusal)
     app.add_exception_handler(HTTPException, _on_refusal)
+    app.add_exception_handler(TrueupError, _on_error)
     app.add_exception_handler(Exception, _on_defect)
 
 
@@ -77,6 +79,11 @@ def _unserved(message: str) -> dict[str, str]:
 async def _on_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return refused(invalid([_problem(each) for each in error.errors()]))
+
+
+async def _on_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, TrueupError)
+    return refused(refusal_of(error))
 
 
 async def _on_defect(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import HTTPException
 
+from trueup.errors import TrueupError
 from trueup.wire.problems import Problem, error_body
 
 DO_NOT_RETRY = {"x-should-retry": "false"}  # without it Metronome's SDK repeats a 409 twice
@@ -23,6 +24,23 @@ class Refusal(HTTPException):
     ) -> None:
         super().__init__(status, detail=message, headers=headers)
         self.body: dict[str, Any] = {"message": message, "code": code, **more}
+
+
+_STATUS = {
+    "invalid_request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "duplicate": 409,
+    "rate_limited": 429,
+    "unavailable": 503,
+}
+
+
+def refusal_of(error: TrueupError) -> Refusal:
+    """The refusal of a call by an error that nobody told in more detail."""
+    status = _STATUS[error.code]
+    return Refusal(status, error.code, str(error), headers=DO_NOT_RETRY if status == 409 else None)
 
 
 def unauthenticated(message: str) -> Refusal:

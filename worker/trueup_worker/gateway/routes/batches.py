@@ -11,14 +11,13 @@ from sqlalchemy import Connection
 from trueup.ids import row_of
 from trueup.producer.files.content import Format, UnreadableInput
 from trueup.store.requests.batch_results import batch_results, find_batch
-from trueup.store.requests.batches import BatchDiffers
 from trueup.store.requests.outcomes import count_outcomes
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.values import TEXT_PATTERN
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.http.encoding import Json, outcome_object
-from trueup_worker.gateway.http.refusals import DO_NOT_RETRY, Refusal, invalid_field, not_found, too_slow
+from trueup_worker.gateway.http.refusals import Refusal, invalid_field, not_found, too_slow
 from trueup_worker.gateway.schema.bodies import NO_CURSOR, worded
 from trueup_worker.gateway.schema.models import BatchAccepted, BatchAnswer
 from trueup_worker.gateway.uploads.spool import Spooled
@@ -77,8 +76,6 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
         batch, scanned = await gateway.take_upload(principal, upload)
     except UnreadableInput as error:
         raise invalid_field("", str(error), code="json_invalid") from None
-    except BatchDiffers as error:
-        raise Refusal(409, "duplicate", str(error), headers=DO_NOT_RETRY) from None
     told = {"id": batch.id, "rows": batch.rows, "rows_without_uniqueness_key": scanned.keyless_rows}
     return Json({"data": told}, 202, {"location": f"/v1/batches/{batch.id}"})
 

@@ -22,11 +22,11 @@ from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of, raw
 from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.calls.request import Call
-from trueup_worker.gateway.http.refusals import Refusal, invalid, not_found, taken
+from trueup_worker.gateway.http.refusals import Refusal, invalid, taken
 from trueup_worker.gateway.schema.bodies import CommitOfCustomer, CreditOfCustomer, ManualEntry, PostpaidCommit
 from trueup_worker.gateway.schema.models import Made
 from trueup_worker.gateway.schema.openapi import changes
-from trueup_worker.invoicing.adjust import AdjustmentRefused, UnknownCommit, adjust_commit
+from trueup_worker.invoicing.adjust import adjust_commit
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
 
@@ -188,15 +188,11 @@ async def _made(request: Request, change: Callable[[Connection], UUID]) -> Respo
     """Makes a change; answers with the id of what was changed or booked, or with why not."""
     try:
         return await write(request, lambda connection: {"id": change(connection)})
-    except UnknownCommit as error:
-        raise not_found(str(error)) from None
     except InvalidChange as error:
         raise invalid(error.problems) from None
     except ChangeRefused as error:
         told = {"path": error.path, "code": "change_refused", "message": error.message}
         raise Refusal(400, "invalid_request", str(error), errors=[told]) from None
-    except AdjustmentRefused as error:
-        raise Refusal(400, "invalid_request", str(error)) from None
     except AlreadyUsed as error:
         raise taken("uniqueness_key", "LEDGER_ENTRY", error.holder) from None
 

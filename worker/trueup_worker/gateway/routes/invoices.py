@@ -14,7 +14,7 @@ from trueup.wire.problems import Problem
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.http.encoding import Json
-from trueup_worker.gateway.http.refusals import Refusal, invalid, not_found
+from trueup_worker.gateway.http.refusals import invalid, not_found
 from trueup_worker.gateway.schema.bodies import (
     PAGE,
     Instant,
@@ -29,8 +29,8 @@ from trueup_worker.gateway.schema.invoice_shapes import cursor_of, invoice_objec
 from trueup_worker.gateway.schema.models import Made
 from trueup_worker.gateway.schema.openapi import query
 from trueup_worker.invoicing.mark import mark_invoice
-from trueup_worker.invoicing.regenerate import AlreadyRegenerated, RegenerateRefused, regenerate_invoice
-from trueup_worker.invoicing.void import UnknownInvoice, VoidRefused, void_invoice
+from trueup_worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
+from trueup_worker.invoicing.void import void_invoice
 from trueup_worker.reporting.customer_invoices import find_customer_invoice, list_customer_invoices, place_of
 
 router = APIRouter(route_class=GuardedRoute, tags=["Invoices"])
@@ -166,7 +166,3 @@ async def _changed(request: Request, change: Callable[[Connection], UUID]) -> Re
         return await write(request, lambda connection: {"id": change(connection)})
     except AlreadyRegenerated as known:
         return Json({"data": {"id": known.successor_id}})
-    except UnknownInvoice as error:
-        raise not_found(str(error)) from None
-    except (VoidRefused, RegenerateRefused) as error:
-        raise Refusal(400, "invalid_request", str(error)) from None

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from trueup.errors import TrueupError
+
 _SECRET_BYTES = 32
 
 
-class DamagedFile(Exception):
+class DamagedFile(TrueupError):
     """A file of ours does not hold what it should; the message names it and says what to do."""
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from trueup.errors import Unavailable
 from trueup_worker.local.files.logs import LogFile
 
 LOOPBACK = "127.0.0.1"
@@ -30,7 +31,7 @@ PROBE_SECONDS_MAX = 2  # the least that libpq takes
 S = TypeVar("S", bound="Server")
 
 
-class ServiceError(Exception):
+class ServiceError(Unavailable):
     """An embedded service could not be started; the message says why and what to do."""
 
 
