@@ -8,7 +8,7 @@ from uuid import UUID
 from redis import RedisError
 from redis.asyncio import Redis
 
-from trueup.wire.message.envelope import DONE_CHANNEL
+from trueup.wire.message.names import DONE_CHANNEL
 
 _AGAIN_S = 1.0
 
