@@ -57,7 +57,6 @@ SWEEP_ENVELOPES_MAX = 50  # that one sweep takes
 USAGE_PUT_OFF_H_MAX = 24  # lines put the closing of a month that was over off for so long, and all later months with it
 
 # Invoicing.
-CLAIM_ROWS_MAX = 500  # due rows that one invoicing transaction takes
 ISSUE_TURN_S = 3.0  # of an account, after which its task begins nothing new: others' invoices are due as well
 PROBED_ROWS_MAX = 100  # that wait for months, before a quick look gives an account up
 WHOLE_LOOK_S = 30.0  # between looks that give nothing up: how late what stands behind so many that wait may be done

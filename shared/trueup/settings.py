@@ -7,6 +7,7 @@ from pydantic import AnyHttpUrl, Field, PostgresDsn, RedisDsn, SecretStr, UrlCon
 from pydantic.networks import AnyUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from trueup.defaults import HTTP_HEADERS_S, ISSUE_ROWS, QUEUE_LIMIT, STATEMENT_TIMEOUT_S, USAGE_GRACE_H
 from trueup.errors import TrueupError
 
 PREFIX = "TRUEUP_"
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
     ] = False
     queue_limit: Annotated[
         int, Field(ge=1, description="envelopes on the queue above which a producer waits or raises QueueFull")
-    ] = 2_000
+    ] = QUEUE_LIMIT
     visibility_timeout_s: Annotated[
         int, Field(ge=1, le=3600, description="after this long a dead worker's messages are delivered again")
     ] = 300
@@ -62,12 +63,14 @@ class Settings(BaseSettings):
     ] = 60
     statement_timeout_s: Annotated[
         int, Field(ge=1, le=600, description="Postgres ends a statement after this long")
-    ] = 40
+    ] = STATEMENT_TIMEOUT_S
     scheduler_interval_s: Annotated[float, Field(gt=0, le=60, description="how often the scheduler looks")] = 0.5
-    issue_rows: Annotated[int, Field(ge=1, le=5000, description="due rows that one invoicing transaction claims")] = 500
+    issue_rows: Annotated[int, Field(ge=1, le=5000, description="due rows that one invoicing transaction claims")] = (
+        ISSUE_ROWS
+    )
     usage_grace_h: Annotated[
         int, Field(ge=0, le=24 * 365, description="how long after its end a month takes usage in before it is closed")
-    ] = 24
+    ] = USAGE_GRACE_H
     usage_settle_s: Annotated[
         int,
         Field(ge=0, le=3600, description="a month that was over when its usage came waits so long for more"),
@@ -86,7 +89,7 @@ class Settings(BaseSettings):
     ] = 15.0
     http_headers_s: Annotated[
         float, Field(gt=0, le=600, description="a connection is closed when a call's headers take longer to arrive")
-    ] = 10.0
+    ] = HTTP_HEADERS_S
     http_body_s: Annotated[
         float, Field(gt=0, le=600, description="how long a body, or the next part of an upload, may take: 408")
     ] = 30.0

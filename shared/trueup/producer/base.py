@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from trueup.clock import utc_now
+from trueup.defaults import QUEUE_LIMIT
 from trueup.extras import extra
 from trueup.ids import new_id
 from trueup.producer.bodies import RequestBody, request_of
 from trueup.producer.coalescer import Coalescer
 from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.outcome_wait import OutcomeWait
-from trueup.producer.publish import QUEUE_LIMIT, RETRY_S, BrokerUnavailable, Publisher
+from trueup.producer.publish import RETRY_S, BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
 from trueup.producer.undecided import UndecidedRequests
 from trueup.wire.message.envelope import Kind, Meta, QueuedRequest

@@ -10,13 +10,13 @@ from uuid import UUID
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from trueup.clock import utc_now
+from trueup.defaults import QUEUE_LIMIT
 from trueup.errors import Unavailable
 from trueup.producer.broker import BrokerLost, BrokerRefused, open_broker
 from trueup.producer.signer import Signer
 from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import Pack, write_meta
 
-QUEUE_LIMIT = 2_000  # envelopes
 RETRY_S = 30.0
 _ROOM_POLL_S_MAX = 0.5
 _ROOM_KNOWN_S = 0.25  # after the broker told of it, for the next envelope

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from trueup.defaults import USAGE_GRACE_H
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money import fits, plain_text
 from trueup.errors import NotFound, Refused
@@ -26,7 +27,6 @@ from trueup.store.commits.ledger import (
 from trueup.store.invoices.regenerations import is_archived
 from trueup.store.invoices.true_ups import reopen_held
 from trueup.wire.request.normal import utc_text
-from trueup_worker.invoicing.close import USAGE_GRACE_H
 
 _SETTLED = {"issued": "was invoiced", "nothing_due": "found nothing due", "suppressed": "was suppressed"}
 

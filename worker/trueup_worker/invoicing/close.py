@@ -10,12 +10,12 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from trueup.defaults import USAGE_GRACE_H
 from trueup.domain.bills import PeriodBill
 from trueup.domain.burndown.catalog import Catalog
 from trueup.domain.burndown.engine import burn_down
 from trueup.domain.month import month_of
 from trueup.limits import ISSUE_ATTEMPTS_MAX, MONTH_PAUSE_S
-from trueup.settings import Settings
 from trueup.store.commits.balances import load_balances, load_labels, load_products
 from trueup.store.postgres.engine import transaction
 from trueup.store.postgres.errors import primary_message
@@ -27,7 +27,6 @@ from trueup.store.usage.periods import store_periods
 from trueup_worker.invoicing.bill import bill
 
 CLOSE_SECONDS_MAX = 30.0
-USAGE_GRACE_H: int = Settings.model_fields["usage_grace_h"].default
 
 log = structlog.get_logger()
 

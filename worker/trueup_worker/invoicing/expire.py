@@ -6,12 +6,11 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from trueup.limits import CLAIM_ROWS_MAX
+from trueup.defaults import ISSUE_ROWS, USAGE_GRACE_H
 from trueup.store.commits.expiry import expire
 from trueup.store.postgres.engine import transaction
 from trueup.store.postgres.fault import Fault, fault_of
 from trueup.store.postgres.retry import with_retries
-from trueup_worker.invoicing.close import USAGE_GRACE_H
 
 EXPIRE_SECONDS_MAX = 30.0
 
@@ -23,7 +22,7 @@ def expire_all_due(
     account_id: int,
     *,
     usage_grace_h: int = USAGE_GRACE_H,
-    rows_max: int = CLAIM_ROWS_MAX,
+    rows_max: int = ISSUE_ROWS,
     seconds_max: float = EXPIRE_SECONDS_MAX,
 ) -> int:
     """Expires ended segments, `rows_max` in a transaction, until none is left or the time is up; returns how many.

@@ -9,13 +9,14 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from trueup.limits import CLAIM_ROWS_MAX, ISSUE_ATTEMPTS_MAX
+from trueup.defaults import ISSUE_ROWS, USAGE_GRACE_H
+from trueup.limits import ISSUE_ATTEMPTS_MAX
 from trueup.store.invoices.obligations import Claimed, claim_due, claim_these, close_relied, count_failure, settle
 from trueup.store.postgres.engine import transaction
 from trueup.store.postgres.errors import primary_message
 from trueup.store.postgres.fault import Fault, fault_of
 from trueup.store.postgres.retry import with_retries
-from trueup_worker.invoicing.close import USAGE_GRACE_H, close_all_due
+from trueup_worker.invoicing.close import close_all_due
 from trueup_worker.invoicing.expire import expire_all_due
 from trueup_worker.invoicing.holds import holds_of
 
@@ -52,7 +53,7 @@ def issue_all_due(
     on: Engine,
     account_id: int,
     *,
-    rows_max: int = CLAIM_ROWS_MAX,
+    rows_max: int = ISSUE_ROWS,
     usage_grace_h: int = USAGE_GRACE_H,
     seconds_max: float = ISSUE_SECONDS_MAX,
 ) -> Issued:
@@ -90,9 +91,7 @@ def issue_all_due(
     return total
 
 
-def issue_due(
-    on: Engine, account_id: int, *, rows_max: int = CLAIM_ROWS_MAX, usage_grace_h: int = USAGE_GRACE_H
-) -> Issued:
+def issue_due(on: Engine, account_id: int, *, rows_max: int = ISSUE_ROWS, usage_grace_h: int = USAGE_GRACE_H) -> Issued:
     """Settles up to `rows_max` due obligations in one transaction; by halves when one of them makes it fail.
 
     Any number of callers at once is safe: each claims rows that no other holds.

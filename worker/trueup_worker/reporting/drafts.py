@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from trueup.defaults import USAGE_GRACE_H
 from trueup.domain.bills import BillLine, PeriodBill
 from trueup.domain.burndown.catalog import Catalog
 from trueup.store.commits.balances import load_products
@@ -24,7 +25,6 @@ from trueup.store.invoices.listing import (
 )
 from trueup.store.usage.by_hour import customers_with_open_usage, find_draft
 from trueup.store.usage.periods import period_id_of
-from trueup_worker.invoicing.close import USAGE_GRACE_H
 from trueup_worker.invoicing.open_months import bills_of_open_usage, open_draws
 
 Record = dict[str, Any]

@@ -6,9 +6,9 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, text
 
+from trueup.defaults import USAGE_GRACE_H
 from trueup.store.reconciliation import CHECKS, DIFFERENCES_MAX, Difference, find_differences
 from trueup.store.usage.billed_lines import issued_true_ups, true_up_terms
-from trueup_worker.invoicing.close import USAGE_GRACE_H
 from trueup_worker.invoicing.holds import beside_issued
 
 # Every check reads whole tables: a plan made for the few rows that old statistics promise (a loop, or a merge by the

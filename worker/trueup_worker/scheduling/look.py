@@ -8,11 +8,11 @@ from celery import Celery
 from kombu.exceptions import ChannelError
 from sqlalchemy import Engine
 
+from trueup.defaults import USAGE_GRACE_H
 from trueup.limits import PROBED_ROWS_MAX, WHOLE_LOOK_S
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import transaction
 from trueup.wire.message.names import QUEUE_INVOICES, TASK_ISSUE
-from trueup_worker.invoicing.close import USAGE_GRACE_H
 
 ACCOUNTS_MAX = 200  # that one look names
 

@@ -12,13 +12,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from trueup.defaults import STATEMENT_TIMEOUT_S
+
 # A host that is gone says nothing, for ever: these end what waits for it, within half a minute.
 _WHEN_SILENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 _LOCK_SHARE = 4  # of a statement's time that it may wait for one lock: below it, so that the error tells which it was
 _FRESH_S = 1.0  # a connection that answered this recently is not asked whether it is still there
 
 
-def make_engine(database_url: str, *, statement_timeout_s: int = 40, pool_size: int = 2) -> Engine:
+def make_engine(database_url: str, *, statement_timeout_s: int = STATEMENT_TIMEOUT_S, pool_size: int = 2) -> Engine:
     """An engine whose sessions run in UTC.
 
     Args:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from trueup.defaults import HTTP_HEADERS_S
 from trueup.ids import new_id_text
 from trueup_worker.gateway.http.access_log import GUARDS
 from trueup_worker.gateway.limits import FAREWELL_SECONDS, HEADERS_BYTES_MAX
@@ -26,7 +27,7 @@ class Connection(HttpToolsProtocol):
         has_hung_up: whether the client has closed it, or at least its half.
     """
 
-    headers_s: ClassVar[float] = 10.0
+    headers_s: ClassVar[float] = HTTP_HEADERS_S
     is_stopping: ClassVar[bool] = False
     _too_slow: asyncio.TimerHandle | None = None
     _awaits_headers = True

@@ -1,0 +1,7 @@
+"""Defaults of settings that functions have as the defaults of their arguments, too. Units come last in the names."""
+
+STATEMENT_TIMEOUT_S = 40
+QUEUE_LIMIT = 2_000  # envelopes
+ISSUE_ROWS = 500
+USAGE_GRACE_H = 24
+HTTP_HEADERS_S = 10.0
