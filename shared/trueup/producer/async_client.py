@@ -21,7 +21,7 @@ from uuid import UUID
 
 from trueup.ids import new_id
 from trueup.producer.base import ProducerBase
-from trueup.producer.bodies import RequestBody, request_of
+from trueup.producer.bodies import RequestBody, request_of, requests_of
 from trueup.producer.outcome_hints import OutcomeHints
 from trueup.producer.outcome_wait import OutcomeWait
 from trueup.producer.publish import QueueFull
@@ -192,7 +192,7 @@ class AsyncCommitProducer(ProducerBase):
     def _packed(
         self, bodies: list[RequestBody], kind: Kind, ids: list[UUID] | None
     ) -> tuple[list[QueuedRequest], list[Pack]]:
-        requests = self._requests(bodies, kind, ids)
+        requests = requests_of(bodies, kind=kind, ids=ids, validate=self._validate)
         return requests, list(pack(requests))
 
     def _require_open(self) -> None:

@@ -10,15 +10,13 @@ from uuid import UUID
 from trueup.clock import utc_now
 from trueup.defaults import QUEUE_LIMIT
 from trueup.extras import extra
-from trueup.ids import new_id
-from trueup.producer.bodies import RequestBody, request_of
 from trueup.producer.coalescer import Coalescer
 from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.outcome_wait import OutcomeWait
 from trueup.producer.publish import RETRY_S, BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
 from trueup.producer.undecided import UndecidedRequests
-from trueup.wire.message.envelope import Kind, Meta, QueuedRequest
+from trueup.wire.message.envelope import Meta
 from trueup.wire.message.packing import Pack, pack
 from trueup.wire.message.queues import Route
 from trueup.wire.outcome import Outcome
@@ -87,14 +85,6 @@ class ProducerBase:
         self._undecided = UndecidedRequests(bytes_max=0 if self._keeps else undecided_bytes_max)
         self._room_wait_s = room_wait_s
         self._coalescer = Coalescer(self._send_coalesced)
-
-    def _requests(self, bodies: Iterable[RequestBody], kind: Kind, ids: Iterable[UUID] | None) -> list[QueuedRequest]:
-        given = list(bodies)
-        named = [new_id() for _ in given] if ids is None else ids
-        return [
-            request_of(body, request_id=request_id, kind=kind, validate=self._validate, position=position)
-            for position, (body, request_id) in enumerate(zip(given, named, strict=True))
-        ]
 
     def _instant(self) -> datetime:
         """What tells the refusals that the sender knows from those that it does not; only the database can say it."""

@@ -1,7 +1,7 @@
 """From what a producer's program holds to a request that can travel."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from trueup.errors import TrueupError
+from trueup.ids import new_id
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.message.packing import content_of
@@ -57,6 +58,23 @@ def request_of(
     if validate and isinstance(problems := read_body(text, kind), list):
         raise InvalidRequest(problems, position=position)
     return QueuedRequest(str(request_id), kind, idempotency_key, *content_of(text))
+
+
+def requests_of(
+    bodies: Iterable[RequestBody], *, kind: Kind, ids: Iterable[UUID] | None = None, validate: bool = True
+) -> list[QueuedRequest]:
+    """Requests that can travel, under the ids that are given, or new ones.
+
+    Raises:
+        ValueError: there are more or fewer ids than bodies.
+        InvalidRequest, TypeError: as `request_of`; `position` says which one it is.
+    """
+    given = list(bodies)
+    named = [new_id() for _ in given] if ids is None else ids
+    return [
+        request_of(body, request_id=request_id, kind=kind, validate=validate, position=position)
+        for position, (body, request_id) in enumerate(zip(given, named, strict=True))
+    ]
 
 
 def body_json(body: Mapping[str, Any]) -> bytes:

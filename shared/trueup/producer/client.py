@@ -17,7 +17,7 @@ from uuid import UUID
 
 from trueup.ids import new_id
 from trueup.producer.base import ProducerBase
-from trueup.producer.bodies import RequestBody, request_of
+from trueup.producer.bodies import RequestBody, request_of, requests_of
 from trueup.producer.outcome_wait import OutcomeWait
 from trueup.producer.publish import QueueFull
 from trueup.wire.message.envelope import CommitKind, Kind
@@ -83,7 +83,7 @@ class Producer(ProducerBase):
     def _submit_many(
         self, bodies: Iterable[RequestBody], kind: Kind, *, ids: Iterable[UUID] | None, anew: bool
     ) -> list[UUID]:
-        requests = self._requests(bodies, kind, ids)
+        requests = requests_of(bodies, kind=kind, ids=ids, validate=self._validate)
         anew_before = self._instant() if anew else None
         for packed in pack(requests):
             self._send(packed, queue=self.route.bulk, anew_before=anew_before)
