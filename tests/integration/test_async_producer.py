@@ -20,7 +20,8 @@ from trueup import AsyncCommitProducer, InvalidRequest, QueueFull
 from trueup.ids import new_id
 from trueup.producer import outcome_wait
 from trueup.producer.publish import BrokerUnavailable
-from trueup.wire.message.envelope import DONE_CHANNEL, QUEUE_BULK, QUEUE_SINGLE, read_envelope
+from trueup.wire.message.envelope import read_envelope
+from trueup.wire.message.names import DONE_CHANNEL, QUEUE_BULK, QUEUE_SINGLE
 from trueup_worker.local.servers.valkey import start_valkey
 
 P = ParamSpec("P")
