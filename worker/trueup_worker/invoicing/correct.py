@@ -32,10 +32,10 @@ from trueup.store.invoices.corrections import (
 from trueup.store.invoices.obligations import claim_these
 from trueup.store.invoices.regenerations import UnbilledUsage, renew_obligation, take_late_usage_in
 from trueup.store.invoices.true_ups import lock_true_ups, reopen_true_ups
-from trueup.store.invoices.voids import Drawn, drawn_by, find_period, take_back_expirations, void_period, void_scheduled
+from trueup.store.invoices.voids import Drawn, drawn_by, take_back_expirations, void_period, void_scheduled
 from trueup.store.usage.by_hour import closed_usage
 from trueup.store.usage.months import lock_customer
-from trueup.store.usage.periods import store_periods
+from trueup.store.usage.periods import find_period, store_periods
 from trueup_worker.invoicing.bill_figures import applied_by_segment, figures_of
 from trueup_worker.invoicing.issue import settle_claimed
 from trueup_worker.invoicing.open_months import bills_by_month

@@ -13,10 +13,10 @@ from trueup.domain.month import YEAR_MAX, Month, month_of
 from trueup.errors import Refused
 from trueup.ids import new_id
 from trueup.store.accounts.audit import note
+from trueup.store.catalog.names import customer_of_contract
 from trueup.store.commits.balances import load_balances_without_true_ups, load_labels, load_products
 from trueup.store.invoices.regenerations import (
     UnbilledUsage,
-    customer_of_contract,
     expired_in,
     is_archived,
     last_periods,
@@ -28,10 +28,10 @@ from trueup.store.invoices.regenerations import (
     units_with_late_usage,
 )
 from trueup.store.invoices.true_ups import issued_named, lock_true_ups, reopen_true_ups
-from trueup.store.invoices.voids import ObligationRow, find_period, lock_obligation, take_back_expirations
+from trueup.store.invoices.voids import ObligationRow, lock_obligation, take_back_expirations
 from trueup.store.usage.by_hour import usage_of_period
 from trueup.store.usage.months import lock_customer
-from trueup.store.usage.periods import store_periods
+from trueup.store.usage.periods import find_period, store_periods
 from trueup_worker.invoicing.bill import bill
 from trueup_worker.invoicing.void import UnknownInvoice
 

@@ -11,15 +11,14 @@ from trueup.limits import TEXT_CHARS_MAX
 from trueup.store.accounts.audit import note
 from trueup.store.invoices.true_ups import issued_named, lock_true_ups
 from trueup.store.invoices.voids import (
-    PeriodRow,
     drawn_by,
     find_invoice,
-    find_period,
     lock_obligation,
     void_period,
     void_scheduled,
 )
 from trueup.store.usage.months import lock_customer
+from trueup.store.usage.periods import UsagePeriod, find_period
 
 
 class UnknownInvoice(NotFound):
@@ -113,7 +112,7 @@ _NOT_AN_INVOICE = {
 }
 
 
-def _void_usage(connection: Connection, account_id: int, found: PeriodRow, *, reason: str) -> Voided:
+def _void_usage(connection: Connection, account_id: int, found: UsagePeriod, *, reason: str) -> Voided:
     lock_true_ups(connection, account_id, found.customer_id)
     lock_customer(connection, account_id, found.customer_id)
     period = find_period(connection, account_id, found.id) or found  # as it is now that nobody else may change it

@@ -1,6 +1,7 @@
 """The use case: where each amount of a commit or an invoice comes from."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,13 +13,13 @@ from trueup.store.invoices.explain import (
     applied_in_period,
     entries_of_commit,
     entries_of_period,
-    find_period,
     is_commit,
     item_of_schedule,
     true_up_of,
     usage_of_periods,
 )
 from trueup.store.invoices.listing import show_invoice
+from trueup.store.usage.periods import find_period
 from trueup_worker.reporting.drafts import show_item
 from trueup_worker.reporting.receipts import adding_up, draft_of, receipts_of_commit
 from trueup_worker.reporting.rules import rule_of_entry, rule_of_line
@@ -122,7 +123,7 @@ def _period(connection: Connection, account_id: int, period_id: UUID) -> Record 
     payers = list(dict.fromkeys(row["commit_id"] for row in usage if row["commit_id"]))
     return {
         "what": "invoice" if invoice else "usage period",
-        **period,
+        **asdict(period),
         **{name: invoice.get(name) for name in ("number", "type", "status", "unit", "total", *_PAYABLE)},
         "entries": _ruled(entries_of_period(connection, account_id, period_id, payers)),
         **adding_up(usage, applied_in_period(connection, account_id, period_id)),

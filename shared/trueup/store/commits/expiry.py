@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.store.postgres.plans import plan_afresh
 from trueup.store.tables.commits import LAPSES_AFTER
 from trueup.store.usage.months import PRESENT, lock_customers
 
@@ -21,8 +22,6 @@ _EXPIRABLE = f"""
       FROM segment AS s JOIN commit AS c ON c.account_id = s.account_id AND c.id = s.commit_id
      WHERE s.account_id = :account_id AND s.expires AND {HAS_LAPSED}
 """
-
-_PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 _CUSTOMERS = text(f"""
     SELECT DISTINCT customer_id FROM ({_EXPIRABLE} ORDER BY {LAPSES_AFTER} LIMIT :rows_max) AS expirable
@@ -70,7 +69,7 @@ def expire(connection: Connection, account_id: int, *, rows_max: int, usage_grac
         rows_max: of one transaction.
         usage_grace_h: hours for which a month still takes usage in after its end.
     """
-    connection.execute(_PLAN_AFRESH)
+    plan_afresh(connection)
     which = {"account_id": account_id, "rows_max": rows_max, "usage_grace_h": usage_grace_h}
     customer_ids: Sequence[UUID] = connection.scalars(_CUSTOMERS, which).all()
     if not customer_ids:

@@ -10,11 +10,13 @@ from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.burndown.values import GroupValues, group_values
+from trueup.store.postgres.rows import fetch_all
 
 # The last of each chain of periods that replace each other.
 _PERIODS = text("""
-    SELECT p.id, p.contract_id, p.unit_id, p.starting_at, p.ending_before, p.is_invoiced, p.voided_at IS NOT NULL,
-           t.id, i.number, i.total, i.paid_at IS NOT NULL, i.exported_at IS NOT NULL
+    SELECT p.id, p.contract_id, p.unit_id, p.starting_at, p.ending_before, p.is_invoiced,
+           p.voided_at IS NOT NULL AS is_void, t.id AS settled_by_id, i.number, i.total,
+           i.paid_at IS NOT NULL AS is_paid, i.exported_at IS NOT NULL AS is_exported
       FROM usage_period AS p
       LEFT JOIN invoice AS i ON i.account_id = p.account_id AND i.id = p.id
       LEFT JOIN obligation AS t ON t.account_id = p.account_id AND t.id = p.settled_by_id AND t.state <> 'voided'
@@ -33,8 +35,8 @@ _LINES = text("""
 """)
 
 _TRUE_UPS = text("""
-    SELECT o.id, o.commit_id, s.id, c.invoice_contract_id, c.invoice_unit_id, o.state, i.number, i.total,
-           i.paid_at IS NOT NULL, i.exported_at IS NOT NULL
+    SELECT o.id, o.commit_id, s.id AS segment_id, c.invoice_contract_id AS contract_id, c.invoice_unit_id AS unit_id,
+           o.state, i.number, i.total, i.paid_at IS NOT NULL AS is_paid, i.exported_at IS NOT NULL AS is_exported
       FROM commit AS c
       JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.position = 0
       JOIN obligation AS o ON o.account_id = c.account_id AND o.commit_id = c.id AND o.kind = 'TRUE_UP'
@@ -97,7 +99,7 @@ def standing_periods(
 ) -> list[StandingPeriod]:
     """The periods of months from `since` on that nothing replaces, void ones too, by month."""
     which = {"account_id": account_id, "customer_id": customer_id, "since": since}
-    return [StandingPeriod(*row) for row in connection.execute(_PERIODS, which)]
+    return fetch_all(connection, StandingPeriod, _PERIODS, which)
 
 
 def lines_of_periods(
@@ -123,8 +125,7 @@ def lines_of_periods(
 
 def standing_true_ups(connection: Connection, account_id: int, customer_id: UUID) -> list[StandingTrueUp]:
     """The customer's true-ups that are not void, as they fall due."""
-    rows = connection.execute(_TRUE_UPS, {"account_id": account_id, "customer_id": customer_id})
-    return [StandingTrueUp(*row) for row in rows]
+    return fetch_all(connection, StandingTrueUp, _TRUE_UPS, {"account_id": account_id, "customer_id": customer_id})
 
 
 def usage_closed_before(connection: Connection, account_id: int, customer_id: UUID) -> datetime | None:

@@ -60,13 +60,6 @@ _TRANSACTIONS = text("""
      ORDER BY at, transaction_id
 """)
 
-_PERIOD = text("""
-    SELECT p.id, p.customer_id, c.name AS customer, p.contract_id, p.unit_id, p.starting_at, p.ending_before,
-           p.is_invoiced, p.closed_at, p.voided_at, p.regenerated_from_id
-      FROM usage_period AS p LEFT JOIN customer AS c ON c.account_id = p.account_id AND c.id = p.customer_id
-     WHERE p.account_id = :account_id AND p.id = :id
-""")
-
 _IS_COMMIT = text("SELECT true FROM commit WHERE account_id = :account_id AND id = :id")
 _TRUE_UP_OF = text("""
     SELECT id FROM obligation WHERE account_id = :account_id AND commit_id = :id AND kind = 'TRUE_UP'
@@ -120,12 +113,6 @@ def entries_of_period(
     """What was booked with a usage period or an invoice, on these commits."""
     given = {"account_id": account_id, "id": period_id, "commit_ids": list(commit_ids)}
     return _records(connection, _OF_PERIOD_ENTRIES, given)
-
-
-def find_period(connection: Connection, account_id: int, period_id: UUID) -> Record | None:
-    """A closed usage period, void ones too."""
-    found = _records(connection, _PERIOD, {"account_id": account_id, "id": period_id})
-    return found[0] if found else None
 
 
 def usage_of_periods(connection: Connection, account_id: int, period_ids: Sequence[UUID]) -> list[Record]:

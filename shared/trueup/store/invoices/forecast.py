@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from trueup.store.invoices.drafts import drafts_of
 from trueup.store.postgres.amounts import amounts_as_json
+from trueup.store.postgres.rows import fetch_all
 
 _DUE = """
     SELECT o.*, row_number() OVER (ORDER BY o.due_at, o.commit_id, o.position) AS turn
@@ -85,8 +86,7 @@ def obligations_until(
 
 def open_months(connection: Connection, account_id: int, customer_id: UUID | None = None) -> list[AwaitedMonth]:
     """The months with usage that are to be closed, ascending for each customer."""
-    rows: Any = connection.execute(_MONTHS, {"account_id": account_id, "customer_id": customer_id})
-    return [AwaitedMonth(*row) for row in rows]
+    return fetch_all(connection, AwaitedMonth, _MONTHS, {"account_id": account_id, "customer_id": customer_id})
 
 
 def invoiced_contracts(connection: Connection, account_id: int, customer_ids: Iterable[UUID]) -> set[UUID]:

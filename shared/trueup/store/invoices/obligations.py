@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.store.invoices.drafts import NOTHING_OPEN, drafts_of
+from trueup.store.postgres.plans import plan_afresh
+from trueup.store.postgres.rows import fetch_all
 from trueup.store.tables.commits import LAPSES_AFTER
 from trueup.store.usage.months import CLOSABLE_BEFORE, PRESENT
 
@@ -115,8 +117,6 @@ _CLAIMED = """
       FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS claimed (id, turn)
       JOIN obligation AS o ON o.account_id = :account_id AND o.id = claimed.id
 """
-# Of a plan kept from when the tables were small, every obligation of the account would be held against every commit.
-PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 # Runs after the claim, with a snapshot of its own: an adjustment that held one of these rows until now is seen.
 # The account's row is the only one here that others may wait for, so the counter cannot be part of a deadlock.
@@ -217,13 +217,13 @@ def accounts_due(
 def claim_due(connection: Connection, account_id: int, *, rows_max: int, usage_grace_h: int) -> list[Claimed]:
     """Locks up to `rows_max` due obligations that wait for nothing and that nobody else has locked, in due order."""
     which = {"account_id": account_id, "rows_max": rows_max, "usage_grace_h": usage_grace_h}
-    return [Claimed(*row) for row in connection.execute(_CLAIM_DUE, which)]
+    return fetch_all(connection, Claimed, _CLAIM_DUE, which)
 
 
 def claim_these(connection: Connection, account_id: int, ids: Sequence[UUID], *, usage_grace_h: int) -> list[Claimed]:
     """As `claim_due`, those of `ids`."""
     which = {"account_id": account_id, "ids": list(ids), "usage_grace_h": usage_grace_h}
-    return [Claimed(*row) for row in connection.execute(_CLAIM_THESE, which)]
+    return fetch_all(connection, Claimed, _CLAIM_THESE, which)
 
 
 def close_relied(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> list[Claimed]:
@@ -232,7 +232,7 @@ def close_relied(connection: Connection, account_id: int, claimed: Sequence[Clai
     Returns:
         Those that can be settled. One that has to wait after all, because usage came in meanwhile, stays pending.
     """
-    connection.execute(PLAN_AFRESH)
+    plan_afresh(connection)
     waiting = _close_months(connection, account_id, claimed)
     return [each for each in claimed if each.customer_id not in waiting]
 

@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.domain.month import Month
-from trueup.store.invoices.voids import Drawn, PeriodRow
+from trueup.store.invoices.voids import Drawn
+from trueup.store.postgres.rows import fetch_all
+from trueup.store.usage.periods import PERIODS, UsagePeriod
 
 _SUCCESSOR_OF_OBLIGATION = text(
     "SELECT id FROM obligation WHERE account_id = :account_id AND regenerated_from_id = :id"
@@ -22,7 +24,7 @@ _SETTLED_BY = text("""
 
 # Of a POSTPAID commit the rest expired with a true-up that was suppressed.
 _EXPIRED = text("""
-    SELECT s.commit_id, s.id
+    SELECT s.commit_id, s.id AS segment_id
       FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
      WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND c.archived_at IS NULL
        AND CASE c.type WHEN 'POSTPAID' THEN EXISTS (
@@ -56,15 +58,12 @@ _UNITS_WITH_LATE_USAGE = text("""
      ORDER BY unit_id
 """)
 
-_LAST_PERIODS = text("""
-    SELECT p.id, p.customer_id, p.contract_id, p.unit_id, p.starting_at, p.ending_before, p.is_invoiced, p.voided_at
-      FROM usage_period AS p
+_LAST_PERIODS = text(f"""
+    {PERIODS}
      WHERE p.account_id = :account_id AND p.contract_id = :contract_id AND p.customer_id = :customer_id
        AND p.starting_at = :starting_at
        AND NOT EXISTS (SELECT FROM usage_period AS n WHERE n.account_id = :account_id AND n.regenerated_from_id = p.id)
 """)
-
-_CONTRACT = text("SELECT customer_id FROM contract WHERE account_id = :account_id AND id = :id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def settled_by(connection: Connection, account_id: int, period_id: UUID) -> UUID
 def expired_in(connection: Connection, account_id: int, customer_id: UUID, month: Month) -> list[Drawn]:
     """The customer's segments that usage of this month may draw on and whose rest has expired."""
     which = {"account_id": account_id, "customer_id": customer_id}
-    return [Drawn(*row) for row in connection.execute(_EXPIRED, which | month._asdict())]
+    return fetch_all(connection, Drawn, _EXPIRED, which | month._asdict())
 
 
 def renew_obligation(connection: Connection, account_id: int, obligation_id: UUID, *, new_id: UUID) -> None:
@@ -110,12 +109,6 @@ def renew_obligation(connection: Connection, account_id: int, obligation_id: UUI
 def is_archived(connection: Connection, account_id: int, commit_id: UUID) -> bool:
     """Whether the commit was archived."""
     return bool(connection.scalar(_IS_ARCHIVED, {"account_id": account_id, "commit_id": commit_id}))
-
-
-def customer_of_contract(connection: Connection, account_id: int, contract_id: UUID) -> UUID | None:
-    """Whose contract it is."""
-    found: UUID | None = connection.scalar(_CONTRACT, {"account_id": account_id, "id": contract_id})
-    return found
 
 
 def take_late_usage_in(connection: Connection, account_id: int, usage: UnbilledUsage) -> None:
@@ -143,8 +136,8 @@ def units_with_late_usage(
 
 def last_periods(
     connection: Connection, account_id: int, *, customer_id: UUID, contract_id: UUID, month: Month
-) -> dict[UUID, PeriodRow]:
+) -> dict[UUID, UsagePeriod]:
     """The periods of a contract and month that nothing replaces, void or not, by their unit."""
-    which = {"customer_id": customer_id, "contract_id": contract_id, "starting_at": month.starting_at}
-    periods = (PeriodRow(*row) for row in connection.execute(_LAST_PERIODS, {"account_id": account_id, **which}))
+    which = {"account_id": account_id, "customer_id": customer_id, "contract_id": contract_id}
+    periods = fetch_all(connection, UsagePeriod, _LAST_PERIODS, which | {"starting_at": month.starting_at})
     return {period.unit_id: period for period in periods}

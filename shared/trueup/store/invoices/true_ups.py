@@ -6,6 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.store.postgres.rows import fetch_all
+
 # Whoever settles a true-up, or books by hand, holds its obligation: it is taken before any customer.
 _LOCK = text("""
     SELECT o.id, o.commit_id, o.state
@@ -59,8 +61,7 @@ class TrueUpRow:
 
 def lock_true_ups(connection: Connection, account_id: int, customer_id: UUID) -> list[TrueUpRow]:
     """Locks all true-ups of a customer that are not void: none of them settles until the transaction ends."""
-    rows = connection.execute(_LOCK, {"account_id": account_id, "customer_id": customer_id})
-    return [TrueUpRow(*row) for row in rows]
+    return fetch_all(connection, TrueUpRow, _LOCK, {"account_id": account_id, "customer_id": customer_id})
 
 
 def reopen_true_ups(

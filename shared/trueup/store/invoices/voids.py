@@ -11,24 +11,21 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.store.invoices.true_ups import reopen_true_ups
+from trueup.store.postgres.rows import fetch_all, fetch_one
+from trueup.store.usage.periods import UsagePeriod
 
 _INVOICE = text("""
-    SELECT number, voided_at, paid_at IS NOT NULL, exported_at IS NOT NULL
+    SELECT number, voided_at, paid_at IS NOT NULL AS is_paid, exported_at IS NOT NULL AS is_exported
       FROM invoice WHERE account_id = :account_id AND id = :id
 """)
 
 _OBLIGATION = """
     SELECT state, kind, reason, commit_id,
-           (SELECT customer_id FROM commit AS c WHERE c.account_id = o.account_id AND c.id = o.commit_id)
+           (SELECT customer_id FROM commit AS c WHERE c.account_id = o.account_id AND c.id = o.commit_id) AS customer_id
       FROM obligation AS o WHERE account_id = :account_id AND id = :id
 """
 _FIND_OBLIGATION = text(_OBLIGATION)
 _LOCK_OBLIGATION = text(f"{_OBLIGATION} FOR UPDATE")
-
-_PERIOD = text("""
-    SELECT id, customer_id, contract_id, unit_id, starting_at, ending_before, is_invoiced, voided_at
-      FROM usage_period WHERE account_id = :account_id AND id = :id
-""")
 
 # The entries of a period are found by the customer's commits: the ledger is kept in their order.
 _DRAWN_BY_PERIOD = text("""
@@ -130,20 +127,6 @@ class ObligationRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodRow:
-    """A closed usage period: a contract's usage of one month and unit."""
-
-    id: UUID
-    customer_id: UUID
-    contract_id: UUID
-    unit_id: UUID
-    starting_at: datetime
-    ending_before: datetime
-    is_invoiced: bool
-    voided_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Drawn:
     """A segment, and the commit that it belongs to."""
 
@@ -153,32 +136,23 @@ class Drawn:
 
 def find_invoice(connection: Connection, account_id: int, invoice_id: UUID) -> InvoiceRow | None:
     """A finalized or void invoice."""
-    row = connection.execute(_INVOICE, {"account_id": account_id, "id": invoice_id}).one_or_none()
-    return InvoiceRow(*row) if row else None
-
-
-def find_period(connection: Connection, account_id: int, period_id: UUID) -> PeriodRow | None:
-    """A closed usage period, void ones too."""
-    row = connection.execute(_PERIOD, {"account_id": account_id, "id": period_id}).one_or_none()
-    return PeriodRow(*row) if row else None
+    return fetch_one(connection, InvoiceRow, _INVOICE, {"account_id": account_id, "id": invoice_id})
 
 
 def find_obligation(connection: Connection, account_id: int, obligation_id: UUID) -> ObligationRow | None:
     """An obligation as it is, for the time being."""
-    row = connection.execute(_FIND_OBLIGATION, {"account_id": account_id, "id": obligation_id}).one_or_none()
-    return ObligationRow(*row) if row else None
+    return fetch_one(connection, ObligationRow, _FIND_OBLIGATION, {"account_id": account_id, "id": obligation_id})
 
 
 def lock_obligation(connection: Connection, account_id: int, obligation_id: UUID) -> ObligationRow | None:
     """Waits for whoever settles, voids or regenerates it, and keeps others off until the transaction ends."""
-    row = connection.execute(_LOCK_OBLIGATION, {"account_id": account_id, "id": obligation_id}).one_or_none()
-    return ObligationRow(*row) if row else None
+    return fetch_one(connection, ObligationRow, _LOCK_OBLIGATION, {"account_id": account_id, "id": obligation_id})
 
 
-def drawn_by(connection: Connection, account_id: int, period: PeriodRow) -> list[Drawn]:
+def drawn_by(connection: Connection, account_id: int, period: UsagePeriod) -> list[Drawn]:
     """The segments that a period drew on."""
     which = {"account_id": account_id, "customer_id": period.customer_id, "id": period.id}
-    return [Drawn(*row) for row in connection.execute(_DRAWN_BY_PERIOD, which)]
+    return fetch_all(connection, Drawn, _DRAWN_BY_PERIOD, which)
 
 
 def set_mark(connection: Connection, account_id: int, invoice_id: UUID, *, mark: str, is_set: bool) -> bool:
@@ -198,7 +172,7 @@ def void_scheduled(
 
 
 def void_period(
-    connection: Connection, account_id: int, period: PeriodRow, *, drawn: Sequence[Drawn], reason: str
+    connection: Connection, account_id: int, period: UsagePeriod, *, drawn: Sequence[Drawn], reason: str
 ) -> datetime:
     """Voids a usage period, and its invoice if it has one, with its deductions and the expirations since.
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.values import LineKind, group_values
+from trueup.store.postgres.rows import fetch_all
 
 # A void period that nothing replaces: its usage is charged nowhere now, and may be made anew. Not so where an operator
 # released a true-up to ask for it, until that one is void.
@@ -150,8 +151,7 @@ def billed_lines(connection: Connection, account_id: int, true_up_ids: Sequence[
 
 def true_up_terms(connection: Connection, account_id: int, true_up_ids: Sequence[UUID]) -> list[TrueUpTerms]:
     """Those of the obligations that are true-ups, by customer."""
-    rows = connection.execute(_TRUE_UPS, {"account_id": account_id, "ids": list(true_up_ids)})
-    return [TrueUpTerms(*row) for row in rows]
+    return fetch_all(connection, TrueUpTerms, _TRUE_UPS, {"account_id": account_id, "ids": list(true_up_ids)})
 
 
 def excepted_lines(connection: Connection, account_id: int, commit_ids: Iterable[UUID]) -> set[tuple[UUID, UUID, int]]:
@@ -182,8 +182,7 @@ def billed_beside(
 
 def reserved_draws(connection: Connection, account_id: int, customer_id: UUID | None) -> list[ReservedDraw]:
     """What void usage that nothing replaces had drawn, by segment; of all customers when `customer_id` is None."""
-    rows = connection.execute(_RESERVED, {"account_id": account_id, "customer_id": customer_id})
-    return [ReservedDraw(*row) for row in rows]
+    return fetch_all(connection, ReservedDraw, _RESERVED, {"account_id": account_id, "customer_id": customer_id})
 
 
 def issued_true_ups(connection: Connection, account_id: int | None) -> Iterator[tuple[int, UUID]]:

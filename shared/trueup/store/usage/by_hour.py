@@ -12,6 +12,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from trueup.domain.burndown.values import GroupValues, LineKind, UsageLine, group_values
 from trueup.domain.month import Month
+from trueup.store.postgres.rows import values
 from trueup.store.usage.periods import customers_between, period_id
 
 _FETCHED_ROWS = 2_000
@@ -163,7 +164,7 @@ def find_draft(connection: Connection, account_id: int, draft_id: UUID) -> Draft
     options = {"stream_results": True, "yield_per": _FETCHED_ROWS}
     which = {"account_id": account_id, "first": first, "last": last}
     with connection.execute(_POSSIBLE, which, execution_options=options) as rows:
-        possible = (DraftTerms(*row) for row in rows)
+        possible = values(rows, DraftTerms)
         return next((each for each in possible if period_id(account_id, **each._asdict()) == draft_id), None)
 
 

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.store.postgres.rows import fetch_one
+
 PRESENT = "coalesce((SELECT clock_at FROM account WHERE id = :account_id), now())"
 
 # The start of the first month that may not be closed yet: one that began before it ended at or before it.
@@ -77,8 +79,7 @@ class OpenMonth:
 
 def claim_month(connection: Connection, account_id: int, *, usage_grace_h: int) -> OpenMonth | None:
     """Locks the oldest month that may be closed and that nobody else has locked."""
-    row = connection.execute(_CLAIM, {"account_id": account_id, "usage_grace_h": usage_grace_h}).one_or_none()
-    return OpenMonth(row.customer_id, row.starting_at) if row else None
+    return fetch_one(connection, OpenMonth, _CLAIM, {"account_id": account_id, "usage_grace_h": usage_grace_h})
 
 
 def lock_customer(connection: Connection, account_id: int, customer_id: UUID) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, text
 from trueup.domain.bills import PeriodBill
 from trueup.domain.money import plain_text
 from trueup.ids import new_id
+from trueup.store.postgres.rows import fetch_one
 
 # The account's row is the only one here that others may wait for: the counter cannot be part of a deadlock.
 _STORE = text("""
@@ -75,12 +77,41 @@ _DEDUCTIONS = {
     "POSTPAID": "POSTPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION",
 }
 
+PERIODS = """
+    SELECT p.id, p.customer_id, customer.name AS customer, p.contract_id, p.unit_id, p.starting_at, p.ending_before,
+           p.is_invoiced, p.closed_at, p.voided_at, p.regenerated_from_id
+      FROM usage_period AS p LEFT JOIN customer ON customer.account_id = p.account_id AND customer.id = p.customer_id
+"""
+_PERIOD = text(f"{PERIODS} WHERE p.account_id = :account_id AND p.id = :id")
+
 _UUID_8 = 0x8 << 76 | 0x2 << 62
 _ALL_BITS = (1 << 128) - 1
 _CUSTOMER_BITS = _ALL_BITS >> 80 << 80
 _UUID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsagePeriod:
+    """A closed usage period: a contract's usage of one month and unit.
+
+    Attributes:
+        id: of its invoice as well, where it makes one.
+        customer: the customer's name.
+    """
+
+    id: UUID
+    customer_id: UUID
+    customer: str | None
+    contract_id: UUID
+    unit_id: UUID
+    starting_at: datetime
+    ending_before: datetime
+    is_invoiced: bool
+    closed_at: datetime
+    voided_at: datetime | None
+    regenerated_from_id: UUID | None
 
 
 def period_id(
@@ -101,6 +132,11 @@ def customers_between(draft_id: UUID) -> tuple[UUID, UUID]:
     """The lowest and the highest id of a customer whose period can have this id."""
     lowest = draft_id.int & _CUSTOMER_BITS
     return UUID(int=lowest), UUID(int=lowest | ~_CUSTOMER_BITS & _ALL_BITS)
+
+
+def find_period(connection: Connection, account_id: int, period_id: UUID) -> UsagePeriod | None:
+    """A closed usage period, void ones too."""
+    return fetch_one(connection, UsagePeriod, _PERIOD, {"account_id": account_id, "id": period_id})
 
 
 def store_periods(
