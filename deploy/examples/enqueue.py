@@ -60,7 +60,7 @@ def celery_message(meta: str, requests: str, signature: str) -> str:
 
 
 def main() -> None:
-    """Sends what stands on standard input; the body's text is pasted, so that no digit of a number is touched."""
+    """Send what stands on standard input; the body's text is pasted, so that no digit of a number is touched."""
     request_id, body = str(uuid.uuid4()), sys.stdin.read()
     account = os.environ.get("TRUEUP_ACCOUNT", "default")
     meta = json.dumps({"v": 1, "account": account, "sent_at": datetime.now(UTC).isoformat()})

@@ -84,12 +84,12 @@ class Maker:
         return contract
 
     def catalog(self) -> Body:
-        """What the requests refer to, in the form that `trueup catalog load` reads."""
+        """Catalog of the requests, in the form that `trueup catalog load` reads."""
         units = [{"id": self.euro, "name": "EUR"}]
         return {"customers": self.customers, "products": self.products, "contracts": self.contracts, "units": units}
 
     def month(self) -> tuple[int, int]:
-        """When a deal starts: a quarter of them before the summer of 2026."""
+        """Start of a deal: a quarter of them lie before the summer of 2026."""
         if self.random.random() < 0.25:
             return self.random.choice((2024, 2025, 2025)), self.random.randrange(1, 13)
         return self.random.choice(((2026, 7), (2026, 10), (2027, 1), (2027, 4), (2027, 7), (2028, 1)))
@@ -99,7 +99,7 @@ class Maker:
         return self.random.choice((5, 10, 12, 18, 24, 30, 45, 60, 90, 120, 250)) * 100_000
 
     def order(self, name: str, *, start: tuple[int, int], months: int, amount: object, product: str = "") -> Body:
-        """What every request has: a PREPAID commit without invoices."""
+        """Fields of every request: a PREPAID commit without invoices."""
         self.orders += 1
         contract = self.random.choice(self.contracts)
         item = {"amount": amount, "starting_at": time(*start), "ending_before": time(*after(start, months))}
@@ -333,7 +333,7 @@ def dump(body: Any) -> str:
 
 
 def main(folder: Path) -> None:
-    """Writes the three files."""
+    """Write the three files."""
     maker = Maker(SEED)
     (folder / "catalog.json").write_text(json.dumps(maker.catalog(), indent=1) + "\n", encoding="utf-8")
     (folder / "requests.jsonl").write_text("\n".join(maker.lines()) + "\n", encoding="utf-8")

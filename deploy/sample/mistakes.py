@@ -1,4 +1,4 @@
-"""What goes wrong in real life: each function makes a request with one mistake (or two)."""
+"""Mistakes of real life: each function makes a request with one of them (or two)."""
 # ruff: noqa: INP001, D103 - their names say it
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a service's URL is shown: its host and path, and nothing that is secret in it."""
+"""Display of a service's URL: its host and path, and nothing that is secret in it."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def shown_address(url: str) -> str:
 
 
 def without_secrets(said: str, url: str) -> str:
-    """What a driver said of a URL, without the password in it, whether it is encoded or not."""
+    """Remove a URL's password from a driver's message, whether it is encoded there or not."""
     if not _WELL_FORMED.fullmatch(url):
         return "it is no well-formed URL (is something in it to be percent-encoded?)"
     for secret in sorted({form for each in _secrets(urlsplit(url)) for form in (each, unquote(each))}, key=len):

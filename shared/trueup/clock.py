@@ -1,4 +1,4 @@
-"""Where time enters. Everything else takes it as an argument; what is due is judged by the database's clock."""
+"""Entry of time. Everything else takes it as an argument; what is due is judged by the database's clock."""
 
 from datetime import UTC, datetime
 

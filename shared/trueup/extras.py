@@ -14,7 +14,7 @@ class MissingExtra(TrueupError, ImportError):
 
 @contextmanager
 def extra(name: str, *, needed_by: str) -> Iterator[None]:
-    """Imports what an extra installs.
+    """Import what an extra installs.
 
     Args:
         name: the extra's, or several, as pip takes them.

@@ -47,7 +47,7 @@ def row_id(batch_id: UUID, row: int) -> UUID:
 
 
 def row_id_texts(batch_id: UUID) -> Callable[[int], str]:
-    """What gives a batch's rows their ids, as `row_id` does, as text, in a third of the time; raises as it does."""
+    """Function from a row's number to its id as text, as `row_id` in a third of the time; raises as it does."""
     text = str(row_id(batch_id, 0))
     before, after = text[:19], text[28:]  # the eight digits between them, and their hyphen, hold the row
 

@@ -1,4 +1,4 @@
-"""How a process under the Procfile runner says that it takes work: it makes a file that bears its name."""
+"""Readiness of a process under the Procfile runner: it makes a file that bears its name."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ _AGAIN_S = 1.0
 
 
 def announce_ready() -> None:
-    """Says that this process takes work; where the disk is full, once it can. Does nothing where no runner listens."""
+    """Announce that this process takes work; where the disk is full, once it can. Without a runner: nothing."""
     folder, name = os.environ.get(READY_FOLDER_VARIABLE), os.environ.get(PROCESS_NAME_VARIABLE)
     if folder and name:
         try:

@@ -22,7 +22,7 @@ class SettingsError(TrueupError):
 
 
 class Settings(BaseSettings):
-    """What every process reads from its environment. Units stand last in the names."""
+    """Settings of every process, read from its environment. Units stand last in the names."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        """Where callers reach the gateway, without a slash at the end."""
+        """URL by which callers reach the gateway, without a slash at the end."""
         if self.http_url is not None:
             return str(self.http_url).rstrip("/")
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.http_host, self.http_host)  # noqa: S104 (to replace it)
@@ -138,7 +138,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Reads the environment.
+    """Read the environment.
 
     Args:
         overrides: values that win over the environment, by field name.

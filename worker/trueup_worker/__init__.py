@@ -1,1 +1,1 @@
-"""What runs: one Procfile line per process."""
+"""The service: one Procfile line per process."""

@@ -11,7 +11,7 @@ from trueup_worker.celery.app import app
 
 
 def main() -> int:
-    """Works until it is told to stop; returns the exit code."""
+    """Work until it is told to stop; returns the exit code."""
     name, *queues = sys.argv[1:]
     worker = app.Worker(
         hostname=f"{name}-{os.getpid()}@%h",

@@ -33,13 +33,13 @@ log = structlog.get_logger()
 
 @app.task(name=TASK_CREATE, bind=True)
 def create_commits(self: "Task[Any, Any]", *args: Any) -> None:
-    """Turns an envelope of commit requests into commits and outcomes: two arguments, both JSON text."""
+    """Turn an envelope of commit requests into commits and outcomes: two arguments, both JSON text."""
     _take(self, COMMITS, args)
 
 
 @app.task(name=TASK_RECORD, bind=True)
 def record_usage(self: "Task[Any, Any]", *args: Any) -> None:
-    """Turns an envelope of usage lines into stored lines and outcomes: two arguments, both JSON text."""
+    """Turn an envelope of usage lines into stored lines and outcomes: two arguments, both JSON text."""
     _take(self, USAGE, args)
 
 
@@ -77,7 +77,7 @@ def _receive(task: "Task[Any, Any]", message: Message, intake: Intake) -> None:
 
 
 def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -> None:
-    """Gives the message back: under the next attempt's number, or its own where nobody is to blame.
+    """Give the message back: under the next attempt's number, or its own where nobody is to blame.
 
     It goes to the end of the queue, as others may fare better; while the database is away it stays where it is.
     """
@@ -92,13 +92,13 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
 
 @app.task(name=TASK_PROBE)
 def answer_probe(name: object = "", *_: object) -> None:
-    """Tells a gateway that its way to a worker is open; does nothing else, whatever it is sent."""
+    """Tell a gateway that its way to a worker is open; does nothing else, whatever it is sent."""
     services().cache.remember(0, {}, reply=Reply("", [str(name)[:_PROBE_NAME_CHARS_MAX]]))
 
 
 @app.task(name=TASK_ISSUE, bind=True)
 def issue_invoices(self: "Task[Any, Any]", *args: Any) -> None:
-    """Closes the account's months that are over, lets segments expire, and issues the invoices that are due."""
+    """Close the account's months that are over, lets segments expire, and issues the invoices that are due."""
     if len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= _ACCOUNT_MAX:
         with _nothing_lost():
             _park(self, args, _ONE)

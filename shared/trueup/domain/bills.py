@@ -1,4 +1,4 @@
-"""What is billed of a contract's usage in one month and unit: the values between burn-down and invoice.
+"""Bills of a contract's usage in one month and unit: the values between burn-down and invoice.
 
 Ids are text in lower case, amounts are rounded to 12 decimals, times are in UTC.
 """
@@ -14,7 +14,7 @@ from trueup.domain.month import Month
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a commit is called on an invoice: the product it is invoiced under; its own name, else the product's."""
+    """Name of a commit on an invoice: the product it is invoiced under; its own name, else the product's."""
 
     product_id: str
     name: str
@@ -57,7 +57,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True)
 class Deduction:
-    """What a segment loses: more than 0, in the money of its commit, or in units for QUANTITY access."""
+    """Deduction from a segment: more than 0, in the money of its commit, or in units for QUANTITY access."""
 
     commit_id: str
     segment_id: str

@@ -13,7 +13,7 @@ _LAST_DECIMAL = Decimal(1).scaleb(-DECIMALS_MAX)
 
 
 def fits(value: Decimal) -> bool:
-    """Whether the value needs at most 18 digits before the point and 12 after it.
+    """Tell whether the value needs at most 18 digits before the point and 12 after it.
 
     Judged by value, not by notation: 1.0000000000000000 fits, 1e1000000 does not. Takes no time for huge exponents.
     """
@@ -33,7 +33,7 @@ def product(first: Decimal, second: Decimal) -> Decimal:
 
 
 def shares(total: Decimal, *, count: int, decimals: int) -> list[Decimal]:
-    """Divides a total: every share but the last is rounded down to `decimals`, the last takes the rest.
+    """Divide a total: every share but the last is rounded down to `decimals`, the last takes the rest.
 
     Args:
         total: positive, and such that `fits` holds.

@@ -1,4 +1,4 @@
-"""What can be paid of an amount: totals are exact to twelve decimals, and nobody can pay a part of a cent. Pure."""
+"""Payable amounts: totals are exact to twelve decimals, and nobody can pay a part of a cent. Pure."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,7 +17,7 @@ _ZERO = Decimal(0)
 
 
 class Payable(NamedTuple):
-    """What is to be paid of a total, and the difference to it: below 0 where it was rounded down."""
+    """Payable part of a total, and the difference to it: below 0 where it was rounded down."""
 
     amount_due: Decimal
     rounding: Decimal
@@ -29,7 +29,7 @@ def payable_step(unit_id: UUID | str) -> Decimal | None:
 
 
 def payable(total: Decimal, unit_id: UUID | str, *, before: Decimal | None = None) -> Payable:
-    """What is to be paid of a total: rounded half-even to what can be paid.
+    """Payable part of a total: rounded half-even to what can be paid.
 
     Args:
         total: of an invoice, exact, in the unit.

@@ -28,7 +28,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recurrence:
-    """When a recurring schedule falls due: from `starting_at`, the anchor, inclusive, until `ending_before`, exclusive.
+    """Due times of a recurring schedule: from `starting_at`, the anchor, inclusive, until `ending_before`, exclusive.
 
     Both are aware and in UTC, and the second is the later one. `frequency` is a key of `MONTHS`.
     """

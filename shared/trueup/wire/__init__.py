@@ -1,4 +1,4 @@
-"""What travels: commit and credit requests, lines of usage, their envelope, their errors. Pure: no I/O, no settings.
+"""Things that travel: commit and credit requests, lines of usage, their envelope, their errors. No I/O, no settings.
 
 What always holds here:
 

@@ -26,14 +26,14 @@ class _Entry(BaseModel):
 
 
 class Customer(_Entry):
-    """Who promises to spend."""
+    """Customer: who promises to spend."""
 
     name: _Name
     custom_fields: dict[str, str] = {}
 
 
 class Product(_Entry):
-    """What is charged for; its type never changes."""
+    """Product: what is charged for; its type never changes."""
 
     name: _Name
     type: ProductType
@@ -57,7 +57,7 @@ class Contract(_Entry):
 
 
 class Unit(_Entry):
-    """What amounts are counted in."""
+    """Unit that amounts are counted in."""
 
     name: _Name
 
@@ -74,7 +74,7 @@ class Catalog(BaseModel):
 
 
 def read_catalog(text: bytes) -> Catalog:
-    """Reads a catalog file.
+    """Read a catalog file.
 
     Raises:
         InvalidCatalog: names every field that is wrong, by JSON Pointer.

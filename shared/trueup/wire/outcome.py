@@ -1,4 +1,4 @@
-"""What became of a request."""
+"""Outcome of a request."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +34,7 @@ class Outcome:
     batch_id: UUID | None = None
 
     def stands(self, anew_before: datetime | None) -> bool:
-        """Whether a message with this instant, or none, repeats it when it is delivered again.
+        """Tell whether a message with this instant, or none, repeats it when it is delivered again.
 
         What is parked is judged anew when it was replayed, a refusal when it was decided before the instant.
         """

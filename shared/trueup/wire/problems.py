@@ -1,4 +1,4 @@
-"""What can be wrong with a request, and how it is told."""
+"""Problems of a request: their codes, paths and messages."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

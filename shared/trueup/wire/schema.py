@@ -97,7 +97,7 @@ def _plain_entry() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Writes the files."""
+    """Write the files."""
     FOLDER.mkdir(exist_ok=True)
     for name, text in texts().items():
         (FOLDER / name).write_text(text, encoding="utf-8")

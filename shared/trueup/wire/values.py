@@ -43,7 +43,7 @@ def _refusal(code: LiteralString, **details: str) -> PydanticCustomError:
 
 
 def number(value: object) -> Decimal:
-    """Judges a JSON number as the decoder gives it, int or Decimal: at most 18 digits before the point, 12 after."""
+    """Judge a JSON number as the decoder gives it, int or Decimal: at most 18 digits before the point, 12 after."""
     if type(value) is int:
         if -_FITTING_INTEGERS < value < _FITTING_INTEGERS:
             return Decimal(value)
@@ -111,7 +111,7 @@ def instant_of_text(text: str) -> tuple[datetime, bool]:
 
 
 def _member(*values: str, lower_case_too: bool) -> PlainValidator:
-    """Judges an enum and gives it back in upper case."""
+    """Judge an enum and give it back in upper case."""
     spellings = {value: value for value in values}
     if lower_case_too:
         spellings |= {value.lower(): value for value in values}

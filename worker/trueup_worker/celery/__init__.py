@@ -1,4 +1,4 @@
-"""What comes off the broker, until a task of ours begins.
+"""Celery: the app and its settings, and the judgement of every message before a task of ours begins.
 
 Invariants:
     No message ends a worker. Everything about one that Celery or kombu would look at (headers, properties, markers of

@@ -43,13 +43,13 @@ def _on_queues_chosen(**_: Any) -> None:
 
 @worker_init.connect
 def _on_init(**_: Any) -> None:
-    """Before it takes anything: under another key it would park as unauthenticated what is in order."""
+    """Check the secret key before any message: under another one it would park as unauthenticated what is in order."""
     check_secret_key(settings())
 
 
 @worker_ready.connect
 def _on_ready(**_: Any) -> None:
-    """What was imported stays, so the collector need not look at it again; nor at what a task has in hand."""
+    """Freeze what was imported, so that the collector looks neither at it again nor at what a task has in hand."""
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -18,5 +18,5 @@ def _own_client(channel: Any, client: Any = None) -> Iterator[Any]:
 
 
 def keep_client() -> None:
-    """Lets every channel of this process keep its client."""
+    """Let every channel of this process keep its client."""
     redis.Channel.conn_or_acquire = _own_client  # type: ignore[method-assign,assignment]

@@ -26,7 +26,7 @@ _MEMORY = 2 << DECOMPRESSION_WINDOW_LOG2_MAX  # xz counts what surrounds its win
 
 
 class _Stream(Protocol):
-    """What the standard library's decompressors have in common."""
+    """Protocol of the standard library's decompressors."""
 
     @property
     def eof(self) -> bool: ...
@@ -44,7 +44,7 @@ _STREAMS: dict[str, Callable[[], _Stream]] = {
 
 
 def bound_decompression() -> None:
-    """Makes it so for all messages of this process."""
+    """Make it so for all messages of this process."""
     for content_type in compression.encoders():  # type: ignore[no-untyped-call]
         encoder, _ = compression.get_encoder(content_type)  # type: ignore[no-untyped-call]
         compression.register(encoder, _decoder(content_type), content_type)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from trueup.wire.message.names import QUEUE_MAINTENANCE, QUEUES
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
-    """What `trueup_worker.celery.app` is configured with."""
+    """Configuration of `trueup_worker.celery.app`."""
     return {
         "broker_url": str(settings.broker_url),
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],  # type: ignore[no-untyped-call]

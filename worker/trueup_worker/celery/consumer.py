@@ -28,13 +28,13 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
     """Celery's consumer, with its silent exits closed."""
 
     def update_strategies(self) -> None:
-        """Knows our tasks only."""
+        """Know our tasks only."""
         super().update_strategies()
         for name in [name for name in self.strategies if name.startswith(_OF_CELERY)]:
             del self.strategies[name]
 
     def create_task_handler(self, *given: Any, **more: Any) -> Callable[[BrokerMessage], None]:
-        """What takes each message: Celery's own way, behind our judgement."""
+        """Callback for each message: Celery's own, behind our judgement."""
         receive = super().create_task_handler(*given, **more)
 
         def take(message: BrokerMessage) -> None:
@@ -63,7 +63,7 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         _keep(message, exc.reason if isinstance(exc, Refused) else "undecodable", exc)
 
     def _judge(self, message: BrokerMessage) -> None:
-        """Replaces what came by what Celery may see.
+        """Replace what came by what Celery may see.
 
         Raises:
             Refused: it is not what it ought to be.
@@ -76,12 +76,12 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         message._decoded_cache = [arguments, {}, {}]  # noqa: SLF001 - what kombu would have made of it
 
     def _is_of_broker(self, error: Exception) -> bool:
-        """Whether the broker failed, not the message; kombu takes every KeyError for a lost connection."""
+        """Tell whether the broker failed, not the message; kombu takes every KeyError for a lost connection."""
         return isinstance(error, (*self.connection_errors, *self.channel_errors)) and type(error) is not KeyError
 
 
 def _keep(message: BrokerMessage, reason: Reason, error: Exception) -> None:
-    """Parks the message, then acknowledges it; while the database is away it goes back to the queue."""
+    """Park the message, then acknowledge it; while the database is away it goes back to the queue."""
     beginning = error.beginning if isinstance(error, Refused) and error.beginning else _body(message)
     if keep(beginning, reason=reason, detail=str(error), task=_name(message), headers=_headers(message)):
         message.ack()  # type: ignore[no-untyped-call]

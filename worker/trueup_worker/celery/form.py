@@ -56,7 +56,7 @@ class Headers(Struct, frozen=True, gc=False):
     group: None = None
 
     def told(self) -> dict[str, Any]:
-        """What Celery is told of them."""
+        """Members that Celery is given."""
         return {
             "task": self.task,
             "id": self.id,
@@ -69,7 +69,7 @@ class Headers(Struct, frozen=True, gc=False):
 
 
 class DeliveryInfo(Struct, frozen=True, gc=False):
-    """Where the sender put it; it is taken for granted that it lies where it was found."""
+    """Queue that the sender named; it is taken for granted that the message lies where it was found."""
 
     exchange: str | None
     routing_key: str | None
@@ -102,7 +102,7 @@ class _Nothing(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class _Embed(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """What is to happen besides: nothing."""
+    """Celery's embed: callbacks and chains, none of which a message of ours has."""
 
     callbacks: None = None
     errbacks: None = None
@@ -120,7 +120,7 @@ _syntax = msgspec.json.Decoder(msgspec.Raw)
 
 
 def read_element(text: bytes) -> Element:
-    """Reads an element of the broker's list.
+    """Read an element of the broker's list.
 
     Raises:
         Refused: it is no JSON, or no message.
@@ -129,7 +129,7 @@ def read_element(text: bytes) -> Element:
 
 
 def read_headers(headers: Any) -> Headers:
-    """Reads the headers of a message, by whatever transport it came.
+    """Read the headers of a message, by whatever transport it came.
 
     Raises:
         Refused: they are not those of a task of protocol 2.

@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 def keep(body: bytes, *, reason: Reason, detail: str, task: str = "", headers: str = "") -> bool:
-    """Parks a message by its beginning; without it, should the database take offence at it.
+    """Park a message by its beginning; without it, should the database take offence at it.
 
     Returns:
         Whether it is parked: if not, the database is away, and the message belongs back on its queue.
@@ -38,7 +38,7 @@ def keep(body: bytes, *, reason: Reason, detail: str, task: str = "", headers: s
 
 
 def park_raw(task: str, headers: str, body: str, *, reason: Reason, detail: str) -> None:
-    """Parks a message that is no envelope, under no account."""
+    """Park a message that is no envelope, under no account."""
 
     def unit() -> None:
         with transaction(engine()) as connection:

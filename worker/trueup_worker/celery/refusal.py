@@ -1,4 +1,4 @@
-"""Why a message is not taken."""
+"""Refusal of a message before any task."""
 
 from trueup.store.requests.parking import Reason
 

@@ -15,6 +15,6 @@ class Request(CeleryRequest):  # type: ignore[misc]
 
 
 class Task(CeleryTask):  # type: ignore[misc]
-    """What all our tasks are."""
+    """Base of all our tasks."""
 
     Request = "trueup_worker.celery.request:Request"

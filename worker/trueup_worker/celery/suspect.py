@@ -16,12 +16,12 @@ _DETAIL = "every worker that took it died before its task began; see the workers
 
 
 def is_suspect(deliveries: int) -> bool:
-    """Whether Celery must not see a message that was taken so often, this time included."""
+    """Tell whether Celery must not see a message that was taken so often, this time included."""
     return deliveries > DELIVERIES_MAX
 
 
 def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries: int) -> None:
-    """Halves an envelope, or parks its only request, as if its task had seen each delivery.
+    """Halve an envelope, or park its only request, as if its task had seen each delivery.
 
     Args:
         headers: of the message, judged.

@@ -58,7 +58,7 @@ class QoS(redis.QoS):
             return Line(client.connection_pool)
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Notes that a message was taken, and tells it how often it was.
+        """Note that a message was taken, and tell how often it was.
 
         What the broker will not hold, because it is full or away at that moment, is in nobody's hands but ours: it is
         worked on nevertheless.
@@ -79,7 +79,7 @@ class QoS(redis.QoS):
         virtual.QoS.append(self, message, delivery_tag)  # type: ignore[no-untyped-call]
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledges a message."""
+        """Acknowledge a message."""
         try:
             self._transact(
                 ("ZREM", self.unacked_index_key, delivery_tag),
@@ -90,7 +90,7 @@ class QoS(redis.QoS):
             self._quick_ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 (kombu's signature)
-        """Gives a message back, or drops it: either way its worker lives."""
+        """Give a message back, or drop it: either way its worker lives."""
         message = self._delivered[delivery_tag]
         try:
             self._line.ask(("DEL", message.note))
@@ -102,13 +102,13 @@ class QoS(redis.QoS):
             self._quick_ack(delivery_tag)
 
     def restore_unacked(self, client: Any = None) -> None:
-        """Gives back all that is held, as a worker does that is told to stop."""
+        """Give back all that is held, as a worker does that is told to stop."""
         if self._delivered:
             self._line.ask(("DEL", *(message.note for message in self._delivered.values())))
         super().restore_unacked(client)  # type: ignore[no-untyped-call]
 
     def restore_visible(self, start: int = 0, num: int | None = 10, interval: int = 10) -> None:
-        """Brings back some of what was taken too long ago, or all of it; one worker at a time, every so many calls."""
+        """Bring back some of what was taken too long ago, or all of it; one worker at a time, every so many calls."""
         self._vrestore_count += 1
         if (self._vrestore_count - 1) % (interval or 1):
             return
@@ -122,7 +122,7 @@ class QoS(redis.QoS):
                 self.restore_by_tag(tag, client)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Puts a message back as it was; what is none is put where it is parked."""
+        """Put a message back as it was; what is none is put where it is parked."""
 
         def move(pipe: Any) -> None:
             held = pipe.hget(self.unacked_key, tag)
@@ -136,7 +136,7 @@ class QoS(redis.QoS):
             connection.transaction(move, self.unacked_key)
 
     def _broker_time(self) -> float:
-        """What the broker's clock says."""
+        """Time of the broker's clock."""
         now_s = time.monotonic()
         if now_s >= self._ask_clock_at_s:
             [(seconds, microseconds)] = self._line.ask(("TIME",))
@@ -153,7 +153,7 @@ class QoS(redis.QoS):
 
 
 def _put_back(held: bytes) -> tuple[str, bytes]:
-    """Where a held message came from, and its element."""
+    """Queue that a held message came from, and its element."""
     try:
         element, _, queue = _held.decode(held)
     except (ValueError, RecursionError):
@@ -162,7 +162,7 @@ def _put_back(held: bytes) -> tuple[str, bytes]:
 
 
 def _read_next(channel: Any, **options: Any) -> bool:
-    """Reads the reply to BRPOP, as kombu does, but for what becomes of the element."""
+    """Read the reply to BRPOP, as kombu does, but for what becomes of the element."""
     try:
         try:
             found = channel.client.parse_response(channel.client.connection, "BRPOP", **options)
@@ -193,7 +193,7 @@ def _deliver(channel: Any, element: bytes, *, queue: str) -> None:
 
 
 def _bind(channel: Any, *given: Any) -> None:
-    """Notes where messages of an exchange go, which nobody asks for who works them off."""
+    """Note where messages of an exchange go, which nobody asks for who works them off."""
     with suppress(OutOfMemoryError):
         _queue_bind(channel, *given)  # type: ignore[no-untyped-call]
 
@@ -202,7 +202,7 @@ _queue_bind = redis.Channel._queue_bind  # noqa: SLF001
 
 
 def change_transport() -> None:
-    """Makes every channel of this process judge what it reads, and fetch on whatever comes."""
+    """Make every channel of this process judge what it reads, and fetch on whatever comes."""
     redis.Channel._queue_bind = _bind  # type: ignore[method-assign]  # noqa: SLF001
     redis.Channel.QoS = QoS
     redis.Channel._brpop_read = _read_next  # type: ignore[method-assign,assignment]  # noqa: SLF001

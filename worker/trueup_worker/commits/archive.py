@@ -14,7 +14,7 @@ _NAMED_MAX = 5
 def archive_commit(
     connection: Connection, *, account_id: int, commit_id: UUID, actor: str, **meant: Unpack[Meant]
 ) -> Changed:
-    """Archives a commit or credit, in the caller's transaction; its uniqueness key stays used.
+    """Archive a commit or credit, in the caller's transaction; its uniqueness key stays used.
 
     What is left of it expires at once, drafts are suppressed, and no usage draws on it any more. To archive what is
     archived already changes nothing.

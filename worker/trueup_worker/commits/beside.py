@@ -9,7 +9,7 @@ from trueup_worker.invoicing.holds import beside_issued
 
 
 def refuse_beside_issued(connection: Connection, account_id: int, stored: Stored) -> None:
-    """Refuses a change, which was written before this, that lets a trued-up commit cover usage it did not draw for.
+    """Refuse a change, which was written before this, that lets a trued-up commit cover usage it did not draw for.
 
     Held true-ups of the customer are judged anew when they are settled.
 

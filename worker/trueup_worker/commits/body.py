@@ -57,7 +57,7 @@ def body_of(stored: Stored, access: AccessPlan, invoices: InvoicePlan, change: M
 
 
 def problems_of(stored: Stored, body: Body, access: AccessPlan, invoices: InvoicePlan, change: Edit) -> list[Problem]:
-    """What the rules of creation have against the commit as it is to be."""
+    """Problems that the rules of creation have with the commit as it is to be."""
     paths = {
         "/access_schedule": [item.path for item in judged_accesses(access)],
         "/invoice_schedule": [item.path for item in invoices.items],

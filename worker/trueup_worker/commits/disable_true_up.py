@@ -27,7 +27,7 @@ def disable_true_up(
     contract_id: str | None = None,
     **meant: Unpack[Meant],
 ) -> Changed:
-    """Makes sure that what is unspent at the end is not billed, in the caller's transaction.
+    """Make sure that what is unspent at the end is not billed, in the caller's transaction.
 
     Usage draws the commit down as before; what is left expires when the true-up would have been due. One whose invoice
     is void is not made again. To disable what will not be invoiced anyway changes nothing.

@@ -44,7 +44,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditSettings:
-    """What an edit needs to know of the settings, as the intake of requests does."""
+    """Settings that an edit needs, as the intake of requests does."""
 
     usage_grace_h: int
     open_references: bool = False
@@ -60,7 +60,7 @@ def edit_commit(
     settings: EditSettings,
     kind: CommitKind | None = None,
 ) -> Changed:
-    """Changes a commit or credit, in the caller's transaction. The rules and codes are those of its creation.
+    """Change a commit or credit, in the caller's transaction. The rules and codes are those of its creation.
 
     Scope, order and rate type hold for what is closed from now on. A segment's window moves as long as closed usage
     stays inside, its amount as long as it is not less than what was drawn. Items of the invoice schedule change until
@@ -128,7 +128,7 @@ class Changes:
         self._access_moved = False
 
     def told(self) -> Changed:
-        """What was written."""
+        """Written parts, JSON-ready."""
         return Changed(self._stored.id, self._before, self._after)
 
     def write_fields(self) -> None:
@@ -202,7 +202,7 @@ class Changes:
             self._remember("invoice_schedule", was.id, told, _charge_text(item.timestamp, price))
 
     def _closes_at(self, usage_grace_h: int) -> datetime | None:
-        """When the month of the last hour of a POSTPAID commit's access is closed: its true-up waits for that."""
+        """Time at which the last month of a POSTPAID commit's access is closed: its true-up waits for that."""
         if self._stored.type != "POSTPAID":
             return None
         (item,) = self._normal_after["access_schedule"]["schedule_items"]

@@ -23,7 +23,7 @@ def end_commit(
     actor: str,
     kind: CommitKind | None = None,
 ) -> Changed:
-    """Shortens access, drops invoices, or both, in the caller's transaction; neither touches the other.
+    """Shorten access, drop invoices, or do both, in the caller's transaction; neither touches the other.
 
     Access: segments end at `access_ending_before` at the latest, also one that would begin later: it is never drawn.
     What is left expires at that date, once no open month can draw on it. A segment that has expired stays as it is.
@@ -73,7 +73,7 @@ def _shortened(stored: Stored, end: datetime) -> list[tuple[Segment, Segment]]:
 
 
 def _end_of_access(segments: Sequence[Segment]) -> datetime:
-    """When the last segment ends that an edit did not take away."""
+    """End of the last segment that an edit did not take away."""
     return max(each.ending_before for each in segments if each.amount)
 
 

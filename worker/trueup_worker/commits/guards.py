@@ -1,4 +1,4 @@
-"""What is finalized does not move: the guards of an edit's schedules. Pure."""
+"""Guards of an edit's schedules: what is finalized does not move. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ _SETTLED = "is {state}: what is finalized does not change; void its invoice, and
 
 
 def guard_single_items(stored: Stored, change: Edit) -> None:
-    """Refuses to add to the two items of a POSTPAID commit, or to take one away: access and true-up belong together.
+    """Refuse to add to the two items of a POSTPAID commit, or to take one away: access and true-up belong together.
 
     Raises:
         ChangeRefused: at the list that asks for it.
@@ -33,7 +33,7 @@ def guard_single_items(stored: Stored, change: Edit) -> None:
 
 
 def guard_contracts(stored: Stored, before: Normal, after: Normal) -> None:
-    """Refuses other contracts for a POSTPAID commit: what its true-up counts as drawn, and where it bills, stays.
+    """Refuse other contracts for a POSTPAID commit: what its true-up counts as drawn, and where it bills, stays.
 
     Raises:
         ChangeRefused: at the field that names them.
@@ -55,7 +55,7 @@ def changed_accesses(plan: AccessPlan) -> list[Access]:
 
 
 def guard_access(stored: Stored, plan: AccessPlan) -> None:
-    """Refuses what would move closed usage, take more than is left, or change what is settled.
+    """Refuse what would move closed usage, take more than is left, or change what is settled.
 
     Raises:
         ChangeRefused: the first of these.
@@ -74,7 +74,7 @@ def guard_access(stored: Stored, plan: AccessPlan) -> None:
 
 
 def guard_invoices(plan: InvoicePlan) -> None:
-    """Refuses changes of items that are finalized, settled or void.
+    """Refuse changes of items that are finalized, settled or void.
 
     Raises:
         ChangeRefused: for the first of them.

@@ -1,4 +1,4 @@
-"""What a commit's schedules are to be after an edit, item by item, each with the place that asked for it. Pure."""
+"""Plan of an edit: the schedules as they are to be, item by item, each with the place that asked for it. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class InvoicePlan:
 
     @property
     def is_touched(self) -> bool:
-        """Whether the edit asks for anything."""
+        """Tell whether the edit asks for anything."""
         return bool(self.removed) or any(item.path for item in self.items)
 
 

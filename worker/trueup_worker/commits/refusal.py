@@ -1,4 +1,4 @@
-"""How a change is told that it was made, or why not."""
+"""Result of a change: what it did, or why it was refused."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,13 +40,13 @@ class ChangeRefused(Refused):
 
     @classmethod
     def archived(cls, commit_id: UUID) -> Self:
-        """What is archived does not change any more."""
+        """Refusal of any change to an archived commit."""
         return cls("", f"{commit_id} is archived: it does not change any more")
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a change did to a commit: the changed parts before and after, JSON-ready; empty when nothing changed."""
+    """Effect of a change on a commit: the changed parts before and after, JSON-ready; empty when nothing changed."""
 
     commit_id: UUID
     before: Record = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Changed:
 
 
 class Meant(TypedDict, total=False):
-    """What a commit must be, so that it is the one that is meant: of this customer, of this kind."""
+    """Customer and kind that a commit must have, so that it is the one that is meant."""
 
     customer_id: str | None
     kind: CommitKind | None
@@ -80,7 +80,7 @@ def _is_meant(stored: Stored, customer_id: str | None, kind: CommitKind | None) 
 
 
 def refuse_other_commit(change: Mapping[str, Any], commit_id: UUID) -> None:
-    """Refuses a body that names another commit or credit than the one that is to change."""
+    """Refuse a body that names another commit or credit than the one that is to change."""
     for name in ("commit_id", "credit_id"):
         named = change.get(name)
         if named is not None and named != str(commit_id):
@@ -90,7 +90,7 @@ def refuse_other_commit(change: Mapping[str, Any], commit_id: UUID) -> None:
 def tell(
     connection: Connection, account_id: int, stored: Stored, changed: Changed, *, actor: str, action: str, event: str
 ) -> Changed:
-    """Writes the audit row and the event of a change that changed something."""
+    """Write the audit row and the event of a change that changed something."""
     if changed.after:
         note(
             connection,

@@ -9,7 +9,7 @@ from trueup_worker.startup.secret_key import check_secret_key
 
 
 def main() -> None:
-    """Runs until it is told to stop."""
+    """Run until it is told to stop."""
     config = settings()
     take_over(config)
     check_secret_key(config, tries_max=1)

@@ -1,4 +1,4 @@
-"""How things stand, asked of those who know; whoever asks while that is going on gets the same answer."""
+"""Health checks; whoever asks while one is going on gets the same answer."""
 
 import asyncio
 from datetime import timedelta
@@ -19,7 +19,7 @@ _QUEUES = (*ENVELOPE_QUEUES, QUEUE_INVOICES)
 
 
 class Health:
-    """Of a gateway process and what it depends on.
+    """Health of a gateway process and what it depends on.
 
     Attributes:
         checks: what must hold so that calls can be taken.

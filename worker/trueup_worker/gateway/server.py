@@ -32,13 +32,13 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts, then says so."""
+        """Start, then say so."""
         await super().startup(sockets)
         if self.started:
             announce_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Lets what waits be answered soon, then stops.
+        """Let what waits be answered soon, then stop.
 
         Where others share the port, no caller notices: who has connected already is served, and told to connect anew.
         """
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
 
 
 def _close(listener: socket.socket) -> list[socket.socket]:
-    """Stops listening; returns the connections that nobody has taken yet, which the system would reset."""
+    """Stop listening; returns the connections that nobody has taken yet, which the system would reset."""
     waiting = []
     listener.settimeout(0)
     with suppress(BlockingIOError):
@@ -71,7 +71,7 @@ def _close(listener: socket.socket) -> list[socket.socket]:
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     keep_client()
     Connection.headers_s = settings.http_headers_s
     app = make_app(settings)

@@ -1,4 +1,4 @@
-"""Where the gateway of an embedded stack listens."""
+"""Address of an embedded stack's gateway."""
 
 import socket
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class GatewayAddress:
         self._held: socket.socket | None = None
 
     def settings(self) -> dict[str, str]:
-        """What the gateway must be told; chooses a port, and holds it, the first time."""
+        """Settings of the gateway's address; chooses a port, and holds it, the first time."""
         if self._given:
             return {HOST_SETTING: self._host, PORT_SETTING: self._given}
         if self._chosen is None:
@@ -35,12 +35,12 @@ class GatewayAddress:
         return {HOST_SETTING: self._host, PORT_SETTING: self._chosen, SHARE_SETTING: "true"}
 
     def url(self) -> str:
-        """Where callers on this machine reach it."""
+        """URL for callers on this machine."""
         host = _LOOPBACK.get(self._host, self._host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.settings()[PORT_SETTING]}"
 
     def release(self) -> None:
-        """Holds the port no longer: the gateway has it, or nobody needs it."""
+        """Hold the port no longer: the gateway has it, or nobody needs it."""
         held, self._held = self._held, None
         if held is not None:
             held.close()

@@ -1,4 +1,4 @@
-"""How soon something that died is started again."""
+"""Backoff before something that died is started again."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ SETTLED_SECONDS = 10.0  # whoever lived this long is not failing: the next start
 
 @dataclass(slots=True)
 class Backoff:
-    """When to try again: the delay doubles with every failure in a row, up to a bound. Times are monotonic seconds."""
+    """Delay that doubles with every failure in a row, up to a bound. Times are monotonic seconds."""
 
     failures: int = 0
     started_at: float = 0.0
     due_at: float = 0.0
 
     def is_due(self, now: float) -> bool:
-        """Whether the next attempt may begin."""
+        """Tell whether the next attempt may begin."""
         return now >= self.due_at
 
     def started(self, now: float) -> None:

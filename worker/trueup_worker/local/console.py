@@ -1,4 +1,4 @@
-"""What the supervisor prints: its own messages and its children's lines, each behind a name."""
+"""Console of the supervisor: its own messages and its children's lines, each behind a name."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -27,11 +27,11 @@ class Console:
         self._colour_of: dict[str, str] = {}
 
     def say(self, text: str) -> None:
-        """Prints a message of the supervisor."""
+        """Print a message of the supervisor."""
         self._write(_SUPERVISOR, text)
 
     def echo(self, name: str, lines: list[bytes]) -> None:
-        """Prints what a child wrote."""
+        """Print what a child wrote."""
         if self._echo and lines:
             self._write(name, b"\n".join(lines).decode("utf-8", "replace"))
 

@@ -18,7 +18,7 @@ _LOOK_INTERVAL_S = 0.05
 
 
 def spawn_detached(folder: DataFolder, command: Sequence[str], *, environ: Mapping[str, str]) -> State:
-    """Starts a supervisor in the background and waits until everything answers.
+    """Start a supervisor in the background and wait until everything answers.
 
     Args:
         folder: its data folder.
@@ -50,7 +50,7 @@ def spawn_detached(folder: DataFolder, command: Sequence[str], *, environ: Mappi
 
 
 def stop_running(folder: DataFolder) -> bool:
-    """Stops the supervisor of this folder and waits until it is gone, or what a killed one left behind.
+    """Stop the supervisor of this folder and wait until it is gone, or what a killed one left behind.
 
     Returns:
         Whether a supervisor was running.

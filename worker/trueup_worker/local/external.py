@@ -21,7 +21,7 @@ class UnreachableError(Unavailable):
 
 
 def check_external(environ: Mapping[str, str]) -> None:
-    """Asks every service that the settings name.
+    """Ask every service that the settings name.
 
     Raises:
         UnreachableError: names each setting whose service does not answer, its host and port, and the reason.

@@ -40,7 +40,7 @@ class AlreadyRunningError(TrueupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What runs: the supervisor's process id, and the URLs (with passwords) of what it serves.
+    """State of a running stack: the supervisor's process id, and the URLs (with passwords) of its services.
 
     Attributes:
         http: of the gateway; None where none runs.
@@ -58,7 +58,7 @@ class State:
 
     @classmethod
     def from_json(cls, text: str) -> "State":
-        """What `to_json` wrote.
+        """Read what `to_json` wrote.
 
         Raises:
             ValueError: this is something else, or only part of it.
@@ -87,7 +87,7 @@ class DataFolder:
         self._state = self.run / "state.json"
 
     def create(self) -> None:
-        """Makes the folder and its parts where they are missing.
+        """Make the folder and its parts where they are missing.
 
         Raises:
             FolderError: it is a file, or cannot be written.
@@ -113,7 +113,7 @@ class DataFolder:
         return _read(self.token_file(account))
 
     def keep_token(self, account: str, token: str) -> None:
-        """Keeps a token for this account, mode 0600."""
+        """Keep a token for this account, mode 0600."""
         write_private(self.token_file(account), f"{token}\n")
 
     def admin_token(self) -> str | None:
@@ -121,16 +121,16 @@ class DataFolder:
         return _read(self.admin_token_file)
 
     def keep_admin_token(self, token: str) -> None:
-        """Keeps a token for the installation, mode 0600."""
+        """Keep a token for the installation, mode 0600."""
         write_private(self.admin_token_file, f"{token}\n")
 
     def token_file(self, account: str) -> Path:
-        """Where the token of an account is kept."""
+        """File with the token of an account."""
         return self.tokens / quote(account, safe="").replace(".", "%2E")  # no name leads out of the folder
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the folder: nobody else starts anything in it meanwhile.
+        """Hold the folder: nobody else starts anything in it meanwhile.
 
         Raises:
             AlreadyRunningError: somebody else holds it; the message names the process.
@@ -167,15 +167,15 @@ class DataFolder:
         return int(said)
 
     def write_state(self, state: State) -> None:
-        """Says that everything answers (mode 0600, whole or not at all)."""
+        """Write that everything answers (mode 0600, whole or not at all)."""
         write_private(self._state, state.to_json())
 
     def clear_state(self) -> None:
-        """Says that nothing does."""
+        """Remove the state: nothing runs."""
         self._state.unlink(missing_ok=True)
 
     def read_state(self) -> State | None:
-        """What runs in this folder; none when nothing does, or not yet.
+        """State of what runs in this folder; None when nothing does, or not yet.
 
         Raises:
             FolderError: something does, and its file is damaged.
@@ -198,7 +198,7 @@ def _whole(file: IO[str]) -> str:
 
 
 def _read(path: Path) -> str | None:
-    """What a small file says, without white space around it; none when there is no such file."""
+    """Read a small file, without white space around it; None when there is no such file."""
     with suppress(FileNotFoundError):
         return path.read_text(encoding="utf-8", errors="replace").strip()
     return None

@@ -82,7 +82,7 @@ class Runner:
         ]
 
     def tend(self) -> None:
-        """Starts what is due, buries what died, passes the logs on. Called several times a second.
+        """Start what is due, buries what died, passes the logs on. Called several times a second.
 
         It waits for nothing but the imports of a new fork server; what cannot be done now, as when there are no more
         files or processes to be had, is tried again.
@@ -105,17 +105,17 @@ class Runner:
         process.log.cap()
 
     def _tell_failure(self, process: Supervised, error: Exception) -> None:
-        """Says it, once as long as it is the same."""
+        """Print a failure, once as long as it is the same."""
         if process.told != str(error):
             process.told = str(error)
             self._console.say(f"{process.name} cannot be seen to ({error}); it is tried again")
 
     def is_ready(self) -> bool:
-        """Whether every process takes work."""
+        """Tell whether every process takes work."""
         return all(process.child and (self._ready_folder / process.name).exists() for process in self.processes)
 
     def runs(self, name: str) -> bool:
-        """Whether a line of the Procfile has this name."""
+        """Tell whether a line of the Procfile has this name."""
         return any(process.name.partition(".")[0] == name for process in self.processes)
 
     def failing(self) -> Supervised | None:
@@ -123,7 +123,7 @@ class Runner:
         return next((process for process in self.processes if process.backoff.failures >= FAILURES_MAX), None)
 
     def stop(self, *, grace_s: float = GRACE_SECONDS_MAX) -> None:
-        """Asks all processes to end (SIGTERM), kills those that remain after `grace_s`, and leaves none."""
+        """Ask all processes to end (SIGTERM), kill those that remain after `grace_s`, and leave none."""
         children = {process.child.pid: process.child for process in self.processes if process.child}
         for _ in range(_STOP_SWEEPS_MAX):
             if members := list(_members(children)):
@@ -164,7 +164,7 @@ class Runner:
 
 
 def stop_orphans(ready_folder: Path) -> None:
-    """Stops the processes that a killed supervisor left: they are known by the ready folder in their environment."""
+    """Stop the processes that a killed supervisor left: they are known by the ready folder in their environment."""
     stop_processes(
         [process for process in psutil.process_iter() if _announces_in(process, str(ready_folder))],
         stop_signal=signal.SIGTERM,

@@ -47,7 +47,7 @@ class Services:
             self._embedded["Valkey"] = _Embedded(folder.valkey, start_valkey)
 
     def start(self) -> None:
-        """Starts them side by side and waits until they answer.
+        """Start them side by side and wait until they answer.
 
         Raises:
             ServiceError: one does not start.
@@ -60,7 +60,7 @@ class Services:
             start.result()
 
     def urls(self) -> dict[str, str]:
-        """Where the three services answer, by setting: the broker on database 0 of Valkey, the cache on database 1."""
+        """URLs of the three services, by setting: the broker on database 0 of Valkey, the cache on database 1."""
         urls = dict(self._given)
         if postgres := self._server("Postgres"):
             urls.setdefault(DATABASE_SETTING, postgres.url)
@@ -75,7 +75,7 @@ class Services:
         return postgres.owner_url if isinstance(postgres, Postgres) else None
 
     def tend(self) -> None:
-        """Starts again whatever died, on its old port: the others hold its URL."""
+        """Start again whatever died, on its old port: the others hold its URL."""
         for name, service in self._embedded.items():
             server, now = service.server, time.monotonic()
             if server is None:
@@ -87,7 +87,7 @@ class Services:
                 self._restart(name, service, port=server.port)
 
     def stop(self) -> None:
-        """Stops them; their data stays."""
+        """Stop them; their data stays."""
         for service in self._embedded.values():
             if service.server:
                 service.server.stop()
@@ -107,6 +107,6 @@ class Services:
 
 
 def stop_left_services(folder: DataFolder) -> None:
-    """Stops the services that a killed supervisor left. The caller holds the folder."""
+    """Stop the services that a killed supervisor left. The caller holds the folder."""
     stop_left_postgres(folder.postgres)
     stop_left_valkey(folder.valkey)

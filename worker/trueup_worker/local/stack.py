@@ -68,7 +68,7 @@ class Stack:
         self._failure: BaseException | None = None
 
     def run(self, on_ready: Callable[[State], None]) -> None:
-        """Starts everything, keeps it running until SIGINT, SIGTERM or SIGHUP, and stops it. For the main thread only.
+        """Start everything, keep it running until SIGINT, SIGTERM or SIGHUP, and stop it. For the main thread only.
 
         Args:
             on_ready: called once when everything answers, in a thread beside the supervision. What it raises stops the
@@ -91,7 +91,7 @@ class Stack:
             raise self._failure
 
     def start(self) -> State | None:
-        """Starts everything and waits until all processes take work; none when it was told to stop meanwhile.
+        """Start everything and wait until all processes take work; none when it was told to stop meanwhile.
 
         It raises what `run` raises. The caller calls `stop` in any case.
         """
@@ -123,7 +123,7 @@ class Stack:
             self._runner.tend()
 
     def stop(self) -> None:
-        """Stops the processes, then the services. Data stays."""
+        """Stop the processes, then the services. Data stays."""
         self._folder.clear_state()
         if self._runner:
             self._runner.stop()
@@ -175,14 +175,14 @@ class Stack:
 
 
 def stop_left_by_killed(folder: DataFolder) -> None:
-    """Stops whatever a killed supervisor left running in this folder. The caller holds the folder."""
+    """Stop whatever a killed supervisor left running in this folder. The caller holds the folder."""
     stop_orphans(folder.ready)
     stop_left_services(folder)
 
 
 @contextmanager
 def _on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Turns the signals that end us into one call; a second one changes nothing."""
+    """Turn the signals that end us into one call; a second one changes nothing."""
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signals.append(signal.SIGHUP)

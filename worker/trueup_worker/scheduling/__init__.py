@@ -1,4 +1,4 @@
-"""What is due becomes tasks; nothing is decided here.
+"""Scheduling: what is due becomes tasks; nothing is decided here.
 
 Invariants:
     * the schedule lives in Postgres: a look is one index probe per account, however long the future is;

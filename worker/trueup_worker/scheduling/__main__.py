@@ -18,7 +18,7 @@ from trueup_worker.startup.secret_key import check_secret_key
 
 
 def main() -> None:
-    """Runs until it is told to stop."""
+    """Run until it is told to stop."""
     stopping = stop_on_signals()
     config, looks = settings(), Looks()
     take_over(config)

@@ -28,7 +28,7 @@ class Looks:
         self._whole_at = -math.inf
 
     def rows_max(self, now: float) -> int | None:
-        """Of how many waiting rows the look made now goes through; None: of all.
+        """Bound of the waiting rows that the look made now goes through; None: all of them.
 
         Args:
             now: seconds of a clock that never goes back.
@@ -47,7 +47,7 @@ def look(
     usage_grace_h: int = USAGE_GRACE_H,
     rows_max: int | None = None,
 ) -> int:
-    """Sends one task per account with something to close, expire or issue, the longest overdue first.
+    """Send one task per account with something to close, expire or issue, the longest overdue first.
 
     Nothing is sent while a task waits: so each account has one turn in a round, and whoever has hours of work is named
     again only after all others had theirs.
@@ -81,7 +81,7 @@ def _send(app: Celery, accounts: Sequence[int]) -> int:
 
 
 def _backlog(broker: Any) -> int:
-    """How many messages wait; a queue that does not exist yet is an empty one (Redis forgets empty lists)."""
+    """Number of messages that wait; a queue that does not exist yet is an empty one (Redis forgets empty lists)."""
     with broker.channel() as channel:
         try:
             return int(channel.queue_declare(QUEUE_INVOICES, passive=True).message_count)

@@ -20,7 +20,7 @@ def run(
     on_first_look: Callable[[], None],
     stopping: Event,
 ) -> None:
-    """Looks every `interval_s` seconds until it is told to stop.
+    """Look every `interval_s` seconds until it is told to stop.
 
     A look that fails is repeated after a growing pause; the first failure in a row and the recovery are logged.
 
@@ -52,7 +52,7 @@ def run(
 
 
 def stop_on_signals() -> Event:
-    """Makes SIGTERM and SIGINT end the process at once: it holds nothing that could be left half done.
+    """Make SIGTERM and SIGINT end the process at once: it holds nothing that could be left half done.
 
     Returns:
         What they set beside raising SystemExit, which is lost where Python ignores errors (in a finaliser).

@@ -10,7 +10,7 @@ from trueup.wire.message.names import ENVELOPE_QUEUES
 
 
 def sweep(on: Engine, publisher: Publisher, *, backlog_max: int) -> int:
-    """Publishes what is due, as it was accepted, under the system's key; nothing while the workers are behind.
+    """Publish what is due, as it was accepted, under the system's key; nothing while the workers are behind.
 
     Any number of sweepers is harmless: each takes rows that no other takes, and an envelope that is delivered twice
     finds its own outcomes. A sweeper that dies in between costs a lease.

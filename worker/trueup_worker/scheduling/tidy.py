@@ -11,7 +11,7 @@ from trueup.store.requests.repeats import forget_answers
 
 
 def tidy(on: Engine) -> None:
-    """Removes some old rows; often enough called, it keeps up with whatever came in.
+    """Remove some old rows; often enough called, it keeps up with whatever came in.
 
     Raises:
         DBAPIError: the database is away.

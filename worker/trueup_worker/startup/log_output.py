@@ -1,4 +1,4 @@
-"""Where log lines go: written by a thread of its own, so that no disk and no pipe holds up or breaks who logs.
+"""Log output by a thread of its own, so that no disk and no pipe holds up or breaks who logs.
 
 Invariants:
     * `write` neither fails nor waits, whatever becomes of the file behind it;
@@ -46,11 +46,11 @@ class LogOutput:
 
     @property
     def lost_lines(self) -> int:
-        """How many lines were lost so far."""
+        """Number of lines lost so far."""
         return self._refused + self._unwritten
 
     def write(self, text: str) -> int:
-        """Takes a piece of text, which is whole lines but for what `print` and tracebacks write.
+        """Take a piece of text, which is whole lines but for what `print` and tracebacks write.
 
         Raises:
             TypeError: it is no text; for nothing else.
@@ -66,20 +66,20 @@ class LogOutput:
         return len(text)
 
     def lose(self) -> None:
-        """Counts a line that could not even be written here."""
+        """Count a line that could not even be written here."""
         self._refused += 1
 
     def flush(self) -> None:
-        """Does nothing: it would have to wait."""
+        """Do nothing: it would have to wait."""
 
     def isatty(self) -> bool:
-        """Whether a person reads it."""
+        """Tell whether a person reads it."""
         with suppress(OSError):
             return os.isatty(self._fd)
         return False
 
     def finish(self, *, seconds_max: float = EXIT_SECONDS_MAX) -> None:
-        """Waits, not for long, until what was taken is written."""
+        """Wait, not for long, until what was taken is written."""
         writer, self._writer = self._writer, None
         if writer is not None and writer.is_alive():
             self._pieces.put("")
@@ -104,13 +104,13 @@ class LogOutput:
                 self._unwritten += max(1, piece.count("\n"))
 
     def _tell(self) -> None:
-        """Says how many lines were lost since that was last said, if any were."""
+        """Log how many lines were lost since that was last said, if any were."""
         lost = self.lost_lines
         if lost > self._told and self._written(self._tell_loss(lost - self._told)):
             self._told = lost
 
     def _written(self, text: str) -> bool:
-        """Writes all of it; a line that broke off in the middle is ended first."""
+        """Write all of it; a line that broke off in the middle is ended first."""
         left = ("\n" * self._is_torn + text).encode(self.encoding, self.errors)
         try:
             while left:
@@ -134,13 +134,13 @@ class LogOutput:
 
 
 def take_over_standard_streams(output: LogOutput) -> None:
-    """Lets all that Python itself prints in this process go the same way: tracebacks, warnings, `print`."""
+    """Let all that Python itself prints in this process go the same way: tracebacks, warnings, `print`."""
     sys.stdout = sys.__stdout__ = output  # type: ignore[assignment,misc]
     sys.stderr = sys.__stderr__ = output  # type: ignore[assignment,misc]
 
 
 def occupy_standard_descriptors() -> None:
-    """Opens those of the three that are closed, onto nothing: else the next file or socket that is opened gets one."""
+    """Open those of the three that are closed, onto nothing: else the next file or socket that is opened gets one."""
     for fd in range(3):
         try:
             os.fstat(fd)

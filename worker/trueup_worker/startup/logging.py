@@ -18,7 +18,7 @@ _LOSS = {"event": "log lines were lost", "action": "log_lines_lost", "level": "w
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sets structlog and the standard library's logging up alike, on stderr."""
+    """Set structlog and the standard library's logging up alike, on stderr."""
     level = logging.getLevelNamesMapping()[settings.log_level]
     structlog.configure(
         processors=[
@@ -45,7 +45,7 @@ def take_over(settings: Settings) -> None:
 
 @cache
 def log_output(log_format: str) -> LogOutput:
-    """Where this process logs."""
+    """Log output of this process."""
 
     def tell_loss(lines: int) -> str:
         told: Any = {**_LOSS, "lines": lines}
@@ -72,7 +72,7 @@ class _Lines:
         self.output = output
 
     def msg(self, line: str) -> None:
-        """Writes one."""
+        """Write one line."""
         self.output.write(f"{line}\n")
 
     debug = info = warning = error = critical = msg

@@ -1,4 +1,4 @@
-"""What every process asks first: is its secret key the database's?"""
+"""Check of the secret key, first of all in every process: it must be the database's."""
 
 import time
 
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 def check_secret_key(config: Settings, *, tries_max: int | None = None) -> None:
-    """Ends the process if its key is not the database's: it would refuse good messages, and its own be refused.
+    """End the process if its key is not the database's: it would refuse good messages, and its own be refused.
 
     Args:
         config: names database and key.

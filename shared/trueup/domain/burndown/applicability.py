@@ -11,7 +11,7 @@ UNLIMITED = maxsize
 
 
 def applies(balance: Balance, kind: LineKind, product: Product) -> bool:
-    """Whether usage of this kind, which is of this product, may draw on the balance while it is open."""
+    """Tell whether usage of this kind, which is of this product, may draw on the balance while it is open."""
     return (
         _pays_in(balance, kind.unit_id)
         and (not balance.applicable_contract_ids or kind.contract_id in balance.applicable_contract_ids)
@@ -21,7 +21,7 @@ def applies(balance: Balance, kind: LineKind, product: Product) -> bool:
 
 
 def applicable_products(balance: Balance, catalog: Catalog) -> int:
-    """How many products of the catalog can match: those there can be usage of, each counted once.
+    """Number of products of the catalog that can match: those there can be usage of, each counted once.
 
     A balance without a product filter, or with a specifier that knows group values only, is `UNLIMITED`: it counts as
     most, even where a filter happens to admit the whole catalog.
@@ -33,17 +33,17 @@ def applicable_products(balance: Balance, catalog: Catalog) -> int:
 
 
 def applicable_contracts(balance: Balance) -> int:
-    """How many contracts it is for; `UNLIMITED` where none is given."""
+    """Number of contracts it is for; `UNLIMITED` where none is given."""
     return len(balance.applicable_contract_ids) or UNLIMITED
 
 
 def group_specifiers(balance: Balance) -> int:
-    """How many of its specifiers look at group values."""
+    """Number of its specifiers that look at group values."""
     return sum(bool(each.pricing_group_values or each.presentation_group_values) for each in balance.specifiers)
 
 
 def _count(balance: Balance, catalog: Catalog) -> int:
-    """Looks at no more products than ids and tags let through."""
+    """Look at no more products than ids and tags let through."""
     candidates = (catalog[each] for each in _candidates(balance, catalog) if each in catalog)
     return sum(product.type != "FIXED" and _may_match(balance, product) for product in candidates)
 

@@ -9,7 +9,7 @@ ProductType = Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What usage is of."""
+    """Product that usage is of."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class Catalog(Mapping[str, Product]):
         return self._by_tag.get(tag, ())
 
     def counted(self, key: Hashable, count: Callable[[], int]) -> int:
-        """What `count` says of this catalog, asked once for each key."""
+        """Count by `count` in this catalog, once for each key."""
         if key not in self._counts:
             self._counts[key] = count()
         return self._counts[key]

@@ -29,7 +29,7 @@ class BilledUsage:
 
 
 def covers(balance: Balance, usage: BilledUsage, catalog: Catalog) -> bool:
-    """Whether a part of this usage is of the balance's time and scope."""
+    """Tell whether a part of this usage is of the balance's time and scope."""
     product = catalog[usage.kind.product_id]
     return applies(balance, usage.kind, product) and any(
         balance.starting_at <= hour < balance.ending_before for hour in usage.hours
@@ -37,7 +37,7 @@ def covers(balance: Balance, usage: BilledUsage, catalog: Catalog) -> bool:
 
 
 def passed_over(balance: Balance, usage: BilledUsage, catalog: Catalog) -> bool:
-    """Whether the balance covers it, and nobody paid, or one that comes after the balance did."""
+    """Tell whether the balance covers it, and nobody paid, or one that comes after the balance did."""
     if not covers(balance, usage, catalog):
         return False
     payer = usage.payer

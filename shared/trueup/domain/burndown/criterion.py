@@ -20,7 +20,7 @@ class Criterion(IntEnum):
 
     @property
     def statement(self) -> str:
-        """What it says, for people."""
+        """Statement of the rule, for people."""
         return _STATEMENTS[self]
 
 

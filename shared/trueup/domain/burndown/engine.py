@@ -38,7 +38,7 @@ class _Payer:
 
 @dataclass(slots=True)
 class _Queue:
-    """Who pays for lines of one kind: all that ever may, in order, and those of them that can as things stand."""
+    """Payers of lines of one kind: all that ever may, in order, and those of them that can as things stand."""
 
     line_order: OrderKey
     list_price: int
@@ -48,7 +48,7 @@ class _Queue:
 
 
 def burn_down(lines: Iterable[UsageLine], balances: Iterable[Balance], catalog: Catalog) -> Iterator[Receipt]:
-    """Who pays for what: receipts for every line, in the order in which things are drawn.
+    """Burn usage down: receipts for every line, in the order in which things are drawn.
 
     Lines of one hour and kind make one aggregate, whose receipts follow each other: what balances pay, and then the
     overage, if there is any. Usage of quantity 0 leaves no receipt. What is kept is one hour of usage, and who pays
@@ -71,7 +71,7 @@ def burn_down(lines: Iterable[UsageLine], balances: Iterable[Balance], catalog: 
 
 
 class _Run:
-    """What the balances have left between one line and the next.
+    """Remainders of the balances between one line and the next.
 
     `_changes` counts what makes a list of able payers out of date: a balance opened, closed or was used up. A queue
     looks at its payers again only when that number is not the one it knows.
@@ -89,7 +89,7 @@ class _Run:
         self._queues: dict[LineKind, _Queue] = {}
 
     def serve(self, lines: list[UsageLine]) -> Iterator[Receipt]:
-        """Serves the aggregates of one hour, which comes after those served before."""
+        """Serve the aggregates of one hour, which comes after those served before."""
         queued = [(self._queue(line.kind), line) for line in lines if line.quantity]
         queued.sort(key=lambda each: each[0].line_order)
         if queued:
@@ -115,7 +115,7 @@ class _Run:
         return queue
 
     def _able(self, queue: _Queue, hour: datetime) -> list[tuple[_Payer, Criterion | None]]:
-        """Who can pay now, each with what set it before the next."""
+        """Balances that can pay now, each with what set it before the next."""
         if queue.as_of != self._changes:
             payers = [payer for payer in queue.payers if payer.running.is_open(hour)]
             criteria = [deciding_criterion(one.running.order, next_.running.order) for one, next_ in pairwise(payers)]
@@ -135,7 +135,7 @@ class _Run:
         yield _receipt(line, rest, whole(rest * queue.list_price))
 
     def _pay(self, payer: _Payer, quantity: Exact) -> tuple[Exact, Exact]:
-        """Takes from a balance what it can pay of this quantity: how much of it, and for what amount."""
+        """Take from a balance what it can pay of this quantity: how much of it, and for what amount."""
         running, amount = payer.running, whole(quantity * payer.rate)
         if amount < running.left:
             running.left = whole(running.left - amount)

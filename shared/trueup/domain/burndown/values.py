@@ -1,4 +1,4 @@
-"""What a burn-down reads and what it gives back.
+"""Values that a burn-down reads and gives back.
 
 Ids are text in lower case, as in the wire's normal form: a UUID object never equals the text of a specifier. Time is
 aware and in UTC, intervals are half-open, numbers have at most 12 decimals.
@@ -76,7 +76,7 @@ def read_specifier(stored: Mapping[str, Any]) -> Specifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What a segment of a commit or credit still has.
+    """Remainder of a segment of a commit or credit.
 
     Attributes:
         position: of the segment in the request, from 0.
@@ -137,17 +137,17 @@ class Receipt:
 
     @property
     def quantity(self) -> Fraction:
-        """How much of the line."""
+        """Quantity of the line that is paid."""
         return Fraction(self.quantity_e12) / E12
 
     @property
     def amount(self) -> Fraction:
-        """What is drawn from the balance, in its money or its units, or what the overage costs."""
+        """Amount drawn from the balance, in its money or its units, or the cost of the overage."""
         return Fraction(self.amount_e24) / E24
 
     @property
     def left(self) -> Fraction:
-        """What the balance has after this step."""
+        """Remainder of the balance after this step."""
         return Fraction(self.left_e24) / E24
 
     @property

@@ -1,4 +1,4 @@
-"""What may stand once in an account, and stands there already."""
+"""Error for a key or an alias that another record of the account has."""
 
 from uuid import UUID
 

@@ -28,7 +28,7 @@ class DriverStatement:
         self.text = _NAMED.sub(r"%(\1)s", " ".join(statement.split()).replace("%", "%%")).encode()
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Executes it on a connection that `transaction` or `statements` gave; returns its rows, none for a mere write.
+        """Execute it on a connection that `transaction` or `statements` gave; returns its rows, none for a mere write.
 
         Raises:
             DBAPIError: as SQLAlchemy's own way; a lost connection does not go back to the pool.

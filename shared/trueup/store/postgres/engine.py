@@ -61,7 +61,7 @@ def _note_answer(_: Any, entry: ConnectionPoolEntry) -> None:
 
 
 def _require_answer(dbapi_connection: "psycopg.Connection[Any]", entry: ConnectionPoolEntry, _: Any) -> None:
-    """Lets the pool replace a connection that was lost while nobody used it."""
+    """Let the pool replace a connection that was lost while nobody used it."""
     if time.monotonic() - entry.info.get("answered_s", 0.0) < _FRESH_S:
         return
     try:
@@ -74,7 +74,7 @@ def _require_answer(dbapi_connection: "psycopg.Connection[Any]", entry: Connecti
 
 @cache
 def engine() -> Engine:
-    """This process's engine, from its settings."""
+    """Engine of this process, made from its settings once."""
     from trueup.settings import settings  # noqa: PLC0415 - a producer names its database, and has no settings
 
     config = settings()

@@ -14,13 +14,13 @@ _TOO_MUCH = frozenset({"57014", "53200"})  # the statement's time, or the server
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether the database refused the rows themselves; everything else, the unknown included, may pass next time."""
+    """Tell whether the database refused the rows themselves; all else, the unknown included, may pass next time."""
     state = sqlstate(error)
     return state is not None and state[:2] not in _TRANSIENT_CLASSES
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the database could not be asked at all, or did not answer in time."""
+    """Tell whether the database could not be asked at all, or did not answer in time."""
     state = sqlstate(error)
     if state is not None:
         return state[:2] in _AWAY_CLASSES
@@ -28,17 +28,17 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether a lock was waited for in vain: whoever holds it is to blame, and the rows are not."""
+    """Tell whether a lock was waited for in vain: whoever holds it is to blame, and the rows are not."""
     return sqlstate(error) == _LOCKED
 
 
 def is_too_much(error: BaseException) -> bool:
-    """Whether the statement was ended for its time or memory: perhaps its rows need so much, perhaps a disk stopped."""
+    """Tell whether the statement was ended for its time or memory: for its rows, or as a disk stopped."""
     return sqlstate(error) in _TOO_MUCH
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same unit of work, run again, may succeed; a connection that was lost is made anew for it."""
+    """Tell whether the same unit of work, run again, may succeed; a connection that was lost is made anew for it."""
     return isinstance(error, Exception) and not is_permanent(error)
 
 
@@ -49,7 +49,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def primary_message(error: BaseException) -> str:
-    """What the server said, in one line: without the statement and its values."""
+    """Message of the server in one line, without the statement and its values."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     said = cause.diag.message_primary if isinstance(cause, Error) else None
     return said or f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,4 +1,4 @@
-"""Who is to blame for what the database would not do: the rows, or nobody."""
+"""Fault of an error of the database: of the rows, of their cost, or of nobody."""
 
 import time
 from enum import Enum, auto
@@ -19,7 +19,7 @@ _PROBE = (
 
 
 class Fault(Enum):
-    """Whose fault an error is.
+    """Kinds of fault that an error of the database can have.
 
     Attributes:
         REFUSED: the rows', for good.
@@ -35,7 +35,7 @@ class Fault(Enum):
 
 
 def fault_of(error: BaseException, on: Engine) -> Fault:
-    """Judges an error that rows have met.
+    """Judge an error that rows have met.
 
     A statement that used up its time or memory is its rows' fault only where the database stores another row right
     afterwards: under a disk that stopped, everything takes too long.
@@ -50,7 +50,7 @@ def fault_of(error: BaseException, on: Engine) -> Fault:
 
 
 def can_write(on: Engine) -> bool:
-    """Whether the database stores one row, on its disk, in a moment."""
+    """Tell whether the database stores one row, on its disk, in a moment."""
     began_s = time.monotonic()
     given = {"digest": token_bytes(32)}
     try:

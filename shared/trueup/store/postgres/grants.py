@@ -1,4 +1,4 @@
-"""What each database role may do, in one table in which every table of the schema has its line.
+"""Grants of each database role, in one table in which every table of the schema has its line.
 
 `trueup_owner` owns the schema and migrates it. As `trueup_app` connect workers, gateway, scheduler and command line: it
 reads everything and writes what stands here; it can neither change the schema nor rewrite history. What a term ends it
@@ -67,12 +67,12 @@ _MAY_MIGRATE = text("""
 
 
 def may_migrate(connection: Connection) -> bool:
-    """Whether this role owns the tables, or could make them where there are none."""
+    """Tell whether this role owns the tables, or could make them where there are none."""
     return bool(connection.scalar(_MAY_MIGRATE))
 
 
 def grant(connection: Connection) -> None:
-    """Gives the roles that exist what they may do, and takes back everything else, in the owner's transaction.
+    """Give the roles that exist what they may do, and take back everything else, in the owner's transaction.
 
     Others see the old grants until it commits, then the new ones.
     """

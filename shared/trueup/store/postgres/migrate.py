@@ -15,7 +15,7 @@ _ONE_AT_A_TIME = 7_302_518_001  # an advisory lock: two processes that start at 
 
 
 class NotTheOwner(TrueupError):
-    """This role may not change the schema; the message names what is missing and who may."""
+    """The connected role may not change the schema; the message names what is missing and who may."""
 
 
 class DatabaseIsNewer(TrueupError):
@@ -23,7 +23,7 @@ class DatabaseIsNewer(TrueupError):
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs what is missing and grants, in the caller's transaction; the second of two callers waits, and runs nothing.
+    """Run what is missing and grant, in the caller's transaction; the second of two callers waits, and runs nothing.
 
     Raises:
         DatabaseIsNewer: it has migrations that this code does not know.
@@ -42,7 +42,7 @@ def upgrade(connection: Connection) -> None:
 
 
 def downgrade(connection: Connection, revision: str) -> None:
-    """Runs backwards to `revision`, in the caller's transaction."""
+    """Run backwards to `revision`, in the caller's transaction."""
     command.downgrade(_config(connection), revision)
 
 

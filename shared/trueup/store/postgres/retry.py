@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 def _is_worth_a_try(error: BaseException, seconds: float) -> bool:
-    """Whether it may succeed in a moment: what has waited for long already, at a lock or a disk, would wait again."""
+    """Tell whether it may succeed in a moment: what has waited long already, at a lock or a disk, would wait again."""
     return is_transient(error) and not (seconds > _WAITED_S_MAX and (is_locked(error) or is_too_much(error)))
 
 
@@ -39,7 +39,7 @@ def _tell(state: RetryCallState) -> None:
 
 
 def with_retries(unit: Callable[[], T]) -> T:
-    """Runs a whole unit of work, its transaction included, until it succeeds, is refused for good, or time is up."""
+    """Run a whole unit of work, its transaction included, until it succeeds, is refused for good, or time is up."""
     began_s = time.monotonic()
 
     def should_retry(state: RetryCallState) -> bool:

@@ -19,7 +19,7 @@ _UNSEEN = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NO
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Who is connected.
+    """Role that is connected, and its rights.
 
     Attributes:
         name: of the role.

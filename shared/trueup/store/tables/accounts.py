@@ -1,4 +1,4 @@
-"""Who the rows belong to, and who may ask."""
+"""Accounts, and the tokens by which callers act for them."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,4 +1,4 @@
-"""What requests are checked against."""
+"""Catalog: the records that requests are checked against."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ from trueup.store.tables.columns import (
 
 
 def kept_column() -> Column[Any]:
-    """What the SDK's objects have, and Trueup has no use for."""
+    """Column for a field of the SDK's objects that is kept and given back, and not used."""
     comment = "what else was said at its creation: returned, and used for nothing"
     return required("kept", JSONB, comment, server_default=text("'{}'"))
 

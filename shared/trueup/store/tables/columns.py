@@ -40,7 +40,7 @@ def optional(name: str, kind: Any, comment: str, **more: Any) -> Column[Any]:
 
 
 def account_column() -> Column[Any]:
-    """Whose row it is."""
+    """Column of the account that a row belongs to."""
     return required("account_id", Integer, "whose row this is")
 
 

@@ -1,4 +1,4 @@
-"""What happened, and who did it."""
+"""History: events, and the audit of operators' actions."""
 
 from sqlalchemy import (
     BigInteger,

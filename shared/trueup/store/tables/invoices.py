@@ -1,4 +1,4 @@
-"""Finalized invoices."""
+"""Invoices that are finalized, and their lines."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,4 +1,4 @@
-"""What became of requests, and what is still on its way."""
+"""Requests: kept envelopes, outcomes, parked messages, batches."""
 
 from sqlalchemy import (
     BigInteger,

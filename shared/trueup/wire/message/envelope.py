@@ -59,7 +59,7 @@ _CanonicalUuid, _Rfc3339 = BeforeValidator(_canonical_uuid), BeforeValidator(_rf
 
 
 class Meta(BaseModel):
-    """What is said once for all requests of an envelope: the first argument.
+    """Meta of an envelope, said once for all of its requests: the first argument.
 
     Attributes:
         anew_before: an instant of the database's clock that the sender has read: requests that were refused before it
@@ -120,7 +120,7 @@ class QueuedRequest(msgspec.Struct, frozen=True, gc=False):  # a frozen dataclas
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a message says."""
+    """Envelope as read from a message."""
 
     meta: Meta
     requests: list[QueuedRequest]
@@ -133,7 +133,7 @@ _entry = msgspec.json.Decoder(RequestEntry)
 
 
 def read_envelope(meta: str, requests: str, *, kind: Kind | None = None) -> Envelope:
-    """Takes a message apart; judges no body.
+    """Take a message apart; judges no body.
 
     Args:
         meta: the first argument of the task.
@@ -148,7 +148,7 @@ def read_envelope(meta: str, requests: str, *, kind: Kind | None = None) -> Enve
 
 
 def read_meta(meta: str) -> Meta:
-    """Reads the first argument.
+    """Read the first argument.
 
     Raises:
         UnknownVersion, BadEnvelope: as for `read_envelope`.
@@ -166,7 +166,7 @@ def read_meta(meta: str) -> Meta:
 
 
 def require_past(meta: Meta, *, now: datetime) -> None:
-    """Raises `BadEnvelope` when the instant of a meta cannot have been read yet, but for what clocks may differ by."""
+    """Raise `BadEnvelope` when the instant of a meta cannot have been read yet, but for what clocks may differ by."""
     if meta.anew_before is not None and meta.anew_before > now + _AHEAD_MAX:
         raise BadEnvelope("meta.anew_before: lies in the future: send an instant that was read from the database")
 
@@ -191,7 +191,7 @@ def _named(meta: str) -> _Named:
 
 
 def read_requests(requests: str, *, kind: Kind | None = None) -> list[QueuedRequest]:
-    """Reads the second argument.
+    """Read the second argument.
 
     Raises:
         BadEnvelope: as for `read_envelope`.
@@ -236,7 +236,7 @@ def _queued(entry: RequestEntry, request_id: str, kind: Kind) -> QueuedRequest:
 
 
 def _read_one_by_one(text: bytes) -> list[RequestEntry]:
-    """Isolates the entry that no parser reads; its body travels on as it is, for the worker to judge."""
+    """Isolate the entry that no parser reads; its body travels on as it is, for the worker to judge."""
     try:
         parts = split_array(text)
         if not 1 <= len(parts) <= ENVELOPE_REQUESTS_MAX:

@@ -48,7 +48,7 @@ def span_of(ids: Iterable[str]) -> Span:
 
 
 def content_of(text: bytes | str, *, size_bytes: int | None = None, is_parsed: bool = False) -> Content:
-    """Decides how a row or body travels: as itself when it is JSON, else as raw.
+    """Decide how a row or body travels: as itself when it is JSON, else as raw.
 
     Args:
         text: the row, or the beginning of one that is too large to be held.
@@ -68,7 +68,7 @@ def content_of(text: bytes | str, *, size_bytes: int | None = None, is_parsed: b
 
 
 def raw_content(octets: bytes, *, size_bytes: int) -> Content:
-    """What travels of a row that is no request: certain to be judged `json_invalid`, or `body_too_large`.
+    """Text that travels for a row that is no request: certain to be judged `json_invalid`, or `body_too_large`.
 
     What is not UTF-8 is written with backslashes. As that may turn it into JSON by accident (an escaped backslash), and
     a beginning may be JSON where the whole was not, such texts are closed with a character that ends no JSON.
@@ -81,7 +81,7 @@ def raw_content(octets: bytes, *, size_bytes: int) -> Content:
 
 
 def is_json(text: bytes | str) -> bool:
-    """Whether a text is syntactically one JSON value, so that it can be pasted into another."""
+    """Tell whether a text is syntactically one JSON value, so that it can be pasted into another."""
     try:
         _syntax.decode(text if isinstance(text, str) else text.decode())
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
@@ -127,7 +127,7 @@ def write_meta(
 
 
 def pack(requests: Iterable[QueuedRequest]) -> Iterator[Pack]:
-    """Cuts requests, in their order, into envelopes of at most 500 requests and 1 MiB of text."""
+    """Cut requests, in their order, into envelopes of at most 500 requests and 1 MiB of text."""
     packed: list[QueuedRequest] = []
     entries: list[str] = []
     size = 1

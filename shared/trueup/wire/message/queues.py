@@ -1,4 +1,4 @@
-"""How requests travel: which task takes them, and on which queues."""
+"""Queues: which task takes requests of a kind, and on which queues they travel."""
 
 from typing import NamedTuple
 
@@ -34,12 +34,12 @@ _TASKS = {QUEUE_USAGE: TASK_RECORD, QUEUE_PROBES: TASK_PROBE}
 
 
 def route_of(kind: Kind) -> Route:
-    """How requests of this kind travel."""
+    """Route of requests of this kind."""
     return USAGE if kind == "usage" else COMMITS
 
 
 def route_of_task(task: str) -> Route:
-    """How what this task takes is sent again."""
+    """Route by which an envelope for this task is sent again."""
     return USAGE if task == TASK_RECORD else COMMITS
 
 

@@ -1,4 +1,4 @@
-r"""Who may enqueue: tokens, the signing key made of one, and the header `trueup-signature`.
+r"""Signatures: tokens, the signing key made of one, and the header `trueup-signature`.
 
 The token never travels. What travels is `v1,<key id>,<unix seconds>,<base64url HMAC-SHA-256>` over the UTF-8 text
 
@@ -61,7 +61,7 @@ def new_token() -> tuple[str, str, bytes]:
 
 
 def split_token(token: str) -> tuple[str, bytes]:
-    """Takes a token's text apart.
+    """Take a token's text apart.
 
     Returns:
         The key id, which travels with each message, and the secret, which does not: the bytes of its text in the token
@@ -97,7 +97,7 @@ def sign(task: str, meta: str, requests: str, *, key_id: str, key: bytes, at_s: 
 
 
 def parse_signature(header: object) -> Signature:
-    """Takes a header apart; says nothing yet about its truth.
+    """Take a header apart; says nothing yet about its truth.
 
     Raises:
         BadSignature: there is no header, or it has another form.
@@ -119,7 +119,7 @@ def digests_of(meta: str, requests: str) -> Digests:
 
 
 def verify(signature: Signature, task: str, digests: Digests, *, key: bytes, now_s: float, age_max_s: float) -> None:
-    """Checks a message against its signature, in constant time.
+    """Check a message against its signature, in constant time.
 
     Args:
         signature: what `parse_signature` returned.

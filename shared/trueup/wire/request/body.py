@@ -48,7 +48,7 @@ class AccessItem(TypedDict):
 
 @_closed
 class AccessSchedule(TypedDict):
-    """What may be drawn down, and when."""
+    """Access: what may be drawn down, and when."""
 
     schedule_items: Annotated[list[AccessItem], Field(min_length=1, max_length=SCHEDULE_ITEMS_MAX)]
     credit_type_id: NotRequired[Uuid | None]
@@ -82,7 +82,7 @@ class RecurringSchedule(ChargeFields):
 
 @_closed
 class InvoiceSchedule(TypedDict):
-    """What is invoiced, and when."""
+    """Invoices: what is charged, and when."""
 
     schedule_items: NotRequired[Annotated[list[InvoiceItem], Field(min_length=1, max_length=SCHEDULE_ITEMS_MAX)] | None]
     recurring_schedule: NotRequired[RecurringSchedule | None]

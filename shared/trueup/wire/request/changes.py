@@ -33,7 +33,7 @@ class ItemId(TypedDict):
 
 @_closed
 class AccessItemChange(ItemId):
-    """What is to be different about a segment."""
+    """Change of a segment."""
 
     amount: NotRequired[Amount | None]
     starting_at: NotRequired[Hour | None]
@@ -51,7 +51,7 @@ class AccessScheduleChange(TypedDict):
 
 @_closed
 class InvoiceItemChange(ChargeFields):
-    """What is to be different about an item that is not finalized."""
+    """Change of an item that is not finalized."""
 
     id: Uuid
     timestamp: NotRequired[Timestamp | None]
@@ -89,7 +89,7 @@ class Edit(TypedDict):
 
 @_closed
 class EndDate(TypedDict):
-    """`POST /v1/contracts/customerCommits/updateEndDate`."""
+    """Body of `POST /v1/contracts/customerCommits/updateEndDate`."""
 
     commit_id: NotRequired[Uuid | None]
     customer_id: NotRequired[Uuid | None]

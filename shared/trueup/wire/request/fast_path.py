@@ -197,7 +197,7 @@ def _invoice_item(item: _InvoiceItem) -> Normal:
 
 
 def _bills_its_access(normal: Normal) -> bool:
-    """Whether one item bills what the one segment gives access to, in the same money."""
+    """Tell whether one item bills what the one segment gives access to, in the same money."""
     access, invoicing = normal["access_schedule"], normal["invoice_schedule"]
     segments, items = access["schedule_items"], invoicing["schedule_items"]
     return (

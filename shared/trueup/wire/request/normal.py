@@ -56,7 +56,7 @@ def fingerprint(normal: Normal) -> bytes:
 
 
 def charges(normal: Normal) -> list[dict[str, str]]:
-    """What is to be invoiced: timestamp, unit price, quantity and amount of each charge, in the order of the schedule.
+    """Charges to be invoiced: timestamp, unit price, quantity and amount of each, in the order of the schedule.
 
     Recurring schedules are expanded. Without an invoice schedule there is nothing. `do_not_invoice` is not looked at.
     """
@@ -67,7 +67,7 @@ def charges(normal: Normal) -> list[dict[str, str]]:
 
 
 def expanded_rows(normal: Normal) -> int:
-    """How many segments and charges a request becomes, told without making them."""
+    """Number of segments and charges that a request becomes, told without making them."""
     segments = len(normal["access_schedule"]["schedule_items"])
     schedule = normal.get("invoice_schedule")
     if schedule is None:

@@ -51,7 +51,7 @@ _EXPONENT_CHARS_MAX = 6  # more than the digits of a body can make up for
 
 
 def read_body(text: bytes | str, kind: Kind) -> Body | list[Problem]:
-    """Reads and judges a body.
+    """Read and judge a body.
 
     Args:
         text: the body's own text, in UTF-8 if bytes.
@@ -90,7 +90,7 @@ def decode(text: bytes | str) -> dict[str, Any] | Problem:
 
 
 def _parse(raw: bytes) -> Any:
-    """Decodes JSON exactly: numbers are int or Decimal; of a field that is given twice the last counts.
+    """Decode JSON exactly: numbers are int or Decimal; of a field that is given twice the last counts.
 
     Raises:
         ValueError: this is no JSON, or it is nested too deep for the decoder.
@@ -109,7 +109,7 @@ def _parse_json(raw: bytes) -> Any:
 
 
 def _behind_the_point(match: re.Match[bytes]) -> bytes:
-    """Spells a number so that the decoder can hold it: it refuses 4,300 digits before the point, and huge exponents."""
+    """Spell a number so that the decoder can hold it: it refuses 4,300 digits before the point, and huge exponents."""
     sign, integer, fraction, exponent = match.groups(default=b"")
     if not integer:
         return match[0]
@@ -135,7 +135,7 @@ def _problems(document: dict[str, Any], kind: Kind, error: ValidationError) -> l
 
 
 def field_problem(error: ErrorDetails) -> Problem:
-    """What pydantic found, under our code and path."""
+    """Problem for a finding of pydantic's, under our code and path."""
     kind, place, details = error["type"], error["loc"], error.get("ctx", {})
     if place[-1] == _KEY_MARK and place[-3:-2] and place[-3] in MAP_FIELDS:
         place = place[:-1]
@@ -149,7 +149,7 @@ def field_problem(error: ErrorDetails) -> Problem:
 
 
 def _is_field(place: tuple[str | int, ...]) -> bool:
-    """Whether this is the place of a declared field, and not of an entry of a list or a map."""
+    """Tell whether this is the place of a declared field, and not of an entry of a list or a map."""
     return isinstance(place[-1], str) and not (place[-2:-1] and place[-2] in MAP_FIELDS)
 
 

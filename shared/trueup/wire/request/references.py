@@ -1,4 +1,4 @@
-"""What a request refers to, and whether the catalog has it."""
+"""References of a request: whether the catalog has what it names."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -24,7 +24,7 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalog has: ids of customers and units, products with their type, contracts with their customer."""
+    """Records of the catalog: ids of customers and units, products with their type, contracts with their customer."""
 
     customers: AbstractSet[str]
     products: Mapping[str, str]
@@ -60,7 +60,7 @@ def references_of_all(normals: Sequence[Normal]) -> References:
 
 
 def all_known(normals: Sequence[Normal], known: Known) -> bool:
-    """Whether certainly no problem is in any of these: the usual case, told in a quarter of the time."""
+    """Tell that certainly no problem is in any of these: the usual case, told in a quarter of the time."""
     owners, product_of = known.contracts.items(), known.products.get
     invoicings = [each["invoice_schedule"] for each in normals if "invoice_schedule" in each]
     return (

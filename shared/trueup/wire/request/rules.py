@@ -87,7 +87,7 @@ def charge_of(item: Object) -> tuple[Decimal, Decimal]:
 
 
 def recurrence_of(recurring: Object) -> Recurrence:
-    """When a recurring schedule falls due."""
+    """Due times of a recurring schedule."""
     return Recurrence(
         starting_at=recurring["starting_at"],
         ending_before=recurring["ending_before"],

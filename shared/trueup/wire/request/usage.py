@@ -21,7 +21,7 @@ _GroupValues = Annotated[dict[Text, Text], Field(max_length=LIST_ENTRIES_MAX)]
 
 @with_config(ConfigDict(extra="forbid", strict=True))
 class UsageRequest(TypedDict):
-    """What was used, when, by whom, at which prices."""
+    """Line of usage: what was used, when, by whom, at which prices."""
 
     transaction_id: TransactionId
     customer_id: Uuid

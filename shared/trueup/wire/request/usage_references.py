@@ -1,4 +1,4 @@
-"""What a line of usage refers to, and whether the catalog has it."""
+"""References of a line of usage: whether the catalog has what it names."""
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -12,20 +12,20 @@ from trueup.wire.request.references import References
 
 
 class Term(NamedTuple):
-    """Whose contract it is, and when it holds: from `starting_at`, before `ending_before` (None: open)."""
+    """Term of a contract, and its customer: from `starting_at`, before `ending_before` (None: open)."""
 
     customer_id: str
     starting_at: datetime
     ending_before: datetime | None
 
     def holds(self, at: datetime) -> bool:
-        """Whether the instant lies within."""
+        """Tell whether the instant lies within."""
         return self.starting_at <= at and (self.ending_before is None or at < self.ending_before)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownToUsage:
-    """What the catalog has: ids of customers and units, products with their type, contracts with their term."""
+    """Records of the catalog: ids of customers and units, products with their type, contracts with their term."""
 
     customers: AbstractSet[str]
     products: Mapping[str, str]
@@ -33,7 +33,7 @@ class KnownToUsage:
     units: AbstractSet[str]
 
     def lacks(self, wanted: References) -> bool:
-        """Whether any of these ids is unknown."""
+        """Tell whether any of these ids is unknown."""
         return not (
             wanted.customers <= self.customers
             and wanted.products <= self.products.keys()

@@ -65,7 +65,7 @@ def list_(ctx: typer.Context, *, as_json: AsJson = False) -> None:
 
 
 def make_token(connection: Connection, account_id: int, scopes: tuple[Scope, ...], secret_key: str) -> str:
-    """Makes a token that the data folder is to keep.
+    """Make a token that the data folder is to keep.
 
     Raises:
         WrongSecretKey: the key is not this database's.

@@ -41,7 +41,7 @@ def load(
 
 
 def read_catalog_file(file: Path) -> Catalog:
-    """Reads a catalog.
+    """Read a catalog.
 
     Raises:
         CommandError: the file cannot be read.

@@ -49,7 +49,7 @@ Failed = Annotated[Path | None, typer.Option(metavar="PATH", help="Write the fai
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How files are to be ingested.
+    """Options of an ingest run.
 
     Attributes:
         kind: what a bare body is, or a line of usage.
@@ -69,7 +69,7 @@ class Plan:
 
     @property
     def scope(self) -> Scope:
-        """What its sender must be allowed."""
+        """Scope that the token must have."""
         return "usage:write" if self.kind == "usage" else "commits:write"
 
 
@@ -100,7 +100,7 @@ def ingest(
 
 
 def ingest_files(current: Session, files: list[str], plan: Plan, *, dry_run: bool, as_json: bool) -> NoReturn:
-    """Ingests files one after the other, or only judges them, and ends the command.
+    """Ingest files one after the other, or only judge them, and end the command.
 
     Raises:
         CommandError: options contradict each other, or the number of files.
@@ -116,7 +116,7 @@ def ingest_files(current: Session, files: list[str], plan: Plan, *, dry_run: boo
 
 
 def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = False) -> ExitCode:
-    """Ingests one file and reports it.
+    """Ingest one file and reports it.
 
     Raises:
         UnreadableInput: nothing of it was sent.
@@ -151,7 +151,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
 
 
 def _signing_caller(current: Session, scope: Scope) -> Caller:
-    """Who sends; its messages will be believed."""
+    """Caller whose token signs the messages."""
     with current.transaction(scope) as (connection, caller):
         require_secret_key(connection, current.secret_key)
         if queue_key(connection, caller.key_id, secret_key=current.secret_key, now=utc_now()) is None:
@@ -208,7 +208,7 @@ def _report_stop(run: Ingest, stop: BaseException, *, as_json: bool) -> ExitCode
 
 
 def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan) -> list[RowOutcome]:
-    """Writes both files, whole or not at all; returns the first failed rows."""
+    """Write both files, whole or not at all; returns the first failed rows."""
     if summary.created == summary.rows and not plan.results:
         return []
     failures: list[RowOutcome] = []

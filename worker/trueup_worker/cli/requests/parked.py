@@ -1,4 +1,4 @@
-"""What could not be decided, with its bytes and the reason."""
+"""Parked messages: what could not be decided, with its bytes and the reason."""
 
 from dataclasses import replace
 from typing import Annotated, get_args

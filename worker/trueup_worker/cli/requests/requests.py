@@ -1,4 +1,4 @@
-"""What became of a request."""
+"""Outcomes of requests."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def requests() -> None:
-    """What became of a request."""
+    """Outcomes of requests."""
 
 
 @app.command()

@@ -49,7 +49,7 @@ def validate(
 
 
 def judge_files(here: Session, files: Sequence[str | Path], *, kind: Kind, as_json: bool) -> ExitCode:
-    """Judges and prints every row; `ROWS_FAILED` when some are not valid."""
+    """Judge and print every row; `ROWS_FAILED` when some are not valid."""
     counts: Counter[str] = Counter()
     caller = here.caller("read")
     for file in files:

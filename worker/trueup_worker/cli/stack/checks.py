@@ -1,4 +1,4 @@
-"""What `trueup doctor` looks at. Each check asks the real thing and says what to do when the answer is wrong."""
+"""Checks of `trueup doctor`. Each asks the real thing and says what to do when the answer is wrong."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ _PATIENCE_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at and found; `advice` says what to do, and is empty when all is well."""
+    """Result of one check; `advice` says what to do, and is empty when all is well."""
 
     check: str
     found: str
@@ -45,7 +45,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether there is nothing to do."""
+        """Tell whether there is nothing to do."""
         return not self.advice
 
 
@@ -203,7 +203,7 @@ def _workers(here: Session) -> Iterator[Check]:
 
 
 def _processes(here: Session) -> Iterator[Check]:
-    """Of a stack that runs in the data folder: each process that takes work has left its name there."""
+    """Check the processes of a stack in the data folder: each that takes work has left its name there."""
     if here.state is None:
         return
     lines = project_file("Procfile").read_text(encoding="utf-8").splitlines()
@@ -216,7 +216,7 @@ def _processes(here: Session) -> Iterator[Check]:
 
 
 def _invoicing(here: Session) -> Iterator[Check]:
-    """Whether something of the token's account waits for an operator."""
+    """Check whether something of the token's account waits for an operator."""
     caller = here.caller("read")
     with transaction(here.engine) as connection:
         found = unfinished(connection, caller.account_id)
@@ -238,7 +238,7 @@ def _redis(url: str) -> redis.Redis:
 
 
 def _gateway(here: Session) -> Iterator[Check]:
-    """Whether the gateway of this stack takes calls; one that runs elsewhere is asked there."""
+    """Check whether the gateway of this stack takes calls; one that runs elsewhere is asked there."""
     url = here.state.http if here.state else None
     if url is not None:
         try:
@@ -251,7 +251,7 @@ def _gateway(here: Session) -> Iterator[Check]:
 
 
 def _disk(here: Session) -> Iterator[Check]:
-    """Of a stack that runs in the data folder: whether its logs and its data have room."""
+    """Check the disk of a stack in the data folder: its logs and its data have room."""
     if here.state is None:
         return
     free_mb = shutil.disk_usage(here.folder.log).free // 1_000_000

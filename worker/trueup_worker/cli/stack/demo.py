@@ -40,7 +40,7 @@ def demo(ctx: typer.Context) -> None:
 
 
 def run_demo(here: Session) -> None:
-    """Loads the sample, ingests it, waits for the invoices, and shows both."""
+    """Load the sample, ingests it, waits for the invoices, and shows both."""
     with here.transaction("operate") as (connection, caller):
         load_catalog(connection, caller.account_id, read_catalog_file(project_file(_CATALOG)))
     say(f"ingesting {_REQUESTS}")
@@ -50,7 +50,7 @@ def run_demo(here: Session) -> None:
 
 
 def has_commits(here: Session) -> bool:
-    """Whether the account has any commit or credit."""
+    """Tell whether the account has any commit or credit."""
     with here.transaction("read") as (connection, caller):
         return bool(list_commits(connection, caller.account_id, limit=1))
 

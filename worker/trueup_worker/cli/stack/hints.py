@@ -1,4 +1,4 @@
-"""What to try next, as it must be typed here."""
+"""Hints at the next commands, as they must be typed here."""
 
 import json
 import os
@@ -33,14 +33,14 @@ def as_typed(folder: DataFolder, command: str) -> str:
 
 
 def say_next_steps(folder: DataFolder) -> None:
-    """Tells what to try."""
+    """Tell what to try."""
     lines = {as_typed(folder, command): why for command, why in _STEPS.items()}
     width = max(map(len, lines))
     say("\n".join(["try next:", *(f"  {line:<{width}}   {why}" for line, why in lines.items())]))
 
 
 def say_gateway(folder: DataFolder, url: str, account: str) -> None:
-    """Tells where the gateway is, and how to create a commit there: lines that work from here, and tell no secret."""
+    """Tell where the gateway is, and how to create a commit there: lines that work from here, and tell no secret."""
     file = os.path.relpath(folder.token_file(account))
     body = _example()
     named = ", ".join(f"{name}={value!r}" for name, value in body.items())

@@ -71,7 +71,7 @@ def up(
 
 
 def _run_demo(here: Session) -> None:
-    """Runs the sample, if there is no commit yet; imported only here, as it is half of what `up` would import."""
+    """Run the sample, if there is no commit yet; imported only here, as it is half of what `up` would import."""
     from trueup_worker.cli.stack.demo import has_commits, run_demo  # noqa: PLC0415
 
     if not has_commits(here):
@@ -79,7 +79,7 @@ def _run_demo(here: Session) -> None:
 
 
 def _withdraw(ready_file: Path) -> None:
-    """Takes back what an earlier start said."""
+    """Take back what an earlier start said."""
     if not os.access(ready_file.parent, os.W_OK):
         raise CommandError(f"--ready-file {ready_file}: {ready_file.parent} is no folder that can be written")
     ready_file.unlink(missing_ok=True)
@@ -114,7 +114,7 @@ def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool, a
 
 
 def prepare(folder: DataFolder, environ: Mapping[str, str], *, accept: bool = False) -> None:
-    """Checks settings and secret key, brings the database up to date, makes the first account and the tokens to keep.
+    """Check settings and secret key, bring the database up to date, make the first account and the tokens to keep.
 
     Args:
         folder: keeps the tokens.
@@ -146,7 +146,7 @@ def prepare(folder: DataFolder, environ: Mapping[str, str], *, accept: bool = Fa
 
 
 def _keep_tokens(connection: Connection, folder: DataFolder, secret_key: str) -> None:
-    """Makes sure that the folder keeps a token of the default account, and one of the installation, that are good."""
+    """Make sure that the folder keeps a token of the default account, and one of the installation, that are good."""
     now = utc_now()
     account = account_named(connection, DEFAULT_ACCOUNT) or create_account(connection, DEFAULT_ACCOUNT, now=now)
     is_good = partial(_is_good, connection, secret_key=secret_key, now=now)
@@ -157,7 +157,7 @@ def _keep_tokens(connection: Connection, folder: DataFolder, secret_key: str) ->
 
 
 def _is_good(connection: Connection, token: str | None, scope: Scope, *, secret_key: str, now: datetime) -> bool:
-    """Whether it is accepted here: as a bearer, and by whoever opens its signing key."""
+    """Tell whether it is accepted here: as a bearer, and by whoever opens its signing key."""
     try:
         caller = authenticate(connection, token or "", now=now)
         caller.require(scope)

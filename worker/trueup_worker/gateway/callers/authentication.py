@@ -1,4 +1,4 @@
-"""Who calls: a bearer token becomes a principal, and is not asked about in the database at every call."""
+"""Authentication: a bearer token becomes a principal, and is not asked about in the database at every call."""
 
 import hashlib
 import hmac

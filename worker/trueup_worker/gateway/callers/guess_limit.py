@@ -1,4 +1,4 @@
-"""How often a wrong token may be tried, so that nobody has the database asked about guesses without end."""
+"""Limit of wrong tokens, so that nobody has the database asked about guesses without end."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Guesses:
         self._keys: Buckets[str] = Buckets(per_minute / 60, per_minute, clock_s=clock_s)
 
     def require_room(self, peer: str, key_id: str) -> None:
-        """Lets a token be looked at.
+        """Let a token be looked at.
 
         Args:
             peer: the address that it came from.
@@ -48,14 +48,14 @@ class Guesses:
             )
 
     def take(self, peer: str, key_id: str) -> None:
-        """Counts one, before it is known whether it is good: many come at once. Arguments as of `require_room`."""
+        """Count one, before it is known whether it is good: many come at once. Arguments as of `require_room`."""
         if self._per_minute:
             self._addresses.take(_network(peer))
             if key_id:
                 self._keys.take(key_id)
 
     def give_back(self, peer: str, key_id: str) -> None:
-        """Does not count it after all, as it was not wrong."""
+        """Do not count it after all, as it was not wrong."""
         if self._per_minute:
             self._addresses.give_back(_network(peer))
             self._keys.give_back(key_id)

@@ -1,4 +1,4 @@
-"""How many calls an account may make a second: a bucket that refills at that rate and holds a second's worth."""
+"""Rate limit of an account's calls: a bucket that refills at that rate and holds a second's worth."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Rate:
         self._calls: Buckets[int] = Buckets(per_s, per_s, clock_s=clock_s)
 
     def count(self, account_id: int) -> None:
-        """Counts a call.
+        """Count a call.
 
         Raises:
             Refusal: 429, with the time after which there is room for another.

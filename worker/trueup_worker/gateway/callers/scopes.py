@@ -59,7 +59,7 @@ class NoScope(LookupError):
 
 
 def scope_of(method: str, path: str) -> Scope | None:
-    """What a token must have for this route; None: nothing, it is public.
+    """Scope that a token must have for this route; None: the route is public.
 
     Raises:
         NoScope: nobody decided.

@@ -34,22 +34,22 @@ class Buckets(Generic[K]):
         return len(self._buckets)
 
     def left(self, key: K) -> float:
-        """How many may be taken now."""
+        """Number of tokens that may be taken now."""
         bucket = self._buckets.get(key)
         if bucket is None:
             return self._holds
         return min(self._holds, bucket.left + (self._clock_s() - bucket.at_s) * self._per_s)
 
     def is_half_full(self, key: K) -> bool:
-        """Whether at least half is there."""
+        """Tell whether at least half is there."""
         return self.left(key) >= self._holds / 2
 
     def take(self, key: K) -> None:
-        """Takes one, if there is one."""
+        """Take one, if there is one."""
         self._set(key, max(0.0, self.left(key) - 1))
 
     def give_back(self, key: K) -> None:
-        """Puts one back that was taken."""
+        """Put one back that was taken."""
         self._set(key, min(self._holds, self.left(key) + 1))
 
     def _set(self, key: K, left: float) -> None:

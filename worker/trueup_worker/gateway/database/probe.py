@@ -38,6 +38,6 @@ class Probe:
         return await self._threads.run(run)
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._threads.close()
         self._engine.dispose()

@@ -83,11 +83,11 @@ class Threads:
         raise late() if was_begun else _unanswered()
 
     def close(self) -> None:
-        """Ends the threads once they have nothing left to do."""
+        """End the threads once they have nothing left to do."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _place(self) -> asyncio.Semaphore | None:
-        """What bounds the account that is served; it lives while anybody holds it or waits for it."""
+        """Bound of the account that is served; it lives while anybody holds it or waits for it."""
         account_id = account_served.get()
         if account_id is None:
             return None

@@ -29,7 +29,7 @@ class AccessLog:
         self._log = structlog.get_logger().bind()  # once: what is not bound yet is set up anew for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One call."""
+        """Serve one call under an id."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -52,7 +52,7 @@ class AccessLog:
             self._tell(scope, status, ms=(time.monotonic() - began_s) * 1_000)
 
     def _tell(self, scope: Scope, status: int, *, ms: float) -> None:
-        """What went well is told at level DEBUG only: at thousands of calls a second the log would cost as much."""
+        """Log a call; what went well at level DEBUG only: at thousands of calls a second it would cost too much."""
         say = self._log.debug if 200 <= status < 400 else self._log.info if status < 500 else self._log.warning
         say(
             "call",

@@ -16,7 +16,7 @@ CONNECTION = "trueup.connection"  # where a call's scope has the connection that
 
 
 class Connection(HttpToolsProtocol):
-    """What arrived whole is worked on, although its client has hung up by then; headers have bounds in time and size.
+    """Connection whose whole calls are worked on, even if its client has hung up; headers are bounded in time and size.
 
     Not so what waits behind another call on the same connection: once that is closed, it is not begun.
 
@@ -51,7 +51,7 @@ class Connection(HttpToolsProtocol):
         self.loop.call_later(FAREWELL_SECONDS, self._close_if_idle)
 
     def data_received(self, data: bytes) -> None:
-        """What comes after the piece in which headers begin is counted until they end."""
+        """Count what comes after the piece in which headers begin, until they end."""
         self._header_bytes += len(data)
         super().data_received(data)
         if self._awaits_headers and self._header_bytes > HEADERS_BYTES_MAX and not self.transport.is_closing():
@@ -64,7 +64,7 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and not cycle.more_body and not cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is told in the form of every refusal."""
+        """Refuse what is no HTTP in the form of every refusal."""
         self._refuse(400, msg.rstrip("."))
 
     def on_message_begin(self) -> None:
@@ -76,7 +76,7 @@ class Connection(HttpToolsProtocol):
         self._start_timer()
 
     def on_headers_complete(self) -> None:
-        """In time."""
+        """Stop the clock of the headers."""
         self._awaits_headers = False
         self._forget_timer()
         super().on_headers_complete()
@@ -84,7 +84,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
-        """Of the next call there may be the beginning already."""
+        """Start the clock again where the beginning of the next call has arrived already."""
         super().on_response_complete()
         self._start_timer()
 
@@ -134,14 +134,14 @@ class Connection(HttpToolsProtocol):
 
 
 class _Nobody(asyncio.Transport):
-    """Where the answer goes whose caller has hung up."""
+    """Transport of an answer whose caller has hung up."""
 
     def write(self, data: object) -> None:
-        """Forgets it."""
+        """Drop the bytes: nobody reads them."""
 
     def close(self) -> None:
-        """Has been done."""
+        """Count one that was done."""
 
     def is_closing(self) -> bool:
-        """For long."""
+        """True: the caller has hung up."""
         return True

@@ -42,7 +42,7 @@ def accepted(request_id: UUID | str, outcome: str = "pending", **more: Any) -> R
 
 
 def decided(outcome: Outcome) -> Response:
-    """What a create is answered with once it is decided.
+    """Answer to a create that is decided.
 
     Raises:
         Refusal: it made no commit.

@@ -45,7 +45,7 @@ _EXPECTED = {
 
 
 def answer_failures(app: FastAPI) -> None:
-    """Lets every failure be told in the one form of errors."""
+    """Let every failure be told in the one form of errors."""
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(RouterException, _on_refusal)
     app.add_exception_handler(HTTPException, _on_refusal)
@@ -67,7 +67,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """What a path is served for: each method is a route of its own, and the router knows of the first only."""
+    """Methods of a path: each is a route of its own, and the router knows of the first only."""
     found = (route for route in request.app.router.routes if route.matches(request.scope)[0] != Match.NONE)
     return {method for route in found for method in route.methods}
 
@@ -97,7 +97,7 @@ async def _on_defect(request: Request, error: Exception) -> Response:
 
 
 def _problem(error: dict[str, Any]) -> Problem:
-    """What pydantic found, under our code and path."""
+    """Problem for a finding of pydantic's, under our code and path."""
     place, kind = error["loc"][1:], error["type"]
     code = kind if kind in CODES else _CODES.get(kind, "wrong_type")
     if kind == "string_pattern_mismatch":

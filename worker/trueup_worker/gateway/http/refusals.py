@@ -93,7 +93,7 @@ def too_slow() -> Refusal:
 
 
 def rate_limited(message: str, *, retry_after_s: int = 1) -> Refusal:
-    """429: later."""
+    """429: too many calls; the same call later is safe."""
     return Refusal(429, "rate_limited", message, headers={"retry-after": str(retry_after_s)})
 
 

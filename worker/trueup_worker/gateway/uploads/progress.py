@@ -1,4 +1,4 @@
-"""How an upload goes: told by the thread that takes it, asked by the call that waits for it."""
+"""Progress of an upload: told by the thread that takes it, asked by the call that waits for it."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from trueup_worker.gateway.http.refusals import Refusal, unavailable, upload_in_
 
 
 class GivenUp(Exception):
-    """Nobody waits for the upload any more, and who did was told that nothing more of it is kept."""
+    """The caller has stopped waiting, and was told that nothing more of the upload is kept."""
 
 
 class UploadProgress:
@@ -39,7 +39,7 @@ class UploadProgress:
             self._asked_s = None
 
     def heard(self) -> None:
-        """It has answered, and not yet to its end."""
+        """Note that the database has answered, and not yet to the end."""
         self._asked_s = time.monotonic()
 
     def waited_s(self) -> float:
@@ -48,7 +48,7 @@ class UploadProgress:
         return 0.0 if asked_s is None else time.monotonic() - asked_s
 
     def commit(self) -> None:
-        """Before a part of it is committed.
+        """Note that a part is about to be committed.
 
         Raises:
             GivenUp: it must not be.
@@ -58,7 +58,7 @@ class UploadProgress:
             raise GivenUp
 
     def give_up(self) -> Refusal:
-        """What the call is told when the database does not answer the thread; from now on nothing is committed."""
+        """Refuse the call as the database does not answer the thread; from now on nothing is committed."""
         self._is_given_up = True
         return self.in_doubt() if self.may_be_kept else unavailable("the database")
 

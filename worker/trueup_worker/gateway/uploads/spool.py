@@ -1,4 +1,4 @@
-"""Where uploads lie until it is their turn: on disk, a bounded number of bytes and of files."""
+"""Spool of uploads that wait for their turn: on disk, a bounded number of bytes and of files."""
 
 import tempfile
 from collections import Counter
@@ -48,7 +48,7 @@ class Spool:
             raise
 
     def require_room(self, account_id: int, *, more: int, of: int) -> None:
-        """Raises as `open` unless so many bytes more find room, of an upload that has so many then."""
+        """Raise as `open` unless so many bytes more find room, of an upload that has so many then."""
         if of > self._upload_bytes:
             mb = self._upload_bytes // _MB
             raise Refusal(413, "invalid_request", f"an upload may have {mb} MB: send it in parts, or gzipped")
@@ -85,7 +85,7 @@ class Spooled:
             raise unavailable("the disk for uploads") from error
 
     def write(self, part: bytes) -> None:
-        """Adds a part; raises as `Spool.open`."""
+        """Add a part; raises as `Spool.open`."""
         assert self._file is not None
         self._spool.require_room(self._account_id, more=len(part), of=self.size + len(part))
         self._spool.charge(self._account_id, len(part))
@@ -97,12 +97,12 @@ class Spooled:
             raise unavailable("the disk for uploads") from error
 
     def fileno(self) -> int:
-        """Its descriptor."""
+        """File descriptor."""
         assert self._file is not None
         return self._file.fileno()
 
     def close(self) -> None:
-        """Forgets it; harmless when that was done."""
+        """Forget it; harmless when that was done."""
         file, self._file = self._file, None
         if file is not None:
             self._spool.release(self._account_id, self.size)

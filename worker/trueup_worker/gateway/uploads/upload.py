@@ -39,7 +39,7 @@ _ENVELOPES_AT_ONCE = 20  # kept in one transaction
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What came in.
+    """Upload as it came in.
 
     Attributes:
         file: its bytes; closed by whoever takes it.
@@ -66,7 +66,7 @@ class Uploads:
         self._sender = Sender(settings, engine)
 
     def take(self, principal: Principal, upload: Upload, progress: UploadProgress) -> tuple[Batch, Scan]:
-        """Keeps the envelopes of an upload, each with its rows counted in, and sends as many as there is room for.
+        """Keep the envelopes of an upload, each with its rows counted in, and send as many as there is room for.
 
         Whatever is not sent now, the sweeper sends. The same content again is the same batch: what it created is left
         out, and the rest is judged anew.
@@ -95,7 +95,7 @@ class Uploads:
         return batch, scanned
 
     def close(self) -> None:
-        """Closes the connection to the broker."""
+        """Close the connection to the broker."""
         self._sender.close()
 
     def _instant(self, principal: Principal, progress: UploadProgress) -> datetime:
@@ -121,7 +121,7 @@ class Uploads:
             has_room = self._take(envelopes, batch, progress, received=received, has_room=has_room)
 
     def _open(self, principal: Principal, batch: Batch, progress: UploadProgress) -> RowSet:
-        """Opens the batch, without a row; the rows that made something already."""
+        """Open the batch, without a row; the rows that made something already."""
         account_id, done = principal.caller.account_id, RowSet()
         with progress.asking(), transaction(self._engine) as connection:
             open_batch(connection, account_id, batch, received=0)
@@ -166,7 +166,7 @@ class _Unsent:
                 yield row.request(request_id)
 
     def count_until(self, packed: Pack) -> int:
-        """How many rows there are up to the last one in here, which is asked once, and in order."""
+        """Count the rows up to the last one in here, which is asked once, and in order."""
         last = packed.requests[-1].id
         count = self._counts[last]
         self._counts = {each: later for each, later in self._counts.items() if later > count}

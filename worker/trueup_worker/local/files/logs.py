@@ -39,7 +39,7 @@ class LogFile:
         return added[:whole].splitlines()
 
     def cap(self, *, bytes_max: int = LOG_BYTES_MAX) -> None:
-        """Moves what has been written aside when it is too much, in place of what was moved aside before.
+        """Move what has been written aside when it is too much, in place of what was moved aside before.
 
         The file itself is emptied, not replaced: children hold it open, and append. Where there is no room for a copy
         it is emptied without one: what it takes is bounded in any case.

@@ -18,7 +18,7 @@ class DamagedFile(TrueupError):
 
 
 def write_private(path: Path, text: str) -> None:
-    """Puts `text` in `path`, mode 0600: a reader finds the old text or the new one, also after a crash."""
+    """Put `text` in `path`, mode 0600: a reader finds the old text or the new one, also after a crash."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -52,7 +52,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder that is ours alone, whatever the umask; as root, others may pass through it, but not list it.
+    """Make a folder that is ours alone, whatever the umask; as root, others may pass through it, but not list it.
 
     Postgres, which does not run as root, must get through to its files.
     """
@@ -62,7 +62,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in `folder` durable: a rename survives a power cut only after this."""
+    """Make the names in `folder` durable: a rename survives a power cut only after this."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

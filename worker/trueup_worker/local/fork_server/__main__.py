@@ -29,7 +29,7 @@ _CHUNK = 65_536
 
 
 def main() -> None:
-    """Forks until nobody wants anything any more."""
+    """Fork until nobody wants anything any more."""
     _call_it("fork_server")
     preload()
     gc.collect()
@@ -76,7 +76,7 @@ def _tell(what: dict[str, Any]) -> None:
 
 
 def _become(argv: Sequence[str], environ: dict[str, str], log: str) -> NoReturn:
-    """Runs a module as `python -m` does, in a session, an environment and with outputs of its own."""
+    """Run a module as `python -m` does, in a session, an environment and with outputs of its own."""
     code = 1
     try:
         os.setsid()
@@ -95,7 +95,7 @@ def _become(argv: Sequence[str], environ: dict[str, str], log: str) -> NoReturn:
 
 
 def _call_it(name: str) -> None:
-    """What `top` and `ps -e` show, where the kernel lets a process say: all forks share one command line."""
+    """Name this process for `top` and `ps -e`, where the kernel allows it: all forks share one command line."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text(f"trueup-{name}", encoding="utf-8")
 

@@ -30,16 +30,16 @@ class Child(Protocol):
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Process id."""
 
     def poll(self) -> int | None:
-        """Its exit code, or minus the signal that killed it; none while it runs."""
+        """Exit code; None while it runs."""
 
     def wait(self) -> int:
-        """Waits until it has ended, and says how; for one that was told to end."""
+        """Wait until it has ended, and say how; for one that was told to end."""
 
     def send_signal(self, number: int, /) -> None:
-        """Sends it a signal, if it still runs."""
+        """Send it a signal, if it still runs."""
 
 
 class ForkServer:
@@ -70,11 +70,11 @@ class ForkServer:
             )
 
     def is_alive(self) -> bool:
-        """Whether it can fork."""
+        """Tell whether it can fork."""
         return self._process.poll() is None
 
     def fork(self, argv: Sequence[str], *, environ: Mapping[str, str], log: LogFile) -> "Forked":
-        """Runs a module in a session of its own, as `python -m` would; waits until the imports are over.
+        """Run a module in a session of its own, as `python -m` would; waits until the imports are over.
 
         Raises:
             ServiceError: it died, or hangs.
@@ -92,12 +92,12 @@ class ForkServer:
             return Forked(self._started.pop(), self)
 
     def code_of(self, pid: int) -> int | None:
-        """How a fork ended; none while it runs."""
+        """Exit code of a fork; None while it runs."""
         self.listen()
         return self._codes.get(pid, None if self.is_alive() else _LOST)
 
     def listen(self, *, seconds_max: float = 0.0) -> None:
-        """Takes in what it says."""
+        """Take in what it says."""
         reports = self._process.stdout
         assert reports is not None
         with self._lock:
@@ -113,7 +113,7 @@ class ForkServer:
         return ForkServer(self._environ, self._log)
 
     def stop(self) -> None:
-        """Ends it; what it forked is not touched."""
+        """End it; what it forked is not touched."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -148,11 +148,11 @@ class Forked:
     fork_server: ForkServer
 
     def poll(self) -> int | None:
-        """How it ended, if it did."""
+        """Exit code; None while it runs."""
         return self.fork_server.code_of(self.pid)
 
     def wait(self) -> int:
-        """Waits until the fork server has told; for one that ends now."""
+        """Wait until the fork server has told; for one that ends now."""
         deadline = time.monotonic() + _END_SECONDS_MAX
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
@@ -161,7 +161,7 @@ class Forked:
         return code
 
     def send_signal(self, number: int, /) -> None:
-        """Sends it a signal, if it still runs."""
+        """Send it a signal, if it still runs."""
         if self.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)

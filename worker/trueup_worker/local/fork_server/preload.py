@@ -22,6 +22,6 @@ _MODULES = (  # by name, as the processes of the Procfile stand above this folde
 
 
 def preload() -> None:
-    """Imports them all."""
+    """Import them all."""
     for module in _MODULES:
         import_module(module)

@@ -61,7 +61,7 @@ class Postgres(Server):
 
 
 def start_postgres(folder: Path, *, port: int | None = None, package: Path | None = None) -> Postgres:
-    """Starts Postgres on the data in `folder`, which is made on first use.
+    """Start Postgres on the data in `folder`, which is made on first use.
 
     Whatever a killed supervisor left running on that data is stopped first. The caller holds the data folder.
 
@@ -112,7 +112,7 @@ def _url(role: str, password: str, port: int) -> str:
 
 
 def stop_left_postgres(folder: Path) -> None:
-    """Stops a server that a killed supervisor left on the data in `folder`. The caller holds the data folder."""
+    """Stop a server that a killed supervisor left on the data in `folder`. The caller holds the data folder."""
     stop_leftovers("postgres", "initdb", working_in=noted_home(folder.resolve()))
 
 
@@ -136,7 +136,7 @@ def _options(programs: Path, port: int) -> Iterator[str]:
 
 
 def _make_cluster(cluster: Path, *, programs: Path, password: str, log: LogFile, run_as: RunAs) -> None:
-    """Makes the database files beside their place and renames them: half a cluster is never taken for a whole one."""
+    """Make the database files beside their place and rename them: half a cluster is never taken for a whole one."""
     for abandoned in cluster.parent.glob(f"{_STAGING}*"):
         shutil.rmtree(abandoned)
     staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=cluster.parent))
@@ -172,7 +172,7 @@ def _initdb(program: Path, target: Path, *, password_file: Path, log: LogFile, r
 
 
 def _probe(server: Postgres, passwords: Mapping[str, str]) -> None:
-    """Connects; makes database and roles that are not there yet, as a first start may have been cut short."""
+    """Connect; make database and roles that are not there yet, as a first start may have been cut short."""
     maintenance = server.superuser_url.removesuffix(DATABASE) + _MAINTENANCE
     try:
         with _connected(maintenance) as connection:

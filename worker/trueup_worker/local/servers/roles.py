@@ -25,7 +25,7 @@ SELECT format('ALTER ROUTINE %%s OWNER TO %%I', p.oid::regprocedure, %(owner)s::
 
 
 def make_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) -> None:
-    """Makes the roles that are missing, none of which may do anything to others, and sets their passwords."""
+    """Make the roles that are missing, none of which may do anything to others, and set their passwords."""
     known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
     for role in ROLES:
         verb = SQL("ALTER" if role in known else "CREATE")
@@ -37,7 +37,7 @@ def make_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) -> 
 
 
 def hand_over(connection: psycopg.Connection, database: str) -> None:
-    """Gives the database that is connected to, and everything of ours in it, to its owner."""
+    """Give the database that is connected to, and everything of ours in it, to its owner."""
     connection.execute(SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(database), Identifier(OWNER)))
     for (statement,) in connection.execute(_STRAYS, {"owner": OWNER}).fetchall():
         connection.execute(statement)

