@@ -1,6 +1,5 @@
 """What a customer can still use."""
 
-from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -27,4 +26,4 @@ def balance(
     """
     with session(ctx).snapshot("read") as (connection, caller):
         found = customer_balance(connection, account_id=caller.account_id, customer_id=customer_id)
-    emit_json(found) if as_json else emit_record(asdict(found))
+    emit_json(found) if as_json else emit_record(found)

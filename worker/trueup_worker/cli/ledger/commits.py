@@ -1,6 +1,5 @@
 """Commits and credits: listed, shown, adjusted by hand."""
 
-from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Literal, TypeVar
@@ -92,7 +91,7 @@ def adjust(
             segment=segment,
             usage_grace_h=here.settings.usage_grace_h,
         )
-    emit_json(booked) if as_json else emit_record(asdict(booked), title="booked")
+    emit_json(booked) if as_json else emit_record(booked, title="booked")
 
 
 @app.command()

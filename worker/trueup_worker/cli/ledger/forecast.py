@@ -1,6 +1,5 @@
 """What will be invoiced."""
 
-from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -47,6 +46,6 @@ def forecast(
     if as_json:
         emit_json_list(found)
     else:
-        emit_table(_COLUMNS, map(asdict, found))
+        emit_table(_COLUMNS, found)
         issued = sum(each.outcome == "issued" for each in found)
         say(f"{issued} invoices would be made until {until}" if found else f"nothing falls due until {until}")

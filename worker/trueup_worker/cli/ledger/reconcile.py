@@ -1,7 +1,5 @@
 """The proof that everything agrees."""
 
-from dataclasses import asdict
-
 import typer
 
 from trueup.errors import ExitCode
@@ -27,7 +25,7 @@ def reconcile(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     if as_json:
         emit_json_list(differences)
     elif differences:
-        emit_table(("check", "subject", "expected", "found"), map(asdict, differences))
+        emit_table(("check", "subject", "expected", "found"), differences)
     say(f"{len(differences)} differences" if differences else f"account {caller.account}: everything agrees")
     if waiting.held or waiting.void:
         say(f"an operator has to look at {len(waiting.held)} true-ups held, {len(waiting.void)} void usage periods")

@@ -1,15 +1,17 @@
 """Lists of any length: fetched a page at a time, cut where the user says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from trueup_worker.cli.terminal.output import Record, emit_json_list, emit_table, say
+from trueup_worker.cli.terminal.output import emit_json_list, emit_table, member, say
 
 PAGE_ROWS = 500
 SHOWN_ROWS = 50
+
+T = TypeVar("T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[
@@ -18,7 +20,7 @@ Limit = Annotated[
 ]
 
 
-def every_page(fetch: Callable[..., list[Record]], *, limit: int | None) -> Iterator[Record]:
+def every_page(fetch: Callable[..., Sequence[T]], *, limit: int | None) -> Iterator[T]:
     """The rows of all pages, up to `limit`.
 
     Args:
@@ -28,19 +30,29 @@ def every_page(fetch: Callable[..., list[Record]], *, limit: int | None) -> Iter
     return islice(_rows(fetch, size=PAGE_ROWS if limit is None else min(limit, PAGE_ROWS)), limit)
 
 
-def _rows(fetch: Callable[..., list[Record]], *, size: int) -> Iterator[Record]:
+def _rows(fetch: Callable[..., Sequence[T]], *, size: int) -> Iterator[T]:
     after = None
     while page := fetch(limit=size, after=after):
         yield from page
-        after = page[-1]["id"]
+        after = member(page[-1], "id")
+
+
+def as_it_is(row: object) -> object:
+    """The JSON form of rows whose members are what JSON tells of them."""
+    return row
 
 
 def emit_list(
-    fetch: Callable[..., list[Record]], columns: tuple[str, ...], *, limit: int | None, as_json: bool
+    fetch: Callable[..., Sequence[T]],
+    columns: tuple[str, ...],
+    *,
+    limit: int | None,
+    as_json: bool,
+    json_form: Callable[[T], object] = as_it_is,
 ) -> None:
-    """Prints a list as JSON (with every entry of each row) or as a table of these columns."""
+    """Prints a list as JSON (each row in its `json_form`) or as a table of these columns."""
     if as_json:
-        emit_json_list(every_page(fetch, limit=limit))
+        emit_json_list(map(json_form, every_page(fetch, limit=limit)))
         return
     shown_max = limit or SHOWN_ROWS
     rows = list(every_page(fetch, limit=shown_max + 1))

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
@@ -62,28 +63,39 @@ def emit_json_list(records: Iterable[Any]) -> None:
     emit(b"[]\n" if empty else b"\n]\n")
 
 
-def emit_table(columns: Sequence[str], records: Iterable[Record], *, title: str | None = None) -> None:
-    """Prints a table; a column shows the record's entry of the same name."""
+def record_of(value: object, names: Iterable[str]) -> Record:
+    """These members of a value, in this order: what JSON tells of it."""
+    return {name: getattr(value, name) for name in names}
+
+
+def member(row: object, name: str) -> Any:
+    """The member of a value, or the entry of a record; None where it has none of this name."""
+    return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
+
+
+def emit_table(columns: Sequence[str], rows: Iterable[object], *, title: str | None = None) -> None:
+    """Prints a table of values or records; a column shows the member of the same name."""
     on_terminal = sys.stdout.isatty()
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if on_terminal else None, pad_edge=False)
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
-    for record in records:
-        table.add_row(*(_cell(record.get(column)) for column in columns))
+    for row in rows:
+        table.add_row(*(_cell(member(row, column)) for column in columns))
     _render(table, on_terminal=on_terminal)
 
 
-def emit_record(record: Record, *, title: str | None = None) -> None:
-    """Prints one record, an entry a line; entries that are lists of records become tables below it."""
-    plain = {name: value for name, value in record.items() if not _is_table(value) and value is not None}
+def emit_record(value: object, *, title: str | None = None) -> None:
+    """Prints one value or record, a member a line; members that are lists of such become tables below it."""
+    record = _members(value)
+    plain = {name: each for name, each in record.items() if not _is_table(each) and each is not None}
     table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
-    for name, value in plain.items():
-        table.add_row(Text(name.replace("_", " "), style="bold"), _cell(value, justify="left"))
+    for name, each in plain.items():
+        table.add_row(Text(name.replace("_", " "), style="bold"), _cell(each, justify="left"))
     _render(table, on_terminal=sys.stdout.isatty())
-    for name, value in record.items():
-        if _is_table(value):
-            columns = [column for column in value[0] if any(row.get(column) is not None for row in value)]
-            emit_table(columns, value, title=f"\n{name.replace('_', ' ')}")
+    for name, rows in record.items():
+        if _is_table(rows):
+            columns = [column for column in _members(rows[0]) if any(member(row, column) is not None for row in rows)]
+            emit_table(columns, rows, title=f"\n{name.replace('_', ' ')}")
 
 
 def as_printed(line: Record) -> Record:
@@ -118,8 +130,12 @@ def _cell(value: Any, *, justify: str = "right") -> Text:
     return Text(as_text(value), justify=justify if isinstance(value, Decimal | int) else "left")  # type: ignore[arg-type]
 
 
+def _members(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else record_of(value, (field.name for field in fields(value)))
+
+
 def _is_table(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+    return isinstance(value, list | tuple) and bool(value) and (isinstance(value[0], Mapping) or is_dataclass(value[0]))
 
 
 def _render(table: Table, *, on_terminal: bool) -> None:
