@@ -26,7 +26,7 @@ class Broker(Protocol):
         """An envelope as it is put on a queue, once or again: the same bytes."""
 
     def put(self, message: Any, *, queue: str) -> int | None:
-        """Puts a message on its queue; how many wait there now, where the broker tells.
+        """Put a message on its queue; how many wait there now, where the broker tells.
 
         Raises:
             BrokerLost, BrokerRefused: it may or may not be there.
@@ -40,7 +40,7 @@ class Broker(Protocol):
         """
 
     def close(self) -> None:
-        """Closes the connections; the next call opens others."""
+        """Close the connections; the next call opens others."""
 
 
 def open_broker(url: str) -> Broker:

@@ -91,7 +91,7 @@ class CeleryBroker:
 
 
 def _app(url: str) -> Celery:
-    """Knows how to form a message, and nothing of the tasks: they live with the workers."""
+    """Celery application that forms messages, and knows nothing of the tasks: they live with the workers."""
     app = Celery("trueup-producer", broker=url, set_as_current=False)
     patience: dict[str, Any] = {"max_retries": 0, "interval_start": 0}
     if url.startswith("amqp"):

@@ -1,9 +1,9 @@
 """The command line: what there is, and how it ends."""
 
+import gc
 import os
 import sys
 import traceback
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -12,6 +12,7 @@ from typer.main import get_command
 from trueup.errors import ExitCode
 from trueup_worker.cli.terminal.exits import exit_code_of, message_of
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
+from trueup_worker.cli.terminal.options import with_common_options
 
 _STACK, _REQUESTS, _LEDGER, _OPERATE = "The stack", "Requests", "Commits and invoices", "Accounts and care"
 
@@ -19,7 +20,10 @@ _STACK, _REQUESTS, _LEDGER, _OPERATE = "The stack", "Requests", "Commits and inv
 class _Commands(LazyGroup):
     table = {  # noqa: RUF012 (declared as ClassVar where it comes from)
         "up": Entry(
-            "trueup_worker.cli.stack.up", "Start everything in the data folder and stay up until Ctrl-C.", _STACK
+            "trueup_worker.cli.stack.up",
+            "Start everything in the data folder and stay up until Ctrl-C.",
+            _STACK,
+            "embedded",
         ),
         "down": Entry("trueup_worker.cli.stack.down", "Stop what runs in the data folder. Data stays.", _STACK),
         "demo": Entry(
@@ -32,7 +36,9 @@ class _Commands(LazyGroup):
             "trueup_worker.cli.stack.migrate", "Bring the database up to date and grant its roles.", _STACK
         ),
         "config": Entry("trueup_worker.cli.stack.config", "The effective settings.", _STACK),
-        "validate": Entry("trueup_worker.cli.requests.validate", "Judge every row of a file; send nothing.", _REQUESTS),
+        "validate": Entry(
+            "trueup_worker.cli.requests.validate", "Judge every row of a file; send nothing.", _REQUESTS, extra=None
+        ),
         "ingest": Entry(
             "trueup_worker.cli.requests.ingest", "Send files of requests and wait for the outcomes.", _REQUESTS
         ),
@@ -83,6 +89,8 @@ app = typer.Typer(
 
 def _show_version(*, wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - a third of the time of --help
+
         typer.echo(version("trueup"))
         raise typer.Exit
 
@@ -99,13 +107,15 @@ def trueup(
 
 def main() -> None:
     """Runs the command line and ends the process."""
-    sys.exit(_run())
+    code = _run()
+    gc.freeze()  # or all that was imported is looked through once more before the process ends
+    sys.exit(code)
 
 
 def _run() -> int:
     """This is the one place where errors become messages and exit codes."""
     try:
-        return int(get_command(app).main(prog_name="trueup", standalone_mode=False) or ExitCode.OK)
+        return int(with_common_options(get_command(app)).main(prog_name="trueup", standalone_mode=False) or ExitCode.OK)
     except typer.TyperException as error:
         return _tell_usage(error)
     except typer.Abort:

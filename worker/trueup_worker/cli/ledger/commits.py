@@ -1,36 +1,38 @@
-"""Commits and credits: listed, shown, adjusted by hand."""
+"""Commits and credits: listed and shown."""
 
-from decimal import Decimal
 from functools import partial
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
 
-from trueup.clock import utc_now
-from trueup.limits import BODY_BYTES_MAX
-from trueup.wire.problems import Problem
-from trueup.wire.request.changes import EDIT, END_DATE
-from trueup_worker.cli.terminal.arguments import read_amount, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
+from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
-from trueup_worker.cli.terminal.output import emit_json, emit_record, emit_table, say, to_json
-from trueup_worker.commits.archive import archive_commit
-from trueup_worker.commits.disable_true_up import disable_true_up
-from trueup_worker.commits.edit import EditSettings, edit_commit
-from trueup_worker.commits.end_date import end_commit
-from trueup_worker.commits.refusal import Changed, InvalidChange
-from trueup_worker.invoicing.adjust import adjust_commit
+from trueup_worker.cli.terminal.output import emit_json, emit_record
 from trueup_worker.reporting.usable import UsableCommits
 
+_CHANGES = "trueup_worker.cli.ledger.commit_changes"
+
+
+class _Commits(LazyGroup):
+    table = {  # noqa: RUF012 (declared as ClassVar where it comes from)
+        "adjust": Entry(_CHANGES, "Book a ledger entry by hand, until the true-up is settled, or the segment over."),
+        "edit": Entry(_CHANGES, "Change scope, order or schedules, as far as nothing final depends on them."),
+        "end": Entry(_CHANGES, "End access, or invoicing, earlier than agreed."),
+        "archive": Entry(_CHANGES, "Take a commit out of use, once all its final invoices are void."),
+        "disable-true-up": Entry(_CHANGES, "Do not bill what a POSTPAID commit leaves unspent; it expires."),
+    }
+
+
 app = typer.Typer(
-    no_args_is_help=True, help="Commits and credits: list, show, adjust, edit, end, archive, disable-true-up."
+    cls=_Commits,
+    no_args_is_help=True,
+    help="Commits and credits: list, show, adjust, edit, end, archive, disable-true-up.",
 )
 
 _COLUMNS = ("id", "type", "customer", "name", "amount", "balance", "unpaid", "uniqueness_key")
-
-T = TypeVar("T")
 
 CommitId = Annotated[UUID, typer.Argument(metavar="ID", help="The commit's id, which is its request's.")]
 
@@ -66,130 +68,3 @@ def show(ctx: typer.Context, commit_id: CommitId, *, as_json: AsJson = False) ->
     if found is None:
         raise CommandError(f"account {caller.account} has no commit or credit {commit_id}")
     emit_json(found) if as_json else emit_record(found)
-
-
-@app.command()
-def adjust(
-    ctx: typer.Context,
-    commit_id: CommitId,
-    *,
-    amount: Annotated[Decimal, typer.Option(parser=read_amount, metavar="±N", help="What to book, with its sign.")],
-    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")],
-    segment: Annotated[int | None, typer.Option(help="Which segment, from 0, if there are several.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Book a ledger entry by hand, until the true-up is settled, or the segment over. Needs the scope operate."""
-    here = session(ctx)
-    with here.transaction("operate") as (connection, caller):
-        booked = adjust_commit(
-            connection,
-            account_id=caller.account_id,
-            commit_id=commit_id,
-            amount=amount,
-            reason=reason,
-            actor=caller.key_id,
-            segment=segment,
-            usage_grace_h=here.settings.usage_grace_h,
-        )
-    emit_json(booked) if as_json else emit_record(booked, title="booked")
-
-
-@app.command()
-def edit(
-    ctx: typer.Context,
-    commit_id: CommitId,
-    *,
-    file: Annotated[
-        typer.FileBinaryRead | None,
-        typer.Option(metavar="FILE", help="The body of Metronome's edit call, as JSON; - for stdin."),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="As it stands on invoices.")] = None,
-    description: Annotated[str | None, typer.Option(help="Internal.")] = None,
-    priority: Annotated[
-        Decimal | None, typer.Option(parser=read_amount, metavar="N", help="Lower is drawn first.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Change scope, order or schedules, as far as nothing final depends on them. Needs the scope operate."""
-    chosen = {"name": name, "description": description, "priority": priority}
-    given = {key: value for key, value in chosen.items() if value is not None}
-    if bool(given) == (file is not None):
-        raise CommandError("say what to change: either --file, or any of --name, --description and --priority")
-    change = _judged(EDIT.read(file.read(BODY_BYTES_MAX + 1) if file else to_json(given)))
-    running = session(ctx)
-    settings = EditSettings(
-        usage_grace_h=running.settings.usage_grace_h, open_references=running.settings.open_references
-    )
-    with running.transaction("operate") as (connection, caller):
-        changed = edit_commit(
-            connection,
-            account_id=caller.account_id,
-            commit_id=commit_id,
-            change=change,
-            actor=caller.key_id,
-            settings=settings,
-        )
-    _emit(changed, as_json=as_json)
-
-
-@app.command()
-def end(
-    ctx: typer.Context,
-    commit_id: CommitId,
-    *,
-    access_ending_before: Annotated[
-        str | None, typer.Option(metavar="TIME", help="On a whole hour: nothing is drawn from then on.")
-    ] = None,
-    invoices_ending_before: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Drafts of this date or later are dropped.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """End access, or invoicing, earlier than agreed. Needs the scope operate."""
-    given = {"access_ending_before": access_ending_before, "invoices_ending_before": invoices_ending_before}
-    instants = {key: _timestamp(text) for key, text in given.items() if text is not None}
-    if not instants:
-        raise CommandError("say what ends: --access-ending-before, --invoices-ending-before or both")
-    change = _judged(END_DATE.read(to_json(instants)))
-    with session(ctx).transaction("operate") as (connection, caller):
-        changed = end_commit(
-            connection, account_id=caller.account_id, commit_id=commit_id, change=change, actor=caller.key_id
-        )
-    _emit(changed, as_json=as_json)
-
-
-@app.command()
-def archive(ctx: typer.Context, commit_id: CommitId, *, as_json: AsJson = False) -> None:
-    """Take a commit out of use, once all its final invoices are void. Needs the scope operate."""
-    with session(ctx).transaction("operate") as (connection, caller):
-        changed = archive_commit(connection, account_id=caller.account_id, commit_id=commit_id, actor=caller.key_id)
-    _emit(changed, as_json=as_json)
-
-
-@app.command("disable-true-up")
-def disable(ctx: typer.Context, commit_id: CommitId, *, as_json: AsJson = False) -> None:
-    """Do not bill what a POSTPAID commit leaves unspent; it expires. Needs the scope operate."""
-    with session(ctx).transaction("operate") as (connection, caller):
-        changed = disable_true_up(connection, account_id=caller.account_id, commit_id=commit_id, actor=caller.key_id)
-    _emit(changed, as_json=as_json)
-
-
-def _judged(read: T | list[Problem]) -> T:
-    if isinstance(read, list):
-        raise InvalidChange(read)
-    return read
-
-
-def _timestamp(text: str) -> str:
-    return read_instant(text, now=utc_now()).isoformat()
-
-
-def _emit(changed: Changed, *, as_json: bool) -> None:
-    """What changed, before and after; as a table a field a line."""
-    if as_json:
-        emit_json({"commit_id": changed.commit_id, "before": changed.before, "after": changed.after})
-    elif changed.after:
-        rows = [{"field": key, "before": changed.before.get(key), "after": changed.after[key]} for key in changed.after]
-        emit_table(("field", "before", "after"), rows)
-    else:
-        say("nothing changed")

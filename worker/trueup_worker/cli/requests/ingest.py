@@ -23,7 +23,8 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.secret_key import require_secret_key
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.message.envelope import CommitKind, Kind
-from trueup_worker.cli.requests.validate import judge_files
+from trueup_worker.cli.requests.references import judge_with_references
+from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
@@ -111,7 +112,8 @@ def ingest_files(current: Session, files: list[str], plan: Plan, *, dry_run: boo
     if plan.new and plan.batch_name:
         raise CommandError("--new and --batch-id exclude each other")
     if dry_run:
-        raise typer.Exit(judge_files(current, files, kind=plan.kind, as_json=as_json))
+        judge = judge_with_references(current, kind=plan.kind)
+        raise typer.Exit(judge_files(files, judge, kind=plan.kind, as_json=as_json))
     raise typer.Exit(max([ingest_file(current, name, plan, as_json=as_json) for name in files]))
 
 

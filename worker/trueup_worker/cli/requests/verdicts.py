@@ -1,0 +1,80 @@
+"""Verdicts on the rows of a file, and how they are told."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+from trueup.errors import ExitCode
+from trueup.ids import new_id_text
+from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
+from trueup.producer.files.content import Source, open_source
+from trueup.producer.files.row import Row
+from trueup.producer.files.rows import rows, scan
+from trueup.wire.message.envelope import Kind, QueuedRequest
+from trueup.wire.problems import Problem, outcome_of
+from trueup.wire.request.read import read_body
+from trueup_worker.cli.terminal.output import Record, emit, emit_table, say, to_json
+
+Judge = Callable[[Sequence[QueuedRequest]], Mapping[str, list[Problem]]]  # the problems of those that have some, by id
+
+_TOLD_ROWS = 50  # to people; --json tells them all
+
+
+def judge_bodies_alone(requests: Sequence[QueuedRequest]) -> dict[str, list[Problem]]:
+    """A judge that asks no database: what requests refer to is taken to be there."""
+    return {request.id: found for request in requests if (found := _problems(request))}
+
+
+def _problems(request: QueuedRequest) -> list[Problem]:
+    if request.raw_bytes is not None:  # too long to be read whole
+        return [Problem.of("body_too_large", path="")]
+    read = read_body(request.text, request.kind)
+    return read if isinstance(read, list) else []
+
+
+def judge_files(files: Sequence[str | Path], judge: Judge, *, kind: Kind, as_json: bool) -> ExitCode:
+    """Judge and print every row; `ROWS_FAILED` when some are not valid."""
+    counts: Counter[str] = Counter()
+    for file in files:
+        with open_source(file) as source:
+            scan(source, kind=kind, warn=say)
+            verdicts = _verdicts(source, judge, kind=kind)
+            _emit_lines(verdicts, counts) if as_json else _emit_failed(source.name, verdicts, counts)
+    say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
+    return ExitCode.OK if counts.total() == counts["valid"] else ExitCode.ROWS_FAILED
+
+
+def _verdicts(source: Source, judge: Judge, *, kind: Kind) -> Iterator[Record]:
+    """A verdict per row, in the file's order, with flat memory."""
+    stream = rows(source, kind=kind)
+    while chunk := list(islice(stream, ENVELOPE_REQUESTS_MAX)):
+        requests = [row.request(new_id_text()) for row in chunk]
+        problems = judge(requests)
+        for row, request in zip(chunk, requests, strict=True):
+            yield _verdict(row, problems.get(request.id, []))
+
+
+def _verdict(row: Row, problems: list[Problem]) -> Record:
+    errors = [asdict(problem) for problem in problems[:PROBLEMS_MAX]]
+    verdict = {"row": row.number, "outcome": outcome_of(problems) if problems else "valid", "errors": errors}
+    return verdict | ({"more": len(problems) - PROBLEMS_MAX} if len(problems) > PROBLEMS_MAX else {})
+
+
+def _emit_lines(verdicts: Iterator[Record], counts: Counter[str]) -> None:
+    while chunk := list(islice(verdicts, ENVELOPE_REQUESTS_MAX)):
+        counts.update(verdict["outcome"] for verdict in chunk)
+        emit(b"".join(to_json(verdict) + b"\n" for verdict in chunk))
+
+
+def _emit_failed(name: str, verdicts: Iterator[Record], counts: Counter[str]) -> None:
+    told: list[Record] = []
+    for verdict in verdicts:
+        counts[verdict["outcome"]] += 1
+        if len(told) <= _TOLD_ROWS:
+            told += [verdict | error for error in verdict["errors"]]
+    if told:
+        emit_table(("row", "outcome", "path", "code", "message"), told[:_TOLD_ROWS], title=name)
+    if len(told) > _TOLD_ROWS:
+        say(f"the first {_TOLD_ROWS} problems of {name}: --json tells them all")
