@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import hypothesis
 import psycopg
@@ -16,6 +15,7 @@ import pytest
 import redis
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 
+from tests.folders import servers_folder
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
 from trueup.store.postgres.engine import make_engine
@@ -32,6 +32,23 @@ DATA = Path(__file__).parent / "data"
 _numbers = itertools.count(1)
 
 hypothesis.settings.load_profile("ci")  # the same examples in every run; `--hypothesis-profile=default` draws others
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, those that share something costly run in one of them."""
+    for item in items:
+        if group := shared_by(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def shared_by(item: pytest.Item) -> str | None:
+    """Names what a test shares, beside the servers: the running stack, or fixtures of its module."""
+    assert isinstance(item, pytest.Function)
+    fixtures = item._fixtureinfo.name2fixturedefs
+    if "running_stack" in fixtures:
+        return "running stack"
+    is_shared = any(each.scope in {"module", "class"} for found in fixtures.values() for each in found)
+    return item.nodeid.partition("::")[0] if is_shared else None
 
 
 @dataclass(frozen=True)
@@ -70,8 +87,7 @@ def by_hand(on: Engine) -> Iterator[Connection]:
 def services() -> Iterator[RunningServices]:
     """A Postgres and a Valkey of our own, from nothing."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-test-")))
-        folder.chmod(0o711)  # as root, Postgres runs as somebody else, who must find the way
+        folder = stack.enter_context(servers_folder())
         (folder / "postgres").mkdir(mode=0o711)
         for name in ("password", *(f"{role}.password" for role in ROLES)):
             write_private(folder / "postgres" / name, PASSWORD)

@@ -1,8 +1,6 @@
 """One running stack for all tests of the command, started and stopped by the command itself."""
 
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from tests.acceptance.command import Command
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import Fleet, fleet, fork_server
 from tests.conftest import DATA, RunningServices
+from tests.folders import servers_folder
 from tests.integration.intake import Intake
 from trueup.store.postgres.engine import make_engine
 from trueup.store.reconciliation.check import Difference
@@ -32,15 +31,13 @@ def imported() -> None:
 
 @pytest.fixture(scope="session")
 def open_folder() -> Iterator[Path]:
-    """A folder that Postgres can reach when the tests run as root: pytest's own are closed to other users."""
-    folder = Path(tempfile.mkdtemp(prefix="trueup-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
+    """A folder that Postgres can reach."""
+    with servers_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
-def stack(open_folder: Path) -> Iterator[Command]:
+def running_stack(open_folder: Path) -> Iterator[Command]:
     """The command beside a running stack whose default account has the catalog of the cases."""
     command = Command(open_folder / "data", open_folder)
     command.ok("up", "--detach", "--ready-file", open_folder / "ready.json")
@@ -51,13 +48,12 @@ def stack(open_folder: Path) -> Iterator[Command]:
         command.ok("down")
 
 
-@pytest.fixture(autouse=True)
-def reconciled(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test leaves in the running stack agrees, once what it sent has been worked on."""
-    stack: Command | None = request.getfixturevalue("stack") if "stack" in request.fixturenames else None
-    yield
+@pytest.fixture(scope="module")
+def stack(running_stack: Command) -> Iterator[Command]:
+    """The running stack; what a module leaves in it agrees, once what it sent has been worked on."""
+    yield running_stack
     deadline = time.monotonic() + SECONDS_MAX
-    while stack and (differences := _differences(stack)):
+    while differences := _differences(running_stack):
         assert time.monotonic() < deadline, differences
         time.sleep(0.2)
 

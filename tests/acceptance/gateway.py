@@ -1,7 +1,6 @@
 """A gateway in a process of its own, and the two ways to call it: raw, and through Metronome's SDK."""
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,17 +10,10 @@ import httpx
 from metronome import Metronome
 
 from tests.acceptance.processes import Fleet
+from trueup_worker.local.servers.server import free_port
 
 ARGV = ["trueup_worker.gateway"]
 CREATE = "/v1/contracts/customerCommits/create"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import bodies
-from tests.acceptance.gateway import CREATE, free_port
+from tests.acceptance.gateway import CREATE
 from tests.acceptance.processes import Fleet, Process, fleet
 from tests.integration.intake import Intake
+from trueup_worker.local.servers.server import free_port
 
 ROUNDS = 3
 CALLS_PER_CONNECTION = (1, 5, 1000)

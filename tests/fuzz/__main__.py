@@ -3,7 +3,6 @@
 import argparse
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,7 @@ import redis
 
 from tests.acceptance.processes import fleet
 from tests.acceptance.watch import Watch
+from tests.folders import servers_folder
 from tests.fuzz.fuzzing import fuzz
 from tests.integration.intake import Intake
 from trueup.store.postgres.engine import make_engine
@@ -44,8 +44,7 @@ def main() -> int:
 def watched() -> Iterator[tuple[Watch, Path]]:
     """A worker on services of its own, and the folder of its log."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trueup-fuzz-")))
-        folder.chmod(0o711)  # as root, Postgres runs as somebody else
+        folder = stack.enter_context(servers_folder())
         postgres = start_postgres(folder / "postgres")
         stack.callback(postgres.stop)
         valkey = start_valkey(folder / "valkey")

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
+from tests.folders import servers_folder
 from trueup.clock import utc_now
 from trueup.limits import BROKER_BULK_BYTES_MAX, ELEMENT_BYTES_MAX
 from trueup.store.accounts.accounts import create_account, list_accounts
@@ -40,17 +40,15 @@ AS_ROOT = os.geteuid() == 0
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that every user can enter (pytest's own are closed to others, and Postgres does not run as root)."""
-    with tempfile.TemporaryDirectory(prefix="trueup-test-") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
+    with servers_folder() as place:
+        yield place
 
 
 @pytest.fixture(scope="module")
 def used() -> Iterator[Path]:
     """A Postgres folder that one test leaves to the next: making the database files is most of a start."""
-    with tempfile.TemporaryDirectory(prefix="trueup-test-") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
+    with servers_folder() as place:
+        yield place
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -17,6 +16,7 @@ import pytest
 import redis
 from sqlalchemy import make_url
 
+from tests.folders import servers_folder
 from trueup_worker.local.backoff import DELAY_SECONDS_MAX, Backoff
 from trueup_worker.local.console import Console
 from trueup_worker.local.detached import spawn_detached, stop_running
@@ -53,9 +53,8 @@ PATIENCE_S = 20
 @pytest.fixture(scope="module")
 def folder() -> Iterator[DataFolder]:
     """A data folder that one test leaves to the next: making the database files is most of a start."""
-    with tempfile.TemporaryDirectory(prefix="trueup-test-") as name:
-        Path(name).chmod(0o711)
-        folder = DataFolder(Path(name) / "data")
+    with servers_folder() as place:
+        folder = DataFolder(place / "data")
         yield folder
         stop_running(folder)
 
