@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -17,55 +18,48 @@ from trueup_worker.cli.terminal.options import with_common_options
 _STACK, _REQUESTS, _LEDGER, _OPERATE = "The stack", "Requests", "Commits and invoices", "Accounts and care"
 
 
+COMMANDS: Mapping[str, Entry] = {
+    "up": Entry(
+        "trueup_worker.cli.stack.up",
+        "Start everything in the data folder and stay up until Ctrl-C.",
+        _STACK,
+        "embedded",
+    ),
+    "down": Entry("trueup_worker.cli.stack.down", "Stop what runs in the data folder. Data stays.", _STACK),
+    "demo": Entry("trueup_worker.cli.stack.demo", "Run the sample through the stack: outcomes, then invoices.", _STACK),
+    "doctor": Entry("trueup_worker.cli.stack.doctor", "Check every service and setting, and say what to do.", _STACK),
+    "migrate": Entry("trueup_worker.cli.stack.migrate", "Bring the database up to date and grant its roles.", _STACK),
+    "config": Entry("trueup_worker.cli.stack.config", "The effective settings.", _STACK),
+    "validate": Entry(
+        "trueup_worker.cli.requests.validate", "Judge every row of a file; send nothing.", _REQUESTS, extra=None
+    ),
+    "ingest": Entry(
+        "trueup_worker.cli.requests.ingest", "Send files of requests and wait for the outcomes.", _REQUESTS
+    ),
+    "usage": Entry("trueup_worker.cli.requests.usage", "Rated usage: ingest files of it, list it.", _REQUESTS),
+    "requests": Entry("trueup_worker.cli.requests.requests", "What became of a request.", _REQUESTS),
+    "parked": Entry("trueup_worker.cli.requests.parked", "What could not be decided.", _REQUESTS),
+    "commits": Entry(
+        "trueup_worker.cli.ledger.commits", "Commits and credits: list, show, adjust, edit, end, archive.", _LEDGER
+    ),
+    "invoices": Entry(
+        "trueup_worker.cli.ledger.invoices", "Invoices and drafts: list, show, void, regenerate.", _LEDGER
+    ),
+    "balance": Entry("trueup_worker.cli.ledger.balance", "What a customer can still use.", _LEDGER),
+    "explain": Entry(
+        "trueup_worker.cli.ledger.explain", "Where each amount of a commit or an invoice comes from.", _LEDGER
+    ),
+    "forecast": Entry("trueup_worker.cli.ledger.forecast", "What will be invoiced until a date.", _LEDGER),
+    "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
+    "catalog": Entry("trueup_worker.cli.administration.catalog", "Customers, products, contracts and units.", _OPERATE),
+    "accounts": Entry("trueup_worker.cli.administration.accounts", "Accounts: create, list.", _OPERATE),
+    "tokens": Entry("trueup_worker.cli.administration.tokens", "API tokens: create, list, revoke.", _OPERATE),
+    "clock": Entry("trueup_worker.cli.administration.clock", "The clock of a sandbox account.", _OPERATE),
+}
+
+
 class _Commands(LazyGroup):
-    table = {  # noqa: RUF012 (declared as ClassVar where it comes from)
-        "up": Entry(
-            "trueup_worker.cli.stack.up",
-            "Start everything in the data folder and stay up until Ctrl-C.",
-            _STACK,
-            "embedded",
-        ),
-        "down": Entry("trueup_worker.cli.stack.down", "Stop what runs in the data folder. Data stays.", _STACK),
-        "demo": Entry(
-            "trueup_worker.cli.stack.demo", "Run the sample through the stack: outcomes, then invoices.", _STACK
-        ),
-        "doctor": Entry(
-            "trueup_worker.cli.stack.doctor", "Check every service and setting, and say what to do.", _STACK
-        ),
-        "migrate": Entry(
-            "trueup_worker.cli.stack.migrate", "Bring the database up to date and grant its roles.", _STACK
-        ),
-        "config": Entry("trueup_worker.cli.stack.config", "The effective settings.", _STACK),
-        "validate": Entry(
-            "trueup_worker.cli.requests.validate", "Judge every row of a file; send nothing.", _REQUESTS, extra=None
-        ),
-        "ingest": Entry(
-            "trueup_worker.cli.requests.ingest", "Send files of requests and wait for the outcomes.", _REQUESTS
-        ),
-        "usage": Entry("trueup_worker.cli.requests.usage", "Rated usage: ingest files of it, list it.", _REQUESTS),
-        "requests": Entry("trueup_worker.cli.requests.requests", "What became of a request.", _REQUESTS),
-        "parked": Entry("trueup_worker.cli.requests.parked", "What could not be decided.", _REQUESTS),
-        "commits": Entry(
-            "trueup_worker.cli.ledger.commits", "Commits and credits: list, show, adjust, edit, end, archive.", _LEDGER
-        ),
-        "invoices": Entry(
-            "trueup_worker.cli.ledger.invoices", "Invoices and drafts: list, show, void, regenerate.", _LEDGER
-        ),
-        "balance": Entry("trueup_worker.cli.ledger.balance", "What a customer can still use.", _LEDGER),
-        "explain": Entry(
-            "trueup_worker.cli.ledger.explain", "Where each amount of a commit or an invoice comes from.", _LEDGER
-        ),
-        "forecast": Entry("trueup_worker.cli.ledger.forecast", "What will be invoiced until a date.", _LEDGER),
-        "reconcile": Entry(
-            "trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER
-        ),
-        "catalog": Entry(
-            "trueup_worker.cli.administration.catalog", "Customers, products, contracts and units.", _OPERATE
-        ),
-        "accounts": Entry("trueup_worker.cli.administration.accounts", "Accounts: create, list.", _OPERATE),
-        "tokens": Entry("trueup_worker.cli.administration.tokens", "API tokens: create, list, revoke.", _OPERATE),
-        "clock": Entry("trueup_worker.cli.administration.clock", "The clock of a sandbox account.", _OPERATE),
-    }
+    table = COMMANDS
 
 
 _EPILOG = "\n\n".join(
