@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 import trueup_worker.intake.receive as receiving
-from trueup.wire.message.envelope import QueuedRequest
 from trueup_worker import tasks
 from trueup_worker.celery.app import app
-from trueup_worker.intake.judge import judge_bodies
+from trueup_worker.intake.delivery import Delivery
+from trueup_worker.intake.pipeline import Pipeline
 
 __all__ = ["app"]
 
 MOMENT = os.environ["TRUEUP_TEST_KILL"]
-INTAKES = ("COMMITS", "USAGE")
+PIPELINES = ("COMMITS", "USAGE")
 _wrote = False
 
 
@@ -46,17 +46,20 @@ def _after_commit(*_: Any) -> None:
     _die()
 
 
-def _judge(requests: Iterable[QueuedRequest]) -> Any:
-    """A request that kills whoever reads it."""
-    read = list(requests)
-    if any(b"poison" in as_bytes(request.text) for request in read):
-        _die()
-    return judge_bodies(read)
+def _deadly(read: Callable[[Delivery], Any]) -> Callable[[Delivery], Any]:
+    """Reads; a request kills whoever does."""
+
+    def deadly(part: Delivery) -> Any:
+        if any(b"poison" in as_bytes(request.text) for request in part.requests):
+            _die()
+        return read(part)
+
+    return deadly
 
 
-def _change(change: Callable[[receiving.Intake], receiving.Intake]) -> None:
+def _change(change: Callable[[Pipeline[Any]], Pipeline[Any]]) -> None:
     """Changes what both tasks do."""
-    for name in INTAKES:
+    for name in PIPELINES:
         setattr(tasks, name, change(getattr(tasks, name)))
 
 
@@ -66,9 +69,9 @@ def as_bytes(text: str | bytes) -> bytes:
 
 
 if MOMENT == "before the commit":
-    _change(lambda intake: replace(intake, persist=_noting(intake.persist)))
+    _change(lambda each: replace(each, persist=_noting(each.persist)))
     event.listen(Engine, "commit", _before_commit)
 elif MOMENT == "between commit and ack":
-    receiving._tell = _after_commit
+    receiving._remember_and_announce = _after_commit
 elif MOMENT == "poison":
-    _change(lambda intake: replace(intake, judge=_judge))
+    _change(lambda each: replace(each, read=_deadly(each.read)))

@@ -15,8 +15,8 @@ from trueup.store.postgres.engine import make_engine
 from trueup.store.requests import commit_inserts as intake
 from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.request.normal import FINGERPRINT_VERSION
-from trueup_worker.intake.judge import judge_bodies
-from trueup_worker.intake.rows import commit_rows, obligation_rows, segment_rows
+from trueup_worker.intake.bodies import read_bodies
+from trueup_worker.intake.commits.rows import commit_rows, obligation_rows, segment_rows
 
 Parameters = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ def _envelopes(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
 
 def _parameters(account_id: int, requests: Sequence[Request]) -> Parameters:
     queued = [QueuedRequest(str(new_id()), "commit", None, request.text) for request in requests]
-    candidates = sorted(judge_bodies(queued).candidates, key=lambda candidate: candidate.key or "")
+    candidates = sorted(read_bodies(queued).candidates, key=lambda candidate: candidate.key or "")
     return intake.parameters_of_new(
         account_id,
         commits=commit_rows(candidates),

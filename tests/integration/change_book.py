@@ -22,8 +22,8 @@ from trueup_worker.commits.disable_true_up import disable_true_up
 from trueup_worker.commits.edit import EditSettings, edit_commit
 from trueup_worker.commits.end_date import end_commit
 from trueup_worker.commits.refusal import Changed
-from trueup_worker.intake.judge import judge_bodies
-from trueup_worker.intake.rows import commit_rows, obligation_rows, segment_rows
+from trueup_worker.intake.bodies import read_bodies
+from trueup_worker.intake.commits.rows import commit_rows, obligation_rows, segment_rows
 from trueup_worker.invoicing.adjust import adjust_commit
 from trueup_worker.invoicing.correct import Correction, correct_month
 from trueup_worker.invoicing.regenerate import Regenerated, regenerate_invoice, regenerate_month
@@ -62,7 +62,7 @@ class ChangeBook(UsageBook):
         return key
 
     def _store(self, key: UUID, whole: Record, kind: Any) -> None:
-        judged = judge_bodies([QueuedRequest(str(key), kind, None, json.dumps(whole).encode())])
+        judged = read_bodies([QueuedRequest(str(key), kind, None, json.dumps(whole).encode())])
         assert not judged.refusals, judged.refusals
         (made,) = judged.candidates
         with self.engine.begin() as connection:

@@ -22,10 +22,11 @@ from trueup.store.requests.standing_outcomes import read_instant
 from trueup.wire.catalog import read_catalog
 from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE, TASK_RECORD
 from trueup.wire.outcome import Outcome
+from trueup_worker.intake.commits.pipeline import COMMITS
 from trueup_worker.intake.message import Message
-from trueup_worker.intake.receive import COMMITS, receive
+from trueup_worker.intake.receive import receive
 from trueup_worker.intake.services import Services
-from trueup_worker.usage.record import USAGE
+from trueup_worker.usage.pipeline import USAGE
 
 Entry = dict[str, Any]
 
@@ -81,8 +82,8 @@ class Intake:
 
     def take(self, message: Message) -> Counter[str]:
         """Receives a message as the worker of its task does."""
-        intake = USAGE if message.task == TASK_RECORD else COMMITS
-        return receive(message, self.services, now=utc_now(), intake=intake)
+        pipeline = USAGE if message.task == TASK_RECORD else COMMITS
+        return receive(message, self.services, now=utc_now(), pipeline=pipeline)
 
     def outcomes(self, *entries: Entry) -> dict[UUID, Outcome]:
         """The stored outcomes of these requests."""

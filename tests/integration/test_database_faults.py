@@ -13,8 +13,9 @@ from tests.integration.intake import Intake, entry
 from trueup.clock import utc_now
 from trueup.producer.signer import Signer
 from trueup.store.accounts.tokens import create_token, revoke_token
-from trueup_worker.intake import persist as persisting
-from trueup_worker.intake.receive import TryAgainLater, receive
+from trueup_worker.intake.commits import persist as persisting
+from trueup_worker.intake.dismissal import TryAgainLater
+from trueup_worker.intake.receive import receive
 from trueup_worker.reporting.reconcile import reconcile
 
 PASSING = {

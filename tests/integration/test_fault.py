@@ -14,8 +14,8 @@ from tests.integration.slowness import impatient, locked, make_slow
 from tests.integration.test_heavy import sweep
 from trueup.limits import DELIVERIES_MAX, ISSUE_ATTEMPTS_MAX
 from trueup.store.postgres.fault import can_write
+from trueup_worker.intake.dismissal import TryAgainLater
 from trueup_worker.intake.message import Message
-from trueup_worker.intake.receive import TryAgainLater
 from trueup_worker.invoicing.issue import issue_all_due
 
 SLOW = "NEW.name = ''slow''"

@@ -18,9 +18,9 @@ from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
 from trueup.store.requests.kept_envelopes import Kept, accept, take_due
 from trueup.wire.message.names import SIGNATURE_HEADER
 from trueup.wire.outcome import Outcome
-from trueup_worker.intake import parts, turns
-from trueup_worker.intake import persist as persisting
+from trueup_worker.intake.commits import persist as persisting
 from trueup_worker.intake.message import Message
+from trueup_worker.intake.parts import turns, weight
 from trueup_worker.reporting.reconcile import reconcile
 
 MONTHS = 1_190
@@ -31,7 +31,7 @@ PER_PART = ROWS_MAX // (MONTHS + 1)
 @pytest.fixture
 def intake(database: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Intake]:
     """An account that receives; what it leaves agrees."""
-    monkeypatch.setattr(parts, "EXPANDED_ROWS_MAX", ROWS_MAX)
+    monkeypatch.setattr(weight, "EXPANDED_ROWS_MAX", ROWS_MAX)
     yield Intake(database)
     with database.begin() as connection:
         assert reconcile(connection) == []
@@ -114,7 +114,7 @@ def test_no_request_is_too_heavy_by_itself() -> None:
 
 def test_work_of_a_transaction_is_bounded(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """No transaction writes more than 20,000 rows, and all requests become commits, in their order."""
-    monkeypatch.setattr(parts, "EXPANDED_ROWS_MAX", EXPANDED_ROWS_MAX)
+    monkeypatch.setattr(weight, "EXPANDED_ROWS_MAX", EXPANDED_ROWS_MAX)
     monkeypatch.setattr(turns, "TURN_S", 60.0)
     entries = [entry(heavy(uniqueness_key=f"order {number}")) for number in range(33)]
     with counted_statements() as written:

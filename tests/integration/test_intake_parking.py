@@ -14,9 +14,10 @@ from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
 from trueup.ids import new_id
 from trueup.store.requests.kept_envelopes import suspect
-from trueup_worker.intake import persist as persisting
-from trueup_worker.intake.judge import Candidate
-from trueup_worker.intake.receive import COMMITS, receive
+from trueup_worker.intake.bodies import Candidate
+from trueup_worker.intake.commits import persist as persisting
+from trueup_worker.intake.commits.pipeline import COMMITS
+from trueup_worker.intake.receive import receive
 
 
 @pytest.fixture
@@ -131,10 +132,10 @@ def test_deaths_are_counted_by_content(intake: Intake) -> None:
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    deadly = replace(COMMITS, judge=die)
+    deadly = replace(COMMITS, read=die)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            receive(message, intake.services, now=utc_now(), intake=deadly)
+            receive(message, intake.services, now=utc_now(), pipeline=deadly)
     assert receive(message, intake.services, now=utc_now()) == {}
     assert intake.rows("SELECT size FROM intake WHERE account_id = :a") == [(2,), (2,)]
 

@@ -19,8 +19,8 @@ from trueup.store.requests.kept_envelopes import take_due
 from trueup.store.requests.parking import Choice, count_chosen, list_parked
 from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE
 from trueup_worker.intake.message import Message
+from trueup_worker.intake.parked.resolve import discard, replay
 from trueup_worker.intake.receive import receive
-from trueup_worker.intake.resolve import discard, replay
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))
 BATCHES = [new_id(), new_id()]

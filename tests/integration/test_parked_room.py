@@ -15,7 +15,7 @@ from tests.integration.test_parked import act, replayed
 from trueup.store.requests import parked_total
 from trueup.store.requests.parked_total import count_unkept_of
 from trueup.store.requests.parking import Choice, count_chosen
-from trueup_worker.intake.resolve import discard
+from trueup_worker.intake.parked.resolve import discard
 
 BYTES_MAX = 20_000
 

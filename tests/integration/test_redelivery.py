@@ -26,7 +26,7 @@ from trueup.store.requests.parking import Choice
 from trueup.store.requests.standing_outcomes import read_instant
 from trueup.wire.message.names import SIGNATURE_HEADER, TASK_RECORD
 from trueup_worker.intake.message import Message
-from trueup_worker.intake.resolve import discard, replay
+from trueup_worker.intake.parked.resolve import discard, replay
 from trueup_worker.intake.services import Services
 from trueup_worker.reporting.reconcile import reconcile
 

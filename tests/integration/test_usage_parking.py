@@ -17,10 +17,11 @@ from trueup.store.requests.kept_envelopes import Kept, take_due
 from trueup.store.requests.parking import Choice
 from trueup.wire.message.names import QUEUE_USAGE, SIGNATURE_HEADER, TASK_RECORD
 from trueup.wire.message.queues import task_on
+from trueup_worker.intake.delivery import Delivery
 from trueup_worker.intake.message import Message
+from trueup_worker.intake.parked.resolve import replay
 from trueup_worker.intake.receive import receive
-from trueup_worker.intake.resolve import replay
-from trueup_worker.usage.record import USAGE
+from trueup_worker.usage.pipeline import USAGE
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))
 
@@ -82,13 +83,13 @@ def test_a_line_that_kills_its_worker(intake: Intake) -> None:
 def survives(intake: Intake, message: Message) -> bool:
     """Whether a worker survives this message: the line t-3 kills it."""
 
-    def judge(requests: Any) -> Any:
-        if any(b"t-3" in request.text for request in requests):
+    def read(part: Delivery) -> Any:
+        if any(b"t-3" in request.text for request in part.requests):
             raise KeyboardInterrupt
-        return USAGE.judge(requests)
+        return USAGE.read(part)
 
     try:
-        receive(message, intake.services, now=utc_now(), intake=replace(USAGE, judge=judge))
+        receive(message, intake.services, now=utc_now(), pipeline=replace(USAGE, read=read))
     except KeyboardInterrupt:
         return False
     return True

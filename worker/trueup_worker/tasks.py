@@ -17,11 +17,14 @@ from trueup.store.postgres.engine import engine
 from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE, TASK_ISSUE, TASK_PROBE, TASK_RECORD
 from trueup_worker.celery.app import app
 from trueup_worker.celery.parking import park_raw
+from trueup_worker.intake.commits.pipeline import COMMITS
+from trueup_worker.intake.dismissal import TryAgainLater
 from trueup_worker.intake.message import Message, is_envelope, message_of
-from trueup_worker.intake.receive import COMMITS, Intake, TryAgainLater, receive
+from trueup_worker.intake.pipeline import Pipeline
+from trueup_worker.intake.receive import receive
 from trueup_worker.intake.services import services
 from trueup_worker.invoicing.issue import issue_all_due
-from trueup_worker.usage.record import USAGE
+from trueup_worker.usage.pipeline import USAGE
 
 _TWO = "the task takes two arguments, meta and requests, both as JSON text"
 _ONE = "the task takes one argument, an account's number"
@@ -43,10 +46,10 @@ def record_usage(self: "Task[Any, Any]", *args: Any) -> None:
     _take(self, USAGE, args)
 
 
-def _take(task: "Task[Any, Any]", intake: Intake, args: tuple[Any, ...]) -> None:
+def _take(task: "Task[Any, Any]", pipeline: Pipeline[Any], args: tuple[Any, ...]) -> None:
     with _nothing_lost():
         if is_envelope(args):
-            _receive(task, message_of(str(task.name), args, task.request.get("headers") or {}), intake)
+            _receive(task, message_of(str(task.name), args, task.request.get("headers") or {}), pipeline)
         else:
             _park(task, args, _TWO)
 
@@ -67,9 +70,9 @@ def _nothing_lost() -> Iterator[None]:
         raise Reject(repr(error), requeue=True) from error
 
 
-def _receive(task: "Task[Any, Any]", message: Message, intake: Intake) -> None:
+def _receive(task: "Task[Any, Any]", message: Message, pipeline: Pipeline[Any]) -> None:
     try:
-        counts = receive(message, services(), now=utc_now(), intake=intake)
+        counts = receive(message, services(), now=utc_now(), pipeline=pipeline)
     except TryAgainLater as error:
         _send_back(task, message, error)
     else:

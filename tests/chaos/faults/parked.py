@@ -16,7 +16,7 @@ from trueup.store.tables import parked as parked_table
 from trueup.wire.message.names import TASK_CREATE
 from trueup.wire.message.packing import write_meta, write_requests
 from trueup_worker.intake.decision import parked
-from trueup_worker.intake.resolve import replay
+from trueup_worker.intake.parked.resolve import replay
 
 _REASON = "transient"
 _ROWS_AT_ONCE = 5_000

@@ -17,7 +17,7 @@ from trueup_worker.celery.form import read_body, read_headers
 from trueup_worker.celery.parking import keep
 from trueup_worker.celery.refusal import Refused
 from trueup_worker.celery.suspect import decide_suspect, is_suspect
-from trueup_worker.intake.receive import TryAgainLater
+from trueup_worker.intake.dismissal import TryAgainLater
 
 _OF_CELERY = "celery."  # tasks that every Celery app has: none of them is for strangers to start
 

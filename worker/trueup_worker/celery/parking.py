@@ -10,7 +10,7 @@ from trueup.store.postgres.errors import is_away, primary_message
 from trueup.store.postgres.retry import with_retries
 from trueup.store.requests.parking import Reason
 from trueup_worker.intake.message import Message
-from trueup_worker.intake.parking import park_envelope
+from trueup_worker.intake.parked.park import park_envelope
 
 log = structlog.get_logger()
 

@@ -6,12 +6,14 @@ from trueup.clock import utc_now
 from trueup.limits import DELIVERIES_MAX
 from trueup.wire.message.names import TASK_CREATE, TASK_RECORD
 from trueup_worker.celery.refusal import Refused
+from trueup_worker.intake.commits.pipeline import COMMITS
 from trueup_worker.intake.message import is_envelope, message_of
-from trueup_worker.intake.receive import COMMITS, receive
+from trueup_worker.intake.pipeline import Pipeline
+from trueup_worker.intake.receive import receive
 from trueup_worker.intake.services import services
-from trueup_worker.usage.record import USAGE
+from trueup_worker.usage.pipeline import USAGE
 
-_INTAKES = {TASK_CREATE: COMMITS, TASK_RECORD: USAGE}
+_PIPELINES: dict[str, Pipeline[Any]] = {TASK_CREATE: COMMITS, TASK_RECORD: USAGE}
 _DETAIL = "every worker that took it died before its task began; see the workers' logs"
 
 
@@ -32,8 +34,8 @@ def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries:
         Refused: it is no envelope; or workers died of this, too.
         TryAgainLater: the database did not let anything be decided.
     """
-    intake = _INTAKES.get(headers["task"])
-    if intake is None or not is_envelope(arguments) or deliveries > 2 * DELIVERIES_MAX:
+    pipeline = _PIPELINES.get(headers["task"])
+    if pipeline is None or not is_envelope(arguments) or deliveries > 2 * DELIVERIES_MAX:
         raise Refused("kills_worker", _DETAIL)
     message = message_of(headers["task"], arguments, headers, deliveries=deliveries)
-    receive(message, services(), now=utc_now(), intake=intake)
+    receive(message, services(), now=utc_now(), pipeline=pipeline)

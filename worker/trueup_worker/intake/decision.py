@@ -10,7 +10,7 @@ from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.outcome import Outcome, Verdict
 from trueup.wire.problems import Problem, error_body, outcome_of
 from trueup.wire.request.normal import FINGERPRINT_VERSION
-from trueup_worker.intake.judge import Candidate, Refusal
+from trueup_worker.intake.bodies import Candidate, Refusal
 
 _KEY_REUSED = "was used before with other content: use a new idempotency key for a new request"
 

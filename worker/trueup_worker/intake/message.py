@@ -3,13 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 from trueup.limits import DELIVERIES_MAX
-from trueup.settings import Settings
 from trueup.store.requests.kept_envelopes import digest_of_digests
 from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER
 from trueup.wire.message.signature import Digests, digests_of
@@ -64,30 +61,3 @@ def message_of(task: str, arguments: Sequence[str], headers: Mapping[str, Any], 
         attempt=min(int(attempt), DELIVERIES_MAX) if _ATTEMPT.fullmatch(attempt) else 1,
         deliveries=deliveries,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """An envelope that was admitted and read: whose requests these are, and how they came.
-
-    Attributes:
-        size: how many requests the envelope holds.
-        deliveries: how often it was delivered, this time included, since a worker last gave it back: all but this one
-            ended with their worker's death.
-        anew_before: refusals of before this instant are judged anew; None: none is.
-        is_heavy: whether it is decided part by part, so that some of it may be there.
-    """
-
-    account_id: int
-    batch_id: UUID | None
-    message: Message
-    size: int
-    deliveries: int
-    settings: Settings
-    anew_before: datetime | None = None
-    is_heavy: bool = False
-
-    @property
-    def number(self) -> int:
-        """Which delivery this is in all, from 1."""
-        return self.message.attempt + self.deliveries - 1

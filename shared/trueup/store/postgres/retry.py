@@ -26,8 +26,14 @@ _WAITED_S_MAX = 1.0
 log = structlog.get_logger()
 
 
+class NotRetried(Exception):
+    """What a unit of work raises on purpose: running it again would not change it."""
+
+
 def _is_worth_a_try(error: BaseException, seconds: float) -> bool:
     """Tell whether it may succeed in a moment: what has waited long already, at a lock or a disk, would wait again."""
+    if isinstance(error, NotRetried):
+        return False
     return is_transient(error) and not (seconds > _WAITED_S_MAX and (is_locked(error) or is_too_much(error)))
 
 

@@ -21,7 +21,7 @@ from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import SHOWN_ROWS, AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_json_list, emit_record, emit_table, say
-from trueup_worker.intake.resolve import discard, replay
+from trueup_worker.intake.parked.resolve import discard, replay
 
 app = typer.Typer(
     no_args_is_help=True, help="What could not be decided: list, show, replay, discard. Needs the scope operate."

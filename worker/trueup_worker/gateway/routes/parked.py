@@ -14,7 +14,7 @@ from trueup_worker.gateway.http.refusals import invalid_field
 from trueup_worker.gateway.schema.bodies import PAGE, Limit, Replay
 from trueup_worker.gateway.schema.models import ParkedPage, ReplayAnswer
 from trueup_worker.gateway.schema.shapes import page, present
-from trueup_worker.intake.resolve import replay
+from trueup_worker.intake.parked.resolve import replay
 
 router = APIRouter(route_class=GuardedRoute, tags=["Parked"])
 

@@ -18,9 +18,10 @@ from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid_field
 from trueup_worker.gateway.schema.models import Validated
 from trueup_worker.gateway.schema.openapi import creates
+from trueup_worker.intake.bodies import Bodies, Candidate, read_bodies
+from trueup_worker.intake.commits.catalog import judge_catalog
+from trueup_worker.intake.commits.rows import obligation_rows
 from trueup_worker.intake.decision import against_stored
-from trueup_worker.intake.judge import Candidate, Judged, judge_bodies, judge_catalog
-from trueup_worker.intake.rows import obligation_rows
 
 router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
 
@@ -37,11 +38,11 @@ async def validate_commit(request: Request) -> Response:
     request.require_json()
     kind = _kind(request)
     gateway, account_id = gateway_of(request), caller_of(request).account_id
-    judged = judge_bodies([QueuedRequest(new_id_text(), kind, None, *content_of(await request.body()))])
+    bodies = read_bodies([QueuedRequest(new_id_text(), kind, None, *content_of(await request.body()))])
     grace_h, is_open = gateway.settings.usage_grace_h, gateway.settings.open_references
 
     def judge(connection: Connection) -> dict[str, Any]:
-        return _verdict(connection, account_id, judged, is_open=is_open, usage_grace_h=grace_h)
+        return _verdict(connection, account_id, bodies, is_open=is_open, usage_grace_h=grace_h)
 
     return Json({"data": await gateway.read(judge)})
 
@@ -55,14 +56,14 @@ def _kind(request: Request) -> CommitKind:
 
 
 def _verdict(
-    connection: Connection, account_id: int, judged: Judged, *, is_open: bool, usage_grace_h: int
+    connection: Connection, account_id: int, bodies: Bodies, *, is_open: bool, usage_grace_h: int
 ) -> dict[str, Any]:
     if not is_open:
-        judged = judge_catalog(connection, account_id, judged)
-    for refusal in judged.refusals:
+        bodies = judge_catalog(connection, account_id, bodies)
+    for refusal in bodies.refusals:
         told = error_body(refusal.problems)
         return {"outcome": outcome_of(refusal.problems), "invoices": [], "existing": None} | told
-    [candidate] = judged.candidates
+    [candidate] = bodies.candidates
     keys = [] if candidate.key is None else [candidate.key]
     holder = against_stored(candidate, find_commits(connection, account_id, ids=[], keys=keys)) if keys else None
     return {

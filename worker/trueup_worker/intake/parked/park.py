@@ -1,4 +1,4 @@
-"""Parks what cannot be decided, and says so in the log."""
+"""Parks what cannot be decided, and logs it."""
 
 from uuid import UUID
 
@@ -9,8 +9,9 @@ from trueup.store.requests.parking import Parking, Reason, park
 from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.message.packing import write_requests
 from trueup_worker.intake.decision import Decision, parked
-from trueup_worker.intake.message import Delivery, Message
-from trueup_worker.intake.standing import repeats, store
+from trueup_worker.intake.delivery import Delivery
+from trueup_worker.intake.message import Message
+from trueup_worker.intake.outcomes import repeats, store
 
 log = structlog.get_logger()
 
@@ -42,36 +43,34 @@ def park_envelope(
     log.warning("envelope parked", action="parked", reason=reason, detail=detail[:500], kept=kept)
 
 
-def park_requests(
-    connection: Connection, delivery: Delivery, requests: list[QueuedRequest], *, reason: Reason, detail: str
-) -> list[Decision]:
+def park_requests(connection: Connection, part: Delivery, *, reason: Reason, detail: str) -> list[Decision]:
     """Parks requests one by one, each with its outcome; those that have one that stands keep it."""
-    standing = repeats(connection, delivery, requests)
-    decisions = [parked(request, reason) for request in requests if request.id not in standing]
+    standing = repeats(connection, part, part.requests)
+    decisions = [parked(request, reason) for request in part.requests if request.id not in standing]
     for decision in decisions:
-        park_request(connection, delivery, decision.request, reason=reason, detail=detail)
-    decisions = store(connection, delivery, decisions)
+        park_request(connection, part, decision.request, reason=reason, detail=detail)
+    decisions = store(connection, part, decisions)
     log.error("requests parked", action="parked", reason=reason, requests=len(decisions), detail=detail[:500])
     return [*standing.values(), *decisions]
 
 
 def park_request(
-    connection: Connection, delivery: Delivery, request: QueuedRequest, *, reason: Reason, detail: str
+    connection: Connection, part: Delivery, request: QueuedRequest, *, reason: Reason, detail: str
 ) -> None:
     """Parks one request with its own text; its outcome is the caller's to store."""
-    message = delivery.message
+    message = part.message
     park(
         connection,
         Parking(
-            account_id=delivery.account_id,
+            account_id=part.account_id,
             reason=reason,
             detail=detail,
             task=message.task,
             meta=message.meta,
             requests=write_requests([request]),
             signature=None,
-            attempt=delivery.number,
+            attempt=part.number,
             request_id=UUID(request.id),
-            batch_id=delivery.batch_id,
+            batch_id=part.batch_id,
         ),
     )

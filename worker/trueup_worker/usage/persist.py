@@ -1,4 +1,4 @@
-"""Stores an envelope's usage lines in one transaction and says what became of each."""
+"""Persist: new usage lines, and the outcomes that are no lines."""
 
 from typing import Any
 
@@ -7,54 +7,45 @@ from sqlalchemy import Connection
 from trueup.store.usage.line_inserts import StoredLine, find_lines, record_lines
 from trueup.wire.problems import Problem
 from trueup.wire.request.normal import FINGERPRINT_VERSION
+from trueup_worker.intake.bodies import Bodies, Candidate, Refusal
 from trueup_worker.intake.decision import Decision, created, parked, refused
-from trueup_worker.intake.judge import Candidate, Judged, Refusal, judge_bodies
-from trueup_worker.intake.message import Delivery
-from trueup_worker.intake.parking import park_request
-from trueup_worker.intake.parts import never_heavy
-from trueup_worker.intake.persist import LostWinner
-from trueup_worker.intake.receive import Intake
-from trueup_worker.intake.services import Services
-from trueup_worker.intake.standing import repeats, store
-from trueup_worker.usage.judge import judge_terms
+from trueup_worker.intake.delivery import Delivery
+from trueup_worker.intake.outcomes import LostWinner, repeats, store
+from trueup_worker.intake.parked.park import park_request
 
 _CONFLICT = "a request with this id came before, with other content"
 
 
-def persist_usage(connection: Connection, delivery: Delivery, judged: Judged, _: Services) -> list[Decision]:
+def persist(connection: Connection, part: Delivery, judged: Bodies) -> list[Decision]:
     """Decides and stores every line, in the caller's transaction.
 
     A request id that stands twice in the envelope is stored once; the second is decided like a redelivery, and like
     everything that was not new, by what is stored then: `ON CONFLICT` does not show a concurrent winner.
     """
-    judged = judge_terms(connection, delivery.account_id, judged, open_references=delivery.settings.open_references)
     first = {candidate.id: candidate for candidate in reversed(judged.candidates)}
     fresh = [candidate for candidate in judged.candidates if first[candidate.id] is candidate]
-    recorded = _record(connection, delivery, fresh)
+    recorded = _record(connection, part, fresh)
     decisions = [created(each.request) for each in fresh if each.id in recorded]
     others = [each for each in judged.candidates if each.id not in recorded or first[each.id] is not each]
     if others or judged.refusals:
-        decisions += _by_what_is_stored(connection, delivery, others, judged.refusals)
-        return _store(connection, delivery, decisions)
+        decisions += _by_what_is_stored(connection, part, others, judged.refusals)
+        return _store(connection, part, decisions)
     return decisions
 
 
-USAGE = Intake("usage:write", judge_bodies, persist_usage, never_heavy, kind="usage")
-
-
-def _record(connection: Connection, delivery: Delivery, candidates: list[Candidate]) -> set[str]:
+def _record(connection: Connection, part: Delivery, candidates: list[Candidate]) -> set[str]:
     if not candidates:
         return set()
     return record_lines(
         connection,
-        delivery.account_id,
+        part.account_id,
         [_row(candidate) for candidate in candidates],
         fingerprint_version=FINGERPRINT_VERSION,
-        batch_id=delivery.batch_id,
-        attempt=delivery.number,
-        usage_grace_h=delivery.settings.usage_grace_h,
-        usage_settle_s=delivery.settings.usage_settle_s,
-        anew_before=delivery.anew_before,
+        batch_id=part.batch_id,
+        attempt=part.number,
+        usage_grace_h=part.settings.usage_grace_h,
+        usage_settle_s=part.settings.usage_settle_s,
+        anew_before=part.anew_before,
     )
 
 
@@ -63,15 +54,15 @@ def _row(candidate: Candidate) -> dict[str, Any]:
 
 
 def _by_what_is_stored(
-    connection: Connection, delivery: Delivery, candidates: list[Candidate], refusals: list[Refusal]
+    connection: Connection, part: Delivery, candidates: list[Candidate], refusals: list[Refusal]
 ) -> list[Decision]:
     """Decides what was not stored: by its own line, by the outcome that stands, by the line of its transaction id."""
     ids = {each.id for each in candidates} | {each.request.id for each in refusals}
     transaction_ids = {each.normal["transaction_id"] for each in candidates}
-    lines = find_lines(connection, delivery.account_id, request_ids=ids, transaction_ids=transaction_ids)
+    lines = find_lines(connection, part.account_id, request_ids=ids, transaction_ids=transaction_ids)
     own = {line.request_id: line for line in lines}
     holders = {line.transaction_id: line for line in lines}
-    standing = repeats(connection, delivery, [each.request for each in candidates if each.id not in own])
+    standing = repeats(connection, part, [each.request for each in candidates if each.id not in own])
     decisions = [created(each.request) if each.request.id in own else refused(each) for each in refusals]
     before: dict[str, Candidate] = {}
     for each in candidates:
@@ -107,12 +98,12 @@ def _is_same(candidate: Candidate, line: StoredLine) -> bool:
     return line.fingerprint_version != FINGERPRINT_VERSION or line.fingerprint == candidate.fingerprint
 
 
-def _store(connection: Connection, delivery: Delivery, decisions: list[Decision]) -> list[Decision]:
+def _store(connection: Connection, part: Delivery, decisions: list[Decision]) -> list[Decision]:
     """Stores outcomes that are no lines; an `id_conflict` leaves its id's outcome alone."""
     conflicts = [decision for decision in decisions if decision.reason == "id_conflict"]
     for decision in conflicts:
-        park_request(connection, delivery, decision.request, reason="id_conflict", detail=_CONFLICT)
+        park_request(connection, part, decision.request, reason="id_conflict", detail=_CONFLICT)
     by_line = [decision for decision in decisions if decision.is_stored_by_its_commit]
     stored = {decision.request.id for decision in by_line}
     others = [each for each in decisions if each.reason != "id_conflict" and each.request.id not in stored]
-    return [*by_line, *conflicts, *store(connection, delivery, others)]
+    return [*by_line, *conflicts, *store(connection, part, others)]

@@ -8,7 +8,7 @@ from typing import Any
 from trueup.domain.month import month_of
 from trueup.ids import new_id_text
 from trueup.wire.request.normal import charges
-from trueup_worker.intake.judge import Candidate
+from trueup_worker.intake.bodies import Candidate
 
 Row = dict[str, Any]
 

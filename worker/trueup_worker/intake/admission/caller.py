@@ -1,4 +1,4 @@
-"""Who may enqueue: the check before any body is read."""
+"""The caller on whose behalf an envelope is received."""
 
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from trueup.store.accounts.tokens import SYSTEM_KEY_ID, Caller, Scope, queue_key
 from trueup.store.requests.kept_envelopes import accepting_account
 from trueup.wire.message.envelope import account_of
 from trueup.wire.message.signature import BadSignature, Signature, parse_signature, verify
+from trueup_worker.intake.dismissal import Dismissed
 from trueup_worker.intake.message import Message
 
 _SECONDS_PER_DAY = 86_400
@@ -20,12 +21,12 @@ class NotAdmitted(Exception):
     """The envelope is unsigned, forged, too old, revoked, or not of the account it names."""
 
 
-class AlreadyDecided(Exception):
+class AlreadyDecided(Dismissed):
     """The envelope was published again, and has its outcomes by now: there is nothing to do."""
 
 
-def admit(connection: Connection, message: Message, *, scope: Scope, settings: Settings, now: datetime) -> Caller:
-    """The caller on whose behalf this envelope is received.
+def caller_of(connection: Connection, message: Message, *, scope: Scope, settings: Settings, now: datetime) -> Caller:
+    """The caller that an envelope's signature names and proves, with the scope that its task needs.
 
     Raises:
         NotAdmitted: nothing may be created, answered or touched on its behalf.

@@ -1,7 +1,6 @@
-"""Fair turns: an envelope of several transactions has a worker for a second, and one of an account at a time."""
+"""Turns of heavy envelopes: one of several transactions has a worker for a second, and one of an account at a time."""
 
 import time
-from collections.abc import Sequence
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -11,15 +10,16 @@ from trueup.store.postgres.engine import statements, transaction
 from trueup.store.postgres.retry import with_retries
 from trueup.store.requests.heavy_line import Place, call_next, give_way, join
 from trueup.store.requests.kept_envelopes import Kept, forget_delivery
-from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.message.packing import span_of
 from trueup.wire.message.queues import route_of_task
-from trueup_worker.intake.message import Delivery
+from trueup_worker.intake.decision import Decision
+from trueup_worker.intake.delivery import Delivery
+from trueup_worker.intake.dismissal import Dismissed
 
 log = structlog.get_logger()
 
 
-class TurnOver(Exception):
+class TurnOver(Dismissed):
     """The envelope is kept, and comes again: for the rest of it, or because another of its account is before it."""
 
 
@@ -51,12 +51,13 @@ class Turn:
         with_retries(unit)
         return TurnOver()
 
-    def finish(self, connection: Connection) -> None:
-        """Calls the account's next: in the transaction that releases this one."""
+    def finish(self, connection: Connection, _: Delivery) -> list[Decision]:
+        """Calls the account's next, in the transaction that releases this one; decides nothing itself."""
         call_next(connection, self._place)
+        return []
 
 
-def take_turn(on: Connection, engine: Engine, delivery: Delivery, requests: Sequence[QueuedRequest]) -> Turn:
+def take_turn(on: Connection, engine: Engine, delivery: Delivery) -> Turn:
     """The turn of an envelope.
 
     Raises:
@@ -69,7 +70,7 @@ def take_turn(on: Connection, engine: Engine, delivery: Delivery, requests: Sequ
         message.requests,
         route_of_task(message.task).bulk,
         delivery.size,
-        span_of(request.id for request in requests),
+        span_of(request.id for request in delivery.requests),
     )
 
     def unit() -> bool:

@@ -15,8 +15,8 @@ from trueup.store.requests.commit_inserts import (
 from trueup.store.requests.outcomes import read_outcomes
 from trueup.wire.outcome import Outcome
 from trueup.wire.request.normal import FINGERPRINT_VERSION
+from trueup_worker.intake.bodies import Candidate
 from trueup_worker.intake.decision import Decision, key_reused
-from trueup_worker.intake.judge import Candidate
 
 
 @dataclass(frozen=True, slots=True)
