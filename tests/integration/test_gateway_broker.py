@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
-from sqlalchemy import Engine
 
-from tests.integration.intake import settings_of
 from trueup.clock import utc_now
 from trueup.ids import new_id_text
 from trueup.store.accounts.tokens import Caller
@@ -19,7 +17,7 @@ from trueup_worker.gateway.callers.authentication import Principal
 from trueup_worker.gateway.enqueue import done_channel as replies
 from trueup_worker.gateway.enqueue.done_channel import DoneChannel
 from trueup_worker.gateway.enqueue.redis_sender import PerhapsSent, RedisSender
-from trueup_worker.gateway.enqueue.sender import Sender, SignedEnvelope
+from trueup_worker.gateway.enqueue.sender import SignedEnvelope
 from trueup_worker.gateway.limits import SEND_SECONDS_MAX
 
 
@@ -60,20 +58,6 @@ def test_who_sends_at_once_travels_in_turn(client: redis.Redis, redis_url: str) 
 
     assert asyncio.run(send()) == list(range(1, 21))
     assert client.llen(QUEUE_SINGLE) == 20
-
-
-def test_what_the_broker_says_of_the_backlog(
-    common_database: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There is known to be room until a envelope has taken the last of it."""
-    monkeypatch.setattr("trueup_worker.gateway.enqueue.sender._ROOM_SECONDS", 60.0)
-    sender = Sender(settings_of(broker_url=redis_url, queue_limit=2), common_database)
-    known = [sender.knows_room(QUEUE_SINGLE)]
-    for envelopes in (1, 2, 1):
-        sender.note_backlog(QUEUE_SINGLE, envelopes)
-        known.append(sender.knows_room(QUEUE_SINGLE))
-    sender.close()
-    assert known == [False, True, False, True]
 
 
 def test_a_broker_that_closes_the_connection(client: redis.Redis, redis_url: str) -> None:

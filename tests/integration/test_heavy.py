@@ -167,7 +167,7 @@ def test_a_worker_that_dies_between_two_parts(intake: Intake) -> None:
 
     def die(_: Any) -> None:
         commits.append(1)
-        if len(commits) == 4:  # joined, found, first part, second part
+        if len(commits) == 5:  # weighed, joined, found, first part, second part
             raise KeyboardInterrupt
 
     event.listen(intake.engine, "begin", die)

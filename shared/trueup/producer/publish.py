@@ -13,13 +13,13 @@ from trueup.clock import utc_now
 from trueup.defaults import QUEUE_LIMIT
 from trueup.errors import Unavailable
 from trueup.producer.broker import BrokerLost, BrokerRefused, open_broker
+from trueup.producer.known_backlog import KnownBacklog
 from trueup.producer.signer import Signer
 from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import Pack, write_meta
 
 RETRY_S = 30.0
 _ROOM_POLL_S_MAX = 0.5
-_ROOM_KNOWN_S = 0.25  # after the broker told of it, for the next envelope
 
 
 class BrokerUnavailable(Unavailable):
@@ -43,6 +43,9 @@ class Publisher:
         room_wait_s: how long to wait for room then; None waits for ever, 0 does not wait.
         retry_s: how long a lost connection is tried again.
         clock: the present.
+
+    Attributes:
+        known: what is known of the backlogs, without asking.
     """
 
     def __init__(
@@ -57,10 +60,10 @@ class Publisher:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._account, self._signer, self._clock = account, signer, clock
-        self._queue_limit, self._room_wait_s, self._retry_s = queue_limit, room_wait_s, retry_s
+        self._room_wait_s, self._retry_s = room_wait_s, retry_s
+        self.known = KnownBacklog(queue_limit)
         self._address = broker_address(broker_url)
         self._broker = open_broker(broker_url)
-        self._room: dict[str, float] = {}
 
     def send(
         self,
@@ -98,9 +101,7 @@ class Publisher:
         """
         signer = signer or self._signer
         message = self._broker.message(meta, requests, queue=queue, signer=signer, at=self._clock())
-        waiting = self._retrying(self._broker.put, message, queue=queue)
-        if waiting is not None and waiting < self._queue_limit:
-            self._room[queue] = time.monotonic() + _ROOM_KNOWN_S
+        self.known.note_put(queue, self._retrying(self._broker.put, message, queue=queue))
 
     def backlog(self, queue: str) -> int:
         """How many messages wait on a queue; 0 when there is no such queue yet.
@@ -108,7 +109,9 @@ class Publisher:
         Raises:
             BrokerUnavailable: the broker is down.
         """
-        return int(self._retrying(self._broker.count, queue))
+        waiting = int(self._retrying(self._broker.count, queue))
+        self.known.note(queue, waiting)
+        return waiting
 
     def wait_for_room(self, queue: str, *, wait_s: float | None = None) -> None:
         """Waits while the backlog is at its limit.
@@ -121,14 +124,14 @@ class Publisher:
             QueueFull: it stayed there for that long.
             BrokerUnavailable: the broker is down.
         """
-        if time.monotonic() < self._room.pop(queue, 0.0):
+        if self.known.has_room(queue):
             return
         patience_s = self._room_wait_s if wait_s is None else wait_s
         deadline = None if patience_s is None else time.monotonic() + patience_s
         pause_s = 0.01
-        while (waiting := self.backlog(queue)) >= self._queue_limit:
+        while (waiting := self.backlog(queue)) >= self.known.limit:
             if deadline is not None and time.monotonic() >= deadline:
-                raise QueueFull(f"{waiting} envelopes wait on queue {queue!r}, where {self._queue_limit} are allowed")
+                raise QueueFull(f"{waiting} envelopes wait on queue {queue!r}, where {self.known.limit} are allowed")
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, _ROOM_POLL_S_MAX)
 
@@ -154,6 +157,7 @@ class Publisher:
             return attempts(act, *args, **named)
         except (BrokerLost, BrokerRefused) as error:
             self.close()
+            self.known.forget()
             raise BrokerUnavailable(f"no answer from the broker at {self._address}: {error}") from error
 
     def _forget_connection(self, _: RetryCallState) -> None:

@@ -9,15 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import orjson
-from redis import ConnectionPool, RedisError, ResponseError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError, ResponseError
 
 from trueup.ids import new_id_text
 from trueup.producer.broker import PATIENCE, BrokerLost, BrokerRefused
 from trueup.producer.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
-from trueup.redis.connection import Line
+from trueup.redis.connection import RedisConnection
 from trueup.wire.message.queues import task_on
 
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # Celery has a list for each
@@ -27,7 +25,7 @@ class RedisBroker:
     """Connections to a Redis broker whose URL says no more than where it is."""
 
     def __init__(self, url: str) -> None:
-        self._line = Line(ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **PATIENCE))
+        self._connection = RedisConnection.to(url, **PATIENCE)
 
     def message(self, meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
         """See `Broker.message`."""
@@ -36,17 +34,17 @@ class RedisBroker:
     def put(self, message: bytes, *, queue: str) -> int:
         """See `Broker.put`."""
         with _errors():
-            [waiting] = self._line.ask(("LPUSH", queue, message))
+            [waiting] = self._connection.ask(("LPUSH", queue, message))
         return int(waiting)
 
     def count(self, queue: str) -> int:
         """See `Broker.count`."""
         with _errors():
-            return sum(self._line.ask(*(("LLEN", queue + priority) for priority in _PRIORITIES)))
+            return sum(self._connection.ask(*(("LLEN", queue + priority) for priority in _PRIORITIES)))
 
     def close(self) -> None:
         """See `Broker.close`."""
-        self._line.close()
+        self._connection.close()
 
 
 @contextmanager

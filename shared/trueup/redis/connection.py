@@ -1,4 +1,4 @@
-"""A connection to Redis that is kept, for the few commands that every envelope costs."""
+"""A connection to Redis that is kept, for the few commands that every envelope costs, and that blocks."""
 
 import os
 from collections.abc import Sequence
@@ -7,11 +7,13 @@ from typing import Any
 
 from redis import ConnectionError as ConnectionLost
 from redis import ConnectionPool, ResponseError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 Command = Sequence[Any]
 
 
-class Line:
+class RedisConnection:
     """Sends commands, several in one round trip, and reads their replies.
 
     It takes less than half the time of the client's own calls, which fetch a connection, look at it and give it back
@@ -24,6 +26,11 @@ class Line:
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
         self._begin()
+
+    @classmethod
+    def to(cls, url: str, **options: Any) -> "RedisConnection":
+        """A connection to the Redis at a URL, with options of redis-py, whose own retries are left out."""
+        return cls(ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **options))
 
     def _begin(self) -> None:
         self._connection: Any = None

@@ -16,14 +16,13 @@ from uuid import UUID
 
 import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from trueup.redis.connection import Command, Line
+from trueup.redis.connection import Command, RedisConnection
 from trueup.wire.message.names import DONE_CHANNEL
 
 _PREFIX = b"trueup:key:"
-_TIMEOUT_S = 0.25
+_TIMEOUT_S = 0.25  # nobody waits for a hint
+_LIMITS = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S}
 _PAUSE_S = 5.0  # after a failure, Redis is left alone for this long
 _MEMORY_CHECK_S = 10.0
 _ENTRIES_REMEMBERED = 2_048  # those of an envelope, from the look-up to the note
@@ -43,7 +42,7 @@ class UniquenessCache:
     """Remembers which uniqueness keys are used, by which commit. Safe to lose at any time."""
 
     def __init__(self, url: str | None, *, ttl_s: int) -> None:
-        self._line = Line(_pool(url)) if url else None
+        self._connection = RedisConnection.to(url, **_LIMITS) if url else None
         self._ttl_s = ttl_s
         self._paused_until_s = 0.0
         self._memory_checked_s = float("-inf")
@@ -79,11 +78,11 @@ class UniquenessCache:
             self._failed(error)
 
     def _ask(self, *commands: Command) -> list[Any]:
-        assert self._line is not None
-        return self._line.ask(*commands)
+        assert self._connection is not None
+        return self._connection.ask(*commands)
 
     def _usable(self) -> bool:
-        return self._line is not None and time.monotonic() >= self._paused_until_s
+        return self._connection is not None and time.monotonic() >= self._paused_until_s
 
     def _failed(self, error: Exception) -> dict[str, UUID]:
         self.failures += 1
@@ -107,12 +106,6 @@ class UniquenessCache:
             self._ask(*told, *kept)
         except redis.ResponseError:  # Redis before 8.4, Valkey before 9.1
             self._ask(*[("SET", key, value, "EX", self._ttl_s) for key, value in entries.items()])
-
-
-def _pool(url: str) -> redis.ConnectionPool:
-    """Of connections that give up soon: nobody waits for a hint."""
-    patience = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S}
-    return redis.ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **patience)
 
 
 def _memory(info: bytes) -> tuple[int, int]:

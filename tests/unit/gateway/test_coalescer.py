@@ -9,10 +9,12 @@ import pytest
 
 from tests.integration.intake import settings_of
 from trueup.ids import new_id_text
+from trueup.producer.known_backlog import KnownBacklog
 from trueup.store.accounts.tokens import Caller
 from trueup.wire.message.envelope import QueuedRequest
 from trueup_worker.gateway.callers.authentication import Principal
 from trueup_worker.gateway.database.threads import Threads
+from trueup_worker.gateway.enqueue import answering, lanes
 from trueup_worker.gateway.enqueue import coalescer as coalescer_module
 from trueup_worker.gateway.enqueue.coalescer import Coalescer, Manner
 from trueup_worker.gateway.enqueue.create_retries import Tries
@@ -49,9 +51,7 @@ class Sender:
         """The first argument."""
         return account
 
-    def knows_room(self, queue: str) -> bool:
-        """Nothing is known."""
-        return not queue
+    known = KnownBacklog(1)
 
     def check_room(self, queue: str) -> None:
         """Always."""
@@ -97,7 +97,7 @@ def test_what_nobody_thought_of(monkeypatch: pytest.MonkeyPatch, manner: Manner,
         if log_fails:
             raise OSError(28, "no space left on device")
 
-    monkeypatch.setattr(coalescer_module.log, "exception", tell, raising=False)
+    monkeypatch.setattr(answering.log, "exception", tell, raising=False)
     told = asyncio.run(answers(manner, sender=Sender(), tries=NOTED))
     assert [type(each) for each in told] == [LookupError] * 3
 
@@ -114,14 +114,14 @@ def test_what_is_not_decided_and_cannot_be_kept(monkeypatch: pytest.MonkeyPatch,
         if log_fails:
             raise OSError(28, "no space left on device")
 
-    monkeypatch.setattr(coalescer_module.log, "exception", tell, raising=False)
+    monkeypatch.setattr(answering.log, "exception", tell, raising=False)
     told = asyncio.run(answers("wait", sender=Sent(), tries=NOTED))
     assert [type(each) for each in told] == [LookupError] * 3
 
 
 def test_lanes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tokens call, so many lanes are remembered, and those where calls wait."""
-    monkeypatch.setattr(coalescer_module, "TOKENS_MAX", 2)
+    monkeypatch.setattr(lanes, "TOKENS_MAX", 2)
 
     async def run() -> int:
         with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
@@ -196,7 +196,7 @@ def test_one_envelope_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
                 wait_s=0.01,
                 note_s=0.01,
             )
-            monkeypatch.setattr(coalescer, "_dispatch", sent)
+            monkeypatch.setattr(coalescer._sending._dispatcher, "send", sent)
             requests = [QueuedRequest(new_id_text(), "commit", None, "{}") for _ in range(2)]
             async with asyncio.timeout(5):
                 return await asyncio.gather(

@@ -31,7 +31,7 @@ from redis import RedisError, ResponseError
 from redis.exceptions import OutOfMemoryError
 
 from trueup.limits import NOTED_S
-from trueup.redis.connection import Command, Line
+from trueup.redis.connection import Command, RedisConnection
 from trueup.wire.message.names import QUEUES
 from trueup_worker.celery.element import payload_of
 from trueup_worker.celery.parking import keep
@@ -53,9 +53,9 @@ class QoS(redis.QoS):
     _ask_clock_at_s = -math.inf
 
     @cached_property
-    def _line(self) -> Line:
+    def _redis(self) -> RedisConnection:
         with self.channel.conn_or_acquire() as client:
-            return Line(client.connection_pool)
+            return RedisConnection(client.connection_pool)
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Note that a message was taken, and tell how often it was.
@@ -93,10 +93,10 @@ class QoS(redis.QoS):
         """Give a message back, or drop it: either way its worker lives."""
         message = self._delivered[delivery_tag]
         try:
-            self._line.ask(("DEL", message.note))
+            self._redis.ask(("DEL", message.note))
             if requeue and not message.is_held:
                 queue, element = message.delivery_info["routing_key"], message._raw["element"]  # noqa: SLF001
-                self._line.ask(("LPUSH", queue, element))
+                self._redis.ask(("LPUSH", queue, element))
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         finally:
             self._quick_ack(delivery_tag)
@@ -104,7 +104,7 @@ class QoS(redis.QoS):
     def restore_unacked(self, client: Any = None) -> None:
         """Give back all that is held, as a worker does that is told to stop."""
         if self._delivered:
-            self._line.ask(("DEL", *(message.note for message in self._delivered.values())))
+            self._redis.ask(("DEL", *(message.note for message in self._delivered.values())))
         super().restore_unacked(client)  # type: ignore[no-untyped-call]
 
     def restore_visible(self, start: int = 0, num: int | None = 10, interval: int = 10) -> None:
@@ -139,13 +139,13 @@ class QoS(redis.QoS):
         """Time of the broker's clock."""
         now_s = time.monotonic()
         if now_s >= self._ask_clock_at_s:
-            [(seconds, microseconds)] = self._line.ask(("TIME",))
+            [(seconds, microseconds)] = self._redis.ask(("TIME",))
             self._ahead_s = int(seconds) + int(microseconds) / 1_000_000 - now_s
             self._ask_clock_at_s = now_s + _CLOCK_S
         return now_s + self._ahead_s
 
     def _transact(self, *commands: Command) -> list[Any]:
-        *_, done = self._line.ask(("MULTI",), *commands, ("EXEC",))
+        *_, done = self._redis.ask(("MULTI",), *commands, ("EXEC",))
         for reply in done:
             if isinstance(reply, ResponseError):
                 raise reply

@@ -8,7 +8,7 @@ from trueup.ids import new_id_text
 from trueup.wire.message.envelope import CommitKind, Kind, QueuedRequest
 from trueup.wire.message.packing import content_of
 from trueup_worker.gateway.calls.request import Call
-from trueup_worker.gateway.enqueue.coalescer import Manner
+from trueup_worker.gateway.enqueue.lanes import Manner
 from trueup_worker.gateway.enqueue.pending_request import Answer
 from trueup_worker.gateway.schema.openapi import header
 

@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 from redis import RedisError
 
+from trueup.redis.async_connection import AsyncRedisConnection, Lost
 from trueup.wire.message.names import DONE_CHANNEL
-from trueup_worker.gateway.enqueue.redis_connection import Line, Lost
 
 _AGAIN_S = 1.0
 _CONNECT_SECONDS_MAX = 5.0
@@ -48,24 +48,26 @@ class DoneChannel:
 
     async def _subscribe(self, url: str) -> None:
         """Listens until the connection is lost, which it raises."""
-        line = await Line.open(url, lambda reply: self._take(line, reply), connect_s=_CONNECT_SECONDS_MAX)
+        connection = await AsyncRedisConnection.open(
+            url, lambda reply: self._take(connection, reply), connect_s=_CONNECT_SECONDS_MAX
+        )
         try:
-            line.send("PSUBSCRIBE", f"{_CHANNEL}*")
+            connection.send("PSUBSCRIBE", f"{_CHANNEL}*")
             while True:
                 self._is_alive = False
-                line.send("PING")
-                await asyncio.wait([line.lost], timeout=_ALIVE_SECONDS)
+                connection.send("PING")
+                await asyncio.wait([connection.lost], timeout=_ALIVE_SECONDS)
                 if not self._is_alive:
-                    line.fail(Lost("Redis says nothing any more"))
-                if line.lost.done():
-                    line.lost.result()
+                    connection.fail(Lost("Redis says nothing any more"))
+                if connection.lost.done():
+                    connection.lost.result()
         finally:
-            line.close()
+            connection.close()
 
-    def _take(self, line: Line, reply: Any) -> None:
+    def _take(self, connection: AsyncRedisConnection, reply: Any) -> None:
         self._is_alive = True
         if isinstance(reply, Exception):
-            line.fail(Lost(str(reply)))
+            connection.fail(Lost(str(reply)))
         elif reply[0] == b"psubscribe":
             self.are_heard = True
         elif reply[0] == b"pmessage":

@@ -13,7 +13,8 @@ from trueup.store.postgres.engine import connect_in_loop
 from trueup.store.postgres.errors import primary_message
 from trueup.store.requests.outcomes import read_outcomes_in_loop
 from trueup.wire.outcome import Outcome
-from trueup_worker.gateway.enqueue.pending_request import PendingRequest
+from trueup_worker.gateway.enqueue.pending_request import Answer, PendingRequest
+from trueup_worker.gateway.http.refusals import in_doubt
 
 log = structlog.get_logger()
 
@@ -84,6 +85,23 @@ class OutcomeWatch:
             others = [each for each in self._waiting.pop(pending_request.request.id, ()) if each is not pending_request]
             if others:
                 self._waiting[pending_request.request.id] = others
+
+    def give(self, pending_requests: Iterable[PendingRequest], answer: Answer) -> None:
+        """These are answered, and wait no longer."""
+        for pending_request in pending_requests:
+            self.forget([pending_request])
+            pending_request.give(answer)
+
+    def refuse(self, pending_requests: Iterable[PendingRequest], error: Exception) -> None:
+        """These are refused, and wait no longer."""
+        for pending_request in pending_requests:
+            self.forget([pending_request])
+            pending_request.fail(error)
+
+    def leave_in_doubt(self, pending_requests: Iterable[PendingRequest]) -> None:
+        """These are told their id, as nobody knows what becomes of them, and wait no longer."""
+        for pending_request in pending_requests:
+            self.refuse([pending_request], in_doubt(pending_request.request.id))
 
     def is_waiting_for(self, account_id: int, request_id: str) -> bool:
         """Whether somebody waits for the outcome of this request of this account."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from trueup.clock import utc_now
+from trueup.producer.known_backlog import KnownBacklog
 from trueup.producer.publish import BrokerUnavailable, Publisher
 from trueup.settings import Settings
 from trueup.store.accounts.tokens import queue_key
@@ -29,8 +30,7 @@ class TokenRevoked(Exception):
     """The caller's token is no longer good: what was sent under it is refused by the workers, too."""
 
 
-_ROOM_SECONDS = 0.25  # for this long the backlog is taken to be what it was
-_DOWN_SECONDS = 2.0  # and the broker to be down
+_DOWN_SECONDS = 2.0  # for this long the broker is taken to be down
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ class Sender:
         )
         self._engine, self._lease_s = engine, settings.lease_s
         self._secret_key = settings.secret_key.get_secret_value()
-        self._done_channel, self._queue_limit = settings.redis_url is not None, settings.queue_limit
-        self._room_until_s: dict[str, float] = {}
+        self._done_channel = settings.redis_url is not None
         self._down_until_s = 0.0
 
     def meta(self, account: str, *, batch_id: UUID | None = None, anew_before: datetime | None = None) -> str:
@@ -71,14 +70,10 @@ class Sender:
         reply = self._done_channel and batch_id is None
         return write_meta(account, sent_at=utc_now(), batch_id=batch_id, anew_before=anew_before, reply=reply)
 
-    def knows_room(self, queue: str) -> bool:
-        """Whether the queue took more a moment ago."""
-        return time.monotonic() < self._room_until_s.get(queue, 0.0)
-
-    def note_backlog(self, queue: str, envelopes: int) -> None:
-        """Takes note of how many wait there now: nobody asks again as long as this is told often enough."""
-        is_room = envelopes < self._queue_limit
-        self._room_until_s[queue] = time.monotonic() + _ROOM_SECONDS if is_room else 0.0
+    @property
+    def known(self) -> KnownBacklog:
+        """What is known of the backlogs; whoever sends another way notes it there."""
+        return self._publisher.known
 
     def check_room(self, queue: str) -> None:
         """Asks whether the queue takes more.
@@ -87,14 +82,13 @@ class Sender:
             QueueFull: it does not.
             NotSent: the broker does not answer.
         """
-        if self.knows_room(queue):
+        if self.known.has_room(queue):
             return
         try:
             with self._not_down():
                 self._publisher.wait_for_room(queue)
         except BrokerUnavailable as error:
             raise NotSent(str(error)) from error
-        self._room_until_s[queue] = time.monotonic() + _ROOM_SECONDS
 
     def send(self, envelope: SignedEnvelope) -> None:
         """Puts an envelope on its queue, if there is room.
@@ -104,13 +98,9 @@ class Sender:
             BrokerUnavailable: it may or may not be there.
         """
         self.check_room(envelope.queue)
-        try:
-            self._publisher.publish(
-                envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.principal.signer
-            )
-        except BrokerUnavailable:
-            self._room_until_s.clear()
-            raise
+        self._publisher.publish(
+            envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.principal.signer
+        )
 
     def keep(self, envelope: SignedEnvelope) -> None:
         """Keeps an envelope until it has its outcomes, whether or not it was sent.
