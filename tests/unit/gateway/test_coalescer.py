@@ -1,8 +1,9 @@
 """Every call is answered, whatever fails while it is sent, and holds up no later one."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import closing
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, cast
 
 import pytest
@@ -65,24 +66,34 @@ class Sender:
         raise LookupError(f"{envelope} cannot be kept")
 
 
-async def answers(manner: Manner, *, sender: object, tries: Tries | None = None) -> list[object]:
-    """What three calls get, one after the other."""
+@contextmanager
+def coalescing(sender: object, *, tries: Tries = NOTED) -> Iterator[Coalescer]:
+    """A coalescer that sends with this."""
     with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
-        coalescer = Coalescer(
+        yield Coalescer(
             cast("Any", sender),
             RedisSender("redis://unused:1/0?none"),
             sending=sending,
             keeping=keeping,
-            tries=tries or Tries(settings_of()),
+            tries=tries,
             watch=OutcomeWatch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
             wait_s=0.01,
             note_s=0.01,
         )
+
+
+def a_request() -> QueuedRequest:
+    """A request of its own."""
+    return QueuedRequest(new_id_text(), "commit", None, "{}")
+
+
+async def answers(manner: Manner, *, sender: object, tries: Tries | None = None) -> list[object]:
+    """What three calls get, one after the other."""
+    with coalescing(sender, tries=tries or Tries(settings_of())) as coalescer:
         told: list[object] = []
         for _ in range(3):
-            request = QueuedRequest(new_id_text(), "commit", None, "{}")
             async with asyncio.timeout(5):
-                calls = coalescer.submit(SENDER, request, manner, digest=b"d")
+                calls = coalescer.submit(SENDER, a_request(), manner, digest=b"d")
                 told += await asyncio.gather(calls, return_exceptions=True)
         assert coalescer.waited_s() == 0
         return told
@@ -124,22 +135,11 @@ def test_lanes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "TOKENS_MAX", 2)
 
     async def run() -> int:
-        with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
-            coalescer = Coalescer(
-                cast("Any", Sender()),
-                RedisSender("redis://unused:1/0?none"),
-                sending=sending,
-                keeping=keeping,
-                tries=NOTED,
-                watch=OutcomeWatch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
-                wait_s=0.01,
-                note_s=0.01,
-            )
+        with coalescing(Sender()) as coalescer:
             for number in range(5):
                 principal = Principal(Caller(1, "acme", f"key {number}", frozenset({"commits:write"}), None), None)
-                request = QueuedRequest(new_id_text(), "commit", None, "{}")
                 with pytest.raises(LookupError):
-                    await coalescer.submit(principal, request)
+                    await coalescer.submit(principal, a_request())
                 await coalescer.drain()
             return len(coalescer._lanes)
 
@@ -185,19 +185,9 @@ def test_one_envelope_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise LookupError(f"{envelope} cannot be kept")
 
     async def run() -> list[object]:
-        with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
-            coalescer = Coalescer(
-                cast("Any", FirstFails()),
-                RedisSender("redis://unused:1/0?none"),
-                sending=sending,
-                keeping=keeping,
-                watch=OutcomeWatch(OutcomeReader(settings_of()), interval_s=lambda: 1.0),
-                tries=NOTED,
-                wait_s=0.01,
-                note_s=0.01,
-            )
+        with coalescing(FirstFails()) as coalescer:
             monkeypatch.setattr(coalescer._sending._dispatcher, "send", sent)
-            requests = [QueuedRequest(new_id_text(), "commit", None, "{}") for _ in range(2)]
+            requests = [a_request(), a_request()]
             async with asyncio.timeout(5):
                 return await asyncio.gather(
                     *(coalescer.submit(SENDER, each, "keep") for each in requests), return_exceptions=True
@@ -215,3 +205,65 @@ def test_one_envelope_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
         patched.setattr(coalescer_module, "pack", lambda _: 1 / 0)
         told = asyncio.run(run())
     assert [type(each) for each in told] == [ZeroDivisionError] * 2
+
+
+@pytest.mark.parametrize("log_fails", [False, True])
+def test_calls_that_gather_behind_a_failure(monkeypatch: pytest.MonkeyPatch, log_fails: bool) -> None:  # noqa: FBT001
+    """They travel next, whatever became of the envelope before them, and of the word about it."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    class FirstFails(Sender):
+        kept = 0
+
+        def keep(self, envelope: object) -> None:
+            """The first one goes wrong, when the second call waits."""
+            self.kept += 1
+            if self.kept == 1:
+                begun.set()
+                goes_on.wait(5)
+                raise LookupError(f"{envelope} cannot be kept")
+
+    def tell(*_: object, **__: object) -> None:
+        if log_fails:
+            raise OSError(28, "no space left on device")
+
+    async def run() -> list[object]:
+        with coalescing(FirstFails()) as coalescer:
+            first = asyncio.create_task(coalescer.submit(SENDER, a_request(), "keep"))
+            while not begun.is_set():  # noqa: ASYNC110 - a thread tells
+                await asyncio.sleep(0.001)
+            second = asyncio.create_task(coalescer.submit(SENDER, a_request(), "keep"))
+            await asyncio.sleep(0)
+            goes_on.set()
+            async with asyncio.timeout(5):
+                return await asyncio.gather(first, second, return_exceptions=True)
+
+    monkeypatch.setattr(answering.log, "exception", tell, raising=False)
+    assert [type(each) for each in asyncio.run(run())] == [LookupError, str]
+
+
+def test_a_lane_that_is_cancelled() -> None:
+    """Calls on their way are told that nobody knows, those that gather that they were not sent: none waits on."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    class Slow(Sender):
+        def keep(self, envelope: object) -> None:  # noqa: ARG002 - it is kept, whatever it is
+            """Takes until it is told."""
+            begun.set()
+            goes_on.wait(5)
+
+    async def run() -> list[object]:
+        with coalescing(Slow()) as coalescer:
+            first = asyncio.create_task(coalescer.submit(SENDER, a_request(), "keep"))
+            while not begun.is_set():  # noqa: ASYNC110 - a thread tells
+                await asyncio.sleep(0.001)
+            second = asyncio.create_task(coalescer.submit(SENDER, a_request(), "keep"))
+            await asyncio.sleep(0)
+            (mover,) = coalescer._tasks._tasks
+            mover.cancel()
+            goes_on.set()
+            async with asyncio.timeout(5):
+                return await asyncio.gather(first, second, return_exceptions=True)
+
+    told = [each for each in asyncio.run(run()) if isinstance(each, Refusal)]
+    assert [(each.status_code, "retry-after" in (each.headers or {})) for each in told] == [(503, False), (503, True)]

@@ -1,8 +1,8 @@
-"""The one place through which every call goes: scope, rate, body; then the handler."""
+"""The routes through which every call goes: scope, rate, body; then the endpoint."""
 
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import structlog
 from fastapi import Request, Response
@@ -19,28 +19,14 @@ from trueup_worker.gateway.database.threads import account_served
 from trueup_worker.gateway.services import Gateway
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-F = TypeVar("F", bound=Callable[..., Any])
-
-_RAW = "_takes_the_call_itself"
-
-
-def raw(endpoint: F) -> F:
-    """Marks an endpoint that takes the call itself, and nothing that FastAPI would read out of it for it."""
-    setattr(endpoint, _RAW, True)
-    return endpoint
 
 
 class GuardedRoute(APIRoute):
-    """A route with a scope.
+    """A route with a scope, whose endpoint is given what FastAPI reads out of the call.
 
     Raises:
         NoScope: when it is made without an entry in the table of scopes.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self._is_raw:
-            self.app = self._app()
 
     def get_route_handler(self) -> Handler:
         """The handler behind the guard."""
@@ -51,16 +37,6 @@ class GuardedRoute(APIRoute):
             return await guarded(Call(request.scope, request.receive))
 
         return handle
-
-    def _app(self) -> ASGIApp:
-        """The guarded endpoint, without what FastAPI puts around it to solve and close what it depends on."""
-        guarded = self._guarded(self.endpoint, reads_body=False)
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            answer = await guarded(Call(scope, receive))
-            await answer(scope, receive, send)
-
-        return app
 
     def _guarded(self, handler: Handler, *, reads_body: bool) -> Callable[[Call], Coroutine[Any, Any, Response]]:
         (method,) = self.methods or {"GET"}
@@ -85,14 +61,14 @@ class GuardedRoute(APIRoute):
         return guarded
 
     def _known_parameters(self) -> set[str]:
-        """What may stand in the query: what FastAPI reads out of it, and what else the document tells of."""
-        told = (self.openapi_extra or {}).get("parameters", ())
-        read = get_flat_params(Dependant(query_params=self.dependant.query_params))
-        return {*(each.alias for each in read), *(each["name"] for each in told if each["in"] == "query")}
+        """What may stand in the query: what FastAPI reads out of it, for the endpoint and what it depends on."""
+        own = self.dependant
+        asked = Dependant(query_params=own.query_params, dependencies=own.dependencies)
+        return {each.alias for each in get_flat_params(asked)}
 
     async def _refuse(self, call: Call, unknown: list[str], body: Any) -> NoReturn:
         """Raises what is unknown in a query, and all else that FastAPI finds wrong with the call, in one pass."""
-        found = [] if self._is_raw else await self._found_wrong(call, body)
+        found = await self._found_wrong(call, body)
         raise RequestValidationError(
             [*found, *({"loc": ("query", name), "type": "extra_forbidden"} for name in unknown)]
         )
@@ -108,9 +84,26 @@ class GuardedRoute(APIRoute):
             )
         return solved.errors
 
-    @property
-    def _is_raw(self) -> bool:
-        return getattr(self.endpoint, _RAW, False)
+
+class DirectRoute(GuardedRoute):
+    """A route with a scope, whose endpoint takes the call itself, and nothing that FastAPI would read out of it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.app = self._app()
+
+    def _app(self) -> ASGIApp:
+        """The guarded endpoint, without what FastAPI puts around it to solve and close what it depends on."""
+        guarded = self._guarded(self.endpoint, reads_body=False)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = await guarded(Call(scope, receive))
+            await answer(scope, receive, send)
+
+        return app
+
+    async def _found_wrong(self, call: Call, body: Any) -> list[Any]:  # noqa: ARG002 - the endpoint judges all of it
+        return []
 
 
 def gateway_of(request: Request) -> Gateway:

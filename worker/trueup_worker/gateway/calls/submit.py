@@ -10,9 +10,6 @@ from trueup.wire.message.packing import content_of
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.enqueue.lanes import Manner
 from trueup_worker.gateway.enqueue.pending_request import Answer
-from trueup_worker.gateway.schema.openapi import header
-
-PREFER = header("prefer", "`respond-async`: 202 as soon as the request is kept.")
 
 
 class _Keyed(msgspec.Struct):

@@ -1,23 +1,23 @@
 """Creating commits and credits: the SDK's calls become envelopes on the queue."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX, RETRY_MINUTES_MAX
 from trueup.store.requests.repeats import is_recent
 from trueup.wire.message.envelope import CommitKind
 from trueup.wire.outcome import Outcome
 from trueup_worker.gateway.callers.authentication import Principal
-from trueup_worker.gateway.calls.guarded_route import GuardedRoute, raw
+from trueup_worker.gateway.calls.guarded_route import DirectRoute
 from trueup_worker.gateway.calls.request import Call
-from trueup_worker.gateway.calls.submit import PREFER, submit_create
+from trueup_worker.gateway.calls.submit import submit_create
 from trueup_worker.gateway.enqueue.pending_request import PENDING
 from trueup_worker.gateway.http.encoding import accepted, created, decided
 from trueup_worker.gateway.http.refusals import Refusal, invalid_field
 from trueup_worker.gateway.schema.models import Made
-from trueup_worker.gateway.schema.openapi import ACCEPTED, creates, header
+from trueup_worker.gateway.schema.openapi import ACCEPTED, PREFER, creates, header
 from trueup_worker.gateway.services import Gateway
 
-router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
+router = APIRouter(route_class=DirectRoute, tags=["Creating"])
 
 _CALL = {
     "x-refusals": ["409"],
@@ -34,10 +34,9 @@ _CALL = {
     responses=ACCEPTED,
     openapi_extra=_CALL | creates("commit"),
 )
-@raw
-async def create_commit(request: Request) -> Response:
+async def create_commit(call: Call) -> Response:
     """Create a commit: a customer's promise to spend."""
-    return await _create(request, "commit")
+    return await _create(call, "commit")
 
 
 @router.post(
@@ -46,14 +45,12 @@ async def create_commit(request: Request) -> Response:
     responses=ACCEPTED,
     openapi_extra=_CALL | creates("credit"),
 )
-@raw
-async def create_credit(request: Request) -> Response:
+async def create_credit(call: Call) -> Response:
     """Create a credit: a balance given for free."""
-    return await _create(request, "credit")
+    return await _create(call, "credit")
 
 
-async def _create(call: Request, kind: CommitKind) -> Response:
-    assert isinstance(call, Call)
+async def _create(call: Call, kind: CommitKind) -> Response:
     request_id, answer = await submit_create(call, kind, idempotency_key=_idempotency_key(call))
     if answer == PENDING:
         return accepted(request_id)

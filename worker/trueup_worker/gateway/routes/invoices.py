@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
 
 from trueup.store.catalog.records import has_customer
@@ -27,7 +27,6 @@ from trueup_worker.gateway.schema.bodies import (
 from trueup_worker.gateway.schema.invoice_objects import InvoiceAnswer, InvoicePage
 from trueup_worker.gateway.schema.invoice_shapes import cursor_of, invoice_object, place_at
 from trueup_worker.gateway.schema.models import Made
-from trueup_worker.gateway.schema.openapi import query
 from trueup_worker.invoicing.mark import mark_invoice
 from trueup_worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
 from trueup_worker.invoicing.void import void_invoice
@@ -36,19 +35,22 @@ from trueup_worker.reporting.customer_invoices import find_customer_invoice, lis
 router = APIRouter(route_class=GuardedRoute, tags=["Invoices"])
 
 _REASON = "voided over HTTP"
-_WITHOUT_EFFECT = {
-    "parameters": [
-        query("include_historical_commit_invoices", "Changes nothing: none is left out."),
-        query("webhook_notification_id", "Changes nothing."),
-    ]
-}
 
 Type = Literal["USAGE", "USAGE_CONSOLIDATED", "SCHEDULED"]
 Size = Annotated[Limit, Query()]
 Time = Annotated[Instant | None, Query()]
 
 
-@router.get("/v1/customers/{customer_id}/invoices", response_model=InvoicePage, openapi_extra=_WITHOUT_EFFECT)
+async def _without_effect(
+    include_historical_commit_invoices: Annotated[
+        str | None, Query(description="Changes nothing: none is left out.")
+    ] = None,
+    webhook_notification_id: Annotated[str | None, Query(description="Changes nothing.")] = None,
+) -> None:
+    """Parameters that the SDK has, and that are not read."""
+
+
+@router.get("/v1/customers/{customer_id}/invoices", response_model=InvoicePage, dependencies=[Depends(_without_effect)])
 async def list_invoices(
     request: Request,
     customer_id: UUID,

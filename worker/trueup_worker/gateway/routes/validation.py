@@ -12,10 +12,9 @@ from trueup.store.requests.commit_inserts import find_commits
 from trueup.wire.message.envelope import CommitKind, QueuedRequest
 from trueup.wire.message.packing import content_of
 from trueup.wire.problems import error_body, outcome_of
-from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of, raw
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.http.encoding import Json
-from trueup_worker.gateway.http.refusals import invalid_field
 from trueup_worker.gateway.schema.models import Validated
 from trueup_worker.gateway.schema.openapi import creates
 from trueup_worker.intake.bodies import Bodies, Candidate, read_bodies
@@ -25,18 +24,15 @@ from trueup_worker.intake.decision import against_stored
 
 router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
 
-_CALL = {"parameters": [{"name": "kind", "in": "query", "schema": {"enum": ["commit", "credit"], "default": "commit"}}]}
 _TOLD = ("kind", "timestamp", "quantity", "unit_price", "amount", "suppressed_by")
 _NUMBERS = ("quantity", "unit_price", "amount")
 
 
-@router.post("/v1/commits/validate", response_model=Validated, openapi_extra=_CALL | creates("commit"))
-@raw
-async def validate_commit(request: Request) -> Response:
+@router.post("/v1/commits/validate", response_model=Validated, openapi_extra=creates("commit"))
+async def validate_commit(request: Request, kind: CommitKind = "commit") -> Response:
     """Judge a commit, or with `?kind=credit` a credit, and send nothing: its errors, or the invoices it would make."""
     assert isinstance(request, Call)
     request.require_json()
-    kind = _kind(request)
     gateway, account_id = gateway_of(request), caller_of(request).account_id
     bodies = read_bodies([QueuedRequest(new_id_text(), kind, None, *content_of(await request.body()))])
     grace_h, is_open = gateway.settings.usage_grace_h, gateway.settings.open_references
@@ -45,14 +41,6 @@ async def validate_commit(request: Request) -> Response:
         return _verdict(connection, account_id, bodies, is_open=is_open, usage_grace_h=grace_h)
 
     return Json({"data": await gateway.read(judge)})
-
-
-def _kind(request: Request) -> CommitKind:
-    kinds: dict[str, CommitKind] = {"commit": "commit", "credit": "credit"}
-    kind = kinds.get(request.query_params.get("kind", "commit"))
-    if kind is None:
-        raise invalid_field("/kind", "must be one of commit, credit", code="not_an_enum_value")
-    return kind
 
 
 def _verdict(

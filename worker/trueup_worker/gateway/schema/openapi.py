@@ -60,9 +60,7 @@ def header(name: str, description: str) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
-def query(name: str, description: str) -> Json:
-    """A parameter that a call may have in its query, and that it does not read."""
-    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+PREFER = header("prefer", "`respond-async`: 202 as soon as the request is kept.")
 
 
 def describe(app: FastAPI) -> None:
