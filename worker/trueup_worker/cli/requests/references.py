@@ -6,7 +6,8 @@ from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem
 from trueup_worker.cli.requests.verdicts import Judge
 from trueup_worker.cli.terminal.context import Session
-from trueup_worker.intake.judge import judge_bodies, judge_catalog
+from trueup_worker.intake.bodies import read_bodies
+from trueup_worker.intake.commits.catalog import judge_catalog
 from trueup_worker.usage.judge import judge_terms
 
 
@@ -21,7 +22,7 @@ def judge_with_references(here: Session, *, kind: Kind) -> Judge:
 
     def judge(requests: Sequence[QueuedRequest]) -> dict[str, list[Problem]]:
         with here.engine.connect() as connection:
-            judged = judge_references(connection, account_id, judge_bodies(requests))
+            judged = judge_references(connection, account_id, read_bodies(requests))
         return {refusal.request.id: refusal.problems for refusal in judged.refusals}
 
     return judge
