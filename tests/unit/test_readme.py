@@ -22,6 +22,7 @@ from trueup.wire.request.body import CommitRequest
 from trueup_worker.cli.main import app
 
 ROOT = Path(__file__).parents[2]
+GUIDES = tuple(f"deploy/guides/{path.name}" for path in sorted((ROOT / "deploy/guides").glob("*.md")))
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
     for name in (
@@ -35,9 +36,10 @@ TEXTS = {
         "worker/trueup_worker/local/README.md",
         "deploy/README.md",
         "tests/README.md",
+        *GUIDES,
     )
 }
-FIRST, WIRE, PRODUCER, INTAKE, INVOICING, GATEWAY, CLI, LOCAL, DEPLOY, TESTS = TEXTS
+FIRST, WIRE, PRODUCER, INTAKE, INVOICING, GATEWAY, CLI, LOCAL, DEPLOY, TESTS, *_ = TEXTS
 HISTORY = ("DECISIONS.md", "CHANGELOG.md")
 LINES_MAX, WIDTH_MAX = 150, 120
 ENV_EXAMPLE = (ROOT / "deploy/env.example").read_text(encoding="utf-8")
@@ -165,12 +167,13 @@ def test_every_short_column() -> None:
 
 
 def test_every_page_stands_there() -> None:
-    """No page in a room is left unread here, and the first page leads to each of them."""
+    """No page in a room and no guide is left unread here, and the first page leads to each of them."""
     found = {
         str(path.relative_to(ROOT))
         for root in ("shared", "worker", "deploy", "tests")
         for path in (ROOT / root).rglob("README.md")
     }
+    found.update(GUIDES)
     assert {"README.md", *found} == TEXTS.keys()
     linked = {target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", TEXTS[FIRST])}
     assert found <= linked
@@ -182,9 +185,10 @@ def test_the_two_commands_to_begin_with() -> None:
     assert "\nmake test " in TEXTS[FIRST]
 
 
-def test_the_first_page_is_short() -> None:
-    """A newcomer reads one page; whatever does not fit has a room."""
-    assert len(TEXTS[FIRST].splitlines()) <= LINES_MAX
+@pytest.mark.parametrize("page", [FIRST, *GUIDES])
+def test_what_is_read_at_a_sitting_is_short(page: str) -> None:
+    """A newcomer reads one page, and each guide is one; whatever does not fit has a room."""
+    assert len(TEXTS[page].splitlines()) <= LINES_MAX
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -230,3 +234,11 @@ def test_the_example_is_the_file() -> None:
     code = re.search(r"```js\n(.*?)```", TEXTS[WIRE], re.DOTALL)
     assert code
     assert code[1] in (ROOT / "deploy/examples/enqueue.mjs").read_text(encoding="utf-8")
+
+
+def test_code_of_guides_is_that_of_the_examples() -> None:
+    """The Python lines of a guide are those of a file, which a test runs."""
+    files = [path.read_text(encoding="utf-8") for path in (ROOT / "deploy/examples").rglob("*.py")]
+    for page in GUIDES:
+        for code in re.findall(r"```python\n(.*?)```", TEXTS[page], re.DOTALL):
+            assert any(code in file for file in files), code

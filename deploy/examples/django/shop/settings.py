@@ -1,7 +1,6 @@
 """As little as Django needs, and where Trueup is."""
 
 import os
-from pathlib import Path
 
 TRUEUP = {
     "broker_url": os.environ["TRUEUP_BROKER_URL"],
@@ -19,10 +18,7 @@ INSTALLED_APPS = ["shop"]
 ROOT_URLCONF = "shop.urls"
 USE_TZ = True
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("SHOP_DATABASE", Path(__file__).parents[1] / "shop.sqlite3"),
-    }
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("SHOP_DATABASE", "shop.sqlite3")}
 }
 LOGGING = {
     "version": 1,
