@@ -357,7 +357,7 @@ def test_a_true_up_over_invoiced_usage_is_held(book: UsageBook) -> None:
         draft = show_invoice(connection, book.account_id, held.id)
         release_obligation(connection, account_id=book.account_id, obligation_id=held.id, actor="key", reason="agreed")
     assert draft
-    assert (draft["state"], draft["reason"], draft["total"]) == ("held", "usage_already_invoiced", 10)
+    assert (draft.state, draft.reason, draft.total) == ("held", "usage_already_invoiced", 10)
     assert book.work().issued == 1
     assert totals(book) == [4, 10]
 
@@ -387,15 +387,15 @@ def test_usage_invoices_are_listed_and_shown(book: UsageBook) -> None:
     book.close(JANUARY)
     with book.engine.begin() as connection:
         (listed,) = list_invoices(connection, book.account_id, limit=9, status="FINALIZED")
-        invoice = show_invoice(connection, book.account_id, listed["id"])
-    assert (listed["type"], listed["total"], listed["customer"], listed["unit"]) == (
+        invoice = show_invoice(connection, book.account_id, listed.id)
+    assert (listed.type, listed.total, listed.customer, listed.unit) == (
         "USAGE",
         3,
         "Acme Ltd",
         "USD (cents)",
     )
     assert invoice
-    first, _, _, shown_only = invoice["lines"]
-    assert first["rule"] == "prepaid commits and credits before postpaid commits"
-    assert (first["pricing_group_values"], first["quantity"], first["is_billed"]) == ({"region": "eu"}, 1, True)
-    assert (shown_only["amount"], shown_only["is_billed"], shown_only["rule"]) == (-3, False, None)
+    first, _, _, shown_only = invoice.lines
+    assert first.rule == "prepaid commits and credits before postpaid commits"
+    assert (first.pricing_group_values, first.quantity, first.is_billed) == ({"region": "eu"}, 1, True)
+    assert (shown_only.amount, shown_only.is_billed, shown_only.rule) == (-3, False, None)

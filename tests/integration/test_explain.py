@@ -11,7 +11,9 @@ from sqlalchemy import Engine
 from tests.integration.instalments import instalment
 from tests.integration.usage_book import SILENT, START, STORAGE, TRAFFIC, UsageBook
 from trueup.domain.burndown.exact import exact_sum
+from trueup.store.invoices.invoice import TrueUpFigures
 from trueup.store.postgres.engine import snapshot
+from trueup_worker.cli.ledger.records import explanation
 from trueup_worker.invoicing.void import void_invoice
 from trueup_worker.reporting.explain import UnknownId, explain
 from trueup_worker.reporting.forecast import forecast
@@ -20,6 +22,7 @@ TENTH = START + timedelta(days=9, hours=5)
 MARCH = datetime(2030, 3, 1, tzinfo=UTC)
 PREPAID_FIRST = "1: prepaid commits and credits before postpaid commits"
 NO_RIVAL = "no other balance could have paid"
+FIGURES = TrueUpFigures(committed=Decimal(200), drawn=Decimal(127), adjustments=Decimal(0), due=Decimal(73))
 OVERAGE = "overage: no balance could pay"
 
 
@@ -40,7 +43,7 @@ class Explained(UsageBook):
     def explain(self, which: UUID, *, lines: bool = False) -> dict[str, Any]:
         """The explanation."""
         with snapshot(self.engine) as connection:
-            return explain(connection, account_id=self.account_id, which=which, lines=lines)
+            return explanation(explain(connection, account_id=self.account_id, which=which, lines=lines))
 
     def invoice(self, kind: str) -> UUID:
         """The id of the first invoice of this type."""
@@ -159,13 +162,13 @@ def test_a_true_up_is_its_arithmetic(book: Explained) -> None:
     draft = book.explain(true_up)
     assert (draft["status"], draft["true_up"]) == (
         "DRAFT",
-        {"committed": 200, "drawn": 127, "adjustments": 0, "due": 73},
+        FIGURES,
     )
     book.close(MARCH - timedelta(days=1))
     final = book.explain(true_up)
     assert (final["status"], final["true_up"]) == (
         "FINALIZED",
-        {"committed": 200, "drawn": 127, "adjustments": 0, "due": 73},
+        FIGURES,
     )
     assert columns(final["entries"], "amount", "rule")[-1] == (-73, "billed: what was not drawn")
     assert book.explain(book.postpaid)["true_up"] == final["true_up"]

@@ -11,6 +11,7 @@ from tests.integration.book import CONTRACT, CUSTOMER, LAST_YEAR, LONG_AGO, PROD
 from trueup.clock import utc_now
 from trueup.limits import ISSUE_ATTEMPTS_MAX
 from trueup.store.accounts.accounts import create_account
+from trueup.store.invoices.invoice import InvoiceLine
 from trueup.store.invoices.listing import list_invoices, show_invoice
 from trueup.wire.request.body import USD_CENTS
 from trueup_worker.invoicing.clock import ClockRefused, account_now, advance_clock
@@ -36,21 +37,21 @@ def test_an_item_becomes_an_invoice_under_its_own_id(book: Book) -> None:
     with book.engine.begin() as connection:
         invoice = show_invoice(connection, book.account_id, obligation.id)
     assert invoice is not None
-    assert (invoice["number"], invoice["status"], invoice["type"]) == (1, "FINALIZED", "SCHEDULED")
-    assert (invoice["customer_id"], invoice["contract_id"], invoice["commit_id"]) == (CUSTOMER, CONTRACT, commit_id)
-    assert (str(invoice["unit_id"]), invoice["total"], invoice["issued_at"]) == (USD_CENTS, 50, LAST_YEAR)
-    assert timedelta(0) <= utc_now() - invoice["finalized_at"] < timedelta(minutes=1)
-    (line,) = invoice["lines"]
-    assert line == {
-        "position": 0,
-        "name": "Annual plan",
-        "product_id": PRODUCT,
-        "quantity": Decimal(4),
-        "unit_price": Decimal("12.5"),
-        "amount": Decimal(50),
-        "commit_id": commit_id,
-        "arithmetic": None,
-    }
+    assert (invoice.number, invoice.status, invoice.type) == (1, "FINALIZED", "SCHEDULED")
+    assert (invoice.customer_id, invoice.contract_id, invoice.commit_id) == (CUSTOMER, CONTRACT, commit_id)
+    assert (str(invoice.unit_id), invoice.total, invoice.issued_at) == (USD_CENTS, 50, LAST_YEAR)
+    assert timedelta(0) <= utc_now() - invoice.finalized_at < timedelta(minutes=1)
+    (line,) = invoice.lines
+    assert line == InvoiceLine(
+        invoice_id=obligation.id,
+        position=0,
+        name="Annual plan",
+        product_id=PRODUCT,
+        quantity=Decimal(4),
+        unit_price=Decimal("12.5"),
+        amount=Decimal(50),
+        commit_id=commit_id,
+    )
 
 
 def test_without_a_name_the_line_bears_the_product(book: Book) -> None:
@@ -131,7 +132,7 @@ def test_a_failing_row_is_parked_and_blocks_nobody(book: Book) -> None:
     with book.engine.begin() as connection:
         draft = show_invoice(connection, book.account_id, parked.id)
     assert draft is not None
-    assert (draft["status"], draft["state"], draft["reason"]) == ("DRAFT", "parked", parked.reason)
+    assert (draft.status, draft.state, draft.reason) == ("DRAFT", "parked", parked.reason)
 
 
 def test_a_commit_without_opening_entry_is_parked(book: Book) -> None:
@@ -184,19 +185,19 @@ def test_drafts_are_listed_after_the_invoices(book: Book) -> None:
     issue(book)
     listed = []
     with book.engine.begin() as connection:
-        while page := list_invoices(connection, book.account_id, limit=1, after=listed[-1]["id"] if listed else None):
+        while page := list_invoices(connection, book.account_id, limit=1, after=listed[-1].id if listed else None):
             listed += page
         drafts = list_invoices(connection, book.account_id, limit=9, status="DRAFT", commit_id=waiting)
         finalized = list_invoices(connection, book.account_id, limit=9, status="FINALIZED", customer_id=CUSTOMER)
-    assert [(each["number"], each["status"], each["total"]) for each in listed] == [
+    assert [(each.number, each.status, each.total) for each in listed] == [
         (1, "FINALIZED", 1),
         (2, "FINALIZED", 2),
         (None, "DRAFT", 3),
         (None, "DRAFT", 4),
     ]
-    assert [draft["total"] for draft in drafts] == [3]
-    assert [invoice["number"] for invoice in finalized] == [1, 2]
-    assert {each["customer"] for each in listed} == {"Acme Ltd"}
+    assert [draft.total for draft in drafts] == [3]
+    assert [invoice.number for invoice in finalized] == [1, 2]
+    assert {each.customer for each in listed} == {"Acme Ltd"}
 
 
 def test_a_true_up_is_visible_as_a_draft_from_the_start(book: Book) -> None:
@@ -207,15 +208,15 @@ def test_a_true_up_is_visible_as_a_draft_from_the_start(book: Book) -> None:
     with book.engine.begin() as connection:
         draft = show_invoice(connection, book.account_id, obligation.id)
     assert draft is not None
-    assert (draft["status"], draft["total"], draft["due_at"], draft["state"]) == (
+    assert (draft.status, draft.total, draft.due_at, draft.state) == (
         "DRAFT",
         Decimal("7.5"),
         later,
         "pending",
     )
-    (line,) = draft["lines"]
-    assert line["arithmetic"] == {"committed": "7.5", "drawn": "0", "adjustments": "0", "due": "7.5"}
-    assert line["postpaid_commit"] == {"id": commit_id}
+    (line,) = draft.lines
+    assert line.arithmetic == {"committed": "7.5", "drawn": "0", "adjustments": "0", "due": "7.5"}
+    assert (line.kind, line.commit_id) == ("charge", commit_id)
 
 
 def test_a_parked_row_is_released(book: Book) -> None:

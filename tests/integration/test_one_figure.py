@@ -16,7 +16,7 @@ from trueup.store.postgres.engine import snapshot
 from trueup_worker.reporting.balance import customer_balance
 from trueup_worker.reporting.customer_invoices import find_customer_invoice, list_customer_invoices
 from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
-from trueup_worker.reporting.explain import explain
+from trueup_worker.reporting.explain import ItemExplanation, explain
 from trueup_worker.reporting.forecast import forecast
 from trueup_worker.reporting.usable import UsableCommits
 
@@ -33,38 +33,43 @@ def book(common_database: Engine) -> ChangeBook:
 def listed(connection: Connection, account_id: int, draft_id: UUID) -> Decimal:
     """On the command line's list."""
     found = list_with_drafts(connection, account_id, limit=9)
-    return next(Decimal(each["total"]) for each in found if each["id"] == draft_id)
+    return next(Decimal(each.total or -1) for each in found if each.id == draft_id)
 
 
 def shown(connection: Connection, account_id: int, draft_id: UUID) -> Decimal:
     """With its line."""
-    found = show_with_drafts(connection, account_id, draft_id) or {}
-    assert found["total"] == found["lines"][0]["amount"]
-    return Decimal(found["total"])
+    found = show_with_drafts(connection, account_id, draft_id)
+    assert found
+    assert found.total == found.lines[0].amount
+    return found.total or Decimal(-1)
 
 
 def listed_over_http(connection: Connection, account_id: int, draft_id: UUID) -> Decimal:
     """In a customer's page."""
     page, _ = list_customer_invoices(connection, account_id, InvoiceChoice(customer_id=CUSTOMER), limit=9)
-    return next(Decimal(each["total"]) for each in page if each["id"] == draft_id)
+    return next(Decimal(each.total or -1) for each in page if each.id == draft_id)
 
 
 def shown_over_http(connection: Connection, account_id: int, draft_id: UUID) -> Decimal:
     """By its id."""
     found = find_customer_invoice(connection, account_id, CUSTOMER, draft_id)
-    return Decimal(found[0]["total"]) if found else Decimal(-1)
+    return Decimal(found[0].total or -1) if found else Decimal(-1)
 
 
 def explained(connection: Connection, account_id: int, draft_id: UUID) -> Decimal:
     """As committed - drawn + adjustments."""
-    found = explain(connection, account_id=account_id, which=draft_id)["true_up"]
-    return Decimal(found["committed"] - found["drawn"] + found["adjustments"])
+    found = explain(connection, account_id=account_id, which=draft_id)
+    assert isinstance(found, ItemExplanation)
+    assert found.invoice
+    figures = found.invoice.true_up
+    assert figures
+    return figures.committed - figures.drawn + figures.adjustments
 
 
 def foreseen(connection: Connection, account_id: int, draft_id: UUID) -> Decimal:
     """In the forecast."""
     found = forecast(connection, account_id=account_id, until=FAR, usage_grace_h=24)
-    return next(each.amount for each in found if each.id == draft_id)
+    return next(Decimal(each.amount or -1) for each in found if each.id == draft_id)
 
 
 def usable(connection: Connection, account_id: int, _: UUID) -> Decimal:
@@ -114,9 +119,9 @@ def test_void_usage_stays_reserved_everywhere(book: ChangeBook) -> None:
     book.close(FEBRUARY)
     with snapshot(book.engine) as connection:
         waiting = unfinished(connection, book.account_id)
-        (told,) = (each for each in list_with_drafts(connection, book.account_id, limit=9) if each["id"] == draft.id)
+        (told,) = (each for each in list_with_drafts(connection, book.account_id, limit=9) if each.id == draft.id)
     assert (waiting.held, waiting.void) == ([draft.id], [book.invoices()[0].id])
-    assert (told["state"], told["reason"], told["total"]) == ("held", "usage_voided", 700_000)
+    assert (told.state, told.reason, told.total) == ("held", "usage_voided", 700_000)
 
 
 def test_what_is_held_is_seen_with_its_reason(book: ChangeBook) -> None:
@@ -127,10 +132,10 @@ def test_what_is_held_is_seen_with_its_reason(book: ChangeBook) -> None:
     book.work()
     draft_id = book.obligations(commit_id)[0].id
     with snapshot(book.engine) as connection:
-        (line,) = (each for each in list_with_drafts(connection, book.account_id, limit=9) if each["id"] == draft_id)
+        (line,) = (each for each in list_with_drafts(connection, book.account_id, limit=9) if each.id == draft_id)
         page, _ = list_customer_invoices(connection, book.account_id, InvoiceChoice(customer_id=CUSTOMER), limit=9)
-        (object_,) = (each for each in page if each["id"] == draft_id)
+        (object_,) = (each for each in page if each.id == draft_id)
         (ahead,) = forecast(connection, account_id=book.account_id, until=FAR, usage_grace_h=24)
     for told in (line, object_):
-        assert (told["state"], told["reason"], told["total"]) == ("held", "usage_already_invoiced", 1000)
+        assert (told.state, told.reason, told.total) == ("held", "usage_already_invoiced", 1000)
     assert (ahead.outcome, ahead.why, ahead.amount) == ("held", "usage_already_invoiced", 1000)

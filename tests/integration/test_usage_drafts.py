@@ -1,5 +1,6 @@
 """Drafts of open usage: computed when they are read, and the closed invoice when their month is closed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, insert
 from tests.integration.usage_book import CUSTOMER, FIRST, GRACE, SECOND, SILENT, START, TRAFFIC, UsageBook
 from trueup.domain.month import month_of
 from trueup.ids import new_id
+from trueup.store.invoices.invoice import Invoice
 from trueup.store.tables import contract, customer
 from trueup.store.usage.by_hour import find_draft, open_usage, usage_of_period
 from trueup.store.usage.periods import customers_between
@@ -26,12 +28,12 @@ def book(database: Engine) -> UsageBook:
     return UsageBook(database)
 
 
-def listed(book: UsageBook, **chosen: Any) -> list[dict[str, Any]]:
+def listed(book: UsageBook, **chosen: Any) -> list[Invoice]:
     """All invoices and drafts, read one a page."""
-    found: list[dict[str, Any]] = []
+    found: list[Invoice] = []
     with book.engine.begin() as connection:
         while page := list_with_drafts(
-            connection, book.account_id, limit=1, after=found[-1]["id"] if found else None, **chosen
+            connection, book.account_id, limit=1, after=found[-1].id if found else None, **chosen
         ):
             found += page
     return found
@@ -69,15 +71,15 @@ def test_a_draft_becomes_its_invoice(book: UsageBook) -> None:
     book.use(JANUARY, "4", groups={"region": "eu"})
     (found,) = listed(book)
     with book.engine.begin() as connection:
-        draft = show_with_drafts(connection, book.account_id, found["id"])
+        draft = show_with_drafts(connection, book.account_id, found.id)
     book.close(JANUARY)
     with book.engine.begin() as connection:
-        invoice = show_with_drafts(connection, book.account_id, found["id"])
+        invoice = show_with_drafts(connection, book.account_id, found.id)
     assert draft
     assert invoice
-    assert (draft["status"], draft["issued_at"], draft["due_at"]) == ("DRAFT", FEBRUARY, FEBRUARY + GRACE)
-    same = draft.keys() & invoice.keys() - {"status", "number", "finalized_at"}
-    assert {name: draft[name] for name in same} == {name: invoice[name] for name in same}
+    assert (draft.status, draft.issued_at, draft.due_at) == ("DRAFT", FEBRUARY, FEBRUARY + GRACE)
+    of_drafts = {"due_at": draft.due_at, "state": draft.state, "status": draft.status}
+    assert replace(invoice, number=None, finalized_at=None, **of_drafts) == draft
 
 
 def test_drafts_are_listed_after_all_else(book: UsageBook) -> None:
@@ -96,11 +98,11 @@ def test_drafts_are_listed_after_all_else(book: UsageBook) -> None:
     book.use(FEBRUARY, "9", contract_id=SILENT)
     book.use(FEBRUARY, "4", **other)
     found = listed(book)
-    assert [each["status"] for each in found] == ["FINALIZED", "DRAFT", "DRAFT", "DRAFT", "DRAFT"]
-    assert [each["total"] for each in found[:2]] == [1, 86]  # what open usage of all contracts leaves of 100
-    assert sorted(each["total"] for each in found[2:]) == [2, 3, 4]
-    assert [each["total"] for each in listed(book, status="FINALIZED")] == [1]
-    assert [each["total"] for each in listed(book, customer_id=other["customer_id"])] == [4]
+    assert [each.status for each in found] == ["FINALIZED", "DRAFT", "DRAFT", "DRAFT", "DRAFT"]
+    assert [each.total for each in found[:2]] == [1, 86]  # what open usage of all contracts leaves of 100
+    assert sorted(each.total for each in found[2:]) == [2, 3, 4]
+    assert [each.total for each in listed(book, status="FINALIZED")] == [1]
+    assert [each.total for each in listed(book, customer_id=other["customer_id"])] == [4]
 
 
 def test_an_unknown_id_is_no_draft(book: UsageBook) -> None:

@@ -70,11 +70,11 @@ def test_what_a_line_is_stored_as(intake: Intake) -> None:
     assert (outcome.outcome, outcome.existing, outcome.attempt) == ("created", None, 1)
     with intake.engine.connect() as connection:
         [stored] = list_usage(connection, intake.account_id, limit=10)
-    assert (stored["transaction_id"], stored["list_price"]) == ("t-1", Decimal("123456789012345.123456789012"))
-    assert stored["commit_price"] == stored["list_price"]
-    assert stored["timestamp"] == datetime(2025, 1, 15, 12, 34, 56, 789000, tzinfo=UTC)
-    assert (stored["pricing_group_values"], stored["presentation_group_values"]) == ({"region": "eu"}, None)
-    assert (stored["customer"], stored["product"], stored["is_late"]) == ("Acme", "GPU hours", False)
+    assert (stored.transaction_id, stored.list_price) == ("t-1", Decimal("123456789012345.123456789012"))
+    assert stored.commit_price == stored.list_price
+    assert stored.timestamp == datetime(2025, 1, 15, 12, 34, 56, 789000, tzinfo=UTC)
+    assert (stored.pricing_group_values, stored.presentation_group_values) == ({"region": "eu"}, None)
+    assert (stored.customer, stored.product, stored.is_late) == ("Acme", "GPU hours", False)
     assert months(intake) == [(CUSTOMER, "2025-01-01")]
     assert [intake.count(table) for table in ("outcome", "outbox", "intake", "delivery")] == [0, 0, 0, 0]
 
@@ -205,7 +205,7 @@ def test_late_usage(intake: Intake) -> None:
     )
     with intake.engine.connect() as connection:
         late = list_usage(connection, intake.account_id, limit=9, late_only=True)
-    assert [each["transaction_id"] for each in late] == ["t-1"]
+    assert [each.transaction_id for each in late] == ["t-1"]
     assert months(intake) == [(STRANGER, "2025-01-01"), (CUSTOMER, "2025-02-01")]
 
 
@@ -414,9 +414,9 @@ def test_lists(intake: Intake) -> None:
     with intake.engine.connect() as connection:
         listed = partial(list_usage, connection, intake.account_id, limit=2)
         first = listed()
-        second = listed(after=first[-1]["id"], customer_id=CUSTOMER)
-        assert [each["transaction_id"] for each in first + second] == ["t-0", "t-1", "t-2", "t-4"]
-        assert [each["transaction_id"] for each in listed(contract_id=STRANGERS_CONTRACT)] == ["t-1", "t-3"]
+        second = listed(after=first[-1].id, customer_id=CUSTOMER)
+        assert [each.transaction_id for each in first + second] == ["t-0", "t-1", "t-2", "t-4"]
+        assert [each.transaction_id for each in listed(contract_id=STRANGERS_CONTRACT)] == ["t-1", "t-3"]
         assert listed(customer_id=STRANGER, contract_id=CONTRACT) == listed(late_only=True) == []
 
 
@@ -429,5 +429,5 @@ def test_few_lines_of_many_are_found(intake: Intake, monkeypatch: pytest.MonkeyP
             monkeypatch.setattr(usage_list, "_TRIED_LINES", tried)
             for chosen in ({"customer_id": CUSTOMER}, {"contract_id": CONTRACT}):
                 first = list_usage(connection, intake.account_id, limit=2, **chosen)
-                rest = list_usage(connection, intake.account_id, limit=2, after=first[-1]["id"], **chosen)
-                assert [each["transaction_id"] for each in first + rest] == ["t-0", "t-7", "t-9"]
+                rest = list_usage(connection, intake.account_id, limit=2, after=first[-1].id, **chosen)
+                assert [each.transaction_id for each in first + rest] == ["t-0", "t-7", "t-9"]

@@ -17,8 +17,10 @@ from tests.tables.ahead_cells import adjust, parts
 from tests.tables.table import Row, read_table
 from trueup.domain.money import plain_text
 from trueup.store.postgres.engine import snapshot
+from trueup_worker.cli.ledger.records import explanation
 from trueup_worker.reporting.drafts import usage_drafts
 from trueup_worker.reporting.explain import explain
+from trueup_worker.reporting.receipts import UsageFigures
 
 Told = dict[str, Any]
 FEBRUARY = datetime(2030, 2, 1, tzinfo=UTC)
@@ -49,7 +51,7 @@ def use(book: ChangeBook, cell: str) -> None:
 def explained(book: ChangeBook, which: UUID) -> Told:
     """The explanation."""
     with snapshot(book.engine) as connection:
-        return explain(connection, account_id=book.account_id, which=which)
+        return explanation(explain(connection, account_id=book.account_id, which=which))
 
 
 def draft_id(book: ChangeBook) -> UUID:
@@ -79,12 +81,8 @@ def adds_up(told: Told) -> Decimal:
         used = sum((line["amount"] for line in told["usage"]), Decimal())
         taken = sum((line["amount"] for line in told["applied"] if line["is_subtracted"]), Decimal())
         shown = sum((line["amount"] for line in told["applied"] if not line["is_subtracted"]), Decimal())
-        assert told["arithmetic"] == {
-            "usage": used,
-            "subtracted": -taken,
-            "total": used + taken,
-            "not_subtracted": -shown,
-        }
+        figures = UsageFigures(usage=used, subtracted=-taken, total=used + taken, not_subtracted=-shown)
+        assert told["arithmetic"] == figures
         return used + taken
 
 
@@ -125,8 +123,8 @@ def test_a_true_up_adds_up(common_database: Engine, used: str, adjusted: str) ->
     told.append(explained(book, true_up.id))
     for each in told[: 1 + (book.state(commit_id) == "issued")]:
         figures = each["true_up"]
-        due = figures["committed"] - figures["drawn"] + figures["adjustments"]
-        assert figures["due"] == max(due, Decimal()) == each["total"] == sum(line["amount"] for line in each["lines"])
+        due = figures.committed - figures.drawn + figures.adjustments
+        assert figures.due == max(due, Decimal()) == each["total"] == sum(line["amount"] for line in each["lines"])
         assert each["amount_due"] - each["total"] == (each["rounding"] or 0)
 
 

@@ -18,6 +18,7 @@ from trueup.domain.money import plain_text
 from trueup.domain.payable import USD_CENTS, payable
 from trueup.store.invoices.by_customer import InvoiceChoice
 from trueup.store.postgres.engine import snapshot
+from trueup_worker.cli.ledger.records import explanation
 from trueup_worker.gateway.schema.invoice_shapes import invoice_object
 from trueup_worker.reporting.customer_invoices import list_customer_invoices
 from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
@@ -52,26 +53,28 @@ def foreseen(connection: Connection, book: ChangeBook) -> Due:
 def listed(connection: Connection, book: ChangeBook) -> Due:
     """By the list of the command."""
     found = list_with_drafts(connection, book.account_id, limit=99)
-    return {each["id"]: each["amount_due"] for each in found if each["status"] != "VOID"}
+    return {each.id: each.amount_due for each in found if each.status != "VOID"}
 
 
 def shown(connection: Connection, book: ChangeBook) -> Due:
     """Invoice by invoice, by the command; the rounding is the difference."""
-    found = [show_with_drafts(connection, book.account_id, each) or {} for each in listed(connection, book)]
-    assert all(each["total"] + (each["rounding"] or 0) == each["amount_due"] for each in found)
-    return {each["id"]: each["amount_due"] for each in found}
+    which = listed(connection, book)
+    found = [each for key in which if (each := show_with_drafts(connection, book.account_id, key))]
+    assert all(each.total + (each.rounding or 0) == each.amount_due for each in found)
+    return {each.id: each.amount_due for each in found}
 
 
 def explained(connection: Connection, book: ChangeBook) -> Due:
     """By explain."""
-    found = [explain(connection, account_id=book.account_id, which=each) for each in listed(connection, book)]
+    which = listed(connection, book)
+    found = [explanation(explain(connection, account_id=book.account_id, which=each)) for each in which]
     return {each["id"]: each["amount_due"] for each in found}
 
 
 def over_http(connection: Connection, book: ChangeBook) -> Due:
     """By the API."""
     found, details = list_customer_invoices(connection, book.account_id, InvoiceChoice(customer_id=CUSTOMER), limit=99)
-    objects = [invoice_object(each, details) for each in found if each["status"] != "VOID"]
+    objects = [invoice_object(each, details) for each in found if each.status != "VOID"]
     assert all(each["total"] + each.get("rounding", 0) == each["amount_due"] for each in objects)
     return {each["id"]: each["amount_due"] for each in objects}
 
@@ -150,7 +153,7 @@ def test_instalments_add_up_to_the_rounded_sum(
         drafts = list_with_drafts(connection, book.account_id, limit=999)
     with localcontext(prec=64):
         for commit_id in commits:
-            own = [each for each in drafts if each["commit_id"] == commit_id]
-            total = sum(each["total"] for each in own)
-            assert sum(each["amount_due"] for each in own) == payable(total, USD_CENTS).amount_due
-            assert all(each["amount_due"] >= 0 for each in own)
+            own = [each for each in drafts if each.commit_id == commit_id]
+            total = sum(each.total for each in own)
+            assert sum(each.amount_due for each in own) == payable(total, USD_CENTS).amount_due
+            assert all(each.amount_due >= 0 for each in own)

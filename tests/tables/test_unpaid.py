@@ -14,6 +14,7 @@ from tests.tables.ahead_cells import parts
 from tests.tables.table import Row, read_table
 from trueup.store.commits.pages import Choice, find_commit_record, list_commit_records
 from trueup.store.postgres.engine import snapshot
+from trueup_worker.cli.ledger.records import explanation
 from trueup_worker.gateway.schema.shapes import commit_object
 from trueup_worker.reporting.balance import customer_balance
 from trueup_worker.reporting.explain import explain
@@ -48,7 +49,7 @@ def views(book: ChangeBook, commit_id: UUID) -> dict[str, Any]:
         return {
             "list": usable.page(limit=9)[0],
             "show": usable.one(commit_id),
-            "explain": explain(connection, account_id=account_id, which=commit_id),
+            "explain": explanation(explain(connection, account_id=account_id, which=commit_id)),
             "balance": {"unpaid": balance.commits[0].unpaid if balance.commits else None},
             "HTTP list": commit_object(listed),
             "HTTP": commit_object(found),

@@ -2,30 +2,49 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from trueup.store.invoices.by_customer import Details, Place
+from trueup.store.invoices.invoice import Invoice, InvoiceLine
 from trueup_worker.gateway.http.refusals import Refusal
 from trueup_worker.gateway.schema.invoice_shapes import cursor_of, invoice_object, place_at
 
-NOTHING_KNOWN = Details({}, {}, {}, {}, {})
+NOTHING_KNOWN = Details({}, {}, {}, {})
 
 
-def line(quantity: str) -> dict[str, Any]:
+def line(quantity: str) -> InvoiceLine:
     """A line of usage."""
-    numbers = {"quantity": Decimal(quantity), "unit_price": Decimal(2), "amount": 2 * Decimal(quantity)}
-    return {"kind": "usage", "name": "Storage", "product_id": uuid4(), "commit_id": None, "is_true_up": False} | numbers
+    return InvoiceLine(
+        invoice_id=uuid4(),
+        position=0,
+        kind="usage",
+        name="Storage",
+        product_id=uuid4(),
+        quantity=Decimal(quantity),
+        unit_price=Decimal(2),
+        amount=2 * Decimal(quantity),
+        commit_id=None,
+    )
 
 
-def invoice(**more: Any) -> dict[str, Any]:
+def invoice() -> Invoice:
     """The draft of an invoice whose catalog is gone."""
-    ids = {name: uuid4() for name in ("id", "customer_id", "contract_id", "unit_id")}
-    told = {"type": "USAGE", "status": "DRAFT", "issued_at": datetime(2030, 2, 1, tzinfo=UTC)}
-    told |= {"total": Decimal(6), "rounding": None, "amount_due": Decimal(6)}
-    return ids | told | {"commit_id": None, "regenerated_from_id": None, "lines": [line("0"), line("3")]} | more
+    return Invoice(
+        id=uuid4(),
+        type="USAGE",
+        status="DRAFT",
+        customer_id=uuid4(),
+        customer=None,
+        contract_id=uuid4(),
+        unit_id=uuid4(),
+        unit=None,
+        commit_id=None,
+        total=Decimal(6),
+        issued_at=datetime(2030, 2, 1, tzinfo=UTC),
+        lines=(line("0"), line("3")),
+    )
 
 
 def test_lines_of_nothing_are_left_out_on_request() -> None:

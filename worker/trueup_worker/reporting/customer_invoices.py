@@ -1,33 +1,30 @@
 """The use case: a customer's invoices by date, whatever they are: finalized, void, scheduled, of open usage."""
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.domain.bills import BillLine
+from trueup.store.catalog.names import unit_names
 from trueup.store.invoices.by_customer import (
     Details,
     InvoiceChoice,
     Place,
-    contracts_invoiced_monthly,
     details_of,
     ends_of_open_months,
     scheduled_drafts,
     stored_invoices,
 )
-from trueup.store.invoices.listing import with_amount_due
+from trueup.store.invoices.invoice import Invoice
 from trueup.store.usage.by_hour import find_draft
 from trueup_worker.invoicing.open_months import open_draws
-from trueup_worker.reporting.drafts import UsageDraft, usage_drafts
-
-Record = dict[str, Any]
+from trueup_worker.reporting.drafts import invoices_of_usage, usage_drafts
 
 
 def list_customer_invoices(
     connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int
-) -> tuple[list[Record], Details]:
+) -> tuple[list[Invoice], Details]:
     """Up to `limit` invoices in the order of date and id, with their `lines`, and what they refer to.
 
     Drafts are what would be billed now. Those of open usage are burned down anew, unless none of them can be on the
@@ -50,7 +47,7 @@ def list_customer_invoices(
 
 def find_customer_invoice(
     connection: Connection, account_id: int, customer_id: UUID, invoice_id: UUID
-) -> tuple[Record, Details] | None:
+) -> tuple[Invoice, Details] | None:
     """One of a customer's invoices or drafts; None where the customer has none of this id."""
     choice = InvoiceChoice(customer_id=customer_id, id=invoice_id)
     found = stored_invoices(connection, account_id, choice, limit=1)
@@ -61,22 +58,22 @@ def find_customer_invoice(
     return (found[0], details_of(connection, account_id, found)) if found else None
 
 
-def _drafts_of_commits(connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int) -> list[Record]:
+def _drafts_of_commits(connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int) -> list[Invoice]:
     """What true-ups among them come to depends on usage that is not in the ledger."""
     found = scheduled_drafts(connection, account_id, choice, limit=limit, open_draws={})
-    if not any(line["is_true_up"] for each in found for line in each["lines"]):
+    if not any(line.arithmetic for each in found for line in each.lines):
         return found
     draws = open_draws(connection, account_id, [choice.customer_id]).by_commit
     return scheduled_drafts(connection, account_id, choice, limit=limit, open_draws=draws) if draws else found
 
 
-def _page(found: Iterable[Record], choice: InvoiceChoice, limit: int) -> list[Record]:
+def _page(found: Iterable[Invoice], choice: InvoiceChoice, limit: int) -> list[Invoice]:
     return sorted(found, key=place_of, reverse=choice.descending)[:limit]
 
 
-def place_of(invoice: Record) -> Place:
+def place_of(invoice: Invoice) -> Place:
     """Where it stands: pages are in this order."""
-    return Place(invoice["issued_at"], invoice["id"])
+    return Place(invoice.issued_at, invoice.id)
 
 
 def _has_open_usage(connection: Connection, account_id: int, choice: InvoiceChoice, *, until: Place | None) -> bool:
@@ -94,61 +91,23 @@ def _has_open_usage(connection: Connection, account_id: int, choice: InvoiceChoi
     )
 
 
-def _drafts_of_usage(connection: Connection, account_id: int, choice: InvoiceChoice) -> list[Record]:
+def _drafts_of_usage(connection: Connection, account_id: int, choice: InvoiceChoice) -> list[Invoice]:
     """Those that will be invoices, and fit."""
-    drafts = usage_drafts(connection, account_id, choice.customer_id)
-    invoiced = contracts_invoiced_monthly(connection, account_id, {UUID(each.bill.contract_id) for each in drafts})
-    records = (_record(choice.customer_id, each) for each in drafts if UUID(each.bill.contract_id) in invoiced)
-    return [each for each in records if _fits(each, choice)]
+    drafts = {each.id: each for each in usage_drafts(connection, account_id, choice.customer_id)}
+    units = unit_names(connection, account_id)
+    invoices = invoices_of_usage(connection, account_id, choice.customer_id, drafts.values(), units=units)
+    return [replace(each, lines=drafts[each.id].lines) for each in invoices if _fits(each, choice)]
 
 
-def _fits(draft: Record, choice: InvoiceChoice) -> bool:
+def _fits(draft: Invoice, choice: InvoiceChoice) -> bool:
     place, after = place_of(draft), choice.after
+    assert draft.starting_at
+    assert draft.ending_before
     return (
-        choice.id in (None, draft["id"])
-        and choice.contract_id in (None, draft["contract_id"])
-        and choice.unit_id in (None, draft["unit_id"])
-        and (choice.starting_on is None or draft["starting_at"] >= choice.starting_on)
-        and (choice.ending_before is None or draft["ending_before"] <= choice.ending_before)
+        choice.id in (None, draft.id)
+        and choice.contract_id in (None, draft.contract_id)
+        and choice.unit_id in (None, draft.unit_id)
+        and (choice.starting_on is None or draft.starting_at >= choice.starting_on)
+        and (choice.ending_before is None or draft.ending_before <= choice.ending_before)
         and (after is None or (place < after if choice.descending else place > after))
     )
-
-
-def _record(customer_id: UUID, draft: UsageDraft) -> Record:
-    """A draft under the names of a stored invoice."""
-    bill = draft.bill
-    record = {
-        "id": draft.id,
-        "type": "USAGE",
-        "status": "DRAFT",
-        "customer_id": customer_id,
-        "contract_id": UUID(bill.contract_id),
-        "unit_id": UUID(bill.unit_id),
-        "commit_id": None,
-        "total": bill.total,
-        "issued_at": bill.month.ending_before,
-        "regenerated_from_id": None,
-        "starting_at": bill.month.starting_at,
-        "ending_before": bill.month.ending_before,
-        "lines": [_line(line) for line in bill.lines],
-    }
-    return with_amount_due(record)
-
-
-def _line(line: BillLine) -> Record:
-    return {
-        "kind": line.kind,
-        "name": line.name,
-        "product_id": UUID(line.product_id),
-        "quantity": line.quantity,
-        "is_rounded": line.is_rounded,
-        "unit_price": line.unit_price,
-        "amount": line.amount,
-        "commit_id": UUID(line.commit_id) if line.commit_id else None,
-        "segment_id": UUID(line.segment_id) if line.segment_id else None,
-        "pricing_group_values": dict(line.pricing_group_values) or None,
-        "presentation_group_values": dict(line.presentation_group_values) or None,
-        "starting_at": line.starting_at,
-        "ending_before": line.ending_before,
-        "is_true_up": False,
-    }

@@ -1,11 +1,10 @@
 """Usage invoices that are not closed yet: made of open usage whenever they are read, and never stored."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,21 +12,14 @@ from sqlalchemy import Connection
 from trueup.defaults import USAGE_GRACE_H
 from trueup.domain.bills import BillLine, PeriodBill
 from trueup.domain.burndown.catalog import Catalog
+from trueup.store.catalog.names import customer_name, unit_names
 from trueup.store.commits.balances import load_products
-from trueup.store.invoices.listing import (
-    Status,
-    is_stored,
-    list_invoices,
-    names_of_usage,
-    show_invoice,
-    with_amount_due,
-    with_rule,
-)
+from trueup.store.invoices.forecast import invoiced_contracts
+from trueup.store.invoices.invoice import Invoice, InvoiceLine, Status
+from trueup.store.invoices.listing import is_stored, list_invoices, show_invoice
 from trueup.store.usage.by_hour import customers_with_open_usage, find_draft
 from trueup.store.usage.periods import period_id_of
 from trueup_worker.invoicing.open_months import bills_of_open_usage, open_draws
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +28,11 @@ class UsageDraft:
 
     id: UUID
     bill: PeriodBill
+
+    @property
+    def lines(self) -> tuple[InvoiceLine, ...]:
+        """The lines of the invoice that it would be."""
+        return tuple(_line(self.id, position, line) for position, line in enumerate(self.bill.lines))
 
 
 def usage_drafts(
@@ -57,6 +54,71 @@ def usage_drafts(
     return [UsageDraft(period_id_of(account_id, customer_id, each), each) for each in bills]
 
 
+def invoice_of(
+    draft: UsageDraft,
+    customer_id: UUID,
+    *,
+    customer: str | None = None,
+    unit: str | None = None,
+    usage_grace_h: int = USAGE_GRACE_H,
+) -> Invoice:
+    """The invoice that a draft of usage would be, without its lines.
+
+    Args:
+        draft: of open usage.
+        customer_id: whose.
+        customer: the customer's name, where the caller has it.
+        unit: the unit's name, where the caller has it.
+        usage_grace_h: hours for which a month still takes usage in after its end.
+    """
+    bill = draft.bill
+    return Invoice(
+        id=draft.id,
+        type="USAGE",
+        status="DRAFT",
+        customer_id=customer_id,
+        customer=customer,
+        contract_id=UUID(bill.contract_id),
+        unit_id=UUID(bill.unit_id),
+        unit=unit,
+        commit_id=None,
+        total=bill.total,
+        issued_at=bill.month.ending_before,
+        starting_at=bill.month.starting_at,
+        ending_before=bill.month.ending_before,
+        due_at=bill.month.ending_before + timedelta(hours=usage_grace_h),
+        state="pending",
+    )
+
+
+def invoices_of_usage(
+    connection: Connection,
+    account_id: int,
+    customer_id: UUID,
+    drafts: Iterable[UsageDraft],
+    *,
+    units: Mapping[str, str],
+    usage_grace_h: int = USAGE_GRACE_H,
+) -> list[Invoice]:
+    """The invoices that a customer's drafts would be, without their lines; none of contracts that are not invoiced.
+
+    Args:
+        connection: a snapshot.
+        account_id: whose customer.
+        customer_id: whose drafts.
+        drafts: of open usage.
+        units: the names of the account's units.
+        usage_grace_h: hours for which a month still takes usage in after its end.
+    """
+    customer = customer_name(connection, account_id, customer_id)
+    invoiced = invoiced_contracts(connection, account_id, [customer_id])
+    return [
+        invoice_of(each, customer_id, customer=customer, unit=units.get(each.bill.unit_id), usage_grace_h=usage_grace_h)
+        for each in drafts
+        if UUID(each.bill.contract_id) in invoiced
+    ]
+
+
 def list_with_drafts(
     connection: Connection,
     account_id: int,
@@ -67,12 +129,12 @@ def list_with_drafts(
     commit_id: UUID | None = None,
     after: UUID | None = None,
     usage_grace_h: int = USAGE_GRACE_H,
-) -> list[Record]:
+) -> list[Invoice]:
     """As `list_invoices`, and then the drafts of open usage, customer by customer and month by month."""
     past_usage = None
     if after is not None and not is_stored(connection, account_id, after):
         past_usage = after
-    page: list[Record] = []
+    page: list[Invoice] = []
     if past_usage is None:
         fetch = partial(
             list_invoices,
@@ -88,12 +150,12 @@ def list_with_drafts(
         draws = open_draws(connection, account_id, _customers_of_drafts(page))
         page = fetch(open_draws=draws.by_commit) if draws.by_commit else page
     if status in (None, "DRAFT") and commit_id is None and len(page) < limit:
-        drafts = _records(connection, account_id, customer_id, past_usage, usage_grace_h)
+        drafts = _invoices(connection, account_id, customer_id, past_usage, usage_grace_h)
         page += islice(drafts, limit - len(page))
     return page
 
 
-def show_item(connection: Connection, account_id: int, invoice_id: UUID) -> Record | None:
+def show_item(connection: Connection, account_id: int, invoice_id: UUID) -> Invoice | None:
     """As `show_invoice`; a true-up's draft shows what is unspent with open usage counted."""
     found = show_invoice(connection, account_id, invoice_id)
     customers = _customers_of_drafts([found] if found else [])
@@ -103,96 +165,70 @@ def show_item(connection: Connection, account_id: int, invoice_id: UUID) -> Reco
 
 def show_with_drafts(
     connection: Connection, account_id: int, invoice_id: UUID, *, usage_grace_h: int = USAGE_GRACE_H
-) -> Record | None:
+) -> Invoice | None:
     """As `show_item`; the id may also be that of a draft of open usage."""
     found = show_item(connection, account_id, invoice_id)
     terms = None if found else find_draft(connection, account_id, invoice_id)
     if terms is None:
         return found
-    for draft in usage_drafts(connection, account_id, terms.customer_id):
-        if draft.id == invoice_id:
-            head = _record(connection, account_id, terms.customer_id, draft, usage_grace_h)
-            lines = [_line(position, line) for position, line in enumerate(draft.bill.lines)]
-            return head and head | {"lines": lines}
-    return None
+    drafts = [each for each in usage_drafts(connection, account_id, terms.customer_id) if each.id == invoice_id]
+    units = unit_names(connection, account_id)
+    made = invoices_of_usage(
+        connection, account_id, terms.customer_id, drafts, units=units, usage_grace_h=usage_grace_h
+    )
+    return replace(made[0], lines=drafts[0].lines) if made else None
 
 
-def _customers_of_drafts(invoices: Iterable[Record]) -> set[UUID]:
+def _customers_of_drafts(invoices: Iterable[Invoice]) -> set[UUID]:
     """Whose usage decides what drafts of commits come to."""
-    return {each["customer_id"] for each in invoices if each["status"] == "DRAFT"}
+    return {each.customer_id for each in invoices if each.status == "DRAFT"}
 
 
-def _records(
+def _invoices(
     connection: Connection, account_id: int, customer_id: UUID | None, after: UUID | None, usage_grace_h: int
-) -> Iterator[Record]:
+) -> Iterator[Invoice]:
     """The drafts that will be invoices, from the one after `after` on."""
     reached = None if after is None else find_draft(connection, account_id, after)
     if after is not None and reached is None:
         return
-    since, skipping = reached and reached.customer_id, reached is not None
-    catalog = load_products(connection, account_id)
+    since, skipped = reached and reached.customer_id, after
+    catalog, units = load_products(connection, account_id), unit_names(connection, account_id)
     while customers := customers_with_open_usage(connection, account_id, customer_id=customer_id, since=since):
         for each in customers:
-            for draft in usage_drafts(connection, account_id, each, catalog=catalog):
-                if not skipping and (record := _record(connection, account_id, each, draft, usage_grace_h)):
-                    yield record
-                skipping = skipping and draft.id != after
-            skipping = False
+            drafts = usage_drafts(connection, account_id, each, catalog=catalog)
+            following = _following(drafts, skipped)
+            yield from invoices_of_usage(
+                connection, account_id, each, following, units=units, usage_grace_h=usage_grace_h
+            )
+            skipped = None
         since = UUID(int=customers[-1].int + 1)
 
 
-def _record(
-    connection: Connection, account_id: int, customer_id: UUID, draft: UsageDraft, usage_grace_h: int
-) -> Record | None:
-    """A draft under the names of an invoice; None where no invoice will be made of it."""
-    bill = draft.bill
-    names = names_of_usage(connection, account_id, contract_id=bill.contract_id, unit_id=bill.unit_id)
-    if not names["is_invoiced"]:
-        return None
-    record = {
-        "id": draft.id,
-        "number": None,
-        "type": "USAGE",
-        "status": "DRAFT",
-        "customer_id": customer_id,
-        "customer": names["customer"],
-        "contract_id": UUID(bill.contract_id),
-        "unit_id": UUID(bill.unit_id),
-        "unit": names["unit"],
-        "commit_id": None,
-        "total": bill.total,
-        "issued_at": bill.month.ending_before,
-        "finalized_at": None,
-        "voided_at": None,
-        "regenerated_from_id": None,
-        "paid_at": None,
-        "exported_at": None,
-        "due_at": bill.month.ending_before + timedelta(hours=usage_grace_h),
-        "state": "pending",
-        "reason": None,
-    }
-    return with_amount_due(record)
+def _following(drafts: list[UsageDraft], skipped: UUID | None) -> list[UsageDraft]:
+    """Those after the one with this id; none if it is not among them."""
+    if skipped is None:
+        return drafts
+    ids = [each.id for each in drafts]
+    return drafts[ids.index(skipped) + 1 :] if skipped in ids else []
 
 
-def _line(position: int, line: BillLine) -> Record:
-    """A line under the names of a stored one."""
-    return with_rule(
-        {
-            "position": position,
-            "kind": line.kind,
-            "name": line.name,
-            "product_id": UUID(line.product_id),
-            "pricing_group_values": dict(line.pricing_group_values) or None,
-            "presentation_group_values": dict(line.presentation_group_values) or None,
-            "quantity": line.quantity,
-            "is_rounded": line.is_rounded,
-            "unit_price": line.unit_price,
-            "amount": line.amount,
-            "is_billed": line.is_billed,
-            "commit_id": UUID(line.commit_id) if line.commit_id else None,
-            "segment_id": UUID(line.segment_id) if line.segment_id else None,
-            "criterion": line.criterion,
-            "starting_at": line.starting_at,
-            "ending_before": line.ending_before,
-        }
+def _line(invoice_id: UUID, position: int, line: BillLine) -> InvoiceLine:
+    return InvoiceLine(
+        invoice_id=invoice_id,
+        position=position,
+        kind=line.kind,
+        is_billed=line.is_billed,
+        name=line.name,
+        product_id=UUID(line.product_id),
+        quantity=line.quantity,
+        is_rounded=line.is_rounded,
+        unit_price=line.unit_price,
+        amount=line.amount,
+        commit_id=UUID(line.commit_id) if line.commit_id else None,
+        segment_id=UUID(line.segment_id) if line.segment_id else None,
+        criterion=line.criterion,
+        pricing_group_values=dict(line.pricing_group_values) or None,
+        presentation_group_values=dict(line.presentation_group_values) or None,
+        starting_at=line.starting_at,
+        ending_before=line.ending_before,
     )

@@ -1,15 +1,17 @@
 """The use case: where each amount of a commit or an invoice comes from."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from trueup.errors import NotFound
 from trueup.store.invoices.explain import (
-    Record,
+    ExplainedEntry,
+    ScheduledItem,
+    UsageShare,
     applied_in_period,
     entries_of_commit,
     entries_of_period,
@@ -18,52 +20,78 @@ from trueup.store.invoices.explain import (
     true_up_of,
     usage_of_periods,
 )
+from trueup.store.invoices.invoice import Invoice, TrueUpFigures
 from trueup.store.invoices.listing import show_invoice
-from trueup.store.usage.periods import find_period
+from trueup.store.usage.periods import UsagePeriod, find_period
 from trueup_worker.reporting.drafts import show_item
-from trueup_worker.reporting.receipts import adding_up, draft_of, receipts_of_commit
-from trueup_worker.reporting.rules import rule_of_entry, rule_of_line
+from trueup_worker.reporting.receipts import DraftExplanation, ExplainedBill, explain_draft, receipts_of_commit
 from trueup_worker.reporting.transactions import with_transactions
 from trueup_worker.reporting.usable import UsableCommits
-
-_PAYABLE = ("rounding", "amount_due")
-_COMMIT = (
-    "id",
-    "type",
-    "name",
-    "customer_id",
-    "priority",
-    "rate_type",
-    "access_type",
-    "balance",
-    "unpaid",
-    "archived_at",
-)
 
 
 class UnknownId(NotFound):
     """The account has neither a commit nor an invoice of this id."""
 
 
-def explain(connection: Connection, *, account_id: int, which: UUID, lines: bool = False) -> Record:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitExplanation:
+    """Where what is left of a commit or credit comes from.
+
+    Attributes:
+        true_up: the figures of a POSTPAID commit's true-up.
+        entries: of its ledger, in booking order.
+        usage: what was booked with the entries, each under the number of its entry.
+        receipts: the same for open months, hour by hour: what a burn-down gives as things stand.
+    """
+
+    commit: Mapping[str, Any]
+    true_up: TrueUpFigures | None
+    entries: Sequence[ExplainedEntry]
+    usage: Sequence[UsageShare]
+    receipts: Sequence[UsageShare]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodExplanation:
+    """Where the amounts of a closed month come from.
+
+    Attributes:
+        invoice: None where the month makes none.
+        entries: that it booked.
+        bill: its usage, and what was applied to it.
+    """
+
+    period: UsagePeriod
+    invoice: Invoice | None
+    entries: Sequence[ExplainedEntry]
+    bill: ExplainedBill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemExplanation:
+    """Where the amounts of a commit's invoice come from: of an instalment, or of a true-up.
+
+    Attributes:
+        invoice: or its draft; None where it was settled without one.
+        entries: the commit's ledger, for a true-up.
+    """
+
+    item: ScheduledItem
+    invoice: Invoice | None
+    entries: Sequence[ExplainedEntry]
+
+
+Explanation = CommitExplanation | PeriodExplanation | ItemExplanation | DraftExplanation
+
+
+def explain(connection: Connection, *, account_id: int, which: UUID, lines: bool = False) -> Explanation:
     """Explains a commit or credit, or an invoice, a draft or a usage period: the id tells which.
-
-    What comes back, where it applies:
-
-    - `what`: commit, invoice, usage period (a month that makes no invoice) or draft (of usage); then what it is.
-    - `true_up`: committed - drawn + adjustments = due.
-    - `arithmetic`: of a usage period: usage - subtracted = total; what is applied and not subtracted stands beside it.
-    - `applied`: what each balance paid of it, below 0: `usage` and what is subtracted of this add up to the total.
-    - `entries`: of the ledger, in booking order, with the segment's balance after each and the rule behind it.
-    - `usage`: what was used, hours and prices, who paid and by which rule of the order of balances. Of a commit it
-      names the number of the `entry` that it was booked with.
-    - `receipts`: the same for open months, hour by hour: what a burn-down gives as things stand.
 
     Args:
         connection: a snapshot, so that all of it is of one moment.
         account_id: whose.
         which: of a commit or credit, an invoice, a draft, or a usage period that makes no invoice.
-        lines: whether to list the `transaction_ids` behind each piece of usage.
+        lines: whether to read the `transaction_ids` behind each share of usage.
 
     Raises:
         UnknownId: the account has nothing of this id.
@@ -72,91 +100,80 @@ def explain(connection: Connection, *, account_id: int, which: UUID, lines: bool
         _commit(connection, account_id, which)
         or _period(connection, account_id, which)
         or _item(connection, account_id, which)
-        or draft_of(connection, account_id, which)
+        or explain_draft(connection, account_id, which)
     )
     if found is None:
         raise UnknownId(f"no commit, credit or invoice {which} in this account")
-    for part in {"usage", "receipts"} & found.keys():
-        pieces = with_transactions(connection, account_id, found[part]) if lines else found[part]
-        found[part] = [{name: value for name, value in piece.items() if name != "hours"} for piece in pieces]
+    return _with_lines(connection, account_id, found) if lines else found
+
+
+def _with_lines(connection: Connection, account_id: int, found: Explanation) -> Explanation:
+    def behind(usage: Sequence[UsageShare]) -> Sequence[UsageShare]:
+        return with_transactions(connection, account_id, usage)
+
+    match found:
+        case CommitExplanation():
+            return replace(found, usage=behind(found.usage), receipts=behind(found.receipts))
+        case PeriodExplanation():
+            return replace(found, bill=replace(found.bill, usage=behind(found.bill.usage)))
+        case DraftExplanation():
+            bill = replace(found.bill, usage=behind(found.bill.usage))
+            return replace(found, bill=bill, receipts=behind(found.receipts))
     return found
 
 
-def _commit(connection: Connection, account_id: int, commit_id: UUID) -> Record | None:
+def _commit(connection: Connection, account_id: int, commit_id: UUID) -> CommitExplanation | None:
     if not is_commit(connection, account_id, commit_id):
         return None
     commit = UsableCommits(connection, account_id).one(commit_id) or {}
-    entries = _ruled(entries_of_commit(connection, account_id, commit_id))
-    true_up = true_up_of(connection, account_id, commit_id)
-    return {
-        "what": "commit",
-        **{name: commit[name] for name in _COMMIT},
-        "true_up": true_up and _arithmetic(connection, account_id, true_up),
-        "entries": entries,
-        "usage": _behind(connection, account_id, entries),
-        "receipts": receipts_of_commit(connection, account_id, commit["customer_id"], commit_id),
-    }
+    entries = entries_of_commit(connection, account_id, commit_id)
+    true_up_id = true_up_of(connection, account_id, commit_id)
+    true_up = true_up_id and show_item(connection, account_id, true_up_id)
+    return CommitExplanation(
+        commit=commit,
+        true_up=true_up.true_up if true_up else None,
+        entries=entries,
+        usage=_behind(connection, account_id, entries),
+        receipts=receipts_of_commit(connection, account_id, commit["customer_id"], commit_id),
+    )
 
 
-def _behind(connection: Connection, account_id: int, entries: Sequence[Record]) -> list[Record]:
+def _behind(connection: Connection, account_id: int, entries: Sequence[ExplainedEntry]) -> list[UsageShare]:
     """The usage that was booked with these entries."""
-    drawn = {(each["period_id"], each["segment_id"]): each["entry"] for each in entries if _is_drawn(each)}
-    periods = list(dict.fromkeys(period_id for period_id, _ in drawn))
+    drawn: dict[tuple[UUID | None, UUID | None], int] = {
+        (each.period_id, each.segment_id): number
+        for number, each in enumerate(entries, 1)
+        if each.period_id is not None and each.amount < 0
+    }
+    periods = list(dict.fromkeys(period_id for period_id, _ in drawn if period_id))
     return [
-        {"entry": drawn[row["period_id"], row["segment_id"]], **rule_of_line(row)}
-        for row in usage_of_periods(connection, account_id, periods)
-        if (row["period_id"], row["segment_id"]) in drawn
+        replace(share, entry=drawn[share.period_id, share.segment_id])
+        for share in usage_of_periods(connection, account_id, periods)
+        if (share.period_id, share.segment_id) in drawn
     ]
 
 
-def _is_drawn(entry: Record) -> bool:
-    return entry["period_id"] is not None and entry["amount"] < 0
-
-
-def _period(connection: Connection, account_id: int, period_id: UUID) -> Record | None:
-    """A usage invoice, or a closed period that makes none."""
+def _period(connection: Connection, account_id: int, period_id: UUID) -> PeriodExplanation | None:
     period = find_period(connection, account_id, period_id)
     if period is None:
         return None
-    invoice = show_invoice(connection, account_id, period_id) or {}
-    usage = [rule_of_line(row) for row in usage_of_periods(connection, account_id, [period_id])]
-    payers = list(dict.fromkeys(row["commit_id"] for row in usage if row["commit_id"]))
-    return {
-        "what": "invoice" if invoice else "usage period",
-        **asdict(period),
-        **{name: invoice.get(name) for name in ("number", "type", "status", "unit", "total", *_PAYABLE)},
-        "entries": _ruled(entries_of_period(connection, account_id, period_id, payers)),
-        **adding_up(usage, applied_in_period(connection, account_id, period_id)),
-    }
+    usage = usage_of_periods(connection, account_id, [period_id])
+    payers = list(dict.fromkeys(share.commit_id for share in usage if share.commit_id))
+    return PeriodExplanation(
+        period=period,
+        invoice=show_invoice(connection, account_id, period_id),
+        entries=entries_of_period(connection, account_id, period_id, payers),
+        bill=ExplainedBill(usage=usage, applied=applied_in_period(connection, account_id, period_id)),
+    )
 
 
-def _item(connection: Connection, account_id: int, obligation_id: UUID) -> Record | None:
-    """An invoice of a commit, its draft, or what was settled without one."""
+def _item(connection: Connection, account_id: int, obligation_id: UUID) -> ItemExplanation | None:
     item = item_of_schedule(connection, account_id, obligation_id)
     if item is None:
         return None
-    invoice = show_item(connection, account_id, obligation_id) or {}
-    is_true_up = item["kind"] == "TRUE_UP"
-    return {
-        "what": "invoice",
-        **item,
-        **{name: invoice.get(name) for name in ("number", "status", "customer", "unit", "total", *_PAYABLE)},
-        "true_up": _arithmetic(connection, account_id, obligation_id) if is_true_up else None,
-        "lines": [{name: line[name] for name in _LINE} for line in invoice.get("lines", [])],
-        "entries": _ruled(entries_of_commit(connection, account_id, item["commit_id"])) if is_true_up else [],
-    }
-
-
-_LINE = ("name", "product_id", "quantity", "unit_price", "amount")
-
-
-def _arithmetic(connection: Connection, account_id: int, obligation_id: UUID) -> Record | None:
-    invoice = show_item(connection, account_id, obligation_id)
-    if invoice is None:
-        return None
-    figures = invoice["lines"][0]["arithmetic"]
-    return {name: Decimal(figures[name]) for name in ("committed", "drawn", "adjustments", "due")}
-
-
-def _ruled(entries: Sequence[Record]) -> list[Record]:
-    return [{"entry": number, **rule_of_entry(entry)} for number, entry in enumerate(entries, 1)]
+    is_true_up = item.kind == "TRUE_UP"
+    return ItemExplanation(
+        item=item,
+        invoice=show_item(connection, account_id, obligation_id),
+        entries=entries_of_commit(connection, account_id, item.commit_id) if is_true_up else [],
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from trueup.domain.payable import payable
 from trueup.errors import Refused
 from trueup.store.catalog.names import customer_name, customer_of_contract, unit_names
 from trueup.store.commits.balances import load_products
+from trueup.store.invoices.drafts import Draft
 from trueup.store.invoices.forecast import AwaitedMonth, invoiced_contracts, obligations_until, open_months
 from trueup.store.usage.billed_lines import reserved_draws
 from trueup.store.usage.periods import period_id_of
@@ -40,7 +41,8 @@ class Foreseen:
         outcome: `issued` makes an invoice; nothing else does. `waiting`: for a month that is parked.
         type: TRUE_UP is an invoice of type SCHEDULED.
         issued_at: the date on the invoice.
-        amount: what it bills, or would bill if it were not suppressed, held or parked.
+        amount: what it bills, or would bill if it were not suppressed, held or parked; None where a true-up has no
+            ledger to bill: it will be parked.
         amount_due: what is to be paid of that.
         why: for people.
         id: the invoice's, from the first draft on.
@@ -51,12 +53,12 @@ class Foreseen:
     type: Literal["SCHEDULED", "TRUE_UP", "USAGE"]
     issued_at: datetime
     customer: str
-    amount: Decimal
-    amount_due: Decimal
+    amount: Decimal | None
+    amount_due: Decimal | None
     unit: str
     why: str
     customer_id: UUID
-    contract_id: UUID
+    contract_id: UUID | None
     unit_id: UUID
     id: UUID
     commit_id: UUID | None = None
@@ -130,11 +132,11 @@ def forecast(
         customer_id=customer_id,
         contract_id=contract_id,
     )
-    holds = holds_of(connection, account_id, [row["id"] for row in due if row["kind"] == "TRUE_UP"])
+    holds = holds_of(connection, account_id, [draft.id for draft in due if draft.kind == "TRUE_UP"])
     found = [
         *(
-            _of_obligation(row, outlooks.get(row["customer_id"], _Outlook()), present, holds.get(row["id"]))
-            for row in due
+            _of_obligation(draft, outlooks.get(draft.customer_id, _Outlook()), present, holds.get(draft.id))
+            for draft in due
         ),
         *sorted(_usage_invoices(connection, account_id, outlooks, present), key=lambda each: each.issued_at),
     ]
@@ -217,56 +219,64 @@ def _of_month(month: Month, parked: AwaitedMonth | None, present: _Present) -> t
     return "issued", f"usage of {_month(month.starting_at)}, final {hours} h after it"
 
 
-def _of_obligation(row: Mapping[str, Any], outlook: _Outlook, present: _Present, hold: Hold | None) -> Foreseen:
-    is_true_up = row["kind"] == "TRUE_UP"
-    awaited = [month for month in outlook.months if is_true_up and month.starting_at < row["access_ends"]]
-    arithmetic = _true_up(row) if is_true_up else _item(row)
-    outcome, why = _outcome(row, arithmetic, [month for month in awaited if month.state == "parked"], hold)
-    ends = [_end(month) for month in awaited] + ([_relies_on(row)] if is_true_up else [])
+def _of_obligation(draft: Draft, outlook: _Outlook, present: _Present, hold: Hold | None) -> Foreseen:
+    awaited = _awaited(draft, outlook)
+    outcome, why = _outcome(draft, [month for month in awaited if month.state == "parked"], hold)
+    ends = [_end(month) for month in awaited]
+    if draft.kind == "TRUE_UP" and draft.access_ends:
+        ends.append(_relies_on(draft.access_ends))
     return Foreseen(
-        at=max(present.now, row["due_at"], *(present.closing(end) for end in ends)),
+        at=max(present.now, draft.due_at, *(present.closing(end) for end in ends)),
         outcome=outcome,
-        type=row["kind"],
-        issued_at=row["scheduled_at"],
-        customer=row["customer"] or "",
-        amount=row["amount"],
-        amount_due=payable(row["amount"], row["unit_id"], before=row["instalments_before"]).amount_due,
-        unit=row["unit"] or "",
+        type=draft.kind,
+        issued_at=draft.scheduled_at,
+        customer=draft.customer or "",
+        amount=draft.amount,
+        amount_due=draft.invoice.amount_due,
+        unit=draft.unit or "",
         why=why,
-        customer_id=row["customer_id"],
-        contract_id=row["contract_id"],
-        unit_id=row["unit_id"],
-        commit_id=row["commit_id"],
-        id=row["id"],
+        customer_id=draft.customer_id,
+        contract_id=draft.contract_id,
+        unit_id=draft.unit_id,
+        commit_id=draft.commit_id,
+        id=draft.id,
     )
 
 
-def _relies_on(true_up: Mapping[str, Any]) -> datetime:
+def _awaited(draft: Draft, outlook: _Outlook) -> list[AwaitedMonth]:
+    """The open months that a true-up waits for."""
+    if draft.kind != "TRUE_UP" or draft.access_ends is None:
+        return []
+    return [month for month in outlook.months if month.starting_at < draft.access_ends]
+
+
+def _relies_on(access_ends: datetime) -> datetime:
     """The end of the month of its access's last hour, which is to be closed."""
-    return month_of(true_up["access_ends"] - timedelta(hours=1)).ending_before
+    return month_of(access_ends - timedelta(hours=1)).ending_before
 
 
-def _outcome(
-    row: Mapping[str, Any], arithmetic: str, parked: Sequence[AwaitedMonth], hold: Hold | None
-) -> tuple[Outcome, str]:
-    if row["state"] != "pending":
-        return row["state"], row["reason"] or ""
+def _outcome(draft: Draft, parked: Sequence[AwaitedMonth], hold: Hold | None) -> tuple[Outcome, str]:
+    if draft.state != "pending":
+        return draft.state, draft.reason or ""
     if parked:
         return "waiting", _waits(parked[0])
-    if row["suppressed_by"]:
-        return "suppressed", row["suppressed_by"]
-    if hold and (row["amount"] or hold.reason == "usage_voided"):
+    if draft.suppressed_by:
+        return "suppressed", draft.suppressed_by
+    if draft.amount is None:
+        return "parked", "its commit has no ledger to bill"
+    if hold and (draft.amount or hold.reason == "usage_voided"):
         return "held", hold.reason
-    return ("issued" if row["amount"] else "nothing_due"), arithmetic
+    return ("issued" if draft.amount else "nothing_due"), _arithmetic(draft)
 
 
-def _true_up(row: Mapping[str, Any]) -> str:
+def _arithmetic(draft: Draft) -> str:
     """How the amount comes about, once the usage that is known is closed."""
-    return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(**row["arithmetic"])
-
-
-def _item(row: Mapping[str, Any]) -> str:
-    return f"item {row['position']} of {row['name']}: {plain_text(row['quantity'])} x {plain_text(row['unit_price'])}"
+    if draft.arithmetic:
+        return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(
+            **draft.arithmetic
+        )
+    price = "" if draft.unit_price is None else plain_text(draft.unit_price)
+    return f"item {draft.position} of {draft.name}: {plain_text(draft.quantity)} x {price}"
 
 
 def _waits(parked: AwaitedMonth) -> str:

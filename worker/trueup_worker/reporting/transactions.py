@@ -1,72 +1,78 @@
-"""Which lines of usage stand behind a piece of it."""
+"""Which lines of usage stand behind a share of it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from trueup.domain.burndown.usage import HOUR
-from trueup.domain.burndown.values import group_values
+from trueup.domain.burndown.values import GroupValues, group_values
 from trueup.domain.month import month_of
-from trueup.store.invoices.explain import Record, Transaction, transactions
+from trueup.store.invoices.explain import Transaction, UsageShare, transactions
 
-_Hour = tuple[Any, ...]
+_Kind = tuple[str, str, str, GroupValues, GroupValues]
 
 
-def with_transactions(connection: Connection, account_id: int, usage: Sequence[Record]) -> list[Record]:
-    """The pieces of usage, each with the `transaction_ids` of the lines in its hours, in the order of their times.
+def with_transactions(connection: Connection, account_id: int, usage: Sequence[UsageShare]) -> list[UsageShare]:
+    """The shares of usage, each with the ids of the transactions in its hours, in the order of their times.
 
     Where a balance ran out within an hour, that hour's lines stand behind both who paid before and who paid after.
 
     Args:
         connection: a transaction.
         account_id: whose usage.
-        usage: with customer, contract, product, unit, unit price, group values, and the hours of which it holds usage.
+        usage: of any customers, with the hours of which each holds usage.
     """
-    told = [piece | {"transaction_ids": []} for piece in usage]
-    for customer_id, group in groupby(sorted(told, key=_customer), key=_customer):
-        _fill(connection, account_id, customer_id, list(group))
-    return told
+    found: list[list[str]] = [[] for _ in usage]
+    numbered = sorted(enumerate(usage), key=_customer)
+    for customer_id, group in groupby(numbered, key=_customer):
+        of_customer = list(group)
+        for number, transaction_id in _behind(connection, account_id, customer_id, of_customer):
+            found[number].append(transaction_id)
+    return [replace(share, transaction_ids=ids) for share, ids in zip(usage, found, strict=True)]
 
 
-def _fill(connection: Connection, account_id: int, customer_id: UUID, pieces: Sequence[Record]) -> None:
-    by_hour: dict[_Hour, list[Record]] = {}
-    for piece in pieces:
-        for hour in _hours(piece):
-            by_hour.setdefault((hour, *_kind_of_piece(piece)), []).append(piece)
+def _behind(
+    connection: Connection, account_id: int, customer_id: UUID, numbered: Sequence[tuple[int, UsageShare]]
+) -> Iterator[tuple[int, str]]:
+    """The number of a share with the id of each transaction behind it."""
+    by_hour: dict[tuple[datetime, _Kind], list[tuple[int, UsageShare]]] = {}
+    for number, share in numbered:
+        for hour in _hours(share):
+            by_hour.setdefault((hour, _kind_of_share(share)), []).append((number, share))
     found = transactions(
         connection,
         account_id,
         customer_id,
-        starting_at=min(piece["starting_at"] for piece in pieces),
-        ending_before=max(piece["ending_before"] for piece in pieces),
+        starting_at=min(share.starting_at for _, share in numbered),
+        ending_before=max(share.ending_before for _, share in numbered),
     )
     for each in found:
-        for piece in by_hour.get((each.hour, *_kind_of_transaction(each)), ()):
-            if piece["unit_price"] in each.prices:
-                piece["transaction_ids"].append(each.transaction_id)
+        for number, share in by_hour.get((each.hour, _kind_of_transaction(each)), ()):
+            if share.unit_price in each.prices:
+                yield number, each.transaction_id
 
 
-def _hours(piece: Record) -> Iterator[datetime]:
-    """Those of which it holds usage; a receipt is of one hour."""
-    if (hours := piece.get("hours")) is None:
-        return iter([piece["starting_at"]])
-    start = month_of(piece["starting_at"]).starting_at
-    return (start + hour * HOUR for hour in hours)
+def _hours(share: UsageShare) -> Iterator[datetime]:
+    """Those of which it holds usage; that of an open month is of one hour."""
+    if share.hours is None:
+        return iter([share.starting_at])
+    start = month_of(share.starting_at).starting_at
+    return (start + hour * HOUR for hour in share.hours)
 
 
-def _kind_of_piece(piece: Record) -> _Hour:
-    groups = group_values(piece["pricing_group_values"]), group_values(piece["presentation_group_values"])
-    return str(piece["contract_id"]), str(piece["product_id"]), str(piece["unit_id"]), *groups
+def _kind_of_share(share: UsageShare) -> _Kind:
+    groups = group_values(share.pricing_group_values), group_values(share.presentation_group_values)
+    return str(share.contract_id), str(share.product_id), str(share.unit_id), *groups
 
 
-def _kind_of_transaction(line: Transaction) -> _Hour:
+def _kind_of_transaction(line: Transaction) -> _Kind:
     groups = line.pricing_group_values, line.presentation_group_values
     return line.contract_id, line.product_id, line.unit_id, *groups
 
 
-_customer = itemgetter("customer_id")
+def _customer(numbered: tuple[int, UsageShare]) -> UUID:
+    return numbered[1].customer_id

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.values import GroupValues, group_values
-
-Record = dict[str, Any]
+from trueup.domain.rules import rule_of_entry, rule_of_payer
+from trueup.store.postgres.rows import fetch_all, fetch_one
 
 _ENTRIES = """
     SELECT e.id, e.commit_id, e.type, e.amount, e.balance, e.effective_at, e.booked_at, e.reason, e.segment_id,
@@ -71,6 +71,115 @@ _ITEM = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedEntry:
+    """An entry of a commit's ledger, with what it was booked with.
+
+    Attributes:
+        balance: the segment's, after it.
+        reason: an operator's words.
+        segment: its position in the access schedule, from 0.
+        invoice: the number of the invoice it was booked with.
+        contract_id: of the usage period it was booked with.
+        month: the start of that period.
+    """
+
+    id: UUID
+    commit_id: UUID
+    type: str
+    amount: Decimal
+    balance: Decimal
+    effective_at: datetime
+    booked_at: datetime
+    reason: str | None
+    segment_id: UUID | None
+    segment: int | None
+    invoice_id: UUID | None
+    invoice: int | None
+    period_id: UUID | None
+    contract_id: UUID | None
+    month: datetime | None
+
+    @property
+    def rule(self) -> str:
+        """Why it was booked."""
+        return rule_of_entry(self.type, self.amount, self.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageShare:
+    """Usage of one kind and price that one balance pays, or nobody: a line of a bill, or an hour of an open month.
+
+    Attributes:
+        period_id: of the closed period; None while the month is open.
+        line: its position on the bill; None while the month is open.
+        product: the product's name.
+        hours: those of the month, from 0, of which it holds some; None: of all from its start to its end.
+        commit_id: who pays; None: nobody, it is overage.
+        segment: the position of the paying balance in its access schedule, from 0.
+        criterion: which rule set the payer before the next balance that could have paid, if there was one.
+        left: of an hour of an open month: what is left of the balance after it.
+        entry: the number of the ledger entry that it was booked with, where entries are listed beside it.
+        transaction_ids: of the lines behind it, where they were read.
+    """
+
+    period_id: UUID | None = None
+    customer_id: UUID
+    contract_id: UUID
+    unit_id: UUID
+    line: int | None = None
+    product: str
+    product_id: UUID
+    quantity: Decimal
+    is_rounded: bool
+    unit_price: Decimal
+    amount: Decimal
+    pricing_group_values: Mapping[str, str] | None
+    presentation_group_values: Mapping[str, str] | None
+    starting_at: datetime
+    ending_before: datetime
+    hours: Sequence[int] | None = None
+    commit_id: UUID | None
+    segment_id: UUID | None
+    segment: int | None = None
+    criterion: int | None
+    left: Decimal | None = None
+    entry: int | None = None
+    transaction_ids: Sequence[str] | None = None
+
+    @property
+    def rule(self) -> str:
+        """Which criterion chose who pays."""
+        return rule_of_payer(self.criterion, is_paid=self.commit_id is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedBalance:
+    """What a balance paid of a month's usage, below 0; what a postpaid commit covers is not subtracted."""
+
+    name: str
+    commit_id: UUID
+    segment_id: UUID
+    segment: int | None
+    amount: Decimal
+    is_subtracted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledItem:
+    """An item of a commit's invoice schedule, or its true-up, and what became of it."""
+
+    id: UUID
+    commit_id: UUID
+    kind: Literal["SCHEDULED", "TRUE_UP"]
+    position: int
+    scheduled_at: datetime
+    due_at: datetime
+    state: str
+    reason: str | None
+    suppressed_by: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """A line of usage, as far as it must be known to find what paid for it; `hour` is the one it falls in."""
@@ -96,33 +205,33 @@ def true_up_of(connection: Connection, account_id: int, commit_id: UUID) -> UUID
     return found
 
 
-def item_of_schedule(connection: Connection, account_id: int, obligation_id: UUID) -> Record | None:
-    """The obligation behind an invoice of a commit: which item it is, and what became of it."""
-    found = _records(connection, _ITEM, {"account_id": account_id, "id": obligation_id})
-    return found[0] if found else None
+def item_of_schedule(connection: Connection, account_id: int, obligation_id: UUID) -> ScheduledItem | None:
+    """The obligation behind an invoice of a commit."""
+    return fetch_one(connection, ScheduledItem, _ITEM, {"account_id": account_id, "id": obligation_id})
 
 
-def entries_of_commit(connection: Connection, account_id: int, commit_id: UUID) -> list[Record]:
-    """The commit's ledger in booking order; `balance` is the segment's after each entry."""
-    return _records(connection, _OF_COMMIT_ENTRIES, {"account_id": account_id, "commit_ids": [commit_id]})
+def entries_of_commit(connection: Connection, account_id: int, commit_id: UUID) -> list[ExplainedEntry]:
+    """The commit's ledger in booking order."""
+    given = {"account_id": account_id, "commit_ids": [commit_id]}
+    return fetch_all(connection, ExplainedEntry, _OF_COMMIT_ENTRIES, given)
 
 
 def entries_of_period(
     connection: Connection, account_id: int, period_id: UUID, commit_ids: Sequence[UUID]
-) -> list[Record]:
+) -> list[ExplainedEntry]:
     """What was booked with a usage period or an invoice, on these commits."""
     given = {"account_id": account_id, "id": period_id, "commit_ids": list(commit_ids)}
-    return _records(connection, _OF_PERIOD_ENTRIES, given)
+    return fetch_all(connection, ExplainedEntry, _OF_PERIOD_ENTRIES, given)
 
 
-def usage_of_periods(connection: Connection, account_id: int, period_ids: Sequence[UUID]) -> list[Record]:
+def usage_of_periods(connection: Connection, account_id: int, period_ids: Sequence[UUID]) -> list[UsageShare]:
     """What was used in closed periods, and who paid: the usage lines of their bills."""
-    return _records(connection, _USAGE, {"account_id": account_id, "period_ids": list(period_ids)})
+    return fetch_all(connection, UsageShare, _USAGE, {"account_id": account_id, "period_ids": list(period_ids)})
 
 
-def applied_in_period(connection: Connection, account_id: int, period_id: UUID) -> list[Record]:
-    """What each balance paid of a closed period, below 0; what a postpaid commit covers was not subtracted."""
-    return _records(connection, _APPLIED, {"account_id": account_id, "id": period_id})
+def applied_in_period(connection: Connection, account_id: int, period_id: UUID) -> list[AppliedBalance]:
+    """What each balance paid of a closed period."""
+    return fetch_all(connection, AppliedBalance, _APPLIED, {"account_id": account_id, "id": period_id})
 
 
 def transactions(
@@ -143,7 +252,3 @@ def transactions(
                 group_values(pricing),
                 group_values(presented),
             )
-
-
-def _records(connection: Connection, statement: Any, parameters: Mapping[str, Any]) -> list[Record]:
-    return [dict(row) for row in connection.execute(statement, parameters).mappings()]

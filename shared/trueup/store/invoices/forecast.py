@@ -4,31 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from trueup.store.invoices.drafts import drafts_of
-from trueup.store.postgres.amounts import amounts_as_json
+from trueup.store.invoices.drafts import IS_OPEN, Draft, read_drafts, select_drafts
 from trueup.store.postgres.rows import fetch_all
 
-_DUE = """
+_DUE = select_drafts(f"""
     SELECT o.*, row_number() OVER (ORDER BY o.due_at, o.commit_id, o.position) AS turn
       FROM obligation AS o JOIN commit AS c ON c.account_id = o.account_id AND c.id = o.commit_id
-     WHERE o.account_id = :account_id AND o.state IN ('pending', 'held', 'parked') AND o.due_at <= :until
+     WHERE o.account_id = :account_id AND o.{IS_OPEN} AND o.due_at <= :until
        AND (CAST(:customer_id AS uuid) IS NULL OR c.customer_id = :customer_id)
        AND (CAST(:contract_id AS uuid) IS NULL OR c.invoice_contract_id = :contract_id)
-"""
-
-_OBLIGATIONS = text(f"""
-    SELECT draft.*, customer.name AS customer, unit.name AS unit, o.position, s.ending_before AS access_ends
-      FROM ({drafts_of(_DUE)}) AS draft
-      JOIN obligation AS o ON o.account_id = draft.account_id AND o.id = draft.id
-      LEFT JOIN segment AS s ON s.account_id = draft.account_id AND s.commit_id = draft.commit_id AND s.position = 0
-      LEFT JOIN customer ON customer.account_id = draft.account_id AND customer.id = draft.customer_id
-      LEFT JOIN unit ON unit.account_id = draft.account_id AND unit.id = draft.unit_id
-     ORDER BY draft.turn
 """)
 
 _MONTHS = text("""
@@ -61,10 +50,8 @@ def obligations_until(
     open_draws: Mapping[UUID, Decimal],
     customer_id: UUID | None = None,
     contract_id: UUID | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Draft]:
     """What is not settled and falls due until then, as the drafts they are, in due order.
-
-    `access_ends`: of the first segment.
 
     Args:
         connection: a snapshot.
@@ -74,14 +61,8 @@ def obligations_until(
         customer_id: of this customer only.
         contract_id: on this contract only.
     """
-    given: dict[str, Any] = {
-        "account_id": account_id,
-        "until": until,
-        "customer_id": customer_id,
-        "contract_id": contract_id,
-    }
-    given["open_draws"] = amounts_as_json(open_draws)
-    return [dict(row) for row in connection.execute(_OBLIGATIONS, given).mappings()]
+    which = {"until": until, "customer_id": customer_id, "contract_id": contract_id}
+    return read_drafts(connection, account_id, _DUE, which, open_draws)
 
 
 def open_months(connection: Connection, account_id: int, customer_id: UUID | None = None) -> list[AwaitedMonth]:

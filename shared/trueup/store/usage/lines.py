@@ -1,9 +1,14 @@
 """Usage lines as people read them."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+
+from trueup.store.postgres.rows import fetch_all
 
 _LINES = """
     SELECT l.request_id AS id, l.transaction_id, l.customer_id, u.name AS customer, l.contract_id, l.product_id,
@@ -28,7 +33,35 @@ _CONDITIONS = {
 _LATE = "is_late"
 _AFTER = "request_id > :after"
 
-Record = dict[str, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedLine:
+    """A stored line of usage.
+
+    Attributes:
+        id: of its request.
+        customer: the customer's name, as that of the product.
+        credit_type_id: the unit of its prices.
+        is_late: it came after its month was closed.
+    """
+
+    id: UUID
+    transaction_id: str
+    customer_id: UUID
+    customer: str | None
+    contract_id: UUID
+    product_id: UUID
+    product: str | None
+    credit_type_id: UUID
+    timestamp: datetime
+    quantity: Decimal
+    list_price: Decimal
+    commit_price: Decimal
+    pricing_group_values: Mapping[str, str] | None
+    presentation_group_values: Mapping[str, str] | None
+    is_late: bool
+    batch_id: UUID | None
+    booked_at: datetime
 
 
 def list_usage(
@@ -40,7 +73,7 @@ def list_usage(
     contract_id: UUID | None = None,
     late_only: bool = False,
     after: UUID | None = None,
-) -> list[Record]:
+) -> list[RatedLine]:
     """Lines in the order of their requests' ids, a page at a time: `after` is the last id of the page before."""
     asked = {"customer_id": customer_id, "contract_id": contract_id}
     chosen = {name: value for name, value in asked.items() if value is not None}
@@ -48,15 +81,14 @@ def list_usage(
     given = {"account_id": account_id, "limit": limit, "after": after, "tried": max(_TRIED_LINES, limit), **chosen}
     rest = " AND ".join([_OF_ACCOUNT, *[_AFTER] * (after is not None)])
     if not conditions:
-        return _records(connection, f"{rest} {_PAGE}", given)
+        return _read(connection, f"{rest} {_PAGE}", given)
     wanted = " AND ".join(conditions)
     tried = f"SELECT * FROM ({rest} ORDER BY request_id LIMIT :tried) AS tried WHERE {wanted} {_PAGE}"
-    page = _records(connection, tried, given)
+    page = _read(connection, tried, given)
     if len(page) == limit:
         return page
-    return _records(connection, f"SELECT * FROM ({rest} AND {wanted} OFFSET 0) AS found {_PAGE}", given)
+    return _read(connection, f"SELECT * FROM ({rest} AND {wanted} OFFSET 0) AS found {_PAGE}", given)
 
 
-def _records(connection: Connection, chosen: str, given: dict[str, Any]) -> list[Record]:
-    found = connection.execute(text(_LINES.format(chosen=chosen)), given)
-    return [dict(row) for row in found.mappings()]
+def _read(connection: Connection, chosen: str, given: Mapping[str, object]) -> list[RatedLine]:
+    return fetch_all(connection, RatedLine, text(_LINES.format(chosen=chosen)), given)

@@ -1,15 +1,19 @@
 """Where amounts come from."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from trueup.domain.money import plain_text
+from trueup.store.invoices.invoice import TrueUpFigures
+from trueup_worker.cli.ledger.records import explanation
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import SHOWN_ROWS, AsJson
 from trueup_worker.cli.terminal.output import Record, as_printed, emit_json, emit_record, say
 from trueup_worker.reporting.explain import explain as explained
+from trueup_worker.reporting.receipts import UsageFigures
 
 app = typer.Typer()
 
@@ -32,24 +36,27 @@ def explain(
     Usage of open months is burnt down as things stand. Needs the scope read.
     """
     with session(ctx).snapshot("read") as (connection, caller):
-        found = explained(connection, account_id=caller.account_id, which=which, lines=lines)
+        found = explanation(explained(connection, account_id=caller.account_id, which=which, lines=lines))
     if as_json:
         emit_json(found)
         return
-    emit_record({name: _shown(name, value, found) for name, value in found.items()})
+    emit_record({name: _shown(value, found) for name, value in found.items()})
     if any(isinstance(value, list) and len(value) > SHOWN_ROWS for value in found.values()):
         say(f"the first {SHOWN_ROWS} of each: see all with --json")
 
 
-def _shown(name: str, value: Any, found: Record) -> Any:
-    if name == "true_up" and value:
-        figures = {part: plain_text(amount) for part, amount in value.items()}
-        return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(**figures)
-    if name == "arithmetic":
-        figures = {part: plain_text(amount) for part, amount in value.items()}
-        shown = "" if not value["not_subtracted"] else ", with {not_subtracted} applied and not subtracted"
-        return ("usage {usage} - subtracted {subtracted} = total {total}" + shown).format(**figures)
+def _shown(value: Any, found: Record) -> Any:
+    match value:
+        case TrueUpFigures():
+            return _sentence("committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}", value)
+        case UsageFigures():
+            shown = ", with {not_subtracted} applied and not subtracted" if value.not_subtracted else ""
+            return _sentence("usage {usage} - subtracted {subtracted} = total {total}" + shown, value)
     return ([_row(each, found) for each in value[:SHOWN_ROWS]] or None) if isinstance(value, list) else value
+
+
+def _sentence(pattern: str, figures: TrueUpFigures | UsageFigures) -> str:
+    return pattern.format(**{name: plain_text(amount) for name, amount in asdict(figures).items()})
 
 
 def _row(row: Record, found: Record) -> Record:

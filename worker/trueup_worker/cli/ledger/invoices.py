@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -13,7 +13,8 @@ import typer
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money import plain_text
 from trueup.store.catalog.names import unit_names
-from trueup.store.invoices.listing import Status
+from trueup.store.invoices.invoice import Status
+from trueup_worker.cli.ledger.records import listed_invoice, shown_invoice
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
@@ -47,7 +48,7 @@ def list_(
     here = session(ctx)
     with here.snapshot("read") as (connection, caller):
         fetch = partial(
-            _listed,
+            list_with_drafts,
             connection,
             caller.account_id,
             status=status,
@@ -55,15 +56,7 @@ def list_(
             commit_id=commit,
             usage_grace_h=here.settings.usage_grace_h,
         )
-        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json)
-
-
-def _listed(*given: Any, **chosen: Any) -> list[dict[str, Any]]:
-    """As `list_with_drafts`, with a column that says what an operator has to look at."""
-    return [
-        each | {"held": f"{each['state']}: {each['reason']}" if each["state"] in ("held", "parked") else None}
-        for each in list_with_drafts(*given, **chosen)
-    ]
+        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json, told=listed_invoice)
 
 
 @app.command()
@@ -79,10 +72,11 @@ def show(
         found = show_with_drafts(connection, caller.account_id, invoice_id, usage_grace_h=here.settings.usage_grace_h)
     if found is None:
         raise CommandError(f"account {caller.account} has no invoice {invoice_id}")
+    told = shown_invoice(found)
     if as_json:
-        emit_json(found)
+        emit_json(told)
     else:
-        emit_record(found | {"lines": [as_printed(line) for line in found["lines"]]})
+        emit_record(told | {"lines": [as_printed(line) for line in told["lines"]]})
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """The sample, from its file to invoices."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from decimal import Decimal
 from functools import partial
 
 import typer
@@ -70,11 +71,11 @@ def _show_invoices(here: Session) -> None:
     with here.transaction("read") as (connection, caller):
         fetch = partial(list_invoices, connection, caller.account_id, status="FINALIZED")
         first = list(every_page(fetch, limit=_INVOICE_ROWS))
-        counts: Counter[str] = Counter()
-        totals: Counter[str] = Counter()
+        counts: Counter[str | None] = Counter()
+        totals: defaultdict[str | None, Decimal] = defaultdict(Decimal)
         for invoice in every_page(fetch, limit=None):
-            counts[invoice["unit"]] += 1
-            totals[invoice["unit"]] += invoice["total"]
+            counts[invoice.unit] += 1
+            totals[invoice.unit] += invoice.total or 0
     emit_table(COLUMNS[:7], first, title="the first invoices that fell due")
     emit_table(
         ("unit", "invoices", "total"),

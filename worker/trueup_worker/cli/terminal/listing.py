@@ -38,7 +38,7 @@ def _rows(fetch: Callable[..., Sequence[T]], *, size: int) -> Iterator[T]:
 
 
 def as_it_is(row: object) -> object:
-    """The JSON form of rows whose members are what JSON tells of them."""
+    """All of a row is told."""
     return row
 
 
@@ -48,15 +48,15 @@ def emit_list(
     *,
     limit: int | None,
     as_json: bool,
-    json_form: Callable[[T], object] = as_it_is,
+    told: Callable[[T], object] = as_it_is,
 ) -> None:
-    """Prints a list as JSON (each row in its `json_form`) or as a table of these columns."""
+    """Prints a list as JSON or as a table of these columns; of each row what `told` makes of it."""
     if as_json:
-        emit_json_list(map(json_form, every_page(fetch, limit=limit)))
+        emit_json_list(map(told, every_page(fetch, limit=limit)))
         return
     shown_max = limit or SHOWN_ROWS
     rows = list(every_page(fetch, limit=shown_max + 1))
-    emit_table(columns, rows[:shown_max])
+    emit_table(columns, map(told, rows[:shown_max]))
     if not rows:
         say("nothing found")
     elif len(rows) > shown_max:

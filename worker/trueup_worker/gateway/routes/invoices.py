@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from trueup.store.catalog.records import has_customer
 from trueup.store.invoices.by_customer import InvoiceChoice
-from trueup.store.invoices.listing import Status
+from trueup.store.invoices.invoice import Status
 from trueup.wire.problems import Problem
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.repeatable_change import write
