@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,11 +52,16 @@ def _common(
     """Holds the declarations; it is never run."""
 
 
-def with_common_options(command: Command) -> Command:
-    """Gives a command and all commands below it the common options."""
+@cache
+def _common_params() -> tuple[Any, ...]:
     declared = typer.Typer(add_completion=False)
     declared.command()(_common)
-    command.params.extend(get_command(declared).params)
+    return tuple(get_command(declared).params)
+
+
+def with_common_options(command: Command) -> Command:
+    """Give a command and all commands below it the common options."""
+    command.params.extend(_common_params())
     if isinstance(command, TyperGroup):
         for below in command.commands.values():
             with_common_options(below)
