@@ -15,7 +15,7 @@ import pytest
 import redis
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 
-from tests.folders import servers_folder
+from tests.folders import servers_folder, swept_place
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
 from trueup.store.postgres.engine import make_engine
@@ -34,6 +34,15 @@ _numbers = itertools.count(1)
 hypothesis.settings.load_profile("ci")  # the same examples in every run; `--hypothesis-profile=default` draws others
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing that the run starts outlives it, whether its tests run here or in several processes."""
+    if not hasattr(config, "workerinput"):
+        place = ExitStack()
+        place.enter_context(swept_place())
+        config.add_cleanup(place.close)
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run in several processes, those that share something costly run in one of them."""
     for item in items:
