@@ -14,8 +14,8 @@ from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import pack, write_meta
 from trueup_worker.gateway.callers.authentication import Principal
-from trueup_worker.gateway.enqueue import done_channel as replies
-from trueup_worker.gateway.enqueue.done_channel import DoneChannel
+from trueup_worker.gateway.enqueue.outcomes import done_channel as replies
+from trueup_worker.gateway.enqueue.outcomes.done_channel import DoneChannel
 from trueup_worker.gateway.enqueue.redis_sender import PerhapsSent, RedisSender
 from trueup_worker.gateway.enqueue.sender import SignedEnvelope
 from trueup_worker.gateway.limits import SEND_SECONDS_MAX

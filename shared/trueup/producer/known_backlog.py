@@ -7,7 +7,7 @@ _KNOWN_S = 0.25  # for this long a backlog is taken to be what it was, and what 
 
 
 class KnownBacklog:
-    """What waits on each queue: what the broker told last, and what was put there since.
+    """The number of messages on each queue: what the broker told last, and what was put there since.
 
     It is a little too high, as workers take meanwhile; then the broker is asked. Threads may share it.
 
@@ -22,11 +22,11 @@ class KnownBacklog:
         self._told: dict[str, tuple[int, float]] = {}
 
     def note(self, queue: str, waiting: int) -> None:
-        """Takes note of how many the broker says wait on a queue now."""
+        """Take note of how many the broker says wait on a queue now."""
         self._told[queue] = waiting, self._clock_s() + _KNOWN_S
 
     def note_put(self, queue: str, waiting: int | None) -> None:
-        """Takes note of one more that was put on a queue, and of how many wait there now, where the broker told."""
+        """Take note of one more that was put on a queue, and of how many wait there now, where the broker told."""
         if waiting is not None:
             self.note(queue, waiting)
         elif queue in self._told:
@@ -34,10 +34,10 @@ class KnownBacklog:
             self._told[queue] = before + 1, until_s
 
     def forget(self) -> None:
-        """Forgets all: the broker may be another one, or empty."""
+        """Forget all: the broker may be another one, or empty."""
         self._told = {}
 
     def has_room(self, queue: str) -> bool:
-        """Whether a queue is known to take more; where it is not, the broker is to be asked."""
+        """Tell whether a queue is known to take more; where it is not, the broker is to be asked."""
         waiting, until_s = self._told.get(queue, (self.limit, 0.0))
         return waiting < self.limit and self._clock_s() < until_s

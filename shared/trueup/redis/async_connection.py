@@ -19,11 +19,11 @@ class Lost(RedisError):
 
 
 def _ignore(_: Any) -> None:
-    """Hears nothing."""
+    """Hear nothing."""
 
 
 class AsyncRedisConnection(asyncio.Protocol):
-    """Sends commands and passes replies on, in order, without a task for each: that was a twelfth of a create.
+    """A connection that passes replies on, in order, without a task for each: that was a twelfth of a create.
 
     It is still redis-py that opens the connection, so that every URL is good here that is good there.
 
@@ -66,7 +66,7 @@ class AsyncRedisConnection(asyncio.Protocol):
         return cls(connection, on_reply)
 
     def ask(self, *command: str | bytes) -> "asyncio.Future[Any]":
-        """Sends a command; its reply is to come, or a `ResponseError`, or what ended the connection before it came.
+        """Send a command; its reply is to come, or a `ResponseError`, or what ended the connection before it came.
 
         A connection that sends as well passes all replies to whoever asked first: it either asks or sends.
 
@@ -79,7 +79,7 @@ class AsyncRedisConnection(asyncio.Protocol):
         return answer
 
     def send(self, *command: str | bytes) -> None:
-        """Sends a command.
+        """Send a command.
 
         Raises:
             Lost: there is no connection any more.
@@ -89,7 +89,7 @@ class AsyncRedisConnection(asyncio.Protocol):
         self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type] # its stub knows single words only
 
     def fail(self, error: RedisError) -> None:
-        """Ends the connection because of an error; whoever waits for a reply gets it."""
+        """End the connection because of an error; whoever waits for a reply gets it."""
         if not self.lost.done():
             self.lost.set_exception(error)
         self._transport.abort()
@@ -97,11 +97,11 @@ class AsyncRedisConnection(asyncio.Protocol):
             self._answer(self._asked.popleft(), Lost(str(error)))
 
     def close(self) -> None:
-        """Ends the connection."""
+        """End the connection."""
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Passes on what has arrived whole."""
+        """Pass on what has arrived whole."""
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
             if self._asked:
@@ -110,7 +110,7 @@ class AsyncRedisConnection(asyncio.Protocol):
                 self._on_reply(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends what waits for a reply."""
+        """End what waits for a reply."""
         self.fail(Lost(str(exc or "Redis closed the connection")))
 
     def _answer(self, answer: "asyncio.Future[Any]", reply: Any) -> None:

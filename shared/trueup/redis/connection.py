@@ -14,7 +14,7 @@ Command = Sequence[Any]
 
 
 class RedisConnection:
-    """Sends commands, several in one round trip, and reads their replies.
+    """A connection that takes several commands in one round trip.
 
     It takes less than half the time of the client's own calls, which fetch a connection, look at it and give it back
     each time. Threads take turns.
@@ -58,7 +58,7 @@ class RedisConnection:
         return replies
 
     def close(self) -> None:
-        """Closes the connection, once nobody waits for replies on it; the next command opens another."""
+        """Close the connection, once nobody waits for replies on it; the next command opens another."""
         with self._lock:
             if self._connection is not None:
                 self._connection.disconnect()

@@ -39,7 +39,7 @@ class Reply:
 
 
 class UniquenessCache:
-    """Remembers which uniqueness keys are used, by which commit. Safe to lose at any time."""
+    """A memory of which uniqueness keys are used, by which commit. Safe to lose at any time."""
 
     def __init__(self, url: str | None, *, ttl_s: int) -> None:
         self._connection = RedisConnection.to(url, **_LIMITS) if url else None
@@ -62,7 +62,7 @@ class UniquenessCache:
             return self._failed(error)
 
     def remember(self, account_id: int, used: Mapping[str, str], *, reply: Reply | None = None) -> None:
-        """Notes which commits (their ids, as text) hold these keys, and tells whoever waits; one round trip.
+        """Note which commits (their ids, as text) hold these keys, and tell whoever waits; one round trip.
 
         Call it after the commit, never before.
         """
@@ -91,7 +91,7 @@ class UniquenessCache:
         return {}
 
     def _room(self) -> bool:
-        """Whether memory use is below half: on a Redis that is also the broker, messages come first."""
+        """Tell whether memory use is below half: on a Redis that is also the broker, messages come first."""
         if time.monotonic() - self._memory_checked_s > _MEMORY_CHECK_S:
             used, limit = _memory(self._ask(("INFO", "memory"))[0])
             self._has_room = limit == 0 or used < limit / 2
@@ -109,7 +109,7 @@ class UniquenessCache:
 
 
 def _memory(info: bytes) -> tuple[int, int]:
-    """Bytes used, and the limit (0: none), of what Redis says of its memory."""
+    """Read the bytes used, and the limit (0: none), out of what Redis says of its memory."""
     told = dict(line.split(b":", 1) for line in info.split() if b":" in line)
     return int(told[b"used_memory"]), int(told.get(b"maxmemory", 0))
 

@@ -19,7 +19,7 @@ from trueup_worker.gateway.enqueue import answering, lanes
 from trueup_worker.gateway.enqueue import coalescer as coalescer_module
 from trueup_worker.gateway.enqueue.coalescer import Coalescer, Manner
 from trueup_worker.gateway.enqueue.create_retries import Tries
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeReader, OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeReader, OutcomeWatch
 from trueup_worker.gateway.enqueue.pending_request import PENDING, PendingRequest
 from trueup_worker.gateway.enqueue.redis_sender import RedisSender
 from trueup_worker.gateway.http.refusals import DO_NOT_RETRY, Refusal

@@ -11,7 +11,7 @@ from tests.unit.gateway.test_outcome_watch import waiting
 from trueup_worker.gateway.enqueue import expiry as expiry_module
 from trueup_worker.gateway.enqueue.background import BackgroundTasks
 from trueup_worker.gateway.enqueue.expiry import Expiry
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeReader, OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeReader, OutcomeWatch
 from trueup_worker.gateway.enqueue.pending_request import PENDING, PendingRequest
 
 FOR_EVER = 3_600.0

@@ -8,7 +8,7 @@ from trueup.clock import utc_now
 from trueup.ids import new_id_text
 from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.outcome import Outcome
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeReader, OutcomeWatch, Wanted
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeReader, OutcomeWatch, Wanted
 from trueup_worker.gateway.enqueue.pending_request import Answer, PendingRequest
 
 

@@ -20,9 +20,9 @@ from trueup_worker.gateway.database.probe import Probe
 from trueup_worker.gateway.database.threads import Threads
 from trueup_worker.gateway.enqueue.coalescer import Coalescer
 from trueup_worker.gateway.enqueue.create_retries import Tries
-from trueup_worker.gateway.enqueue.create_round_trip import CreateRoundTrip
-from trueup_worker.gateway.enqueue.done_channel import DoneChannel
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeReader, OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.create_round_trip import CreateRoundTrip
+from trueup_worker.gateway.enqueue.outcomes.done_channel import DoneChannel
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeReader, OutcomeWatch
 from trueup_worker.gateway.enqueue.redis_sender import RedisSender
 from trueup_worker.gateway.enqueue.sender import Sender
 from trueup_worker.gateway.http.refusals import change_in_doubt

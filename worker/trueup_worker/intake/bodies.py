@@ -46,7 +46,7 @@ class Bodies:
 
 
 def read_bodies(requests: Iterable[QueuedRequest]) -> Bodies:
-    """Reads every body by itself; pure."""
+    """Read every body by itself; pure."""
     bodies = Bodies()
     for request in requests:
         read = _read(request)

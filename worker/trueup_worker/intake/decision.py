@@ -1,4 +1,4 @@
-"""What was decided about one request, before it is stored."""
+"""A decision about one request, before it is stored."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -42,8 +42,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         return self.existing["id"] if self.existing else self.request.id
 
     @property
-    def is_stored_by_its_commit(self) -> bool:
-        """Whether no outcome row is needed."""
+    def has_a_row(self) -> bool:
+        """Tell whether no outcome row is needed."""
         return self.verdict == "created" and self.existing is None
 
     def row(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _with_problems(request: QueuedRequest, problems: list[Problem]) -> Decision:
 
 
 def repeated(request: QueuedRequest, stored: Outcome) -> Decision:
-    """What was answered before stands."""
+    """Decide by what was answered before, which stands."""
     return Decision(
         request,
         stored.outcome,
@@ -104,7 +104,7 @@ def parked(request: QueuedRequest, reason: str) -> Decision:
 
 
 def against_stored(candidate: Candidate, stored: Iterable[Stored]) -> Decision | None:
-    """Decides a candidate by the commits that hold its id or its key; None when none does."""
+    """Decide a candidate by the commits that hold its id or its key; None when none does."""
     holder: Stored | None = None
     for commit in stored:
         if commit.id == candidate.id:

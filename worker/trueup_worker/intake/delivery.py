@@ -42,12 +42,12 @@ class Delivery:
 
     @property
     def is_whole(self) -> bool:
-        """Whether these are all of the envelope's requests."""
+        """Tell whether these are all of the envelope's requests."""
         return len(self.requests) == self.size
 
     @property
     def is_single(self) -> bool:
-        """Whether this is one request, which cannot be halved."""
+        """Tell whether this is one request, which cannot be halved."""
         return len(self.requests) == 1
 
     def part(self, requests: list[QueuedRequest]) -> "Delivery":

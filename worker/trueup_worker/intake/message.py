@@ -1,4 +1,4 @@
-"""What the queue delivers."""
+"""A message as the queue delivers it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,17 +35,17 @@ class Message:
 
     @cached_property
     def digests(self) -> Digests:
-        """What its signature vouches for."""
+        """The digests that its signature vouches for."""
         return digests_of(self.meta, self.requests)
 
     @cached_property
     def digest(self) -> bytes:
-        """What the envelope is known by."""
+        """The digest that the envelope is known by."""
         return digest_of_digests(self.digests)
 
 
 def is_envelope(arguments: Sequence[Any]) -> bool:
-    """Whether a task's arguments are an envelope's: meta and requests."""
+    """Tell whether a task's arguments are an envelope's: meta and requests."""
     return len(arguments) == 2 and all(isinstance(part, str) for part in arguments)
 
 

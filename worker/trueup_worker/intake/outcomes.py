@@ -17,7 +17,7 @@ class LostWinner(Exception):
 
 
 def store(connection: Connection, part: Delivery, decisions: list[Decision]) -> list[Decision]:
-    """Stores the outcomes of these decisions, of which the first one of a request counts.
+    """Store the outcomes of these decisions, of which the first one of a request counts.
 
     Returns:
         The decisions as they are answered: where an outcome stands, that is repeated.
@@ -38,7 +38,7 @@ def store(connection: Connection, part: Delivery, decisions: list[Decision]) -> 
 
 
 def repeats(connection: Connection, part: Delivery, requests: Iterable[QueuedRequest]) -> dict[str, Decision]:
-    """What a message repeats, by request id, of those requests that have an outcome that stands."""
+    """Find what a message repeats, by request id: those requests have an outcome that stands."""
     by_id = {UUID(each.id): each for each in requests}
     if not by_id:
         return {}

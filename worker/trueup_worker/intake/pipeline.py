@@ -18,7 +18,7 @@ J = TypeVar("J")
 
 @dataclass(frozen=True, slots=True)
 class Pipeline(Generic[J]):
-    """What a task's envelopes hold, and what becomes of it; J is what `judge` tells `persist`.
+    """The steps of a task's envelopes; J is what `judge` tells `persist`.
 
     Attributes:
         scope: what their sender must be allowed.

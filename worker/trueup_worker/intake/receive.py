@@ -19,7 +19,7 @@ from trueup_worker.intake.services import Services
 
 
 def receive(message: Message, services: Services, *, now: datetime, pipeline: Pipeline[Any] = COMMITS) -> Counter[str]:
-    """Admits an envelope; reads, judges and persists its requests in one transaction; the caller acknowledges then.
+    """Admit an envelope; read, judge and persist its requests in one transaction; the caller acknowledges then.
 
     Args:
         message: as delivered.
@@ -52,7 +52,7 @@ def receive(message: Message, services: Services, *, now: datetime, pipeline: Pi
 
 
 def _remember_and_announce(delivery: Delivery, decisions: list[Decision], cache: UniquenessCache) -> None:
-    """Notes the used keys in Redis and wakes whoever waits; both are hints."""
+    """Note the used keys in Redis and wake whoever waits; both are hints."""
     used = {decision.key: holder for decision in decisions if decision.key and (holder := decision.holder_id)}
     told = Reply(delivery.reply_to, [each.request.id for each in decisions]) if delivery.reply_to else None
     cache.remember(delivery.account_id, used, reply=told)

@@ -1,4 +1,4 @@
-"""What a worker process holds open."""
+"""Services of a worker process: what it holds open."""
 
 from dataclasses import dataclass, field
 from functools import cache

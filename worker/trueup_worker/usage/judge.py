@@ -1,4 +1,4 @@
-"""Judges what the lines of an envelope refer to."""
+"""References of usage lines."""
 
 from sqlalchemy import Connection
 
@@ -8,7 +8,7 @@ from trueup_worker.intake.bodies import Bodies, Refusal
 
 
 def judge_terms(connection: Connection, account_id: int, bodies: Bodies, *, open_references: bool = False) -> Bodies:
-    """Judges the references of the candidates, all against one look-up.
+    """Judge the references of the candidates, all against one look-up.
 
     Args:
         connection: of the envelope's transaction.

@@ -10,14 +10,14 @@ from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.bodies import Bodies, Candidate, Refusal
 from trueup_worker.intake.decision import Decision, created, parked, refused
 from trueup_worker.intake.delivery import Delivery
-from trueup_worker.intake.outcomes import LostWinner, repeats, store
-from trueup_worker.intake.parked.park import park_request
+from trueup_worker.intake.outcomes import LostWinner, repeats
+from trueup_worker.intake.store import store_decided
 
 _CONFLICT = "a request with this id came before, with other content"
 
 
 def persist(connection: Connection, part: Delivery, judged: Bodies) -> list[Decision]:
-    """Decides and stores every line, in the caller's transaction.
+    """Decide and store every line, in the caller's transaction.
 
     A request id that stands twice in the envelope is stored once; the second is decided like a redelivery, and like
     everything that was not new, by what is stored then: `ON CONFLICT` does not show a concurrent winner.
@@ -29,7 +29,7 @@ def persist(connection: Connection, part: Delivery, judged: Bodies) -> list[Deci
     others = [each for each in judged.candidates if each.id not in recorded or first[each.id] is not each]
     if others or judged.refusals:
         decisions += _by_what_is_stored(connection, part, others, judged.refusals)
-        return _store(connection, part, decisions)
+        return store_decided(connection, part, decisions, conflict=_CONFLICT)
     return decisions
 
 
@@ -56,7 +56,7 @@ def _row(candidate: Candidate) -> dict[str, Any]:
 def _by_what_is_stored(
     connection: Connection, part: Delivery, candidates: list[Candidate], refusals: list[Refusal]
 ) -> list[Decision]:
-    """Decides what was not stored: by its own line, by the outcome that stands, by the line of its transaction id."""
+    """Decide what was not stored: by its own line, by the outcome that stands, by the line of its transaction id."""
     ids = {each.id for each in candidates} | {each.request.id for each in refusals}
     transaction_ids = {each.normal["transaction_id"] for each in candidates}
     lines = find_lines(connection, part.account_id, request_ids=ids, transaction_ids=transaction_ids)
@@ -96,14 +96,3 @@ def _repeated(candidate: Candidate, holders: dict[str, StoredLine]) -> Decision:
 
 def _is_same(candidate: Candidate, line: StoredLine) -> bool:
     return line.fingerprint_version != FINGERPRINT_VERSION or line.fingerprint == candidate.fingerprint
-
-
-def _store(connection: Connection, part: Delivery, decisions: list[Decision]) -> list[Decision]:
-    """Stores outcomes that are no lines; an `id_conflict` leaves its id's outcome alone."""
-    conflicts = [decision for decision in decisions if decision.reason == "id_conflict"]
-    for decision in conflicts:
-        park_request(connection, part, decision.request, reason="id_conflict", detail=_CONFLICT)
-    by_line = [decision for decision in decisions if decision.is_stored_by_its_commit]
-    stored = {decision.request.id for decision in by_line}
-    others = [each for each in decisions if each.reason != "id_conflict" and each.request.id not in stored]
-    return [*by_line, *conflicts, *store(connection, part, others)]

@@ -11,12 +11,12 @@ from trueup_worker.usage.persist import persist
 
 
 def read(part: Delivery) -> list[Bodies]:
-    """Reads a part's bodies, in one round; a line is one row, so that no envelope is too heavy."""
+    """Read a part's bodies, in one round; a line is one row, so that no envelope is too heavy."""
     return [read_bodies(part.requests)]
 
 
 def judge(connection: Connection, part: Delivery, bodies: Bodies, _: Services) -> Bodies:
-    """Judges what the lines refer to; what was stored before is found when they are stored."""
+    """Judge what the lines refer to; what was stored before is found when they are stored."""
     return judge_terms(connection, part.account_id, bodies, open_references=part.settings.open_references)
 
 

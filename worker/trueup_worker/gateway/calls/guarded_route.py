@@ -61,13 +61,13 @@ class GuardedRoute(APIRoute):
         return guarded
 
     def _known_parameters(self) -> set[str]:
-        """What may stand in the query: what FastAPI reads out of it, for the endpoint and what it depends on."""
+        """Name what may stand in the query: what FastAPI reads out of it, for the endpoint and what it depends on."""
         own = self.dependant
         asked = Dependant(query_params=own.query_params, dependencies=own.dependencies)
         return {each.alias for each in get_flat_params(asked)}
 
     async def _refuse(self, call: Call, unknown: list[str], body: Any) -> NoReturn:
-        """Raises what is unknown in a query, and all else that FastAPI finds wrong with the call, in one pass."""
+        """Raise what is unknown in a query, and all else that FastAPI finds wrong with the call, in one pass."""
         found = await self._found_wrong(call, body)
         raise RequestValidationError(
             [*found, *({"loc": ("query", name), "type": "extra_forbidden"} for name in unknown)]
@@ -107,12 +107,12 @@ class DirectRoute(GuardedRoute):
 
 
 def gateway_of(request: Request) -> Gateway:
-    """What the process holds open."""
+    """Return what the process holds open."""
     assert isinstance(request, Call)
     return request.gateway
 
 
 def caller_of(request: Request) -> Caller:
-    """Who calls."""
+    """Return who calls."""
     assert isinstance(request, Call)
     return request.principal.caller

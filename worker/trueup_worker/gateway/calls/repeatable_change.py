@@ -14,7 +14,7 @@ from trueup_worker.gateway.http.encoding import Json
 
 
 async def write(call: Request, unit: Callable[[Connection], Any]) -> Response:
-    """Does a unit of work, and answers with the `data` that it returns.
+    """Do a unit of work, and answer with the `data` that it returns.
 
     A client's own retry (it saw no answer, or none that was final) waits for its first try, and gets what that was
     answered with, if it was made; as far as can be told: by the same token, of the same content, minutes ago.

@@ -49,7 +49,7 @@ class Call(Request):
 
     @property
     def retries(self) -> int:
-        """How often Metronome's SDK says that it sent this before, and saw no answer, or none that was final.
+        """The count of tries before this one that Metronome's SDK tells of: it saw no answer, or none that was final.
 
         0 where the settings say that this is not to count.
         """
@@ -60,17 +60,17 @@ class Call(Request):
 
     @property
     def is_retry(self) -> bool:
-        """Whether the SDK says that it sends this again."""
+        """Tell whether the SDK says that it sends this again."""
         return self.retries > 0
 
     @property
     def has_hung_up(self) -> bool:
-        """Whether whoever called may not hear the answer any more."""
+        """Tell whether whoever called may not hear the answer any more."""
         connection = self.scope.get(CONNECTION)
         return connection is not None and connection.has_hung_up
 
     async def digest(self) -> bytes:
-        """What a retry of this call has in common with it: token, method, path and content."""
+        """Digest what a retry of this call has in common with it: token, method, path and content."""
         path, query = self.scope["path"], self.scope["query_string"].decode("latin-1")
         told = f"{self.principal.caller.key_id}\n{self.method}\n{path}\n{query}"
         return hashlib.sha256(told.encode() + b"\n" + await self.body()).digest()
@@ -103,7 +103,7 @@ class Call(Request):
         return self._json
 
     def require_json(self) -> None:
-        """Raises 415 unless the body says that it is JSON, or says nothing."""
+        """Raise 415 unless the body says that it is JSON, or says nothing."""
         told = self.header("content-type")
         if told is not None and told.split(";", 1)[0].strip().lower() != "application/json":
             raise wrong_media_type()

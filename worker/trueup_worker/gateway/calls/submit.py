@@ -13,7 +13,7 @@ from trueup_worker.gateway.enqueue.pending_request import Answer
 
 
 class _Keyed(msgspec.Struct):
-    """As much of a body as tells whether it can be made once only."""
+    """A body, as much of it as tells whether it can be made once only."""
 
     uniqueness_key: str | None = None
 
@@ -55,7 +55,7 @@ async def submit_create(call: Call, kind: CommitKind, *, idempotency_key: str | 
 
 
 def _has_key(body: bytes) -> bool:
-    """Whether a body has a uniqueness key; what cannot be read has none."""
+    """Tell whether a body has a uniqueness key; what cannot be read has none."""
     try:
         return _keyed(body).uniqueness_key is not None
     except (msgspec.DecodeError, RecursionError):

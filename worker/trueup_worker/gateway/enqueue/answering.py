@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeWatch
 from trueup_worker.gateway.enqueue.pending_request import PendingRequest
 
 log = structlog.get_logger()
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 @contextmanager
 def answering(watch: OutcomeWatch, pending_requests: Sequence[PendingRequest]) -> Iterator[None]:
-    """Answers these calls with whatever is raised in here, and only then logs it: no error goes further.
+    """Answer these calls with whatever is raised in here, and only then log it: no error goes further.
 
     A cancellation leaves them in doubt, and goes on.
     """

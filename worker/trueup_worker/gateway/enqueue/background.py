@@ -6,19 +6,19 @@ from typing import Any
 
 
 class BackgroundTasks:
-    """What is under way in the event loop, so that it is not forgotten, and that a stop can wait for it."""
+    """Tasks that are held, so that none is forgotten, and that a stop can wait for them."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Starts work."""
+        """Start work."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def drain(self) -> None:
-        """Returns when nothing is under way."""
+        """Return when nothing is under way."""
         while self._tasks:
             await asyncio.wait(self._tasks)

@@ -16,7 +16,7 @@ from trueup_worker.gateway.enqueue.dispatch import Dispatcher
 from trueup_worker.gateway.enqueue.expiry import Expiry
 from trueup_worker.gateway.enqueue.keep import Keeper
 from trueup_worker.gateway.enqueue.lanes import Lane, Lanes, Manner
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeWatch
 from trueup_worker.gateway.enqueue.pending_request import Answer, PendingRequest
 from trueup_worker.gateway.enqueue.redis_sender import RedisSender
 from trueup_worker.gateway.enqueue.sender import Sender, SignedEnvelope
@@ -25,7 +25,7 @@ from trueup_worker.gateway.http.refusals import in_doubt, unavailable
 
 
 class Coalescer:
-    """Takes requests and gives their answers.
+    """The way of requests to their answers.
 
     Args:
         sender: sends and keeps envelopes.
@@ -61,7 +61,7 @@ class Coalescer:
     async def submit(
         self, principal: Principal, request: QueuedRequest, manner: Manner = "wait", *, digest: bytes | None = None
     ) -> Answer:
-        """What became of a request: its outcome, or `PENDING` once it is kept and will have one.
+        """Send a request; return its outcome, or `PENDING` once it is kept and will have one.
 
         Args:
             principal: whose call.
@@ -86,24 +86,24 @@ class Coalescer:
             del self._unanswered[pending_request]
 
     def waited_s(self) -> float:
-        """How long the call has been waiting that has waited longest."""
+        """Tell for how long the call has been waiting that has waited longest."""
         began_s = next(iter(self._unanswered.values()), None)
         return 0.0 if began_s is None else time.monotonic() - began_s
 
     def is_waiting_for(self, account_id: int, request_id: str) -> bool:
-        """Whether a request of this account is on its way from here."""
+        """Tell whether a request of this account is on its way from here."""
         return self._watch.is_waiting_for(account_id, request_id)
 
     def stop(self) -> None:
-        """Waits for outcomes no longer than a stop may take: what has none by then is kept."""
+        """Wait for outcomes no longer than a stop may take: what has none by then is kept."""
         self._expiry.stop()
 
     async def drain(self) -> None:
-        """Returns when nothing is on its way."""
+        """Return when nothing is on its way."""
         await self._tasks.drain()
 
     async def _send_all(self, lane: Lane, principal: Principal, manner: Manner) -> None:
-        """Sends all that waits, again and again, until nothing does; nobody is left waiting, however it ends."""
+        """Send all that waits, again and again, until nothing does; nobody is left waiting, however it ends."""
         try:
             while lane.waiting:
                 await lane.turn()
@@ -129,7 +129,7 @@ class Coalescer:
         return SignedEnvelope(principal, self._sender.meta(principal.caller.account), packed, queue)
 
     async def _require_note(self, pending_request: PendingRequest) -> None:
-        """Returns when the try is noted, if it is to be; else nobody may be led to send it again."""
+        """Return when the try is noted, if it is to be; else nobody may be led to send it again."""
         noted = pending_request.noted
         if noted is None or _is_noted(noted):
             return

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Tries:
-    """Notes and claims tries; for one event loop."""
+    """Notes and claims of tries; for one event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self._url, self._timeout_s = str(settings.database_url), settings.statement_timeout_s
@@ -38,7 +38,7 @@ class Tries:
         self._turns = asyncio.Semaphore(NOTING_CONNECTIONS_MAX)
 
     async def note(self, pending_requests: Sequence[PendingRequest]) -> None:
-        """Begins to note the tries among these calls of one account; returns when the database is being told.
+        """Begin to note the tries among these calls of one account; return when the database is being told.
 
         Each of them gets a `noted`: what comes to be True once the note is durable, or False when it cannot be.
 
@@ -71,18 +71,18 @@ class Tries:
         return await self._run(await self._take(), claim)
 
     async def lose(self, account_id: int, digest: bytes, *, request_id: str, retries: int) -> None:
-        """Notes that nobody hears the answer to a try, if that can be noted."""
+        """Note that nobody hears the answer to a try, if that can be noted."""
         lose = partial(lose_try, account_id=account_id, digest=digest, request_id=request_id, retries=retries)
         with suppress(Refusal):  # another try may be claimed first, and no more than that
             await self._run(await self._take(), lose)
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         while self._idle:
             await self._idle.pop().connection.close()
 
     async def _note(self, taken: Cursor, tried: list[PendingRequest]) -> bool:
-        """Until it is noted, or has taken too long: what may be sent by now must not be forgotten for a lost line."""
+        """Note tries, until it takes too long: what may be sent by now is not forgotten for a lost connection."""
         digests = [pending_request.digest for pending_request in tried if pending_request.digest is not None]
         ids = [pending_request.request.id for pending_request in tried]
         note = partial(note_tries, account_id=tried[0].account_id, digests=digests, request_ids=ids)

@@ -7,7 +7,7 @@ from trueup_worker.gateway.enqueue.sender import NotSent, Sender, SignedEnvelope
 
 
 class Dispatcher:
-    """Puts envelopes on their queues.
+    """The way of envelopes to their queues.
 
     Args:
         sender: reaches every broker, and blocks.
@@ -19,7 +19,7 @@ class Dispatcher:
         self._sender, self._redis_sender, self._threads = sender, redis_sender, threads
 
     async def require_room(self, queue: str) -> None:
-        """Asks the broker whether a queue takes more, unless that is known.
+        """Ask the broker whether a queue takes more, unless that is known.
 
         Raises:
             QueueFull, NotSent: it does not, or the broker does not answer.
@@ -28,7 +28,7 @@ class Dispatcher:
             await self._threads.run(self._sender.check_room, queue)
 
     async def send(self, envelope: SignedEnvelope) -> None:
-        """Puts an envelope on its queue.
+        """Put an envelope on its queue.
 
         Raises:
             QueueFull, NotSent: it certainly is not there.

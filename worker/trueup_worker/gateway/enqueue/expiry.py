@@ -7,7 +7,7 @@ from functools import partial
 from trueup_worker.gateway.enqueue.answering import answering
 from trueup_worker.gateway.enqueue.background import BackgroundTasks
 from trueup_worker.gateway.enqueue.keep import Keeper
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeWatch
 from trueup_worker.gateway.enqueue.pending_request import Answer, PendingRequest
 from trueup_worker.gateway.enqueue.sender import SignedEnvelope
 from trueup_worker.gateway.limits import STOP_SECONDS_MAX
@@ -24,7 +24,7 @@ class _Waiting:
 
 
 class Expiry:
-    """Lets calls wait for their outcomes, as long as it is reasonable.
+    """The wait of calls for their outcomes, as long as it is reasonable.
 
     Args:
         keeper: keeps what is undecided then.
@@ -38,7 +38,7 @@ class Expiry:
         self._timers: dict[_Waiting, asyncio.TimerHandle] = {}
 
     def wait(self, envelope: SignedEnvelope, pending_requests: list[PendingRequest]) -> asyncio.Future[None]:
-        """Lets an envelope's calls wait.
+        """Let an envelope's calls wait.
 
         Returns:
             What is done when all of them are answered.
@@ -56,7 +56,7 @@ class Expiry:
         return decided
 
     def stop(self) -> None:
-        """Lets nobody wait longer than a stop may take, from now on."""
+        """Let nobody wait longer than a stop may take, from now on."""
         self._wait_s = min(self._wait_s, STOP_SECONDS_MAX)
         now_s = asyncio.get_running_loop().time()
         for waiting, timer in self._timers.items():
@@ -67,7 +67,7 @@ class Expiry:
         self._timers[waiting] = asyncio.get_running_loop().call_at(time_s, self._expire, waiting)
 
     def _count(self, waiting: _Waiting, _: asyncio.Future[Answer]) -> None:
-        """Counts an answer; the last one ends the wait."""
+        """Count an answer; the last one ends the wait."""
         waiting.missing -= 1
         if not waiting.missing:
             if (timer := self._timers.pop(waiting, None)) is not None:

@@ -5,7 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.store.postgres.errors import primary_message
 from trueup_worker.gateway.database.threads import Threads
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeWatch
 from trueup_worker.gateway.enqueue.pending_request import PENDING, PendingRequest
 from trueup_worker.gateway.enqueue.sender import Sender, SignedEnvelope, TokenRevoked
 from trueup_worker.gateway.http.refusals import Refusal, unauthenticated
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 class Keeper:
-    """Keeps envelopes in the database.
+    """A keeper of envelopes, in the database.
 
     Args:
         sender: keeps, and blocks.
@@ -26,7 +26,7 @@ class Keeper:
         self._sender, self._threads, self._watch = sender, threads, watch
 
     async def keep(self, envelope: SignedEnvelope, pending_requests: list[PendingRequest]) -> bool:
-        """Keeps an envelope and answers its calls with `PENDING`; where that fails nobody knows, and they are told so.
+        """Keep an envelope and answer its calls with `PENDING`; where that fails nobody knows, and they are told so.
 
         Returns:
             Whether it is kept.

@@ -29,7 +29,7 @@ class Lane:
 
     @property
     def is_moving(self) -> bool:
-        """Whether somebody sees to `waiting`."""
+        """Tell whether somebody sees to `waiting`."""
         return self.mover is not None and not self.mover.done()
 
     def take(self) -> list[PendingRequest]:
@@ -38,7 +38,7 @@ class Lane:
         return taken
 
     async def turn(self) -> None:
-        """Returns when it is reasonable to send another envelope: what gathers meanwhile costs as much as one call.
+        """Return when it is reasonable to send another envelope: what gathers meanwhile costs as much as one call.
 
         An envelope that takes its time, as when its worker died, holds the others up for a moment only.
         """

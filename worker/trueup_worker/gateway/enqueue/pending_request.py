@@ -1,4 +1,4 @@
-"""What stands for a call while it waits."""
+"""A call, while it waits."""
 
 import asyncio
 from dataclasses import dataclass

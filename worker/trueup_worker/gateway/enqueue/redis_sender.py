@@ -20,7 +20,7 @@ class PerhapsSent(Exception):
 
 
 class RedisSender:
-    """Puts envelopes on their queue where it is known that there is room; for one event loop."""
+    """A sender that puts envelopes on their queue where it is known that there is room; for one event loop."""
 
     def __init__(self, broker_url: str) -> None:
         address = urlsplit(broker_url)
@@ -30,11 +30,11 @@ class RedisSender:
         self._open_once = SingleFlight(self._open)
 
     def takes(self, envelope: SignedEnvelope) -> bool:
-        """Whether this broker, and an envelope of this size, can go this way."""
+        """Tell whether this broker, and an envelope of this size, can go this way."""
         return self._url is not None and len(envelope.packed.text) <= _CHARS_MAX
 
     async def send(self, envelope: SignedEnvelope) -> int:
-        """Puts an envelope on its queue.
+        """Put an envelope on its queue.
 
         Returns:
             How many wait there now.
@@ -51,7 +51,7 @@ class RedisSender:
             raise PerhapsSent(str(error)) from error
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
 

@@ -1,4 +1,4 @@
-"""Sends and keeps envelopes: what blocks, for threads to do."""
+"""Sending and keeping of envelopes: what blocks, for threads to do."""
 
 import time
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class SignedEnvelope:
 
     @property
     def kept(self) -> Kept:
-        """As it is kept."""
+        """The envelope as it is kept."""
         return Kept(self.meta, self.packed.text, self.queue, len(self.packed.requests), self.packed.span)
 
 
@@ -72,11 +72,11 @@ class Sender:
 
     @property
     def known(self) -> KnownBacklog:
-        """What is known of the backlogs; whoever sends another way notes it there."""
+        """The known backlogs; whoever sends another way notes it there."""
         return self._publisher.known
 
     def check_room(self, queue: str) -> None:
-        """Asks whether the queue takes more.
+        """Ask whether the queue takes more.
 
         Raises:
             QueueFull: it does not.
@@ -91,7 +91,7 @@ class Sender:
             raise NotSent(str(error)) from error
 
     def send(self, envelope: SignedEnvelope) -> None:
-        """Puts an envelope on its queue, if there is room.
+        """Put an envelope on its queue, if there is room.
 
         Raises:
             QueueFull, NotSent: it certainly is not there.
@@ -103,7 +103,7 @@ class Sender:
         )
 
     def keep(self, envelope: SignedEnvelope) -> None:
-        """Keeps an envelope until it has its outcomes, whether or not it was sent.
+        """Keep an envelope until it has its outcomes, whether or not it was sent.
 
         From then on it is sent under the system's own key, so that the caller's is asked about once more.
 
@@ -117,7 +117,7 @@ class Sender:
 
     @contextmanager
     def _not_down(self) -> Iterator[None]:
-        """Spares everybody the wait for a broker that did not answer a moment ago."""
+        """Spare everybody the wait for a broker that did not answer a moment ago."""
         if time.monotonic() < self._down_until_s:
             raise BrokerUnavailable("the broker did not answer a moment ago")
         try:
@@ -133,7 +133,7 @@ class Sender:
             raise TokenRevoked("this token was revoked, or has expired, since it was last asked about")
 
     def backlog(self, queue: str) -> int:
-        """How many envelopes wait on a queue.
+        """Count the envelopes that wait on a queue.
 
         Raises:
             BrokerUnavailable: the broker does not answer.
@@ -142,7 +142,7 @@ class Sender:
             return self._publisher.backlog(queue)
 
     def probe(self, name: str) -> None:
-        """Sends a probe, unless so many wait that one of them will be answered.
+        """Send a probe, unless so many wait that one of them will be answered.
 
         Raises:
             BrokerUnavailable: the broker does not answer.
@@ -151,5 +151,5 @@ class Sender:
             self._publisher.publish(name, "", queue=QUEUE_PROBES)
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._publisher.close()

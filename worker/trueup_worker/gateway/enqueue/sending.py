@@ -10,7 +10,7 @@ from trueup_worker.gateway.enqueue.create_retries import Tries
 from trueup_worker.gateway.enqueue.dispatch import Dispatcher
 from trueup_worker.gateway.enqueue.expiry import Expiry
 from trueup_worker.gateway.enqueue.keep import Keeper
-from trueup_worker.gateway.enqueue.outcome_watch import OutcomeWatch
+from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeWatch
 from trueup_worker.gateway.enqueue.pending_request import PendingRequest
 from trueup_worker.gateway.enqueue.sender import NotSent, SignedEnvelope
 from trueup_worker.gateway.http.refusals import Refusal, rate_limited, unavailable
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Sending:
-    """Sends envelopes, and sees that each of their calls is answered.
+    """A sender of envelopes that sees to it that each of their calls is answered.
 
     Args:
         dispatcher: puts them on their queues.
@@ -70,7 +70,7 @@ class Sending:
                 await self._dispatcher.send(envelope)
 
     async def _require_room(self, queue: str) -> None:
-        """Asks for room for what is kept, even where the broker does not answer."""
+        """Ask for room for what is kept, even where the broker does not answer."""
         try:
             await self._dispatcher.require_room(queue)
         except NotSent as error:

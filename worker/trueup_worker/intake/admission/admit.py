@@ -32,7 +32,7 @@ from trueup_worker.intake.services import Services
 def admit(
     on: Connection, message: Message, services: Services, *, scope: Scope, kind: Kind | None, now: datetime
 ) -> Delivery:
-    """Checks who sent an envelope, then opens it, and counts the delivery before any work.
+    """Check who sent an envelope, open it, and count the delivery before any work.
 
     Args:
         on: a connection without a transaction.
@@ -103,7 +103,7 @@ def _park(
     detail: str,
     batch_id: UUID | None = None,
 ) -> None:
-    """Parks the message whole, on a connection whose statements are one transaction; it is not kept any longer."""
+    """Park the message whole, on a connection whose statements are one transaction; it is not kept any longer."""
     with transaction(services.engine) as connection:
         park_envelope(connection, account_id, message, reason=reason, detail=detail, batch_id=batch_id)
         if account_id is not None:
@@ -120,5 +120,5 @@ def _park_unopened(message: Message, services: Services, error: Exception) -> No
 
 
 def _counts(error: Exception) -> bool:
-    """Whether the message may be to blame: nobody is while the database is away, or a lock is held."""
+    """Tell whether the message may be to blame: nobody is while the database is away, or a lock is held."""
     return not (is_away(error) or is_locked(error))

@@ -1,4 +1,4 @@
-"""Judges what commits refer to: customers, contracts, products, units."""
+"""References of commits: customers, contracts, products, units."""
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,7 @@ def judge_catalog(
     open_references: bool = False,
     memory: CatalogMemory | None = None,
 ) -> Bodies:
-    """Judges the references of the candidates, all against one look-up, or none where all of them are remembered.
+    """Judge the references of the candidates, all against one look-up, or none where all of them are remembered.
 
     Args:
         connection: of the envelope's transaction.

@@ -21,7 +21,7 @@ from trueup_worker.intake.decision import Decision, key_reused
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What became of an envelope's idempotency keys.
+    """An envelope's idempotency keys, and what became of them.
 
     Attributes:
         claimed: keys that are this transaction's.
@@ -33,7 +33,7 @@ class Claims:
 
 
 def claim_or_replay(connection: Connection, account_id: int, candidates: list[Candidate]) -> Claims:
-    """Claims the candidates' idempotency keys, or finds the answers that those who claimed them first were given.
+    """Claim the candidates' idempotency keys, or find the answers that those who claimed them first were given.
 
     Each key may stand at most once among `candidates`.
     """
@@ -61,7 +61,7 @@ def claim_or_replay(connection: Connection, account_id: int, candidates: list[Ca
 
 
 def release_refused(connection: Connection, account_id: int, claims: Claims, decisions: list[Decision]) -> None:
-    """Gives back the keys that this transaction claimed for requests that were neither created nor duplicates."""
+    """Give back the keys that this transaction claimed for requests that were neither created nor duplicates."""
     refused = {
         decision.request.idempotency_key: decision.request.id
         for decision in decisions

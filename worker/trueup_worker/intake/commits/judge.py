@@ -31,7 +31,7 @@ class Judged:
 
 
 def judge(connection: Connection, part: Delivery, bodies: Bodies, services: Services) -> Judged:
-    """Judges references, idempotency keys and used uniqueness keys, in the transaction that stores the rest."""
+    """Judge references, idempotency keys and used uniqueness keys, in the transaction that stores the rest."""
     bodies = judge_catalog(
         connection,
         part.account_id,
@@ -60,7 +60,7 @@ def _by_what_is_known(
     refusals: list[Refusal],
     cache: UniquenessCache,
 ) -> dict[str, Decision]:
-    """Decides refused requests, and those whose key Redis claims to know; Postgres is asked once for all of them."""
+    """Decide refused requests, and those whose key Redis claims to know; Postgres is asked once for all of them."""
     claimed = cache.look_up(account_id, [candidate.key for candidate in candidates if candidate.key is not None])
     holders = {candidate.id: str(claimed[candidate.key]) for candidate in candidates if candidate.key in claimed}
     ids = {refusal.request.id for refusal in refusals} | holders.keys() | set(holders.values())
@@ -78,7 +78,7 @@ def _by_what_is_known(
 
 
 def _by_own_commit(connection: Connection, account_id: int, candidates: list[Candidate]) -> dict[str, Decision]:
-    """Decides what is there already, which would cost too much to expand once more."""
+    """Decide what is there already, which would cost too much to expand once more."""
     stored = {
         commit.id: commit for commit in find_commits(connection, account_id, ids=[each.id for each in candidates])
     }

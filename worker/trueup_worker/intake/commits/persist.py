@@ -10,14 +10,14 @@ from trueup_worker.intake.commits.judge import Judged, undecided
 from trueup_worker.intake.commits.rows import commit_rows, obligation_rows, segment_rows
 from trueup_worker.intake.decision import Decision, against_stored, created
 from trueup_worker.intake.delivery import Delivery
-from trueup_worker.intake.outcomes import LostWinner, repeats, store
-from trueup_worker.intake.parked.park import park_request
+from trueup_worker.intake.outcomes import LostWinner, repeats
+from trueup_worker.intake.store import store_decided
 
 _CONFLICT = "a commit with this id exists, with other content"
 
 
 def persist(connection: Connection, part: Delivery, judged: Judged) -> list[Decision]:
-    """Stores what is fresh, in the transaction that judged it, and says what became of each request."""
+    """Store what is fresh, in the transaction that judged it, and say what became of each request."""
     inserted = _insert(connection, part, judged.fresh)
     decided = judged.decided | {
         candidate.id: created(candidate.request, key=candidate.key)
@@ -25,7 +25,7 @@ def persist(connection: Connection, part: Delivery, judged: Judged) -> list[Deci
         if candidate.id in inserted
     }
     decided |= _by_conflict(connection, part, undecided(judged.fresh, decided))
-    decisions = _store(connection, part, list(decided.values()))
+    decisions = store_decided(connection, part, list(decided.values()), conflict=_CONFLICT)
     release_refused(connection, part.account_id, judged.claims, decisions)
     return decisions
 
@@ -48,7 +48,7 @@ def _insert(connection: Connection, part: Delivery, candidates: list[Candidate])
 
 
 def _by_conflict(connection: Connection, part: Delivery, candidates: list[Candidate]) -> dict[str, Decision]:
-    """Decides what was not inserted, in a new snapshot: `ON CONFLICT` does not show a concurrent winner."""
+    """Decide what was not inserted, in a new snapshot: `ON CONFLICT` does not show a concurrent winner."""
     keys = [candidate.key for candidate in candidates if candidate.key is not None]
     stored = find_commits(connection, part.account_id, ids=[candidate.id for candidate in candidates], keys=keys)
     by_id = {commit.id: commit for commit in stored}
@@ -63,21 +63,8 @@ def _by_conflict(connection: Connection, part: Delivery, candidates: list[Candid
 
 
 def _by_standing_outcome(connection: Connection, part: Delivery, candidates: list[Candidate]) -> dict[str, Decision]:
-    """Decides what was not inserted although nobody has its id or key: what was answered before stands."""
+    """Decide what was not inserted although nobody has its id or key: what was answered before stands."""
     decided = repeats(connection, part, [candidate.request for candidate in candidates])
     for candidate in undecided(candidates, decided):
         raise LostWinner(candidate.id)
     return decided
-
-
-def _store(connection: Connection, part: Delivery, decisions: list[Decision]) -> list[Decision]:
-    """Stores what needs an outcome; of an `id_conflict` its commit stays the outcome, and the newcomer is parked."""
-    by_commit = [decision for decision in decisions if decision.is_stored_by_its_commit]
-    conflicts = [decision for decision in decisions if decision.reason == "id_conflict"]
-    for decision in conflicts:
-        park_request(connection, part, decision.request, reason="id_conflict", detail=_CONFLICT)
-    if len(by_commit) == len(decisions):
-        return decisions
-    taken = {decision.request.id for decision in (*by_commit, *conflicts)}
-    others = [decision for decision in decisions if decision.request.id not in taken]
-    return [*by_commit, *conflicts, *store(connection, part, others)]

@@ -12,7 +12,7 @@ from trueup_worker.intake.pipeline import Pipeline
 
 
 def read(part: Delivery) -> Iterator[Bodies]:
-    """Reads a part's bodies, in rounds.
+    """Read a part's bodies, in rounds.
 
     Raises:
         TooHeavy: they become more rows than one transaction may write, and are no part of such an envelope.

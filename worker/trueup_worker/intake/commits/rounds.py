@@ -13,7 +13,7 @@ def rounds(bodies: Bodies) -> Iterator[Bodies]:
 
 
 def _first_of_each(bodies: Bodies) -> tuple[Bodies, Bodies]:
-    """Splits off what must wait for a later round."""
+    """Split off what must wait for a later round."""
     if _is_of_firsts_only(bodies):
         return bodies, Bodies()
     now, later = Bodies(), Bodies()

@@ -66,6 +66,6 @@ def obligation_rows(candidates: Iterable[Candidate], *, usage_grace_h: int) -> l
 
 @lru_cache(1024)
 def _closes_at(ending_before: str, usage_grace_h: int) -> str:
-    """When the month is closed that holds the last hour of an access window."""
+    """Find when the month is closed that holds the last hour of an access window."""
     last_hour = datetime.fromisoformat(ending_before) - timedelta(hours=1)
     return (month_of(last_hour).ending_before + timedelta(hours=usage_grace_h)).isoformat()

@@ -1,4 +1,4 @@
-"""Parks what cannot be decided, and logs it."""
+"""Parking of what cannot be decided."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ def park_envelope(
     detail: str,
     batch_id: UUID | None = None,
 ) -> None:
-    """Parks an envelope whole: nothing is known of its requests."""
+    """Park an envelope whole: nothing is known of its requests."""
     kept = park(
         connection,
         Parking(
@@ -44,7 +44,7 @@ def park_envelope(
 
 
 def park_requests(connection: Connection, part: Delivery, *, reason: Reason, detail: str) -> list[Decision]:
-    """Parks requests one by one, each with its outcome; those that have one that stands keep it."""
+    """Park requests one by one, each with its outcome; those that have one that stands keep it."""
     standing = repeats(connection, part, part.requests)
     decisions = [parked(request, reason) for request in part.requests if request.id not in standing]
     for decision in decisions:
@@ -57,7 +57,7 @@ def park_requests(connection: Connection, part: Delivery, *, reason: Reason, det
 def park_request(
     connection: Connection, part: Delivery, request: QueuedRequest, *, reason: Reason, detail: str
 ) -> None:
-    """Parks one request with its own text; its outcome is the caller's to store."""
+    """Park one request with its own text; its outcome is the caller's to store."""
     message = part.message
     park(
         connection,

@@ -1,4 +1,4 @@
-"""What an operator does with parked requests: replay them under the same ids, or discard them."""
+"""Replay and discard: what an operator does with parked requests."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ from trueup.wire.outcome import REPLAYED
 
 
 def replay(connection: Connection, account_id: int, choice: Choice, *, lease_s: int, actor: str) -> int:
-    """Puts parked requests back on their way, as they were received; a second replay finds nothing.
+    """Put parked requests back on their way, as they were received; a second replay finds nothing.
 
     What is kept by its beginning alone stays parked: its sender has to send it again.
 
@@ -33,7 +33,7 @@ def replay(connection: Connection, account_id: int, choice: Choice, *, lease_s: 
 
 
 def discard(connection: Connection, account_id: int, choice: Choice, *, note: str, actor: str) -> int:
-    """Gives parked requests up, for good: whatever comes under their ids later stays `parked`, unless it is replayed.
+    """Give parked requests up, for good: whatever comes under their ids later stays `parked`, unless it is replayed.
 
     Returns:
         How many parked rows were discarded.

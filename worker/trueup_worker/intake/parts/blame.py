@@ -1,4 +1,4 @@
-"""Who is to blame for a failure: requests that fail for good are parked alone, their neighbours become commits."""
+"""Blame for a failure: requests that fail for good are parked alone, their neighbours become commits."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ from trueup_worker.intake.parts.unit import Unit, in_one_transaction
 
 
 def decide_or_blame(on: Connection, part: Delivery, engine: Engine, decide: Unit) -> list[Decision]:
-    """Decides in one transaction; what fails for good, by halves, so that only the request to blame is parked.
+    """Decide in one transaction; what fails for good, by halves, so that only the request to blame is parked.
 
     Raises:
         TryAgainLater: it may go well next time.
@@ -39,7 +39,7 @@ def decide_or_blame(on: Connection, part: Delivery, engine: Engine, decide: Unit
 
 
 def _is_for_good(fault: Fault, part: Delivery) -> bool:
-    """Whether no other delivery can help: the rows were refused, or this was the last one and they may be to blame."""
+    """Tell whether no other delivery can help: the rows were refused, or may be to blame and this was the last one."""
     is_last = part.message.attempt >= DELIVERIES_MAX
     return fault is Fault.REFUSED or (is_last and fault is not Fault.NOBODYS)
 

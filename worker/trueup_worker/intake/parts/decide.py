@@ -22,7 +22,7 @@ from trueup_worker.intake.parts.weight import TooHeavy, parts_of
 
 
 def decide_in_parts(on: Connection, delivery: Delivery, engine: Engine, decide: Unit) -> list[Decision]:
-    """Decides all of an envelope's requests together, which is the rule, or in parts, each in its transaction.
+    """Decide all of an envelope's requests together, which is the rule, or in parts, each in its transaction.
 
     Args:
         on: a connection without a transaction.
@@ -46,7 +46,7 @@ def decide_in_parts(on: Connection, delivery: Delivery, engine: Engine, decide: 
 def _decide_by_turns(
     on: Connection, delivery: Delivery, engine: Engine, decide: Unit, bodies: Bodies
 ) -> list[Decision]:
-    """Decides one part after the other while the turn lasts; whoever comes after it finds what is decided."""
+    """Decide one part after the other while the turn lasts; whoever comes after it finds what is decided."""
     turn = take_turn(on, engine, delivery)
     decisions: list[Decision] = []
     for part in parts_of(on, replace(delivery, is_heavy=True), bodies):
@@ -58,7 +58,7 @@ def _decide_by_turns(
 
 @contextmanager
 def _survived(delivery: Delivery, engine: Engine) -> Iterator[None]:
-    """Uncounts a delivery whose worker lived, whatever went wrong."""
+    """Uncount a delivery whose worker lived, whatever went wrong."""
     try:
         yield
     except Dismissed:
@@ -71,6 +71,6 @@ def _survived(delivery: Delivery, engine: Engine) -> Iterator[None]:
 
 
 def _take_back(delivery: Delivery, engine: Engine) -> None:
-    """Uncounts the delivery; where that fails, the envelope is halved a little too soon."""
+    """Uncount the delivery; where that fails, the envelope is halved a little too soon."""
     with suppress(DBAPIError), transaction(engine) as connection:
         forget_delivery(connection, delivery.account_id, delivery.message.digest)

@@ -17,12 +17,12 @@ log = structlog.get_logger()
 
 
 def is_suspect(delivery: Delivery) -> bool:
-    """Whether the envelope must not be tried as it is."""
+    """Tell whether the envelope must not be tried as it is."""
     return delivery.deliveries > (DELIVERIES_MAX if delivery.size == 1 else DELIVERIES_WHOLE_MAX)
 
 
 def take_apart(connection: Connection, delivery: Delivery) -> list[Decision]:
-    """Replaces a suspect by its halves, which the sweeper publishes; parks it when it is a single request.
+    """Replace a suspect by its halves, which the sweeper publishes; park it when it is a single request.
 
     Each half has one delivery behind it, so that it is tried once more before it is halved itself.
     """
@@ -35,7 +35,7 @@ def take_apart(connection: Connection, delivery: Delivery) -> list[Decision]:
 
 
 def send_in_halves(connection: Connection, part: Delivery) -> list[Decision]:
-    """Replaces several requests, which cost too much together, by two envelopes: each has a turn of its own."""
+    """Replace several requests, which cost too much together, by two envelopes: each has a turn of its own."""
     _send(connection, part)
     return []
 

@@ -37,11 +37,11 @@ class Turn:
 
     @property
     def is_over(self) -> bool:
-        """Whether its time is up."""
+        """Tell whether its time is up."""
         return time.monotonic() >= self._ends_s
 
     def give_way(self) -> TurnOver:
-        """Ends the turn before the work is done; what to raise."""
+        """End the turn before the work is done; return what to raise."""
 
         def unit() -> None:
             with transaction(self._on) as connection:
@@ -52,7 +52,7 @@ class Turn:
         return TurnOver()
 
     def finish(self, connection: Connection, _: Delivery) -> list[Decision]:
-        """Calls the account's next, in the transaction that releases this one; decides nothing itself."""
+        """Call the account's next, in the transaction that releases this one; decide nothing."""
         call_next(connection, self._place)
         return []
 

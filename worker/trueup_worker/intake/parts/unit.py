@@ -14,7 +14,7 @@ Unit = Callable[[Connection, Delivery], list[Decision]]
 
 
 def in_one_transaction(on: Connection, part: Delivery, unit: Unit) -> list[Decision]:
-    """Runs a unit of work in one transaction, which also releases the envelope if the part is the whole of it."""
+    """Run a unit of work in one transaction, which also releases the envelope if the part is the whole of it."""
 
     def run() -> list[Decision]:
         with transaction(on) as connection:

@@ -1,4 +1,4 @@
-"""How many rows requests become, and how an envelope is cut that is too heavy for one transaction."""
+"""The weight of requests in rows, and the cut of an envelope that is too heavy for one transaction."""
 
 from collections.abc import Iterable
 
@@ -27,7 +27,7 @@ class TooHeavy(NotRetried):
 
 
 def require_light(bodies: Bodies) -> None:
-    """Raises `TooHeavy` where requests become too many rows for one transaction."""
+    """Raise `TooHeavy` where requests become too many rows for one transaction."""
     if sum([expanded_rows(candidate.normal) for candidate in bodies.candidates]) > EXPANDED_ROWS_MAX:
         raise TooHeavy(bodies)
 

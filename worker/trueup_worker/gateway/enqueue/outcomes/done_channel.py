@@ -21,7 +21,7 @@ Hear = Callable[[str, list[str]], None]
 
 
 class DoneChannel:
-    """Listens for all accounts on one connection.
+    """A listener for all accounts, on one connection.
 
     Attributes:
         are_heard: whether hints come in; while they do not, who waits has to look.
@@ -33,7 +33,7 @@ class DoneChannel:
         self._is_alive = False
 
     async def listen(self) -> None:
-        """Passes hints on until it is cancelled; a lost connection is made again."""
+        """Pass hints on until it is cancelled; a lost connection is made again."""
         is_told = False
         while self._url is not None:
             try:
@@ -47,7 +47,7 @@ class DoneChannel:
             await asyncio.sleep(_AGAIN_S)
 
     async def _subscribe(self, url: str) -> None:
-        """Listens until the connection is lost, which it raises."""
+        """Listen until the connection is lost, which it raises."""
         connection = await AsyncRedisConnection.open(
             url, lambda reply: self._take(connection, reply), connect_s=_CONNECT_SECONDS_MAX
         )

@@ -22,7 +22,7 @@ Wanted = Mapping[int, Collection[str]]  # ids by account
 
 
 class OutcomeReader:
-    """Reads outcomes on a connection of its own, kept open: a look costs one round trip, and no thread."""
+    """A reader of outcomes on a connection of its own, kept open: a look costs one round trip, and no thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._url, self._timeout_s = str(settings.database_url), settings.statement_timeout_s
@@ -48,14 +48,14 @@ class OutcomeReader:
         return found
 
     async def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         cursor, self._cursor = self._cursor, None
         if cursor is not None:
             await cursor.connection.close()
 
 
 class OutcomeWatch:
-    """Who waits for which outcome.
+    """A register of who waits for which outcome.
 
     Args:
         reader: where outcomes are read.
@@ -104,7 +104,7 @@ class OutcomeWatch:
             self.refuse([pending_request], in_doubt(pending_request.request.id))
 
     def is_waiting_for(self, account_id: int, request_id: str) -> bool:
-        """Whether somebody waits for the outcome of this request of this account."""
+        """Tell whether somebody waits for the outcome of this request of this account."""
         return any(pending_request.account_id == account_id for pending_request in self._waiting.get(request_id, ()))
 
     def hear(self, account: str, ids: Iterable[str]) -> None:
@@ -116,7 +116,7 @@ class OutcomeWatch:
             self._news.set()
 
     async def look(self) -> None:
-        """Reads what was heard of, and from time to time everything that is waited for, until it is cancelled."""
+        """Read what was heard of, and from time to time everything that is waited for, until it is cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()

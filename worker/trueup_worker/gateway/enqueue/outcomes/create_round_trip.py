@@ -1,4 +1,4 @@
-"""Whether creates find their way: through broker and worker, and back."""
+"""The way of creates through broker and worker, and back: whether it is open."""
 
 import asyncio
 import math
@@ -41,13 +41,13 @@ class CreateRoundTrip:
         self._passed_s = self._clock_s()
 
     def hear(self, names: Iterable[str]) -> None:
-        """Probes of these names were answered, this process's own or another's."""
+        """Hear that probes of these names were answered, this process's own or another's."""
         if self._name in names:
             self.note()
             self._answered.set()
 
     async def is_open(self) -> bool:
-        """Whether something passed a moment ago; sends a probe unless that is known."""
+        """Tell whether something passed a moment ago; send a probe unless that is known."""
         if not self._has_passed() and self._is_heard():
             await self._probe_once()
         return self._has_passed() or not self._is_heard()
