@@ -8,7 +8,7 @@ import pytest
 from tests.unit.gateway.test_rate_limit import Clock
 from trueup.producer.publish import BrokerUnavailable
 from trueup_worker.gateway.database.single_flight import SingleFlight
-from trueup_worker.gateway.enqueue import create_round_trip as round_trip_module
+from trueup_worker.gateway.enqueue.outcomes import create_round_trip as round_trip_module
 from trueup_worker.gateway.enqueue.outcomes.create_round_trip import CreateRoundTrip
 from trueup_worker.gateway.limits import ROUND_TRIP_SECONDS
 

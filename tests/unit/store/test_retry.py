@@ -7,7 +7,7 @@ import pytest
 from tenacity import wait_none
 
 from trueup.limits import TRANSIENT_TRIES_MAX
-from trueup.store.postgres.retry import with_retries
+from trueup.store.postgres.retry import NotRetried, with_retries
 
 DEADLOCK, REFUSED = psycopg.errors.DeadlockDetected("again"), psycopg.errors.CheckViolation("never")
 
@@ -67,3 +67,11 @@ def test_a_log_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trueup.store.postgres.retry.log.warning", fail, raising=False)
     unit, _ = failing(DEADLOCK)
     assert with_retries(unit) == "done"
+
+
+def test_an_answer_is_no_failure() -> None:
+    """What a unit raises on purpose is raised at once, also after a try that failed."""
+    unit, runs = failing(DEADLOCK, NotRetried("parked"))
+    with pytest.raises(NotRetried):
+        with_retries(unit)
+    assert len(runs) == 2
