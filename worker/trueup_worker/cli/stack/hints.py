@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def say_gateway(folder: DataFolder, url: str, account: str) -> None:
     """Tell where the gateway is, and how to create a commit there: lines that work from here, and tell no secret."""
     file = os.path.relpath(folder.token_file(account))
     body = _example()
+    python = shlex.quote(os.path.relpath(sys.executable))
+    first = "" if find_spec("metronome") else f" (first: {python} -m pip install metronome-sdk)"
     named = ", ".join(f"{name}={value!r}" for name, value in body.items())
     sdk = f"Metronome(base_url={url!r}, bearer_token=open({file!r}).read().strip())"
     say(
@@ -53,8 +56,8 @@ def say_gateway(folder: DataFolder, url: str, account: str) -> None:
                 "create a commit of the sample's catalog with curl:",
                 f'  curl -sS {url}{_CREATE} -H "authorization: Bearer $(cat {shlex.quote(file)})" \\',
                 f"    -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}",
-                "or with Metronome's SDK:",
-                f"  {shlex.quote(os.path.relpath(sys.executable))} - <<'END'",
+                f"or with Metronome's SDK{first}:",
+                f"  {python} - <<'END'",
                 "from metronome import Metronome",
                 f"made = {sdk}.v1.customers.commits.create({named})",
                 "print(made.data.id)",
