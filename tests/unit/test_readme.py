@@ -41,6 +41,7 @@ TEXTS = {
 }
 FIRST, WIRE, PRODUCER, INTAKE, INVOICING, GATEWAY, CLI, LOCAL, DEPLOY, TESTS, *_ = TEXTS
 HISTORY = ("DECISIONS.md", "CHANGELOG.md")
+EXPORT = "deploy/guides/crm-export.md"
 LINES_MAX, WIDTH_MAX = 150, 120
 ENV_EXAMPLE = (ROOT / "deploy/env.example").read_text(encoding="utf-8")
 TOP_LEVEL_CODES = (
@@ -89,13 +90,36 @@ def default_of(name: str) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def commands() -> Iterator[str]:
-    """Every command by its full name: `trueup tokens create`."""
-    listed: Any = get_command(app)
-    for name, entry in listed.table.items():
-        command: Any = get_command(import_module(entry.module).app)
+def commands() -> dict[str, set[str]]:
+    """Every command by its full name, `trueup tokens create`, and the options that it takes."""
+    root: Any = get_command(app)
+    found = {}
+    for name in root.commands:
+        command = imported(root, name)
         below = getattr(command, "commands", None)
-        yield from (f"trueup {name} {leaf}" for leaf in below) if below else [f"trueup {name}"]
+        named = {f"{name} {leaf}": imported(command, leaf) for leaf in below} if below else {name: command}
+        found |= {f"trueup {full}": options_of(each) for full, each in named.items()}
+    return found
+
+
+def imported(group: Any, name: str) -> Any:
+    """A command of a group as it runs: what the group holds may stand for one that is imported when it is called."""
+    entry = getattr(group, "table", {}).get(name)
+    found: Any = get_command(import_module(entry.module).app) if entry else group.commands[name]
+    return getattr(found, "commands", {}).get(name, found)
+
+
+def options_of(command: Any) -> set[str]:
+    """The options of a command, those that every command has included."""
+    own = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return own | {"--help", "--data", "--account", "--token", "--debug"}
+
+
+def calls(text: str) -> Iterator[str]:
+    """What a page calls the command with: in its shell blocks, and where it says `trueup …`."""
+    blocks = "".join(re.findall(r"(?ms)^```sh\n(.*?)^```$", text))
+    yield from re.findall(r"(?m)(?:^|/|\| )(trueup [a-z].*?)(?: +#.*)?$", blocks)
+    yield from re.findall(r"`(trueup (?!is )[^`]*)`", without_code(text))
 
 
 def test_every_error_code() -> None:
@@ -148,6 +172,19 @@ def test_every_command() -> None:
     assert sorted(listed) == sorted(commands())
 
 
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_call_is_one(page: str) -> None:
+    """What a page tells its readers to type is a command, with options that it has."""
+    known = commands()
+    groups = {name.rpartition(" ")[0] for name in known}
+    for call in calls(TEXTS[page]):
+        name = re.match(r"trueup(?: [a-z][a-z-]*){0,2}", call)[0]  # type: ignore[index]
+        named = next((each for each in (name, name.rpartition(" ")[0]) if each in known), None)
+        assert named or name in groups | {"trueup"}, call
+        taken = known[named] if named else {"--help", "--version"}
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", call.partition(" | ")[0])) <= taken, call
+
+
 def test_every_exit_code() -> None:
     """Each exit code stands there with its meaning, and no other."""
     rows = re.findall(r"^\| `(\d+)` \| (.*) \|$", section(CLI, "Exit codes"), re.MULTILINE)
@@ -189,6 +226,14 @@ def test_the_two_commands_to_begin_with() -> None:
 def test_what_is_read_at_a_sitting_is_short(page: str) -> None:
     """A newcomer reads one page, and each guide is one; whatever does not fit has a room."""
     assert len(TEXTS[page].splitlines()) <= LINES_MAX
+
+
+def test_what_a_guide_quotes_is_said() -> None:
+    """The messages that the guide to exports explains are those of the code."""
+    sources = [path.read_text("utf-8") for root in ("shared", "worker") for path in (ROOT / root).rglob("*.py")]
+    quoted = first_cells(EXPORT, "Your own export")
+    assert len(quoted) >= 8
+    assert [each for each in quoted if not any(each in source for source in sources)] == []
 
 
 @pytest.mark.parametrize("page", TEXTS)
