@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class AsyncCommitProducer(ProducerBase):
-    """Submits commit and credit requests from an event loop; its arguments are `CommitProducer`'s.
+    """Submits commit and credit requests from an event loop; its arguments are `ProducerBase`'s.
 
     A call that is cancelled (by a time-out, a client that hangs up) leaves the others alone. Its own request is not
     sent unless sending it had begun: give `submit` an id, and submit it again under that.

@@ -75,8 +75,11 @@ class Producer(ProducerBase):
         )
         anew_before = self._instant() if anew else None
         sent = self._coalescer.add(request, anew_before)
-        self._coalescer.send(sent)
-        sent.result()
+        try:
+            self._coalescer.send(sent)
+            sent.result()
+        finally:
+            sent.cancel()
         self._undecided.add([request], anew_before=anew_before)
         return request_id
 
@@ -98,7 +101,7 @@ class Producer(ProducerBase):
 
 
 class CommitProducer(Producer):
-    """Submits commit and credit requests; its arguments are `Producer`'s."""
+    """Submits commit and credit requests; its arguments are `ProducerBase`'s."""
 
     route = COMMITS
 
@@ -163,7 +166,7 @@ class CommitProducer(Producer):
 
 
 class UsageProducer(Producer):
-    """Submits lines of rated usage; its arguments are `Producer`'s.
+    """Submits lines of rated usage; its arguments are `ProducerBase`'s.
 
     A line that may or may not have been sent can be submitted again under any id: its `transaction_id` counts once.
     """

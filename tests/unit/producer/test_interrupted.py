@@ -7,6 +7,7 @@ import pytest
 
 from trueup.ids import new_id_text
 from trueup.producer import coalescer as coalescer_module
+from trueup.producer.client import CommitProducer
 from trueup.producer.coalescer import Coalescer
 from trueup.producer.publish import BrokerUnavailable, QueueFull
 from trueup.wire.message.envelope import QueuedRequest
@@ -53,6 +54,23 @@ def test_what_is_cancelled_before_it_is_sent() -> None:
     assert [each.done() for each in sent] == [True] * 3
     assert not sent[0].cancel()
     assert sizes == [2]
+
+
+def test_who_is_interrupted_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is not sent by whoever comes next."""
+    sizes: list[int] = []
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with CommitProducer(broker_url="redis://unused:1/0", token=None, account="acme", validate=False) as producer:
+        monkeypatch.setattr(producer, "_send", lambda packed, **_: sizes.append(len(packed.requests)))
+        with monkeypatch.context() as while_waiting:
+            while_waiting.setattr(producer._coalescer, "send", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                producer.submit({})
+        producer.submit({})
+    assert sizes == [1]
 
 
 def test_an_error_in_the_middle() -> None:
