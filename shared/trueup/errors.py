@@ -1,7 +1,11 @@
 """The one base of what Trueup raises on purpose: how it is told over HTTP, and how a command ends with it."""
 
 from enum import IntEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
+
+ErrorCode = Literal[
+    "invalid_request", "not_found", "duplicate", "unauthenticated", "forbidden", "rate_limited", "unavailable"
+]
 
 
 class ExitCode(IntEnum):
@@ -39,7 +43,7 @@ class TrueupError(Exception):
         exit_code: what a command ends with.
     """
 
-    code: ClassVar[str] = "invalid_request"
+    code: ClassVar[ErrorCode] = "invalid_request"
     retryable: ClassVar[bool] = False
     exit_code: ExitCode = ExitCode.USAGE
 
@@ -47,7 +51,7 @@ class TrueupError(Exception):
 class NotFound(TrueupError):
     """The account has nothing of this id or name."""
 
-    code = "not_found"
+    code: ClassVar[ErrorCode] = "not_found"
 
 
 class Refused(TrueupError):
@@ -57,6 +61,6 @@ class Refused(TrueupError):
 class Unavailable(TrueupError):
     """A service that it takes does not answer now."""
 
-    code = "unavailable"
+    code: ClassVar[ErrorCode] = "unavailable"
     retryable = True
     exit_code = ExitCode.UNAVAILABLE

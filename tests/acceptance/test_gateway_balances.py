@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import metronome
+import msgspec
 import pytest
 from metronome import Metronome
 
@@ -12,7 +13,7 @@ from tests.acceptance.gateway import Answer, Gateway
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, prepaid
 from trueup.ids import new_id
-from trueup_worker.gateway.schema.objects import NetBalanceAnswer
+from trueup_worker.gateway.answers.commits import NetBalanceAnswer
 
 ADJUST = "/v1/contracts/addManualBalanceLedgerEntry"
 EVER = [{"amount": 1000, "starting_at": "2020-01-01T00:00:00Z", "ending_before": "2099-01-01T00:00:00Z"}]
@@ -65,7 +66,7 @@ def test_net_balance(sdk: Metronome, here: Gateway, account: Intake) -> None:
     assert net() >= net({}) >= 2000
     said = {"customer_id": ACME, "access_type": "QUANTITY"}
     answer = here.call("POST", "/v1/contracts/customerBalances/getNetBalance", json=said)
-    assert NetBalanceAnswer.model_validate_json(answer.text).data.credit_type_id == UUID(int=0)
+    assert msgspec.json.decode(answer.text, type=NetBalanceAnswer).data.credit_type_id == UUID(int=0)
 
 
 @pytest.mark.parametrize(

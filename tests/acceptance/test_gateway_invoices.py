@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import metronome
+import msgspec
 import pytest
 from sqlalchemy import Engine
 
@@ -15,7 +16,7 @@ from tests.conftest import SECRET_KEY
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, EURO, FIRST, SECOND, SILENT, UsageBook
 from trueup.store.accounts.tokens import SCOPES, create_token
-from trueup_worker.gateway.schema.invoice_objects import InvoiceAnswer, InvoicePage
+from trueup_worker.gateway.answers.invoices import InvoiceAnswer, InvoicePage
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 CENTS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
@@ -126,10 +127,10 @@ def test_the_line_of_a_true_up(here: Gateway) -> None:
 def test_every_draft_is_found(here: Gateway) -> None:
     """What is listed is read by its id, as the document says, and is the same."""
     answer = here.call("GET", f"/v1/customers/{ID}/invoices")
-    InvoicePage.model_validate_json(answer.text)
+    msgspec.json.decode(answer.text, type=InvoicePage)
     for each in answer.json["data"]:
         one = here.call("GET", f"/v1/customers/{ID}/invoices/{each['id']}")
-        InvoiceAnswer.model_validate_json(one.text)
+        msgspec.json.decode(one.text, type=InvoiceAnswer)
         assert one.json["data"] == each
 
 

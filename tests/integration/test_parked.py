@@ -60,7 +60,7 @@ def replayed(intake: Intake, choice: Choice) -> int:
 def reasons(intake: Intake, state: str = "parked") -> list[str]:
     """Why rows in this state were parked."""
     with intake.engine.connect() as connection:
-        return [row["reason"] for row in list_parked(connection, intake.account_id, limit=100, state=state)]
+        return [row.reason for row in list_parked(connection, intake.account_id, limit=100, state=state)]
 
 
 def verdicts(intake: Intake) -> list[tuple[str, str | None]]:

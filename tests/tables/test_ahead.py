@@ -12,7 +12,7 @@ from tests.tables.ahead_cells import adjust, day, make_commits, make_usage, part
 from tests.tables.table import Row, read_table
 from trueup.domain.burndown.exact import exact_sum
 from trueup.store.commits.balances import BalanceFilter
-from trueup.store.commits.pages import Choice, add_balances, list_commit_records
+from trueup.store.commits.pages import Choice, list_commit_records, with_balances
 from trueup.store.postgres.engine import snapshot
 from trueup_worker.invoicing.clock import advance_clock
 from trueup_worker.reporting.balance import customer_balance, left_by_drafts, net_balance
@@ -85,7 +85,7 @@ def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
         choice = Choice(customer_id=CUSTOMER, types=("PREPAID", "POSTPAID", "CREDIT"), left=left)
         listed = list_commit_records(connection, book.account_id, choice, limit=9)
         usable = list_commit_records(connection, book.account_id, replace(choice, has_balance=True), limit=9)
-        add_balances(connection, book.account_id, listed, left)
+        listed = with_balances(connection, book.account_id, listed, left)
         read = UsableCommits(connection, book.account_id)
         shown = [*read.page(limit=9), *(read.one(key) for key in commits)]
     by_id = {each.commit_id: each for each in balance.commits}
@@ -93,8 +93,8 @@ def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
     assert [each.usable for each in found] == [Decimal(amount) for amount in case["usable"].split()]
     assert [each.finalized for each in found] == [Decimal(amount) for amount in case["finalized"].split()]
     assert net == [exact_sum(each.usable for each in found), exact_sum(each.finalized for each in found)]
-    assert {str(each["id"]): each["balance"] for each in shown if each} == {key: by_id[key].usable for key in by_id}
-    by_list = {str(each.columns["id"]): each.balance for each in listed}
+    assert {str(each.id): each.balance for each in shown if each} == {key: by_id[key].usable for key in by_id}
+    by_list = {str(each.id): each.balance for each in listed}
     assert by_list == {each.commit_id: each.usable for each in found}
-    assert {str(each.columns["id"]) for each in usable} == {each.commit_id for each in found if each.usable}
+    assert {str(each.id) for each in usable} == {each.commit_id for each in found if each.usable}
     assert [each.usable for each in balance.units] == [exact_sum(each.usable for each in found)]

@@ -19,7 +19,7 @@ from trueup.domain.payable import USD_CENTS, payable
 from trueup.store.invoices.by_customer import InvoiceChoice
 from trueup.store.postgres.engine import snapshot
 from trueup_worker.cli.ledger.records import explanation
-from trueup_worker.gateway.schema.invoice_shapes import invoice_object
+from trueup_worker.gateway.answers.invoices import Invoice
 from trueup_worker.reporting.customer_invoices import list_customer_invoices
 from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
 from trueup_worker.reporting.explain import explain
@@ -74,9 +74,9 @@ def explained(connection: Connection, book: ChangeBook) -> Due:
 def over_http(connection: Connection, book: ChangeBook) -> Due:
     """By the API."""
     found, details = list_customer_invoices(connection, book.account_id, InvoiceChoice(customer_id=CUSTOMER), limit=99)
-    objects = [invoice_object(each, details) for each in found if each.status != "VOID"]
-    assert all(each["total"] + each.get("rounding", 0) == each["amount_due"] for each in objects)
-    return {each["id"]: each["amount_due"] for each in objects}
+    invoices = [Invoice.of(each, details) for each in found if each.status != "VOID"]
+    assert all(each.total + (each.rounding or 0) == each.amount_due for each in invoices)
+    return {each.id: each.amount_due for each in invoices}
 
 
 VIEWS: list[Callable[[Connection, ChangeBook], Due]] = [foreseen, listed, shown, explained, over_http]

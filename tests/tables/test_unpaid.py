@@ -15,7 +15,7 @@ from tests.tables.table import Row, read_table
 from trueup.store.commits.pages import Choice, find_commit_record, list_commit_records
 from trueup.store.postgres.engine import snapshot
 from trueup_worker.cli.ledger.records import explanation
-from trueup_worker.gateway.schema.shapes import commit_object
+from trueup_worker.gateway.answers.commits import Commit
 from trueup_worker.reporting.balance import customer_balance
 from trueup_worker.reporting.explain import explain
 from trueup_worker.reporting.usable import UsableCommits
@@ -51,9 +51,15 @@ def views(book: ChangeBook, commit_id: UUID) -> dict[str, Any]:
             "show": usable.one(commit_id),
             "explain": explanation(explain(connection, account_id=account_id, which=commit_id)),
             "balance": {"unpaid": balance.commits[0].unpaid if balance.commits else None},
-            "HTTP list": commit_object(listed),
-            "HTTP": commit_object(found),
+            "HTTP list": Commit.of(listed),
+            "HTTP": Commit.of(found),
         }
+
+
+def unpaid_of(view: Any) -> Decimal | None:
+    """What a view says."""
+    unpaid: Decimal | None = view.get("unpaid") if isinstance(view, dict) else view.unpaid
+    return unpaid
 
 
 @pytest.mark.parametrize("case", read_table("unpaid.txt"), ids=lambda case: case["case"])
@@ -70,6 +76,6 @@ def test_every_view_of_a_commit_says_what_is_unpaid(common_database: Engine, cas
         do(book, commit_id, step)
     shown = views(book, commit_id)
     unpaid = Decimal(case["unpaid"]) if case["unpaid"] else None
-    assert {view: told.get("unpaid") for view, told in shown.items()} == dict.fromkeys(shown, unpaid)
-    assert shown["list"]["balance"] == Decimal(case["usable"])
+    assert {view: unpaid_of(told) for view, told in shown.items()} == dict.fromkeys(shown, unpaid)
+    assert shown["list"].balance == Decimal(case["usable"])
     assert book.differences() == []

@@ -19,5 +19,5 @@ def test_what_is_no_token(header: str | None) -> None:
     authentication = Authentication(nobody, nobody, settings_of())
     with pytest.raises(Refusal) as refused:
         asyncio.run(authentication.admit(header, "read"))
-    assert (refused.value.status_code, refused.value.body["code"]) == (401, "unauthenticated")
-    assert "authorization: Bearer tu_" in refused.value.body["message"]
+    assert (refused.value.status_code, refused.value.body.code) == (401, "unauthenticated")
+    assert "authorization: Bearer tu_" in refused.value.body.message

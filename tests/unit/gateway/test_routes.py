@@ -9,6 +9,7 @@ import jiter
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from jsonschema_rs import Draft202012Validator
 
 from tests.integration.intake import settings_of
 from trueup.store.accounts.tokens import SCOPES as TOKEN_SCOPES
@@ -16,9 +17,10 @@ from trueup_worker.gateway.app import make_app
 from trueup_worker.gateway.callers.scopes import PUBLIC, SCOPES, NoScope
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute
 from trueup_worker.gateway.docs.page import page_of
+from trueup_worker.gateway.http.answer import Answer
 from trueup_worker.gateway.schema import bodies
-from trueup_worker.gateway.schema.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
-from trueup_worker.gateway.schema.body_examples import BODIES
+from trueup_worker.gateway.schema.answer_schemas import about, kinds_below
+from trueup_worker.gateway.schema.bodies import Body
 
 # Repeated here on purpose: who adds or changes a route says so twice.
 EXPECTED = """
@@ -89,6 +91,11 @@ def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]
     return {(method.upper(), path): call for path, methods in paths for method, call in methods.items()}
 
 
+def check(document: dict[str, Any], schema: dict[str, Any], example: Any) -> None:
+    """Raises where a schema of the document does not take an example."""
+    Draft202012Validator(schema | {"components": document["components"]}, validate_formats=True).validate(example)
+
+
 def test_every_route_has_its_scope(app: FastAPI) -> None:
     """The table has every route, and no other; each scope is one that a token can have."""
     expected = {(method, path): scope for method, path, scope in map(str.split, EXPECTED.strip().splitlines())}
@@ -122,32 +129,47 @@ def test_the_document_has_every_call(app: FastAPI) -> None:
 
 
 def test_every_body_has_an_example(app: FastAPI) -> None:
-    """One that the call's own type takes; nothing else has an example."""
-    contents = [call["requestBody"]["content"] for call in operations(app.openapi()).values() if "requestBody" in call]
-    told = [content["application/json"] for content in contents if "application/json" in content]
-    assert all("example" in each for each in told)
-    assert {str(each["schema"]).rsplit("/", 1)[1].split("'")[0] for each in told} >= BODIES.keys()
-    for name, example in BODIES.items():
-        if hasattr(bodies, name):
-            getattr(bodies, name).model_validate(jiter.from_json(json.dumps(example).encode(), float_mode="decimal"))
+    """One that the call's own schema takes, exactly."""
+    document = app.openapi()
+    contents = [call["requestBody"]["content"] for call in operations(document).values() if "requestBody" in call]
+    for told in (content["application/json"] for content in contents if "application/json" in content):
+        check(document, told["schema"], told["example"])
+
+
+def test_every_class_of_bodies_has_an_example() -> None:
+    """One that the class itself takes."""
+    kinds = [each for each in vars(bodies).values() if isinstance(each, type) and issubclass(each, Body)]
+    for kind in kinds:
+        for example in kind.model_config.get("json_schema_extra", {}).get("examples", ()):
+            kind.model_validate(jiter.from_json(json.dumps(example).encode(), float_mode="decimal"))
 
 
 def test_every_answer_has_an_example(app: FastAPI) -> None:
-    """One that its own model takes, and that the page shows; each example is some answer's, and no answer has none."""
-    calls, page, shown = operations(app.openapi()), page_of(app.openapi(), url="http://127.0.0.1:8080"), []
-    for route in (each for each in app.routes if isinstance(each, APIRoute) and each.include_in_schema):
-        [method] = route.methods or {""}
-        answers = calls[method, route.path_format]["responses"]
-        models = {route.status_code or 200: route.response_model} | {
-            status: told["model"] for status, told in route.responses.items()
-        }
-        told = {status for status, answer in answers.items() if "example" in answer["content"]["application/json"]}
-        assert told == {*map(str, models)}, f"{method} {route.path_format} has an answer without an example"
-        for status, model in models.items():
-            shown.append(answers[str(status)]["content"]["application/json"]["example"])
-            model.model_validate_json(json.dumps(shown[-1]))
-    assert all(escape(json.dumps(example, indent=2)) in page for example in shown)
-    assert all(each in shown for examples in (ANSWERS, OF_CALLS, UNAVAILABLE) for each in examples.values())
+    """Of every status that is no refusal: one that its own schema takes, and that the page shows."""
+    document, page = app.openapi(), page_of(app.openapi(), url="http://127.0.0.1:8080")
+    for (method, path), call in operations(document).items():
+        answers = {status: each["content"]["application/json"] for status, each in call["responses"].items()}
+        told = [each for each in answers.values() if "Error" not in each["schema"]["$ref"]]
+        assert told, f"{method} {path} has no answer"
+        for each in told:
+            check(document, each["schema"], each["example"])
+            assert escape(json.dumps(each["example"], indent=2)) in page
+
+
+def test_every_refusal_has_an_example(app: FastAPI) -> None:
+    """One that the schema of errors takes."""
+    document = app.openapi()
+    for call in operations(document).values():
+        for answer in (each["content"]["application/json"] for each in call["responses"].values()):
+            for example in answer.get("examples", {}).values():
+                check(document, answer["schema"], example["value"])
+
+
+def test_every_field_that_is_described_is_there() -> None:
+    """What a docstring says under Attributes is said of a field."""
+    for kind in kinds_below(Answer):
+        _, fields = about(kind)
+        assert fields.keys() <= set(kind.__struct_fields__), kind
 
 
 def test_the_page_needs_nothing_from_elsewhere(app: FastAPI) -> None:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from trueup.settings import Settings
-from trueup_worker.gateway.health_checks import Health
+from trueup_worker.gateway.health_checks import HealthChecks
 from trueup_worker.gateway.http.access_log import AccessLog
 from trueup_worker.gateway.http.failures import answer_failures
 from trueup_worker.gateway.routes import (
@@ -58,7 +58,7 @@ def make_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gateway = Gateway(settings)
-        app.state.gateway, app.state.health = gateway, Health(gateway)
+        app.state.gateway, app.state.health = gateway, HealthChecks(gateway)
         async with gateway.running():
             yield
 

@@ -2,13 +2,13 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import Connection, text
 
 from trueup.producer.publish import BrokerUnavailable
 from trueup.store.invoices.overdue import oldest_due
 from trueup.wire.message.names import ENVELOPE_QUEUES, QUEUE_INVOICES
+from trueup_worker.gateway.answers.health import Health
 from trueup_worker.gateway.database.single_flight import SingleFlight
 from trueup_worker.gateway.http.refusals import Refusal
 from trueup_worker.gateway.limits import HEALTH_SECONDS_MAX
@@ -18,7 +18,7 @@ from trueup_worker.startup.logging import log_output
 _QUEUES = (*ENVELOPE_QUEUES, QUEUE_INVOICES)
 
 
-class Health:
+class HealthChecks:
     """Health of a gateway process and what it depends on.
 
     Attributes:
@@ -38,7 +38,7 @@ async def _checks(gateway: Gateway) -> dict[str, bool]:
     return _told(gateway, database=database, queue=backlogs is not None, workers=workers)
 
 
-async def _whole(gateway: Gateway) -> dict[str, Any]:
+async def _whole(gateway: Gateway) -> Health:
     backlogs, workers = await asyncio.gather(_backlogs(gateway, _QUEUES), gateway.round_trip.is_open())
     try:
         waiting: timedelta | None = await gateway.probe.read(oldest_due)
@@ -46,13 +46,12 @@ async def _whole(gateway: Gateway) -> dict[str, Any]:
     except Refusal:
         waiting, answers = None, False
     checks = _told(gateway, database=answers, queue=backlogs is not None, workers=workers)
-    return {
-        "status": "ok" if all(checks.values()) else "unavailable",
-        "checks": checks,
-        "backlog": backlogs,
-        "oldest_due_obligation_seconds": None if waiting is None else round(waiting.total_seconds(), 3),
-        "log_lines_lost": log_output(gateway.settings.log_format).lost_lines,
-    }
+    return Health.of(
+        checks,
+        backlogs,
+        oldest_due_s=None if waiting is None else waiting.total_seconds(),
+        lost=log_output(gateway.settings.log_format).lost_lines,
+    )
 
 
 def _told(gateway: Gateway, **asked: bool) -> dict[str, bool]:

@@ -1,13 +1,13 @@
 """The use case: where each amount of a commit or an invoice comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from trueup.errors import NotFound
+from trueup.store.commits.details import CommitDetails
 from trueup.store.invoices.explain import (
     ExplainedEntry,
     ScheduledItem,
@@ -44,7 +44,7 @@ class CommitExplanation:
         receipts: the same for open months, hour by hour: what a burn-down gives as things stand.
     """
 
-    commit: Mapping[str, Any]
+    commit: CommitDetails
     true_up: TrueUpFigures | None
     entries: Sequence[ExplainedEntry]
     usage: Sequence[UsageShare]
@@ -125,7 +125,8 @@ def _with_lines(connection: Connection, account_id: int, found: Explanation) -> 
 def _commit(connection: Connection, account_id: int, commit_id: UUID) -> CommitExplanation | None:
     if not is_commit(connection, account_id, commit_id):
         return None
-    commit = UsableCommits(connection, account_id).one(commit_id) or {}
+    commit = UsableCommits(connection, account_id).one(commit_id)
+    assert commit is not None
     entries = entries_of_commit(connection, account_id, commit_id)
     true_up_id = true_up_of(connection, account_id, commit_id)
     true_up = true_up_id and show_item(connection, account_id, true_up_id)
@@ -134,7 +135,7 @@ def _commit(connection: Connection, account_id: int, commit_id: UUID) -> CommitE
         true_up=true_up.true_up if true_up else None,
         entries=entries,
         usage=_behind(connection, account_id, entries),
-        receipts=receipts_of_commit(connection, account_id, commit["customer_id"], commit_id),
+        receipts=receipts_of_commit(connection, account_id, commit.customer_id, commit_id),
     )
 
 

@@ -1,15 +1,18 @@
 """The use case: commits and credits as people read them, each with what can be used of it now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.commits.details import Record, list_commits, show_commit, usable_balances
+from trueup.store.commits.details import CommitDetails, ListedCommit, list_commits, show_commit, usable_balances
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
 from trueup_worker.reporting.balance import left_by_drafts
+
+C = TypeVar("C", ListedCommit, CommitDetails)
 
 
 class UsableCommits:
@@ -24,20 +27,20 @@ class UsableCommits:
         self._connection, self._account_id = connection, account_id
         self._left: dict[UUID, dict[str, Decimal]] = {}
 
-    def page(self, **choice: Any) -> list[Record]:
-        """A page as `list_commits` gives it, each with its `balance`, and with what is `unpaid` of it."""
+    def page(self, **choice: Any) -> list[ListedCommit]:
+        """A page as `list_commits` gives it, with balances, and what is unpaid."""
         return self._with_balances(list_commits(self._connection, self._account_id, **choice))
 
-    def one(self, commit_id: UUID) -> Record | None:
-        """One as `show_commit` gives it, with its `balance` and what is `unpaid` of it."""
+    def one(self, commit_id: UUID) -> CommitDetails | None:
+        """One as `show_commit` gives it, with its balance, and what is unpaid of it."""
         found = show_commit(self._connection, self._account_id, commit_id)
         return None if found is None else self._with_balances([found])[0]
 
-    def _with_balances(self, commits: list[Record]) -> list[Record]:
-        left, ids = self._left_of({each["customer_id"] for each in commits}), [each["id"] for each in commits]
+    def _with_balances(self, commits: Sequence[C]) -> list[C]:
+        left, ids = self._left_of({each.customer_id for each in commits}), [each.id for each in commits]
         balances = usable_balances(self._connection, self._account_id, ids, left)
         unpaid = unpaid_instalments(self._connection, self._account_id, ids)
-        return [each | {"balance": balances[each["id"]], "unpaid": unpaid.get(each["id"])} for each in commits]
+        return [replace(each, balance=balances[each.id], unpaid=unpaid.get(each.id)) for each in commits]
 
     def _left_of(self, customer_ids: Iterable[UUID]) -> dict[str, Decimal]:
         left: dict[str, Decimal] = {}

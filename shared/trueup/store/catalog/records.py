@@ -1,22 +1,78 @@
 """The catalog one record at a time: customers, products and contracts as the API makes and reads them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, Text, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, Text, and_, func, insert, or_, select
 from sqlalchemy.dialects import postgresql
 
 from trueup.store.postgres.already_used import AlreadyUsed
+from trueup.store.postgres.rows import fetch_all, fetch_one
 from trueup.store.tables import contract, customer, ingest_alias, product
 
-Record = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerRecord:
+    """Who promises to spend; `ingest_aliases`: what producers of usage call them, in the order given."""
+
+    id: UUID
+    name: str
+    custom_fields: dict[str, str]
+    created_at: datetime
+    ingest_aliases: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRecord:
+    """What is charged for; `kept`: what else was said at its creation."""
+
+    id: UUID
+    name: str
+    type: Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
+    tags: list[str]
+    created_at: datetime
+    kept: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractRecord:
+    """Under which agreement a customer is invoiced; `kept`: what else was said at its creation."""
+
+    id: UUID
+    customer_id: UUID
+    starting_at: datetime
+    ending_before: datetime | None
+    usage_invoicing: Literal["MONTHLY", "NONE"]
+    net_payment_terms_days: int | None
+    created_at: datetime
+    uniqueness_key: str | None
+    kept: dict[str, Any]
+
+
+def _columns(table: Table, kind: type[Any]) -> Select[Any]:
+    return select(*(table.c[each.name] for each in fields(kind) if each.name in table.c))
+
+
+_OWN_ALIASES = (
+    select(ingest_alias.c.alias)
+    .where(ingest_alias.c.account_id == customer.c.account_id, ingest_alias.c.customer_id == customer.c.id)
+    .order_by(ingest_alias.c.position)
+    .scalar_subquery()
+)
+_CUSTOMERS = _columns(customer, CustomerRecord).add_columns(
+    func.array(_OWN_ALIASES, type_=postgresql.ARRAY(Text)).label("ingest_aliases")
+)
+_PRODUCTS, _CONTRACTS = _columns(product, ProductRecord), _columns(contract, ContractRecord)
 
 
 def has_customer(connection: Connection, account_id: int, customer_id: UUID) -> bool:
     """Whether the account has this customer."""
-    return _find(connection, customer, account_id, customer_id) is not None
+    return connection.scalar(select(customer.c.id).where(_this(customer, account_id, customer_id))) is not None
 
 
 def add_customer(
@@ -46,7 +102,7 @@ def _add_alias(connection: Connection, account_id: int, customer_id: UUID, alias
         raise AlreadyUsed(f"the alias {alias}", connection.scalars(_named(account_id, alias)).one())
 
 
-def _insert_new(connection: Connection, table: Table, values: Record) -> bool:
+def _insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Whether the row was added, because no other one was there."""
     statement = postgresql.insert(table).values(values).on_conflict_do_nothing().returning(table.c.account_id)
     return connection.scalar(statement) is not None
@@ -65,11 +121,11 @@ def add_product(
     name: str,
     product_type: str,
     tags: Collection[str],
-    kept: Record,
+    kept: Mapping[str, Any],
 ) -> None:
     """Adds a product; `kept` is returned as it is."""
     values = {"account_id": account_id, "id": product_id, "name": name, "type": product_type, "tags": list(tags)}
-    connection.execute(insert(product).values(values | {"kept": kept}))
+    connection.execute(insert(product).values(values | {"kept": dict(kept)}))
 
 
 def add_contract(
@@ -82,7 +138,7 @@ def add_contract(
     ending_before: datetime | None,
     net_payment_terms_days: int | None,
     uniqueness_key: str | None,
-    kept: Record,
+    kept: Mapping[str, Any],
 ) -> bool:
     """Adds a contract, `kept` being returned as it is; False when the account has no such customer.
 
@@ -99,7 +155,7 @@ def add_contract(
         "ending_before": ending_before,
         "net_payment_terms_days": net_payment_terms_days,
         "uniqueness_key": uniqueness_key,
-        "kept": kept,
+        "kept": dict(kept),
     }
     if not _insert_new(connection, contract, values):
         same_key = (contract.c.account_id == account_id, contract.c.uniqueness_key == uniqueness_key)
@@ -107,20 +163,22 @@ def add_contract(
     return True
 
 
-def find_customer(connection: Connection, account_id: int, customer_id: UUID) -> Record | None:
+def find_customer(connection: Connection, account_id: int, customer_id: UUID) -> CustomerRecord | None:
     """One customer, if there is one."""
-    return _find(connection, customer, account_id, customer_id)
+    return _find(connection, _CUSTOMERS, CustomerRecord, _this(customer, account_id, customer_id))
 
 
-def find_product(connection: Connection, account_id: int, product_id: UUID) -> Record | None:
+def find_product(connection: Connection, account_id: int, product_id: UUID) -> ProductRecord | None:
     """One product, if there is one."""
-    return _find(connection, product, account_id, product_id)
+    return _find(connection, _PRODUCTS, ProductRecord, _this(product, account_id, product_id))
 
 
-def find_contract(connection: Connection, account_id: int, contract_id: UUID, *, customer_id: UUID) -> Record | None:
+def find_contract(
+    connection: Connection, account_id: int, contract_id: UUID, *, customer_id: UUID
+) -> ContractRecord | None:
     """One contract of this customer, if there is one."""
-    found = _find(connection, contract, account_id, contract_id)
-    return found if found and found["customer_id"] == customer_id else None
+    whose = contract.c.customer_id == customer_id
+    return _find(connection, _CONTRACTS, ContractRecord, _this(contract, account_id, contract_id) & whose)
 
 
 def list_customers(
@@ -131,17 +189,19 @@ def list_customers(
     after: UUID | None = None,
     ids: Collection[UUID] = (),
     alias: str | None = None,
-) -> list[Record]:
+) -> list[CustomerRecord]:
     """Customers in the order of their ids; these only, if any are named, and the one of this alias only."""
     chosen: list[ColumnElement[bool]] = [customer.c.id.in_(ids)] if ids else []
     if alias is not None:
         chosen.append(customer.c.id == _named(account_id, alias).scalar_subquery())
-    return _list(connection, customer, account_id, *chosen, limit=limit, after=after)
+    return _list(connection, _CUSTOMERS, CustomerRecord, customer, account_id, *chosen, limit=limit, after=after)
 
 
-def list_products(connection: Connection, account_id: int, *, limit: int, after: UUID | None = None) -> list[Record]:
+def list_products(
+    connection: Connection, account_id: int, *, limit: int, after: UUID | None = None
+) -> list[ProductRecord]:
     """Products in the order of their ids."""
-    return _list(connection, product, account_id, limit=limit, after=after)
+    return _list(connection, _PRODUCTS, ProductRecord, product, account_id, limit=limit, after=after)
 
 
 def list_contracts(
@@ -153,7 +213,7 @@ def list_contracts(
     after: UUID | None = None,
     covering_date: datetime | None = None,
     starting_at: datetime | None = None,
-) -> list[Record]:
+) -> list[ContractRecord]:
     """A customer's contracts in the order of their ids.
 
     Args:
@@ -166,28 +226,28 @@ def list_contracts(
         chosen += [contract.c.starting_at <= covering_date, ends]
     if starting_at is not None:
         chosen.append(contract.c.starting_at >= starting_at)
-    return _list(connection, contract, account_id, *chosen, limit=limit, after=after)
+    return _list(connection, _CONTRACTS, ContractRecord, contract, account_id, *chosen, limit=limit, after=after)
 
 
-def _select(table: Table) -> Select[Any]:
-    """All columns; of customers their aliases, too."""
-    if table is not customer:
-        return select(table)
-    own = (ingest_alias.c.account_id == customer.c.account_id, ingest_alias.c.customer_id == customer.c.id)
-    aliases = select(ingest_alias.c.alias).where(*own).order_by(ingest_alias.c.position).scalar_subquery()
-    return select(customer, func.array(aliases, type_=postgresql.ARRAY(Text)).label("ingest_aliases"))
+def _this(table: Table, account_id: int, record_id: UUID) -> ColumnElement[bool]:
+    return and_(table.c.account_id == account_id, table.c.id == record_id)
 
 
-def _find(connection: Connection, table: Table, account_id: int, record_id: UUID) -> Record | None:
-    query = _select(table).where(table.c.account_id == account_id, table.c.id == record_id)
-    found = connection.execute(query).mappings().one_or_none()
-    return dict(found) if found else None
+def _find(connection: Connection, query: Select[Any], kind: type[T], which: ColumnElement[bool]) -> T | None:
+    return fetch_one(connection, kind, query.where(which), {})
 
 
 def _list(
-    connection: Connection, table: Table, account_id: int, *chosen: Any, limit: int, after: UUID | None
-) -> list[Record]:
-    query = _select(table).where(table.c.account_id == account_id, *chosen)
+    connection: Connection,
+    query: Select[Any],
+    kind: type[T],
+    table: Table,
+    account_id: int,
+    *chosen: ColumnElement[bool],
+    limit: int,
+    after: UUID | None,
+) -> list[T]:
+    chosen = (table.c.account_id == account_id, *chosen)
     if after is not None:
-        query = query.where(table.c.id > after)
-    return [dict(row) for row in connection.execute(query.order_by(table.c.id).limit(limit)).mappings()]
+        chosen += (table.c.id > after,)
+    return fetch_all(connection, kind, query.where(*chosen).order_by(table.c.id).limit(limit), {})

@@ -1,13 +1,17 @@
 """Commits as people read them: with segments, obligations and ledger, and what may be drawn of them."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.domain.burndown.values import CommitType
 from trueup.store.postgres.amounts import amounts_as_json
+from trueup.store.postgres.rows import fetch_all, fetch_one
 
 # What may be drawn now: segments that are future or over count 0, and none counts below 0; drafts reserve, and `left`
 # says what they leave, by segment.
@@ -68,7 +72,113 @@ _LEDGER = text("""
       FROM ledger_entry WHERE account_id = :account_id AND commit_id = :id ORDER BY seq
 """)
 
-Record = dict[str, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedCommit:
+    """A commit or credit in a list.
+
+    Attributes:
+        customer: the customer's name; None where the catalog has lost it.
+        amount: the sum of its segments.
+        balance: what can be used of it now; None where that was not asked for.
+        unpaid: instalments whose invoices are void; None: there are none.
+    """
+
+    id: UUID
+    type: CommitType
+    name: str | None
+    customer_id: UUID
+    customer: str | None
+    priority: Decimal
+    uniqueness_key: str | None
+    created_at: datetime
+    amount: Decimal
+    balance: Decimal | None = None
+    unpaid: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDetails:
+    """When how much may be drawn; `balance`: the sum of its entries."""
+
+    id: UUID
+    amount: Decimal
+    starting_at: datetime
+    ending_before: datetime
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationDetails:
+    """What is billed when, and whether it was."""
+
+    id: UUID
+    kind: str
+    scheduled_at: datetime
+    due_at: datetime
+    unit_price: Decimal
+    quantity: Decimal
+    amount: Decimal
+    state: str
+    suppressed_by: str | None
+    reason: str | None
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryDetails:
+    """A booking, with its sign."""
+
+    id: UUID
+    segment_id: UUID | None
+    type: str
+    amount: Decimal
+    effective_at: datetime
+    booked_at: datetime
+    invoice_id: UUID | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitDetails:
+    """A commit or credit, and the rows that belong to it.
+
+    Attributes:
+        ledger: in the order of booking.
+        balance: what can be used of it now; None where that was not asked for.
+        unpaid: instalments whose invoices are void; None: there are none.
+    """
+
+    id: UUID
+    type: CommitType
+    name: str | None
+    description: str | None
+    customer_id: UUID
+    product_id: UUID
+    priority: Decimal
+    rate_type: str
+    access_type: str
+    access_unit_id: UUID
+    invoice_unit_id: UUID | None
+    invoice_contract_id: UUID | None
+    do_not_invoice: bool
+    recurring_schedule: dict[str, Any] | None
+    applicable_product_ids: list[UUID] | None
+    applicable_product_tags: list[str] | None
+    applicable_contract_ids: list[UUID] | None
+    specifiers: list[dict[str, Any]] | None
+    custom_fields: dict[str, str] | None
+    netsuite_sales_order_id: str | None
+    salesforce_opportunity_id: str | None
+    uniqueness_key: str | None
+    batch_id: UUID | None
+    created_at: datetime
+    archived_at: datetime | None
+    segments: list[SegmentDetails] = field(default_factory=list)
+    obligations: list[ObligationDetails] = field(default_factory=list)
+    ledger: list[EntryDetails] = field(default_factory=list)
+    balance: Decimal | None = None
+    unpaid: Decimal | None = None
 
 
 def list_commits(
@@ -80,26 +190,24 @@ def list_commits(
     commit_type: str | None = None,
     uniqueness_key: str | None = None,
     after: UUID | None = None,
-) -> list[Record]:
-    """Commits and credits in the order of their ids, a page at a time: `after` is the last id of the page before.
-
-    Each has `amount`, the sum of its segments.
-    """
+) -> list[ListedCommit]:
+    """Commits and credits in the order of their ids, a page at a time: `after` is the last id of the page before."""
     chosen = {"customer_id": customer_id, "type": commit_type, "uniqueness_key": uniqueness_key, "after": after}
-    return _records(connection, _LIST, {"account_id": account_id, "limit": limit, **chosen})
+    return fetch_all(connection, ListedCommit, _LIST, {"account_id": account_id, "limit": limit, **chosen})
 
 
-def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> Record | None:
-    """One commit with its segments, obligations and ledger entries (in booking order)."""
+def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> CommitDetails | None:
+    """One commit with its segments, obligations and ledger entries."""
     which = {"account_id": account_id, "id": commit_id}
-    found = _records(connection, _SHOW, which)
-    if not found:
+    found = fetch_one(connection, CommitDetails, _SHOW, which)
+    if found is None:
         return None
-    return found[0] | {
-        "segments": _records(connection, _SEGMENTS, which),
-        "obligations": _records(connection, _OBLIGATIONS, which),
-        "ledger": _records(connection, _LEDGER, which),
-    }
+    return replace(
+        found,
+        segments=fetch_all(connection, SegmentDetails, _SEGMENTS, which),
+        obligations=fetch_all(connection, ObligationDetails, _OBLIGATIONS, which),
+        ledger=fetch_all(connection, EntryDetails, _LEDGER, which),
+    )
 
 
 def usable_balances(
@@ -115,7 +223,3 @@ def usable_balances(
     """
     given = {"account_id": account_id, "ids": list(ids), "left": amounts_as_json(left)}
     return {row.id: row.balance for row in connection.execute(_BALANCES, given)}
-
-
-def _records(connection: Connection, statement: Any, parameters: Mapping[str, Any]) -> list[Record]:
-    return [dict(row) for row in connection.execute(statement, parameters).mappings()]

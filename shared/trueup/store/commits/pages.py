@@ -2,19 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
+from trueup.domain.burndown.values import CommitType
 from trueup.store.commits.details import USABLE, usable_balances
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
 from trueup.store.postgres.amounts import amounts_as_json
-
-Record = dict[str, Any]
+from trueup.store.postgres.rows import fetch_all
 
 _COLUMNS = """
     SELECT c.id, c.type, c.customer_id, c.name, c.description, c.priority, c.rate_type, c.access_type,
@@ -54,8 +54,8 @@ _OF_CUSTOMER = text(f"""
      ORDER BY c.id LIMIT :limit
 """)
 
-_BY_ID = text(f"{_COLUMNS} AND c.id = :id")
-_BY_KEY = text(f"{_COLUMNS} AND c.uniqueness_key = :uniqueness_key")
+_BY_ID = text(f"{_COLUMNS} AND c.id = :which")
+_BY_KEY = text(f"{_COLUMNS} AND c.uniqueness_key = :which")
 
 _SEGMENTS = text("""
     SELECT s.commit_id, s.id, s.amount, s.starting_at, s.ending_before
@@ -106,22 +106,85 @@ class Choice:
     after: UUID | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """When how much may be drawn, in the unit of access."""
+
+    commit_id: UUID
+    id: UUID
+    amount: Decimal
+    starting_at: datetime
+    ending_before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceItem:
+    """What is billed when; `invoice_id` once it was."""
+
+    commit_id: UUID
+    id: UUID
+    amount: Decimal
+    quantity: Decimal
+    unit_price: Decimal
+    timestamp: datetime
+    invoice_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """A booking, with its sign; `invoice_id` is that of an invoice, or of a usage period."""
+
+    commit_id: UUID
+    type: str
+    amount: Decimal
+    effective_at: datetime
+    segment_id: UUID | None
+    invoice_id: UUID | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRecord:
-    """A commit or credit: its own columns, and the rows that belong to it.
+    """A commit or credit, and the rows that belong to it.
 
     Attributes:
+        product: the product's name; as those of the units, None where the catalog has lost it.
         unpaid: instalments whose invoices are void; None: there are none.
-        balance: what may be drawn now; None until `add_balances`.
+        balance: what may be drawn now; None until `with_balances`.
         ledger: in the order of booking; None where it was not asked for.
     """
 
-    columns: Mapping[str, Any]
-    segments: list[Record] = field(default_factory=list)
-    items: list[Record] = field(default_factory=list)
+    id: UUID
+    type: CommitType
+    customer_id: UUID
+    name: str | None
+    description: str | None
+    priority: Decimal
+    rate_type: Literal["LIST_RATE", "COMMIT_RATE"]
+    access_type: Literal["SPEND", "QUANTITY"]
+    access_unit_id: UUID
+    access_unit: str | None
+    invoice_unit_id: UUID | None
+    invoice_unit: str | None
+    invoice_contract_id: UUID | None
+    do_not_invoice: bool
+    product_id: UUID
+    product: str | None
+    applicable_product_ids: list[UUID] | None
+    applicable_product_tags: list[str] | None
+    applicable_contract_ids: list[UUID] | None
+    specifiers: list[dict[str, Any]] | None
+    custom_fields: dict[str, str] | None
+    netsuite_sales_order_id: str | None
+    salesforce_opportunity_id: str | None
+    uniqueness_key: str | None
+    created_at: datetime
+    archived_at: datetime | None
+    segments: Sequence[Segment] = ()
+    items: Sequence[InvoiceItem] = ()
     unpaid: Decimal | None = None
-    balance: Any = None
-    ledger: list[Record] | None = None
+    balance: Decimal | None = None
+    ledger: Sequence[LedgerEntry] | None = None
 
 
 def list_commit_records(
@@ -130,7 +193,8 @@ def list_commit_records(
     """A page in the order of ids."""
     chosen = {name: getattr(choice, name) for name in Choice.__slots__}
     as_parameters = {"types": list(choice.types), "left": amounts_as_json(choice.left)}
-    found = _records(connection, _OF_CUSTOMER, account_id, limit=limit, **chosen | as_parameters)
+    which = {"account_id": account_id, "limit": limit, **chosen, **as_parameters}
+    found = fetch_all(connection, CommitRecord, _OF_CUSTOMER, which)
     return _whole(connection, account_id, found, with_ledger=with_ledger)
 
 
@@ -142,49 +206,54 @@ def find_commit_record(
     uniqueness_key: str | None = None,
 ) -> CommitRecord | None:
     """The commit or credit with this id, or with this key, with its ledger."""
-    if id is not None:
-        found = _records(connection, _BY_ID, account_id, id=id)
-    else:
-        found = _records(connection, _BY_KEY, account_id, uniqueness_key=uniqueness_key)
+    statement, which = (_BY_KEY, uniqueness_key) if id is None else (_BY_ID, id)
+    found = fetch_all(connection, CommitRecord, statement, {"account_id": account_id, "which": which})
     whole = _whole(connection, account_id, found, with_ledger=True)
     return whole[0] if whole else None
 
 
-def add_balances(
+def with_balances(
     connection: Connection, account_id: int, commits: Iterable[CommitRecord], left: Mapping[str, Decimal]
-) -> None:
-    """Adds what may be drawn now: what drafts leave of a segment, by id, and of others what the ledger says."""
-    by_id = {each.columns["id"]: each for each in commits}
-    for commit_id, balance in usable_balances(connection, account_id, by_id, left).items():
-        by_id[commit_id].balance = balance
+) -> list[CommitRecord]:
+    """The same with what may be drawn now: what drafts leave of a segment, by id; of others what the ledger says."""
+    by_id = {each.id: each for each in commits}
+    balances = usable_balances(connection, account_id, by_id, left)
+    return [replace(each, balance=balances.get(each.id)) for each in by_id.values()]
 
 
-def _whole(connection: Connection, account_id: int, rows: list[Record], *, with_ledger: bool) -> list[CommitRecord]:
-    found = {row["id"]: CommitRecord(row) for row in rows}
-    ids = list(found)
-    for commit_id, segments in _by_commit(connection, _SEGMENTS, account_id, ids).items():
-        found[commit_id].segments = segments
-    for commit_id, items in _by_commit(connection, _ITEMS, account_id, ids).items():
-        found[commit_id].items = items
-    for commit_id, unpaid in unpaid_instalments(connection, account_id, ids).items():
-        found[commit_id].unpaid = unpaid
-    if with_ledger:
-        ledgers = _by_commit(connection, _LEDGERS, account_id, ids)
-        for commit_id, commit in found.items():
-            commit.ledger = ledgers.get(commit_id, [])
-    return list(found.values())
+def _whole(
+    connection: Connection, account_id: int, commits: Sequence[CommitRecord], *, with_ledger: bool
+) -> list[CommitRecord]:
+    ids = [each.id for each in commits]
+    segments = _by_commit(connection, _SEGMENTS, Segment, account_id, ids)
+    items = _by_commit(connection, _ITEMS, InvoiceItem, account_id, ids)
+    unpaid = unpaid_instalments(connection, account_id, ids)
+    ledgers = _by_commit(connection, _LEDGERS, LedgerEntry, account_id, ids) if with_ledger else None
+    return [
+        replace(
+            each,
+            segments=segments.get(each.id, ()),
+            items=items.get(each.id, ()),
+            unpaid=unpaid.get(each.id),
+            ledger=None if ledgers is None else ledgers.get(each.id, ()),
+        )
+        for each in commits
+    ]
+
+
+class _OfCommit(Protocol):
+    @property
+    def commit_id(self) -> UUID: ...
+
+
+T = TypeVar("T", bound=_OfCommit)
 
 
 def _by_commit(
-    connection: Connection, statement: Any, account_id: int, ids: Collection[UUID], **more: Any
-) -> Mapping[UUID, list[Record]]:
-    by_commit: defaultdict[UUID, list[Record]] = defaultdict(list)
+    connection: Connection, statement: TextClause, kind: type[T], account_id: int, ids: Collection[UUID]
+) -> Mapping[UUID, Sequence[T]]:
+    by_commit: defaultdict[UUID, list[T]] = defaultdict(list)
     if ids:
-        for row in _records(connection, statement, account_id, ids=list(ids), **more):
-            by_commit[row.pop("commit_id")].append(row)
+        for each in fetch_all(connection, kind, statement, {"account_id": account_id, "ids": list(ids)}):
+            by_commit[each.commit_id].append(each)
     return by_commit
-
-
-def _records(connection: Connection, statement: Any, account_id: int, **parameters: Any) -> list[Record]:
-    rows = connection.execute(statement, {"account_id": account_id, **parameters})
-    return [dict(row) for row in rows.mappings()]

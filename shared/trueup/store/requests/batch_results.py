@@ -1,13 +1,17 @@
 """A batch as it stands: its rows as counted at the door, and their outcomes in the order of the rows."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select, text
 
 from trueup.ids import row_id
+from trueup.store.postgres.rows import fetch_one
 from trueup.store.requests.outcomes import read_outcomes
 from trueup.store.tables import batch
+from trueup.wire.message.envelope import Kind
 from trueup.wire.outcome import Outcome
 
 _ROW_MAX = (1 << 30) - 1
@@ -25,13 +29,35 @@ _IDS = text("""
 """)
 
 
-def find_batch(connection: Connection, account_id: int, batch_id: UUID) -> dict[str, Any] | None:
-    """The batch as it was counted at the door, if there is one; and whether all of its content is received."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """A batch as it was counted at the door.
+
+    Attributes:
+        rows: how many of its rows are received.
+        content_rows: how many rows its content has.
+    """
+
+    id: UUID
+    name: str | None
+    source: str
+    kind: Kind
+    rows: int
+    content_rows: int
+    created_at: datetime
+
+    @property
+    def state(self) -> Literal["uploading", "received"]:
+        """`received` once all of its content is."""
+        return "received" if self.rows == self.content_rows else "uploading"
+
+
+def find_batch(connection: Connection, account_id: int, batch_id: UUID) -> BatchRecord | None:
+    """The batch, if there is one."""
     content_rows = func.coalesce(batch.c.content_rows, batch.c.rows).label("content_rows")
     told = batch.c.id, batch.c.name, batch.c.source, batch.c.kind, batch.c.rows, content_rows, batch.c.created_at
     query = select(*told).where(batch.c.account_id == account_id, batch.c.id == batch_id)
-    row = connection.execute(query).mappings().one_or_none()
-    return {**row, "state": "received" if row["rows"] == row["content_rows"] else "uploading"} if row else None
+    return fetch_one(connection, BatchRecord, query, {})
 
 
 def batch_results(

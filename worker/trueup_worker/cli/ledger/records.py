@@ -155,7 +155,7 @@ def _line(line: InvoiceLine) -> Record:
 def _of_commit(found: CommitExplanation) -> Record:
     return {
         "what": "commit",
-        **{name: found.commit[name] for name in _COMMIT},
+        **record_of(found.commit, _COMMIT),
         "true_up": found.true_up,
         "entries": _entries(found.entries),
         "usage": _shares(found.usage, ("entry", *_CLOSED)),

@@ -1,6 +1,6 @@
 """Parked messages: what could not be decided, with its bytes and the reason."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated, get_args
 from uuid import UUID
 
@@ -74,11 +74,8 @@ def show(
         found = show_parked(connection, caller.account_id, parked_id)
     if found is None:
         raise CommandError(f"account {caller.account} has nothing parked under {parked_id}")
-    shown = found | {
-        "meta": _text(found["meta"]),
-        "requests": _text(found["requests"]),
-        "digest": found["digest"].hex(),
-    }
+    received = {"meta": _text(found.meta), "requests": _text(found.requests), "digest": found.digest.hex()}
+    shown = asdict(found) | received
     emit_json(shown) if as_json else emit_record(shown)
 
 

@@ -8,7 +8,10 @@ from sqlalchemy import Connection
 
 from trueup.store.postgres.already_used import AlreadyUsed
 from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.repeatable_change import write
+from trueup_worker.gateway.http.answer import Id
+from trueup_worker.gateway.http.error import Existing, FieldError
 from trueup_worker.gateway.http.refusals import Refusal, invalid, taken
 
 
@@ -19,11 +22,11 @@ async def change_commit(request: Request, change: Callable[[Connection], UUID]) 
         Refusal: 400 and 409, with why it was not; 503 as `write`.
     """
     try:
-        return await write(request, lambda connection: {"id": change(connection)})
+        return await write(request, lambda connection: Made(data=Id(id=change(connection))))
     except InvalidChange as error:
         raise invalid(error.problems) from None
     except ChangeRefused as error:
-        told = {"path": error.path, "code": "change_refused", "message": error.message}
+        told = FieldError(path=error.path, code="change_refused", message=error.message)
         raise Refusal(400, "invalid_request", str(error), errors=[told]) from None
     except AlreadyUsed as error:
-        raise taken("uniqueness_key", "LEDGER_ENTRY", error.holder) from None
+        raise taken("uniqueness_key", Existing(id=error.holder, type="LEDGER_ENTRY")) from None

@@ -4,12 +4,13 @@ import asyncio
 from http import HTTPStatus
 from typing import ClassVar
 
-import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trueup.defaults import HTTP_HEADERS_S
 from trueup.ids import new_id_text
 from trueup_worker.gateway.http.access_log import GUARDS
+from trueup_worker.gateway.http.answer import encode
+from trueup_worker.gateway.http.error import Error
 from trueup_worker.gateway.limits import FAREWELL_SECONDS, HEADERS_BYTES_MAX
 
 CONNECTION = "trueup.connection"  # where a call's scope has the connection that it came by
@@ -100,7 +101,7 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected, cycle.transport = False, _Nobody()
 
     def _refuse(self, status: int, message: str) -> None:
-        body = msgspec.json.encode({"message": message, "code": "invalid_request"})
+        body = encode(Error(message=message, code="invalid_request"))
         told = {
             "content-type": "application/json",
             "content-length": len(body),

@@ -11,8 +11,8 @@ from starlette.routing import Match
 from trueup.errors import TrueupError
 from trueup.wire.problems import CODES, Problem, pointer
 from trueup.wire.values import PATTERN_CODES
-from trueup_worker.gateway.http.encoding import Json, refused
-from trueup_worker.gateway.http.refusals import Refusal, invalid, refusal_of
+from trueup_worker.gateway.http.encoding import refused
+from trueup_worker.gateway.http.refusals import Refusal, defect, invalid, not_found, refusal_of
 from trueup_worker.gateway.limits import PATH_CHARS_MAX
 
 log = structlog.get_logger()
@@ -60,20 +60,17 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     method, path = request.method, request.scope["path"][:PATH_CHARS_MAX]
     if error.status_code == 405:
         others = ", ".join(sorted(_methods(request)))
-        return Json(_unserved(f"Trueup does not serve {method} {path}, but {others}"), 405, {"allow": others})
+        message = f"Trueup does not serve {method} {path}, but {others}"
+        return refused(Refusal(405, "not_found", message, headers={"allow": others}))
     if error.status_code == 404:
-        return Json(_unserved(f"Trueup does not serve {method} {path}: /docs lists what it serves"), 404)
-    return Json({"message": str(error.detail), "code": "invalid_request"}, error.status_code, error.headers)
+        return refused(not_found(f"Trueup does not serve {method} {path}: /docs lists what it serves"))
+    return refused(Refusal(error.status_code, "invalid_request", str(error.detail), headers=error.headers))
 
 
 def _methods(request: Request) -> set[str]:
     """Methods of a path: each is a route of its own, and the router knows of the first only."""
     found = (route for route in request.app.router.routes if route.matches(request.scope)[0] != Match.NONE)
     return {method for route in found for method in route.methods}
-
-
-def _unserved(message: str) -> dict[str, str]:
-    return {"message": message, "code": "not_found"}
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
@@ -88,12 +85,7 @@ async def _on_error(_: Request, error: Exception) -> Response:
 
 async def _on_defect(request: Request, error: Exception) -> Response:
     log.error("a defect", action="defect", path=request.scope["path"][:PATH_CHARS_MAX], exc_info=error)
-    request_id = request.scope["state"]["request_id"]
-    return Json(
-        {"message": f"a defect in Trueup: please report it with the request id {request_id}", "code": "unavailable"},
-        500,
-        {"x-should-retry": "false"},
-    )
+    return refused(defect(request.scope["state"]["request_id"]))
 
 
 def _problem(error: dict[str, Any]) -> Problem:

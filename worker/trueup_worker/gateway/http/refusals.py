@@ -6,8 +6,10 @@ from uuid import UUID
 
 from fastapi import HTTPException
 
-from trueup.errors import TrueupError
+from trueup.errors import ErrorCode, TrueupError
 from trueup.wire.problems import Problem, error_body
+from trueup_worker.gateway.http.answer import Id
+from trueup_worker.gateway.http.error import AnswerCode, Error, Existing, FieldError
 
 DO_NOT_RETRY = {"x-should-retry": "false"}  # without it Metronome's SDK repeats a 409 twice
 
@@ -20,13 +22,13 @@ class Refusal(HTTPException):
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, **more: Any
+        self, status: int, code: AnswerCode, message: str, *, headers: Mapping[str, str] | None = None, **more: Any
     ) -> None:
         super().__init__(status, detail=message, headers=headers)
-        self.body: dict[str, Any] = {"message": message, "code": code, **more}
+        self.body = Error(message=message, code=code, **more)
 
 
-_STATUS = {
+_STATUS: dict[ErrorCode, int] = {
     "invalid_request": 400,
     "unauthenticated": 401,
     "forbidden": 403,
@@ -58,11 +60,18 @@ def not_found(message: str) -> Refusal:
     return Refusal(404, "not_found", message)
 
 
-def invalid(problems: Sequence[Problem], *, status: int = 400) -> Refusal:
-    """400, or 404 when all that is wrong is what the body refers to."""
-    told = error_body(problems)
-    more = {key: told[key] for key in ("errors", "more") if key in told}
-    return Refusal(404 if told["code"] == "not_found" else status, told["code"], told["message"], **more)
+def invalid(problems: Sequence[Problem], *, status: int | None = None, more: int = 0) -> Refusal:
+    """400, or 404 when all that is wrong is what the body refers to, unless a status is given.
+
+    Args:
+        problems: what is wrong, as far as it is known one by one.
+        status: of the answer.
+        more: how many other problems there are.
+    """
+    told = error_body(problems, more=more)
+    errors = [FieldError(**each) for each in told["errors"]]
+    status = status or (404 if told["code"] == "not_found" else 400)
+    return Refusal(status, told["code"], told["message"], errors=errors, more=told.get("more", 0))
 
 
 def invalid_field(path: str, message: str, *, code: str = "wrong_type") -> Refusal:
@@ -70,11 +79,10 @@ def invalid_field(path: str, message: str, *, code: str = "wrong_type") -> Refus
     return invalid([Problem(path, code, message)])
 
 
-def taken(field: str, kind: str, holder: UUID | str, **more: Any) -> Refusal:
+def taken(field: str, holder: Existing, **more: Any) -> Refusal:
     """409: what the field says stands once in an account, and belongs to another record."""
-    message = f"the {field} was used before, by {kind} {holder}"
-    existing = {"id": str(holder), "type": kind}
-    return Refusal(409, "duplicate", message, headers=DO_NOT_RETRY, existing=existing, **more)
+    message = f"the {field} was used before, by {holder.type} {holder.id}"
+    return Refusal(409, "duplicate", message, headers=DO_NOT_RETRY, existing=holder, **more)
 
 
 def too_large() -> Refusal:
@@ -106,7 +114,7 @@ def unavailable(what: str, *, retry_after_s: int = 2) -> Refusal:
 def in_doubt(request_id: str) -> Refusal:
     """503 after which the request may or may not have an outcome: its id tells."""
     message = f"whether the request was kept is not known: ask for /v1/requests/{request_id} before it is sent again"
-    return Refusal(503, "unavailable", message, headers=DO_NOT_RETRY, data={"id": request_id})
+    return Refusal(503, "unavailable", message, headers=DO_NOT_RETRY, data=Id(id=UUID(request_id)))
 
 
 def upload_in_doubt(batch_id: UUID, *, is_new: bool) -> Refusal:
@@ -114,7 +122,7 @@ def upload_in_doubt(batch_id: UUID, *, is_new: bool) -> Refusal:
     how = f"with `name={batch_id}` in place of `new=true`, it continues" if is_new else "it continues this batch"
     message = f"the database was lost, and part of the batch may be kept: send the same content again, {how}"
     return Refusal(
-        503, "unavailable", f"{message} and creates nothing twice", headers=DO_NOT_RETRY, data={"id": str(batch_id)}
+        503, "unavailable", f"{message} and creates nothing twice", headers=DO_NOT_RETRY, data=Id(id=batch_id)
     )
 
 
@@ -122,3 +130,9 @@ def change_in_doubt() -> Refusal:
     """503 after which a change may or may not have been made."""
     message = "the database was lost while it committed: look whether this was done before it is sent again"
     return Refusal(503, "unavailable", message, headers=DO_NOT_RETRY)
+
+
+def defect(request_id: str) -> Refusal:
+    """500: nobody foresaw this."""
+    message = f"a defect in Trueup: please report it with the request id {request_id}"
+    return Refusal(500, "unavailable", message, headers=DO_NOT_RETRY)

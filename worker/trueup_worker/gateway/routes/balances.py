@@ -11,11 +11,12 @@ from trueup.store.catalog.names import unit_names
 from trueup.store.commits.balances import BalanceFilter
 from trueup.wire.problems import Problem
 from trueup.wire.request.body import USD_CENTS
+from trueup_worker.gateway.answers.commits import Net, NetBalanceAnswer
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid, invalid_field
 from trueup_worker.gateway.schema.bodies import BalanceChoice, NetBalance
-from trueup_worker.gateway.schema.objects import NetBalanceAnswer
+from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.reporting.balance import UnknownCustomer, net_balance
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
@@ -24,7 +25,7 @@ _TYPES: dict[str, CommitType] = {"PREPAID_COMMIT": "PREPAID", "POSTPAID_COMMIT":
 _QUANTITIES = UUID(int=0)  # what Metronome names where there is no one unit
 
 
-@router.post("/v1/contracts/customerBalances/getNetBalance", response_model=NetBalanceAnswer)
+@router.post("/v1/contracts/customerBalances/getNetBalance", responses=answers(NetBalanceAnswer.example()))
 async def show_net_balance(request: Request, body: NetBalance) -> Response:
     """What a customer can use now of all commits and credits, or of those that any of the filters admits."""
     account_id, access_type = caller_of(request).account_id, body.access_type or "SPEND"
@@ -52,7 +53,7 @@ async def show_net_balance(request: Request, body: NetBalance) -> Response:
         balance = await (gateway.work_out(look) if with_drafts else gateway.read(look))
     except UnknownCustomer:
         raise invalid([Problem.of("customer_not_found", path="/customer_id")]) from None
-    return Json({"data": {"balance": balance, "credit_type_id": unit_id or _QUANTITIES}})
+    return Json(NetBalanceAnswer(data=Net(balance=balance, credit_type_id=unit_id or _QUANTITIES)))
 
 
 def _filter(choice: BalanceChoice) -> BalanceFilter:

@@ -8,18 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from trueup.ids import row_of
 from trueup.producer.files.content import Format, UnreadableInput
 from trueup.store.requests.batch_results import batch_results, find_batch
 from trueup.store.requests.outcomes import count_outcomes
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.values import TEXT_PATTERN
+from trueup_worker.gateway.answers.requests import BatchAccepted, BatchAnswer, NewBatch
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.request import Call
-from trueup_worker.gateway.http.encoding import Json, outcome_object
+from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import Refusal, invalid_field, not_found, too_slow
 from trueup_worker.gateway.schema.bodies import NO_CURSOR, worded
-from trueup_worker.gateway.schema.models import BatchAccepted, BatchAnswer
+from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.gateway.uploads.spool import Spooled
 from trueup_worker.gateway.uploads.upload import Upload
 
@@ -34,6 +34,7 @@ _FORMATS: dict[str, Format | None] = {
     "application/octet-stream": None,
     "": None,
 }
+_ACCEPTED = answers(BatchAccepted.example(), status=202)
 _CALL = {
     "x-refusals": ["409"],
     "requestBody": {
@@ -51,7 +52,7 @@ Results = Annotated[
 Row = Annotated[int, Query(ge=0, lt=1 << 30), worded(NO_CURSOR)]
 
 
-@router.post("/v1/batches", status_code=202, response_model=BatchAccepted, openapi_extra=_CALL)
+@router.post("/v1/batches", status_code=202, responses=_ACCEPTED, openapi_extra=_CALL)
 async def create_batch(
     request: Request, kind: CommitKind = "commit", name: Name = None, *, new: bool = False
 ) -> Response:
@@ -59,7 +60,7 @@ async def create_batch(
     return await _take(request, kind, name, new=new)
 
 
-@router.post("/v1/usage/batch", status_code=202, response_model=BatchAccepted, openapi_extra=_CALL)
+@router.post("/v1/usage/batch", status_code=202, responses=_ACCEPTED, openapi_extra=_CALL)
 async def create_usage_batch(request: Request, name: Name = None, *, new: bool = False) -> Response:
     """Send a file of lines of rated usage, likewise; `GET /v1/batches/{batch_id}` tells what became of them."""
     return await _take(request, "usage", name, new=new)
@@ -76,25 +77,22 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
         batch, scanned = await gateway.take_upload(principal, upload)
     except UnreadableInput as error:
         raise invalid_field("", str(error), code="json_invalid") from None
-    told = {"id": batch.id, "rows": batch.rows, "rows_without_uniqueness_key": scanned.keyless_rows}
-    return Json({"data": told}, 202, {"location": f"/v1/batches/{batch.id}"})
+    told = NewBatch(id=batch.id, rows=batch.rows, rows_without_uniqueness_key=scanned.keyless_rows)
+    return Json(BatchAccepted(data=told), 202, {"location": f"/v1/batches/{batch.id}"})
 
 
-@router.get("/v1/batches/{batch_id}", response_model=BatchAnswer)
+@router.get("/v1/batches/{batch_id}", responses=answers(BatchAnswer.example()))
 async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS, next_page: Row = 0) -> Response:
     """How far a batch is: how many rows have which outcome, and the outcomes in the order of the rows."""
     account_id = caller_of(request).account_id
 
-    def look(connection: Connection) -> object:
+    def look(connection: Connection) -> BatchAnswer | None:
         batch = find_batch(connection, account_id, batch_id)
         if batch is None:
             return None
         counts = count_outcomes(connection, account_id, batch_id)
         results = batch_results(connection, account_id, batch_id, after_row=next_page, limit=limit)
-        rows = [{"row": row_of(each.request_id), **outcome_object(each)} for each in results]
-        undecided = batch["rows"] - sum(counts.values())
-        told = {**batch, "outcomes": counts, "undecided": undecided, "results": rows}
-        return {"data": told, "next_page": rows[-1]["row"] if len(rows) == limit else None}
+        return BatchAnswer.of(batch, counts, results, limit=limit)
 
     found = await gateway_of(request).read(look)
     if found is None:

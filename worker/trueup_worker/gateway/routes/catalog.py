@@ -10,9 +10,24 @@ from trueup.ids import new_id
 from trueup.store.catalog import records
 from trueup.store.postgres.already_used import AlreadyUsed
 from trueup.wire.problems import Problem
+from trueup_worker.gateway.answers import examples
+from trueup_worker.gateway.answers.catalog import (
+    Contract,
+    ContractAnswer,
+    ContractPage,
+    Customer,
+    CustomerAnswer,
+    CustomerPage,
+    Product,
+    ProductAnswer,
+    ProductPage,
+)
+from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.repeatable_change import write
+from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.error import Existing
 from trueup_worker.gateway.http.refusals import invalid, invalid_field, not_found, taken
 from trueup_worker.gateway.schema.bodies import (
     PAGE,
@@ -26,16 +41,7 @@ from trueup_worker.gateway.schema.bodies import (
     ProductChoice,
     ProductFilter,
 )
-from trueup_worker.gateway.schema.models import Made
-from trueup_worker.gateway.schema.objects import (
-    ContractAnswer,
-    ContractPage,
-    CustomerAnswer,
-    CustomerPage,
-    ProductAnswer,
-    ProductPage,
-)
-from trueup_worker.gateway.schema.shapes import contract_object, customer_detail, customer_object, page, product_object
+from trueup_worker.gateway.schema.openapi import answers
 
 router = APIRouter(route_class=GuardedRoute, tags=["Catalog"])
 
@@ -43,13 +49,13 @@ _ONCE = {"x-refusals": ["409"]}
 _UNKNOWN_CUSTOMER = Problem.of("customer_not_found", path="/customer_id")
 
 
-@router.post("/v1/customers", response_model=CustomerAnswer, openapi_extra=_ONCE)
+@router.post("/v1/customers", responses=answers(CustomerAnswer.example_of_added()), openapi_extra=_ONCE)
 async def create_customer(request: Request, body: NewCustomer) -> Response:
     """Add a customer."""
     account_id, customer_id, fields = caller_of(request).account_id, new_id(), body.custom_fields or {}
     aliases = body.aliases
 
-    def add(connection: Connection) -> object:
+    def add(connection: Connection) -> CustomerAnswer:
         records.add_customer(
             connection,
             account_id,
@@ -58,21 +64,21 @@ async def create_customer(request: Request, body: NewCustomer) -> Response:
             custom_fields=fields,
             ingest_aliases=aliases,
         )
-        made = {"id": customer_id, "name": body.name, "custom_fields": fields, "ingest_aliases": aliases}
-        return customer_object(made)
+        made = Customer.added(customer_id, name=body.name, custom_fields=fields, ingest_aliases=aliases)
+        return CustomerAnswer(data=made)
 
     try:
         return await write(request, add)
     except AlreadyUsed as error:
-        raise taken("ingest_aliases", "CUSTOMER", error.holder) from None
+        raise taken("ingest_aliases", Existing(id=error.holder, type="CUSTOMER")) from None
 
 
-@router.get("/v1/customers", response_model=CustomerPage)
+@router.get("/v1/customers", responses=answers(CustomerPage.example()))
 async def list_customers(request: Request, query: Annotated[CustomerQuery, Query()]) -> Response:
     """Customers, in the order of their ids; `customer_ids`, separated by commas: these only."""
     account_id, ids = caller_of(request).account_id, _ids(query.customer_ids)
     if query.only_archived or query.salesforce_account_ids:
-        return Json(page((), limit=query.limit))
+        return Json(CustomerPage(data=[], next_page=None))
     found = await gateway_of(request).read(
         lambda connection: records.list_customers(
             connection,
@@ -83,10 +89,10 @@ async def list_customers(request: Request, query: Annotated[CustomerQuery, Query
             alias=query.ingest_alias,
         )
     )
-    return Json(page(map(customer_detail, found), limit=query.limit))
+    return Json(CustomerPage.of(map(Customer.of, found), limit=query.limit))
 
 
-@router.get("/v1/customers/{customer_id}", response_model=CustomerAnswer)
+@router.get("/v1/customers/{customer_id}", responses=answers(CustomerAnswer.example()))
 async def show_customer(request: Request, customer_id: UUID) -> Response:
     """A customer by its id."""
     account_id = caller_of(request).account_id
@@ -95,15 +101,15 @@ async def show_customer(request: Request, customer_id: UUID) -> Response:
     )
     if found is None:
         raise not_found(f"there is no customer {customer_id}")
-    return Json({"data": customer_detail(found)})
+    return Json(CustomerAnswer(data=Customer.of(found)))
 
 
-@router.post("/v1/contract-pricing/products/create", response_model=Made)
+@router.post("/v1/contract-pricing/products/create", responses=answers(Made.example(examples.PRODUCT)))
 async def create_product(request: Request, body: NewProduct) -> Response:
     """Add a product."""
     account_id, product_id = caller_of(request).account_id, new_id()
 
-    def add(connection: Connection) -> object:
+    def add(connection: Connection) -> Made:
         records.add_product(
             connection,
             account_id,
@@ -113,43 +119,43 @@ async def create_product(request: Request, body: NewProduct) -> Response:
             tags=body.tags or (),
             kept=body.kept,
         )
-        return {"id": product_id}
+        return Made(data=Id(id=product_id))
 
     return await write(request, add)
 
 
-@router.post("/v1/contract-pricing/products/get", response_model=ProductAnswer)
+@router.post("/v1/contract-pricing/products/get", responses=answers(ProductAnswer.example()))
 async def show_product(request: Request, body: ProductChoice) -> Response:
     """A product by its id."""
     account_id = caller_of(request).account_id
     found = await gateway_of(request).read(lambda connection: records.find_product(connection, account_id, body.id))
     if found is None:
         raise not_found(f"there is no product {body.id}")
-    return Json({"data": product_object(found)})
+    return Json(ProductAnswer(data=Product.of(found)))
 
 
-@router.post("/v1/contract-pricing/products/list", response_model=ProductPage)
+@router.post("/v1/contract-pricing/products/list", responses=answers(ProductPage.example()))
 async def list_products(
     request: Request, query: Annotated[PageQuery, Query()], body: ProductFilter | None = None
 ) -> Response:
     """Products, in the order of their ids."""
     account_id = caller_of(request).account_id
     if body is not None and body.archive_filter == "ARCHIVED":
-        return Json(page((), limit=query.limit))
+        return Json(ProductPage(data=[], next_page=None))
     found = await gateway_of(request).read(
         lambda connection: records.list_products(connection, account_id, limit=query.limit + 1, after=query.next_page)
     )
-    return Json(page(map(product_object, found), limit=query.limit))
+    return Json(ProductPage.of(map(Product.of, found), limit=query.limit))
 
 
-@router.post("/v1/contracts/create", response_model=Made, openapi_extra=_ONCE)
+@router.post("/v1/contracts/create", responses=answers(Made.example(examples.CONTRACT)), openapi_extra=_ONCE)
 async def create_contract(request: Request, body: NewContract) -> Response:
     """Add a contract; commits and credits are created on their own."""
     account_id, contract_id = caller_of(request).account_id, new_id()
     if body.ending_before is not None and body.ending_before <= body.starting_at:
         raise invalid([Problem.of("window_inverted", path="/ending_before")])
 
-    def add(connection: Connection) -> object:
+    def add(connection: Connection) -> Made:
         added = records.add_contract(
             connection,
             account_id,
@@ -163,15 +169,15 @@ async def create_contract(request: Request, body: NewContract) -> Response:
         )
         if not added:
             raise invalid([_UNKNOWN_CUSTOMER])
-        return {"id": contract_id}
+        return Made(data=Id(id=contract_id))
 
     try:
         return await write(request, add)
     except AlreadyUsed as error:
-        raise taken("uniqueness_key", "CONTRACT", error.holder) from None
+        raise taken("uniqueness_key", Existing(id=error.holder, type="CONTRACT")) from None
 
 
-@router.post("/v1/contracts/get", response_model=ContractAnswer)
+@router.post("/v1/contracts/get", responses=answers(ContractAnswer.example()))
 async def show_contract(request: Request, body: ContractChoice) -> Response:
     """A customer's contract by its id."""
     account_id = caller_of(request).account_id
@@ -180,10 +186,10 @@ async def show_contract(request: Request, body: ContractChoice) -> Response:
     )
     if found is None:
         raise not_found(f"there is no contract {body.contract_id} of customer {body.customer_id}")
-    return Json({"data": contract_object(found)})
+    return Json(ContractAnswer(data=Contract.of(found)))
 
 
-@router.post("/v1/contracts/list", response_model=ContractPage)
+@router.post("/v1/contracts/list", responses=answers(ContractPage.example()))
 async def list_contracts(request: Request, body: ContractFilter) -> Response:
     """A customer's contracts, in the order of their ids."""
     account_id, limit = caller_of(request).account_id, body.limit or PAGE
@@ -207,8 +213,7 @@ async def list_contracts(request: Request, body: ContractFilter) -> Response:
     )
     if found is None:
         raise invalid([_UNKNOWN_CUSTOMER])
-    listed = page(map(contract_object, found), limit=limit)
-    return Json({"data": listed["data"], "cursor": listed["next_page"]})
+    return Json(ContractPage.of(found, limit=limit))
 
 
 def _ids(listed: str | None) -> list[UUID]:

@@ -8,28 +8,30 @@ from sqlalchemy import Connection
 from trueup.wire.message.envelope import CommitKind
 from trueup_worker.commits.archive import archive_commit
 from trueup_worker.commits.disable_true_up import disable_true_up
+from trueup_worker.gateway.answers.examples import CREDIT, NEW
+from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.commit_change import change_commit
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.schema.bodies import CommitOfCustomer, CreditOfCustomer, ManualEntry, PostpaidCommit
-from trueup_worker.gateway.schema.models import Made
+from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.invoicing.adjust import adjust_commit
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
 
 
-@router.post("/v2/contracts/commits/archive", response_model=Made)
+@router.post("/v2/contracts/commits/archive", responses=answers(Made.example()))
 async def archive_of_commit(request: Request, body: CommitOfCustomer) -> Response:
     """Take a commit out of use, once every finalized invoice that bills it or draws on it is void."""
     return await _archive(request, "commit", body.commit_id, body.customer_id)
 
 
-@router.post("/v2/contracts/credits/archive", response_model=Made)
+@router.post("/v2/contracts/credits/archive", responses=answers(Made.example(CREDIT)))
 async def archive_of_credit(request: Request, body: CreditOfCustomer) -> Response:
     """Take a credit out of use, once every finalized invoice that draws on it is void."""
     return await _archive(request, "credit", body.credit_id, body.customer_id)
 
 
-@router.post("/v1/contracts/commits/disableTrueup", response_model=Made)
+@router.post("/v1/contracts/commits/disableTrueup", responses=answers(Made.example()))
 async def disable_true_up_of_commit(request: Request, body: PostpaidCommit) -> Response:
     """Do not bill what a POSTPAID commit leaves unspent: it expires instead."""
     caller, contract_id = caller_of(request), body.contract_id
@@ -50,7 +52,11 @@ async def disable_true_up_of_commit(request: Request, body: PostpaidCommit) -> R
     return await change_commit(request, disable)
 
 
-@router.post("/v1/contracts/addManualBalanceLedgerEntry", response_model=Made, openapi_extra={"x-refusals": ["409"]})
+@router.post(
+    "/v1/contracts/addManualBalanceLedgerEntry",
+    responses=answers(Made.example(NEW)),
+    openapi_extra={"x-refusals": ["409"]},
+)
 async def add_manual_entry(request: Request, body: ManualEntry) -> Response:
     """Book an entry on a segment by hand; refused once the true-up is settled, or the segment is over.
 

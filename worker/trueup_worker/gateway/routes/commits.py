@@ -9,49 +9,52 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from trueup.store.catalog.records import has_customer
-from trueup.store.commits.pages import Choice, CommitRecord, add_balances, find_commit_record, list_commit_records
+from trueup.store.commits.pages import Choice, CommitRecord, find_commit_record, list_commit_records, with_balances
 from trueup.wire.problems import Problem
+from trueup_worker.gateway.answers.commits import Commit, CommitAnswer, CommitPage
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid, not_found
 from trueup_worker.gateway.schema.bodies import BalanceFilter, CommitFilter, CreditFilter, Filter, Key
-from trueup_worker.gateway.schema.objects import CommitAnswer, CommitPage
-from trueup_worker.gateway.schema.shapes import commit_object, page
+from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.reporting.balance import left_by_drafts
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
 
 
-@router.post("/v1/contracts/customerCommits/list", response_model=CommitPage)
+@router.post("/v1/contracts/customerCommits/list", responses=answers(CommitPage.example(Commit.example())))
 async def list_commits(request: Request, body: CommitFilter) -> Response:
     """A customer's commits, in the order of their ids."""
     return await _list(request, body, ("PREPAID", "POSTPAID"), body.commit_id)
 
 
-@router.post("/v1/contracts/customerCredits/list", response_model=CommitPage)
+@router.post("/v1/contracts/customerCredits/list", responses=answers(CommitPage.example(Commit.example_of_credit())))
 async def list_credits(request: Request, body: CreditFilter) -> Response:
     """A customer's credits, in the order of their ids."""
     return await _list(request, body, ("CREDIT",), body.credit_id)
 
 
-@router.post("/v1/contracts/customerBalances/list", response_model=CommitPage)
+@router.post(
+    "/v1/contracts/customerBalances/list",
+    responses=answers(CommitPage.example(Commit.example(), Commit.example_of_credit())),
+)
 async def list_balances(request: Request, body: BalanceFilter) -> Response:
     """A customer's commits and credits together, in the order of their ids."""
     types = ("PREPAID", "POSTPAID", "CREDIT")
     return await _list(request, body, types, body.id, has_balance=bool(body.exclude_zero_balances))
 
 
-@router.get("/v1/commits/{commit_id:uuid}", response_model=CommitAnswer)
+@router.get("/v1/commits/{commit_id:uuid}", responses=answers(CommitAnswer.example()))
 async def show_commit(request: Request, commit_id: UUID) -> Response:
     """A commit or credit by its id, with balance and ledger."""
     account_id = caller_of(request).account_id
     found = await gateway_of(request).work_out(lambda connection: _find(connection, account_id, id=commit_id))
     if found is None:
         raise not_found(f"there is no commit or credit {commit_id}")
-    return Json({"data": commit_object(found)})
+    return Json(CommitAnswer(data=Commit.of(found)))
 
 
-@router.get("/v1/commits", response_model=CommitAnswer)
+@router.get("/v1/commits", responses=answers(CommitAnswer.example()))
 async def find_commit(request: Request, uniqueness_key: Annotated[Key, Query()]) -> Response:
     """A commit or credit by its uniqueness key, with balance and ledger."""
     account_id = caller_of(request).account_id
@@ -60,16 +63,15 @@ async def find_commit(request: Request, uniqueness_key: Annotated[Key, Query()])
     )
     if found is None:
         raise not_found("there is no commit or credit with this uniqueness_key")
-    return Json({"data": commit_object(found)})
+    return Json(CommitAnswer(data=Commit.of(found)))
 
 
 def _find(connection: Connection, account_id: int, **which: Any) -> CommitRecord | None:
     found = find_commit_record(connection, account_id, **which)
-    if found is not None:
-        customer_id = found.columns["customer_id"]
-        left = left_by_drafts(connection, account_id=account_id, customer_id=customer_id)
-        add_balances(connection, account_id, [found], left)
-    return found
+    if found is None:
+        return None
+    left = left_by_drafts(connection, account_id=account_id, customer_id=found.customer_id)
+    return with_balances(connection, account_id, [found], left)[0]
 
 
 async def _list(
@@ -104,12 +106,10 @@ async def _list(
             limit=body.page_size + 1,
             with_ledger=bool(body.include_ledgers),
         )
-        if body.include_balance:
-            add_balances(connection, account_id, listed, left)
-        return listed
+        return with_balances(connection, account_id, listed, left) if body.include_balance else listed
 
     gateway = gateway_of(request)
     found = await (gateway.work_out(look) if counts else gateway.read(look))
     if found is None:
         raise invalid([Problem.of("customer_not_found", path="/customer_id")])
-    return Json(page(map(commit_object, found), limit=body.page_size))
+    return Json(CommitPage.of(map(Commit.of, found), limit=body.page_size))

@@ -1,20 +1,23 @@
 """Creating commits and credits: the SDK's calls become envelopes on the queue."""
 
+from uuid import UUID
+
 from fastapi import APIRouter, Response
 
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX, RETRY_MINUTES_MAX
 from trueup.store.requests.repeats import is_recent
 from trueup.wire.message.envelope import CommitKind
 from trueup.wire.outcome import Outcome
+from trueup_worker.gateway.answers.examples import CREDIT
+from trueup_worker.gateway.answers.ids import Accepted, Made
 from trueup_worker.gateway.callers.authentication import Principal
+from trueup_worker.gateway.calls.decided import accepted, created, decided
 from trueup_worker.gateway.calls.guarded_route import DirectRoute
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.calls.submit import submit_create
 from trueup_worker.gateway.enqueue.pending_request import PENDING
-from trueup_worker.gateway.http.encoding import accepted, created, decided
 from trueup_worker.gateway.http.refusals import Refusal, invalid_field
-from trueup_worker.gateway.schema.models import Made
-from trueup_worker.gateway.schema.openapi import ACCEPTED, PREFER, creates, header
+from trueup_worker.gateway.schema.openapi import PREFER, answers, creates, header
 from trueup_worker.gateway.services import Gateway
 
 router = APIRouter(route_class=DirectRoute, tags=["Creating"])
@@ -30,8 +33,7 @@ _CALL = {
 
 @router.post(
     "/v1/contracts/customerCommits/create",
-    response_model=Made,
-    responses=ACCEPTED,
+    responses=answers(Made.example()) | answers(Accepted.example(), status=202),
     openapi_extra=_CALL | creates("commit"),
 )
 async def create_commit(call: Call) -> Response:
@@ -41,8 +43,7 @@ async def create_commit(call: Call) -> Response:
 
 @router.post(
     "/v1/contracts/customerCredits/create",
-    response_model=Made,
-    responses=ACCEPTED,
+    responses=answers(Made.example(CREDIT)) | answers(Accepted.example(CREDIT), status=202),
     openapi_extra=_CALL | creates("credit"),
 )
 async def create_credit(call: Call) -> Response:
@@ -53,10 +54,10 @@ async def create_credit(call: Call) -> Response:
 async def _create(call: Call, kind: CommitKind) -> Response:
     request_id, answer = await submit_create(call, kind, idempotency_key=_idempotency_key(call))
     if answer == PENDING:
-        return accepted(request_id)
+        return accepted(UUID(request_id))
     assert isinstance(answer, Outcome)
     if call.is_retry and (holder := await _own(call.gateway, call.principal, answer)):
-        return created(holder)
+        return created(UUID(holder))
     return decided(answer)
 
 

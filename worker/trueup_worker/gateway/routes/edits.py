@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
@@ -15,12 +14,14 @@ from trueup.wire.request.changes import EDIT, END_DATE, Change, Edit, EndDate
 from trueup.wire.request.read import decode
 from trueup_worker.commits.edit import EditSettings, edit_commit
 from trueup_worker.commits.end_date import end_commit
+from trueup_worker.gateway.answers.examples import COMMIT_NAME, CREDIT
+from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.commit_change import change_commit
 from trueup_worker.gateway.calls.guarded_route import DirectRoute
 from trueup_worker.gateway.calls.request import Call
+from trueup_worker.gateway.http.answer import encode
 from trueup_worker.gateway.http.refusals import invalid
-from trueup_worker.gateway.schema.models import Made
-from trueup_worker.gateway.schema.openapi import changes
+from trueup_worker.gateway.schema.openapi import answers, changes
 
 router = APIRouter(route_class=DirectRoute, tags=["Commits and credits"])
 
@@ -34,12 +35,14 @@ class Meant(TypedDict):
     kind: CommitKind
 
 
+_END = "2025-10-01T00:00:00Z"  # in examples
 _OTHER = {"commit_id": "credit_id", "credit_id": "commit_id"}
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @router.post(
-    "/v1/contracts/customerCommits/updateEndDate", response_model=Made, openapi_extra=changes("commit", "EndDate")
+    "/v1/contracts/customerCommits/updateEndDate",
+    responses=answers(Made.example()),
+    openapi_extra=changes("commit", "EndDate", access_ending_before=_END, invoices_ending_before=_END),
 )
 async def end_date_of_commit(call: Call) -> Response:
     """End a commit's access or its invoicing earlier."""
@@ -47,20 +50,30 @@ async def end_date_of_commit(call: Call) -> Response:
 
 
 @router.post(
-    "/v1/contracts/customerCredits/updateEndDate", response_model=Made, openapi_extra=changes("credit", "EndDate")
+    "/v1/contracts/customerCredits/updateEndDate",
+    responses=answers(Made.example(CREDIT)),
+    openapi_extra=changes("credit", "EndDate", access_ending_before=_END),
 )
 async def end_date_of_credit(call: Call) -> Response:
     """End a credit's access earlier."""
     return await _change(call, "credit", END_DATE, _end)
 
 
-@router.post("/v2/contracts/commits/edit", response_model=Made, openapi_extra=changes("commit", "Edit"))
+@router.post(
+    "/v2/contracts/commits/edit",
+    responses=answers(Made.example()),
+    openapi_extra=changes("commit", "Edit", name=f"{COMMIT_NAME}, amended", priority=5),
+)
 async def edit_of_commit(call: Call) -> Response:
     """Change a commit: what is finalized, closed or drawn stays as it is."""
     return await _change(call, "commit", EDIT, _editor(call))
 
 
-@router.post("/v2/contracts/credits/edit", response_model=Made, openapi_extra=changes("credit", "Edit"))
+@router.post(
+    "/v2/contracts/credits/edit",
+    responses=answers(Made.example(CREDIT)),
+    openapi_extra=changes("credit", "Edit", priority=5),
+)
 async def edit_of_credit(call: Call) -> Response:
     """Change a credit: what is closed or drawn stays as it is."""
     return await _change(call, "credit", EDIT, _editor(call))
@@ -104,7 +117,7 @@ def _read(text: bytes, name: str, kind: Change[T]) -> T:
     wrong = [Problem.of("missing", path=f"/{each}") for each in (name, "customer_id") if document.get(each) is None]
     other = _OTHER[name]
     wrong += [Problem.of("unknown_field", path=f"/{other}")] if other in document else []
-    read = kind.read(_encode(_renamed(document, name)))
+    read = kind.read(encode(_renamed(document, name)))
     if isinstance(read, list):
         wrong += [Problem(each.path.replace("/commit_id", f"/{name}"), each.code, each.message) for each in read]
     if isinstance(read, list) or wrong:

@@ -11,10 +11,15 @@ from trueup.store.catalog.records import has_customer
 from trueup.store.invoices.by_customer import InvoiceChoice
 from trueup.store.invoices.invoice import Status
 from trueup.wire.problems import Problem
+from trueup_worker.gateway.answers.examples import INVOICE, NEW
+from trueup_worker.gateway.answers.ids import Made
+from trueup_worker.gateway.answers.invoices import Invoice, InvoiceAnswer, InvoicePage
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.repeatable_change import write
+from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid, not_found
+from trueup_worker.gateway.routes.invoice_cursor import cursor_of, place_at
 from trueup_worker.gateway.schema.bodies import (
     PAGE,
     Instant,
@@ -24,9 +29,7 @@ from trueup_worker.gateway.schema.bodies import (
     InvoiceToVoid,
     Limit,
 )
-from trueup_worker.gateway.schema.invoice_objects import InvoiceAnswer, InvoicePage
-from trueup_worker.gateway.schema.invoice_shapes import cursor_of, invoice_object, place_at
-from trueup_worker.gateway.schema.models import Made
+from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.invoicing.mark import mark_invoice
 from trueup_worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
 from trueup_worker.invoicing.void import void_invoice
@@ -50,7 +53,11 @@ async def _without_effect(
     """Parameters that the SDK has, and that are not read."""
 
 
-@router.get("/v1/customers/{customer_id}/invoices", response_model=InvoicePage, dependencies=[Depends(_without_effect)])
+@router.get(
+    "/v1/customers/{customer_id}/invoices",
+    responses=answers(InvoicePage.example()),
+    dependencies=[Depends(_without_effect)],
+)
 async def list_invoices(
     request: Request,
     customer_id: UUID,
@@ -80,20 +87,20 @@ async def list_invoices(
         after=place_at(next_page),
     )
 
-    def look(connection: Connection) -> object:
+    def look(connection: Connection) -> InvoicePage:
         if not has_customer(connection, account_id, customer_id):
             raise invalid([Problem.of("customer_not_found", path="/customer_id")])
         if type == "USAGE_CONSOLIDATED":
-            return {"data": (), "next_page": None}
+            return InvoicePage(data=[], next_page=None)
         invoices, details = list_customer_invoices(connection, account_id, choice, limit=limit + 1)
-        told = [invoice_object(each, details, skip_zero_quantity=skip_zero_qty_line_items) for each in invoices[:limit]]
+        told = [Invoice.of(each, details, skip_zero_quantity=skip_zero_qty_line_items) for each in invoices[:limit]]
         more = len(invoices) > limit
-        return {"data": told, "next_page": cursor_of(place_of(invoices[limit - 1])) if more else None}
+        return InvoicePage(data=told, next_page=cursor_of(place_of(invoices[limit - 1])) if more else None)
 
     return Json(await gateway_of(request).work_out(look))
 
 
-@router.get("/v1/customers/{customer_id}/invoices/{invoice_id}", response_model=InvoiceAnswer)
+@router.get("/v1/customers/{customer_id}/invoices/{invoice_id}", responses=answers(InvoiceAnswer.example()))
 async def show_invoice(
     request: Request, customer_id: UUID, invoice_id: UUID, *, skip_zero_qty_line_items: bool = False
 ) -> Response:
@@ -104,10 +111,10 @@ async def show_invoice(
     )
     if found is None:
         raise not_found(f"customer {customer_id} has no invoice {invoice_id}")
-    return Json({"data": invoice_object(*found, skip_zero_quantity=skip_zero_qty_line_items)})
+    return Json(InvoiceAnswer(data=Invoice.of(*found, skip_zero_quantity=skip_zero_qty_line_items)))
 
 
-@router.post("/v1/invoices/void", response_model=Made)
+@router.post("/v1/invoices/void", responses=answers(Made.example(INVOICE)))
 async def void(request: Request, body: InvoiceToVoid) -> Response:
     """Take a finalized invoice back; what is void already stays void. `reason` stands in the ledger."""
     caller = caller_of(request)
@@ -121,7 +128,7 @@ async def void(request: Request, body: InvoiceToVoid) -> Response:
     return await _changed(request, take_back)
 
 
-@router.post("/v1/invoices/regenerate", response_model=Made)
+@router.post("/v1/invoices/regenerate", responses=answers(Made.example(NEW)))
 async def regenerate(request: Request, body: InvoiceToRegenerate) -> Response:
     """Make a void invoice anew, once: the answer is the id of what replaces it, as often as it is asked for."""
     caller = caller_of(request)
@@ -132,13 +139,13 @@ async def regenerate(request: Request, body: InvoiceToRegenerate) -> Response:
     return await _changed(request, make_anew)
 
 
-@router.post("/v1/invoices/mark", response_model=Made)
+@router.post("/v1/invoices/mark", responses=answers(Made.example(INVOICE)))
 async def mark(request: Request, body: InvoiceToMark) -> Response:
     """Say that an invoice is paid, or in other books: it is neither voided nor corrected then."""
     return await _marked(request, body, is_set=True)
 
 
-@router.post("/v1/invoices/unmark", response_model=Made)
+@router.post("/v1/invoices/unmark", responses=answers(Made.example(INVOICE)))
 async def unmark(request: Request, body: InvoiceToUnmark) -> Response:
     """Take a mark back, so that the invoice can be voided or corrected."""
     return await _marked(request, body, is_set=False, reason=body.reason)
@@ -165,6 +172,6 @@ async def _marked(request: Request, body: InvoiceToMark, *, is_set: bool, reason
 async def _changed(request: Request, change: Callable[[Connection], UUID]) -> Response:
     """Makes a change; answers with the id of the invoice that it made or took back, or with why not."""
     try:
-        return await write(request, lambda connection: {"id": change(connection)})
+        return await write(request, lambda connection: Made(data=Id(id=change(connection))))
     except AlreadyRegenerated as known:
-        return Json({"data": {"id": known.successor_id}})
+        return Json(Made(data=Id(id=known.successor_id)))

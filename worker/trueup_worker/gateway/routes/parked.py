@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from trueup.store.requests.parking import Choice, Reason, State, count_chosen, count_parked, list_parked
+from trueup_worker.gateway.answers.parked import Parked, ParkedPage, ReplayAnswer, Replayed
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid_field
 from trueup_worker.gateway.schema.bodies import PAGE, Limit, Replay
-from trueup_worker.gateway.schema.models import ParkedPage, ReplayAnswer
-from trueup_worker.gateway.schema.shapes import page, present
+from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.intake.parked.resolve import replay
 
 router = APIRouter(route_class=GuardedRoute, tags=["Parked"])
@@ -21,7 +21,7 @@ router = APIRouter(route_class=GuardedRoute, tags=["Parked"])
 Size = Annotated[Limit, Query()]
 
 
-@router.get("/v1/parked", response_model=ParkedPage)
+@router.get("/v1/parked", responses=answers(ParkedPage.example()))
 async def list_parked_requests(
     request: Request,
     *,
@@ -34,7 +34,7 @@ async def list_parked_requests(
     """Parked envelopes and requests, oldest first, and how many there are for each reason."""
     account_id = caller_of(request).account_id
 
-    def look(connection: Connection) -> object:
+    def look(connection: Connection) -> ParkedPage:
         rows = list_parked(
             connection,
             account_id,
@@ -44,13 +44,13 @@ async def list_parked_requests(
             state=state,
             after=next_page,
         )
-        told = [present({name: value for name, value in row.items() if name != "account_id"}) for row in rows]
-        return page(told, limit=limit) | {"counts": count_parked(connection, account_id, state=state)}
+        counts = count_parked(connection, account_id, state=state)
+        return ParkedPage.of(map(Parked.from_record, rows), limit=limit, counts=counts)
 
     return Json(await gateway_of(request).read(look))
 
 
-@router.post("/v1/parked/replay", response_model=ReplayAnswer)
+@router.post("/v1/parked/replay", responses=answers(ReplayAnswer.example()))
 async def replay_parked_requests(request: Request, body: Replay) -> Response:
     """Send parked requests on, under the same ids: by `ids`, `reason`, `batch_id`, or `all`. A second time finds none.
 
@@ -64,11 +64,11 @@ async def replay_parked_requests(request: Request, body: Replay) -> Response:
     def count(connection: Connection) -> int:
         return count_chosen(connection, caller.account_id, choice)
 
-    def send_on(connection: Connection) -> object:
+    def send_on(connection: Connection) -> ReplayAnswer:
         lease_s = gateway.settings.lease_s
         chosen = replay(connection, caller.account_id, choice, lease_s=lease_s, actor=caller.key_id)
-        return {"chosen": chosen, "replayed": chosen}
+        return ReplayAnswer(data=Replayed(chosen=chosen, replayed=chosen))
 
     if body.dry_run:
-        return Json({"data": {"chosen": await gateway.read(count), "replayed": 0}})
+        return Json(ReplayAnswer(data=Replayed(chosen=await gateway.read(count), replayed=0)))
     return await write(request, send_on)

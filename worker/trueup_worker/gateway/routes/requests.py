@@ -8,15 +8,16 @@ from sqlalchemy import Connection
 from trueup.store.requests.outcomes import read_outcomes
 from trueup.store.requests.repeats import is_kept
 from trueup.wire.outcome import Outcome
+from trueup_worker.gateway.answers.requests import RequestAnswer, RequestOutcome
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
-from trueup_worker.gateway.http.encoding import Json, outcome_object
+from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import not_found
-from trueup_worker.gateway.schema.models import RequestAnswer
+from trueup_worker.gateway.schema.openapi import answers
 
 router = APIRouter(route_class=GuardedRoute, tags=["Outcomes"])
 
 
-@router.get("/v1/requests/{request_id}", response_model=RequestAnswer)
+@router.get("/v1/requests/{request_id}", responses=answers(RequestAnswer.example()))
 async def show_request(request: Request, request_id: UUID) -> Response:
     """What became of a request: its outcome, with every error; `pending` while it has none."""
     gateway, account_id = gateway_of(request), caller_of(request).account_id
@@ -27,7 +28,8 @@ async def show_request(request: Request, request_id: UUID) -> Response:
 
     found = await gateway.read(look)
     if isinstance(found, Outcome):
-        return Json({"data": outcome_object(found)})
+        return Json(RequestAnswer(data=RequestOutcome.of(found)))
     if found or gateway.coalescer.is_waiting_for(account_id, str(request_id)):
-        return Json({"data": {"id": str(request_id), "outcome": "pending"}}, headers={"retry-after": "1"})
+        pending = RequestOutcome(id=request_id, outcome="pending")
+        return Json(RequestAnswer(data=pending), headers={"retry-after": "1"})
     raise not_found(f"there is no request {request_id}")

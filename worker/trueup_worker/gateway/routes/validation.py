@@ -1,9 +1,5 @@
 """Judging a request without sending it."""
 
-from collections.abc import Iterable
-from decimal import Decimal
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
@@ -11,24 +7,20 @@ from trueup.ids import new_id_text
 from trueup.store.requests.commit_inserts import find_commits
 from trueup.wire.message.envelope import CommitKind, QueuedRequest
 from trueup.wire.message.packing import content_of
-from trueup.wire.problems import error_body, outcome_of
+from trueup_worker.gateway.answers.validation import Judgement, Validated
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.http.encoding import Json
-from trueup_worker.gateway.schema.models import Validated
-from trueup_worker.gateway.schema.openapi import creates
-from trueup_worker.intake.bodies import Bodies, Candidate, read_bodies
+from trueup_worker.gateway.schema.openapi import answers, creates
+from trueup_worker.intake.bodies import Bodies, read_bodies
 from trueup_worker.intake.commits.catalog import judge_catalog
 from trueup_worker.intake.commits.rows import obligation_rows
 from trueup_worker.intake.decision import against_stored
 
 router = APIRouter(route_class=GuardedRoute, tags=["Creating"])
 
-_TOLD = ("kind", "timestamp", "quantity", "unit_price", "amount", "suppressed_by")
-_NUMBERS = ("quantity", "unit_price", "amount")
 
-
-@router.post("/v1/commits/validate", response_model=Validated, openapi_extra=creates("commit"))
+@router.post("/v1/commits/validate", responses=answers(Validated.example()), openapi_extra=creates("commit"))
 async def validate_commit(request: Request, kind: CommitKind = "commit") -> Response:
     """Judge a commit, or with `?kind=credit` a credit, and send nothing: its errors, or the invoices it would make."""
     assert isinstance(request, Call)
@@ -37,32 +29,21 @@ async def validate_commit(request: Request, kind: CommitKind = "commit") -> Resp
     bodies = read_bodies([QueuedRequest(new_id_text(), kind, None, *content_of(await request.body()))])
     grace_h, is_open = gateway.settings.usage_grace_h, gateway.settings.open_references
 
-    def judge(connection: Connection) -> dict[str, Any]:
-        return _verdict(connection, account_id, bodies, is_open=is_open, usage_grace_h=grace_h)
+    def judge(connection: Connection) -> Judgement:
+        return _judgement(connection, account_id, bodies, is_open=is_open, usage_grace_h=grace_h)
 
-    return Json({"data": await gateway.read(judge)})
+    return Json(Validated(data=await gateway.read(judge)))
 
 
-def _verdict(
+def _judgement(
     connection: Connection, account_id: int, bodies: Bodies, *, is_open: bool, usage_grace_h: int
-) -> dict[str, Any]:
+) -> Judgement:
     if not is_open:
         bodies = judge_catalog(connection, account_id, bodies)
     for refusal in bodies.refusals:
-        told = error_body(refusal.problems)
-        return {"outcome": outcome_of(refusal.problems), "invoices": [], "existing": None} | told
+        return Judgement.refused(refusal.problems)
     [candidate] = bodies.candidates
     keys = [] if candidate.key is None else [candidate.key]
     holder = against_stored(candidate, find_commits(connection, account_id, ids=[], keys=keys)) if keys else None
-    return {
-        "outcome": "duplicate" if holder else "valid",
-        "errors": [],
-        "existing": holder.existing if holder else None,
-        "invoices": list(_invoices(candidate, usage_grace_h)),
-    }
-
-
-def _invoices(candidate: Candidate, usage_grace_h: int) -> Iterable[dict[str, Any]]:
-    for row in obligation_rows([candidate], usage_grace_h=usage_grace_h):
-        told = {name: row[name] for name in _TOLD if row.get(name) is not None}
-        yield told | {name: Decimal(str(row[name])) for name in _NUMBERS}
+    rows = obligation_rows([candidate], usage_grace_h=usage_grace_h)
+    return Judgement.of(existing=holder.existing if holder else None, obligations=rows)

@@ -1,1 +1,1 @@
-"""The shapes of bodies and answers, and the OpenAPI document that is made of them."""
+"""Bodies of calls, and the OpenAPI document that is made of them and of the answers."""

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from trueup.limits import KEY_CHARS_MAX, LIST_ENTRIES_MAX, NAME_CHARS_MAX, TEXT_CHARS_MAX
 from trueup.store.requests.parking import Reason
 from trueup.wire.values import TEXT_PATTERN, ExternalId, Number, Timestamp
+from trueup_worker.gateway.answers import examples
 from trueup_worker.invoicing.mark import Mark
 
 PAGE_MAX = 100
@@ -54,6 +55,11 @@ Entries = Field(max_length=LIST_ENTRIES_MAX)
 Texts = Annotated[list[Text], Entries]
 CustomFields = Annotated[dict[Text, Text], Entries]
 
+_CUSTOMER, _CONTRACT = str(examples.CUSTOMER), str(examples.CONTRACT)
+_COMMIT, _INVOICE = str(examples.COMMIT), str(examples.INVOICE)
+_OF_COMMIT = {"commit_id": _COMMIT, "customer_id": _CUSTOMER}
+_OF_CREDIT = {"credit_id": str(examples.CREDIT), "customer_id": _CUSTOMER}
+_LISTED = {"customer_id": _CUSTOMER, "covering_date": "2025-06-01T00:00:00Z", "include_balance": True}
 _KEPT_OF_CONTRACTS = {"name", "rate_card_id", "custom_fields", "netsuite_sales_order_id", "salesforce_opportunity_id"}
 
 
@@ -61,6 +67,11 @@ class Body(BaseModel):
     """A body that says nothing unknown; null is the same as leaving a field out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def example(body: dict[str, Any]) -> ConfigDict:
+    """The configuration of a body with an example, which the OpenAPI document shows."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
 
 
 class Filter(Body):
@@ -86,6 +97,8 @@ class Filter(Body):
 class CommitFilter(Filter):
     """Which of a customer's commits."""
 
+    model_config = example(_LISTED | {"include_ledgers": True})
+
     commit_id: UUID | None = None
     include_contract_commits: Flag | None = None
 
@@ -93,12 +106,16 @@ class CommitFilter(Filter):
 class CreditFilter(Filter):
     """Which of a customer's credits."""
 
+    model_config = example(_LISTED)
+
     credit_id: UUID | None = None
     include_contract_credits: Flag | None = None
 
 
 class BalanceFilter(Filter):
     """Which of a customer's commits and credits."""
+
+    model_config = example(_LISTED | {"exclude_zero_balances": True, "limit": 50})
 
     id: UUID | None = None
     exclude_zero_balances: Flag | None = None
@@ -108,12 +125,16 @@ class BalanceFilter(Filter):
 class CommitOfCustomer(Body):
     """Which commit, and whose."""
 
+    model_config = example(_OF_COMMIT)
+
     customer_id: UUID
     commit_id: UUID
 
 
 class CreditOfCustomer(Body):
     """Which credit, and whose."""
+
+    model_config = example(_OF_CREDIT)
 
     customer_id: UUID
     credit_id: UUID
@@ -122,11 +143,24 @@ class CreditOfCustomer(Body):
 class PostpaidCommit(CommitOfCustomer):
     """Which commit is not to be trued up; `contract_id`: the one that it is invoiced on."""
 
+    model_config = example(_OF_COMMIT | {"contract_id": _CONTRACT})
+
     contract_id: UUID | None = None
 
 
 class ManualEntry(Body):
     """An entry to be booked by hand; without a timestamp it is dated at the start of its segment."""
+
+    model_config = example(
+        {
+            "id": _COMMIT,
+            "customer_id": _CUSTOMER,
+            "segment_id": str(examples.SEGMENT),
+            "amount": -1000,
+            "reason": "Agreed with the customer by phone",
+            "uniqueness_key": "ticket-815",
+        }
+    )
 
     id: UUID
     customer_id: UUID
@@ -148,6 +182,14 @@ class BalanceChoice(Body):
 class NetBalance(Body):
     """What is to be added up: of those that any of the filters admits."""
 
+    model_config = example(
+        {
+            "customer_id": _CUSTOMER,
+            "filters": [{"balance_types": ["CREDIT"], "custom_fields": examples.CREDIT_FIELDS}],
+            "invoice_inclusion_mode": "FINALIZED_AND_DRAFT",
+        }
+    )
+
     customer_id: UUID
     access_type: Literal["SPEND", "QUANTITY"] | None = None
     credit_type_id: UUID | None = None
@@ -157,6 +199,14 @@ class NetBalance(Body):
 
 class NewCustomer(Body):
     """A customer to be added; the deprecated `external_id` is its first alias."""
+
+    model_config = example(
+        {
+            "name": examples.CUSTOMER_NAME,
+            "ingest_aliases": [examples.CUSTOMER_ALIAS],
+            "custom_fields": examples.CUSTOMER_FIELDS,
+        }
+    )
 
     name: Name
     custom_fields: CustomFields | None = None
@@ -191,6 +241,8 @@ class CustomerQuery(PageQuery):
 class NewProduct(Body):
     """A product to be added; what belongs to metering and rating is returned as it is, and used for nothing."""
 
+    model_config = example({"name": examples.PRODUCT_NAME, "type": "FIXED", "tags": [examples.PRODUCT_TAG]})
+
     name: Name
     type: Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
     tags: Texts | None = None
@@ -222,6 +274,16 @@ class UsageStatements(Body):
 class NewContract(Body):
     """A contract to be added; the rate card is returned as it is: usage comes with its prices."""
 
+    model_config = example(
+        {
+            "customer_id": _CUSTOMER,
+            "starting_at": "2025-01-01T00:00:00Z",
+            "name": examples.CONTRACT_NAME,
+            "net_payment_terms_days": examples.PAYMENT_DAYS,
+            "uniqueness_key": examples.CONTRACT_KEY,
+        }
+    )
+
     customer_id: UUID
     starting_at: Instant
     ending_before: Instant | None = None
@@ -243,17 +305,23 @@ class NewContract(Body):
 class ProductChoice(Body):
     """Which product."""
 
+    model_config = example({"id": str(examples.PRODUCT)})
+
     id: UUID
 
 
 class ProductFilter(Body):
     """Which products: none is ever archived."""
 
+    model_config = example({"archive_filter": "NOT_ARCHIVED"})
+
     archive_filter: Literal["ARCHIVED", "NOT_ARCHIVED", "ALL"] | None = None
 
 
 class ContractChoice(Body):
     """Which contract."""
+
+    model_config = example({"customer_id": _CUSTOMER, "contract_id": _CONTRACT})
 
     customer_id: UUID
     contract_id: UUID
@@ -263,6 +331,8 @@ class ContractChoice(Body):
 
 class ContractFilter(Body):
     """Which of a customer's contracts."""
+
+    model_config = example({"customer_id": _CUSTOMER, "covering_date": "2025-06-01T00:00:00Z"})
 
     customer_id: UUID
     covering_date: Instant | None = None
@@ -277,6 +347,8 @@ class ContractFilter(Body):
 class InvoiceToVoid(Body):
     """Which invoice is taken back, and why."""
 
+    model_config = example({"id": _INVOICE})
+
     id: UUID
     reason: Annotated[Text, Field(min_length=1)] | None = None
 
@@ -284,11 +356,15 @@ class InvoiceToVoid(Body):
 class InvoiceToRegenerate(Body):
     """Which void invoice is made anew."""
 
+    model_config = example({"id": _INVOICE})
+
     id: UUID
 
 
 class InvoiceToMark(Body):
     """Which finalized invoice was paid, or is in other books."""
+
+    model_config = example({"id": _INVOICE, "mark": "paid"})
 
     id: UUID
     mark: Mark
@@ -297,11 +373,15 @@ class InvoiceToMark(Body):
 class InvoiceToUnmark(InvoiceToMark):
     """Which mark of an invoice is taken back, and why."""
 
+    model_config = example({"id": _INVOICE, "mark": "paid", "reason": "The payment bounced"})
+
     reason: Annotated[Text, Field(min_length=1)]
 
 
 class Replay(Body):
     """Which parked requests are sent on: what is given must all hold; `all` where nothing else is."""
+
+    model_config = example({"reason": "database_refused"})
 
     ids: Annotated[list[UUID], Field(min_length=1, max_length=LIST_ENTRIES_MAX)] | None = None
     reason: Reason | None = None

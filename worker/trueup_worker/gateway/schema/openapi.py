@@ -2,29 +2,28 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.request.changes import Edit, EndDate
 from trueup.wire.schema import schemas
+from trueup_worker.gateway.answers.examples import COMMIT, CREDIT, CUSTOMER, REQUEST, USAGE_LINE
 from trueup_worker.gateway.callers.scopes import SCOPES
-from trueup_worker.gateway.schema.answer_examples import ANSWERS, OF_CALLS, UNAVAILABLE
-from trueup_worker.gateway.schema.body_examples import BODIES
-from trueup_worker.gateway.schema.examples import ERRORS, REQUEST, USAGE_LINE
-from trueup_worker.gateway.schema.models import Accepted, Error
+from trueup_worker.gateway.http.answer import Answer, encode
+from trueup_worker.gateway.http.refusals import Refusal
+from trueup_worker.gateway.schema.answer_schemas import REFERENCE, about, answer_schemas
+from trueup_worker.gateway.schema.refusals import REFUSALS
 
 Json = dict[str, Any]
 Responses = dict[int | str, Json]
 
-ACCEPTED: Responses = {
-    202: {"model": Accepted, "description": "Kept: its outcome is not there yet, or it was parked (see `outcome`)."}
-}
 _ABOUT = """\
 Commit requests become exactly one commit each, or an answer that says what is wrong with them.
 Metronome's SDKs work against this address. Every call but the health checks needs `Authorization: Bearer <token>`;
@@ -34,6 +33,13 @@ _PREFIX: dict[Kind, str] = {"commit": "CommitRequest", "credit": "CreditRequest"
 _COMMIT_KINDS: tuple[CommitKind, ...] = get_args(CommitKind)
 _ALWAYS = ("400", "401", "403", "429", "500", "503")
 _WITH_BODY = ("408", "413", "415")
+
+
+def answers(example: Answer, status: int = 200) -> Responses:
+    """What a call is answered with: an object of the class of the example."""
+    described, _ = about(type(example))
+    told = {"schema": {"$ref": REFERENCE.format(name=type(example).__name__)}, "example": _as_json(example)}
+    return {status: {"description": described, "content": {"application/json": told}}}
 
 
 def creates(kind: CommitKind) -> Json:
@@ -49,10 +55,12 @@ def records() -> Json:
     return {"requestBody": {"required": True, "content": {"application/json": body}}}
 
 
-def changes(kind: CommitKind, change: Literal["Edit", "EndDate"]) -> Json:
-    """The request of a call that changes a commit or credit."""
+def changes(kind: CommitKind, change: Literal["Edit", "EndDate"], **example: Any) -> Json:
+    """The request of a call that changes a commit or credit, with an example of what it changes."""
     schema = {"$ref": f"#/components/schemas/{_PREFIX[kind].removesuffix('Request')}{change}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    whose = {f"{kind}_id": str(COMMIT if kind == "commit" else CREDIT), "customer_id": str(CUSTOMER)}
+    body = {"schema": schema, "example": whose | example}
+    return {"requestBody": {"required": True, "content": {"application/json": body}}}
 
 
 def header(name: str, description: str) -> Json:
@@ -73,59 +81,51 @@ def _document(app: FastAPI) -> Json:
     components = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
-    components["Error"] = Error.model_json_schema(ref_template="#/components/schemas/{model}")
-    components.update(components["Error"].pop("$defs", {}))
+    components |= answer_schemas()
     for kind in _PREFIX:
         components.update(_request_schemas(kind))
     for changed in _COMMIT_KINDS:
         components.update(_change_schemas(changed))
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    for method, path, operation in _operations(document):
-        _complete(path, operation, scope=SCOPES[method, path])
+    for route in (each for each in app.routes if isinstance(each, APIRoute) and each.include_in_schema):
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["responses"] = {str(status): told for status, told in route.responses.items()}
+            _complete(operation, components, scope=SCOPES[method, route.path_format])
     return document
 
 
-def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield method.upper(), path, operation
-
-
-def _complete(path: str, operation: Json, *, scope: str) -> None:
+def _complete(operation: Json, components: Json, *, scope: str) -> None:
     """Adds scope and errors to a call, and says what it does in place of its function's name."""
     operation["summary"] = re.split(r"[.:;]\s", operation["description"], maxsplit=1)[0].rstrip(".")
     responses = operation["responses"]
-    responses.pop("422", None)
-    _exemplify_answers(path, responses)
     if scope == "public":
         operation["security"] = []
         return
-    _exemplify(operation)
+    _exemplify(operation, components)
     operation["security"] = [{"token": []}]
     operation["x-scope"] = scope
     statuses = {*_ALWAYS, "404"} | (set(_WITH_BODY) if "requestBody" in operation else set())
     for status in sorted(statuses | set(operation.pop("x-refusals", ()))):
-        told = ERRORS[status]
-        content = {"schema": {"$ref": "#/components/schemas/Error"}, "examples": told["examples"]}
-        responses[status] = {"description": told["description"], "content": {"application/json": content}}
+        responses[status] = _refused(*REFUSALS[status])
 
 
-def _exemplify(operation: Json) -> None:
+def _refused(described: str, refusals: Iterable[Refusal]) -> Json:
+    examples = {each.body.code: {"value": _as_json(each.body)} for each in refusals}
+    content = {"schema": {"$ref": REFERENCE.format(name="Error")}, "examples": examples}
+    return {"description": described, "content": {"application/json": content}}
+
+
+def _exemplify(operation: Json, components: Json) -> None:
     """Adds the example of its schema to a body that has none."""
     for body in operation.get("requestBody", {}).get("content", {}).values():
-        example = BODIES.get(_name_of(body["schema"]))
-        if example is not None:
-            body.setdefault("example", example)
+        examples = components.get(_name_of(body["schema"]), {}).get("examples")
+        if examples:
+            body.setdefault("example", examples[0])
 
 
-def _exemplify_answers(path: str, responses: Json) -> None:
-    """Adds an example to what a call is answered with: of its own, or of its schema."""
-    for status, response in responses.items():
-        for answer in response.get("content", {}).values():
-            name = _name_of(answer["schema"])
-            example = UNAVAILABLE.get(name) if status == "503" else OF_CALLS.get((path, name)) or ANSWERS.get(name)
-            if example is not None:
-                answer["example"] = example
+def _as_json(answer: Answer) -> Any:
+    return json.loads(encode(answer))
 
 
 def _name_of(schema: Json) -> str:

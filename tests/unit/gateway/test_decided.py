@@ -9,7 +9,8 @@ import pytest
 
 from trueup.wire.outcome import Outcome
 from trueup.wire.problems import Problem
-from trueup_worker.gateway.http.encoding import decided
+from trueup_worker.gateway.calls.decided import decided
+from trueup_worker.gateway.http.error import Existing
 from trueup_worker.gateway.http.refusals import Refusal
 
 ID = UUID("0193e9a4-5c1e-7c3a-9b8f-2f4d3a6c7e10")
@@ -40,7 +41,7 @@ def test_refused(given: Outcome, status: int, code: str) -> None:
     """Each outcome has its status and its code, and the SDK does not repeat what is final."""
     with pytest.raises(Refusal) as refused:
         decided(given)
-    assert (refused.value.status_code, refused.value.body["code"]) == (status, code)
+    assert (refused.value.status_code, refused.value.body.code) == (status, code)
     assert (refused.value.headers or {}).get("x-should-retry") == ("false" if status == 409 else None)
 
 
@@ -48,16 +49,16 @@ def test_a_duplicate_names_its_holder() -> None:
     """The holder, and whether it is the same, stand side by side."""
     with pytest.raises(Refusal) as refused:
         decided(outcome("duplicate", existing={"id": OTHER, "type": "CREDIT", "same_content": True}))
-    assert refused.value.body["existing"] == {"id": OTHER, "type": "CREDIT"}
-    assert refused.value.body["same_content"] is True
+    assert refused.value.body.existing == Existing(id=UUID(OTHER), type="CREDIT")
+    assert refused.value.body.same_content is True
 
 
 def test_more_problems_than_are_told() -> None:
     """What was counted, and not listed, is said, and stands in the sentence's number."""
     with pytest.raises(Refusal) as refused:
         decided(outcome("invalid", "missing", more=7))
-    assert refused.value.body["more"] == 7
-    assert refused.value.body["message"].startswith("8 problems: ")
+    assert refused.value.body.more == 7
+    assert refused.value.body.message.startswith("8 problems: ")
 
 
 def test_created_and_parked() -> None:

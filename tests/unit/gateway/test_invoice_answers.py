@@ -1,5 +1,6 @@
-"""Invoices in the SDK's shapes, and where their pages go on."""
+"""Invoices as the SDK knows them, and where their pages go on."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -8,8 +9,10 @@ import pytest
 
 from trueup.store.invoices.by_customer import Details, Place
 from trueup.store.invoices.invoice import Invoice, InvoiceLine
+from trueup_worker.gateway.answers import invoices as answers
+from trueup_worker.gateway.http.answer import encode
 from trueup_worker.gateway.http.refusals import Refusal
-from trueup_worker.gateway.schema.invoice_shapes import cursor_of, invoice_object, place_at
+from trueup_worker.gateway.routes.invoice_cursor import cursor_of, place_at
 
 NOTHING_KNOWN = Details({}, {}, {}, {})
 
@@ -50,15 +53,15 @@ def invoice() -> Invoice:
 def test_lines_of_nothing_are_left_out_on_request() -> None:
     """The total does not need them."""
     whole, without = (
-        invoice_object(invoice(), NOTHING_KNOWN, skip_zero_quantity=skipped)["line_items"] for skipped in (False, True)
+        answers.Invoice.of(invoice(), NOTHING_KNOWN, skip_zero_quantity=skipped).line_items for skipped in (False, True)
     )
-    assert [each["quantity"] for each in whole] == [0, 3]
-    assert [each["quantity"] for each in without] == [3]
+    assert [each.quantity for each in whole] == [0, 3]
+    assert [each.quantity for each in without] == [3]
 
 
 def test_what_the_catalog_lost_is_left_out() -> None:
     """Names that the SDK requires are empty, everything else is absent."""
-    told = invoice_object(invoice(), NOTHING_KNOWN)
+    told = json.loads(encode(answers.Invoice.of(invoice(), NOTHING_KNOWN)))
     assert told["credit_type"]["name"] == ""
     assert "customer_name" not in told
     assert "product_type" not in told["line_items"][0]

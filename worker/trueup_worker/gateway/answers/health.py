@@ -1,0 +1,89 @@
+"""Whether the process lives, whether it takes calls, and how the whole stands."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from trueup_worker.gateway.http.answer import Answer
+
+Status = Literal["ok", "unavailable"]
+
+_GOOD = {"running": True, "database": True, "queue": True, "workers": True, "calls_answered": True}
+_WITHOUT_QUEUE = _GOOD | {"queue": False, "workers": False}
+
+
+class Alive(Answer):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+    @classmethod
+    def example(cls) -> Self:
+        """There is one answer only."""
+        return cls(status="ok")
+
+
+class Ready(Answer):
+    """What must hold so that calls are taken."""
+
+    status: Status
+    checks: Mapping[str, bool]
+
+    @classmethod
+    def of(cls, checks: Mapping[str, bool]) -> Self:
+        """Takes calls if all of these hold."""
+        return cls(status=_status(checks), checks=checks)
+
+    @classmethod
+    def example(cls) -> Self:
+        """All holds."""
+        return cls.of(_GOOD)
+
+    @classmethod
+    def example_of_unavailable(cls) -> Self:
+        """The queue is away."""
+        return cls.of(_WITHOUT_QUEUE)
+
+
+class Health(Answer):
+    """How the whole stands.
+
+    Attributes:
+        checks: what must hold so that calls are taken.
+        backlog: how many envelopes wait on each queue; null: the queue does not answer.
+        oldest_due_obligation_seconds: since the oldest obligation fell due that is not settled.
+        log_lines_lost: in this process.
+    """
+
+    status: Status
+    checks: Mapping[str, bool]
+    backlog: Mapping[str, int] | None
+    oldest_due_obligation_seconds: float | None
+    log_lines_lost: int
+
+    @classmethod
+    def of(
+        cls, checks: Mapping[str, bool], backlog: Mapping[str, int] | None, *, oldest_due_s: float | None, lost: int
+    ) -> Self:
+        """What was asked, and what is lost of the log."""
+        return cls(
+            status=_status(checks),
+            checks=checks,
+            backlog=backlog,
+            oldest_due_obligation_seconds=None if oldest_due_s is None else round(oldest_due_s, 3),
+            log_lines_lost=lost,
+        )
+
+    @classmethod
+    def example(cls) -> Self:
+        """All holds."""
+        backlog = {"commits": 2, "commits.bulk": 0, "usage": 0, "invoices": 0}
+        return cls.of(_GOOD, backlog, oldest_due_s=0.412, lost=0)
+
+    @classmethod
+    def example_of_unavailable(cls) -> Self:
+        """The queue is away."""
+        return cls.of(_WITHOUT_QUEUE, None, oldest_due_s=0.412, lost=0)
+
+
+def _status(checks: Mapping[str, bool]) -> Status:
+    return "ok" if all(checks.values()) else "unavailable"

@@ -1,0 +1,77 @@
+"""What is parked, and what became of sending it on."""
+
+from collections.abc import Mapping
+from typing import Self
+from uuid import UUID
+
+from trueup.store.requests.parking import Reason, State
+from trueup_worker.gateway.answers import examples
+from trueup_worker.gateway.http.answer import Answer, Instant, Page
+
+
+class Parked(Answer):
+    """What could not be decided: an envelope, or one request of it.
+
+    Attributes:
+        detail: what was wrong, for people.
+        whole_bytes: how large it was, if only its beginning is kept: it cannot be replayed, but sent again.
+        note: an operator's words.
+    """
+
+    id: UUID
+    reason: Reason
+    detail: str
+    state: State
+    task: str
+    attempts: int
+    parked_at: Instant
+    request_id: UUID | None = None
+    batch_id: UUID | None = None
+    whole_bytes: int | None = None
+    resolved_at: Instant | None = None
+    note: str | None = None
+
+
+class ParkedPage(Page):
+    """What is parked, oldest first.
+
+    Attributes:
+        counts: how many there are for each reason, on all pages.
+    """
+
+    data: list[Parked]
+    counts: Mapping[Reason, int]
+    next_page: UUID | None
+
+    @classmethod
+    def example(cls) -> Self:
+        """A request that the database refused."""
+        parked = Parked(
+            id=UUID("0193e9a6-42d7-7a05-9c6e-e1b7d2f84c30"),
+            reason="database_refused",
+            detail="IntegrityError: the database refuses this request, whoever sends it",
+            state="parked",
+            task="commits.create",
+            request_id=examples.COMMIT,
+            attempts=3,
+            parked_at=examples.MADE_AT,
+        )
+        return cls(data=[parked], counts={parked.reason: 1}, next_page=None)
+
+
+class Replayed(Answer):
+    """How many were chosen, and how many of them are on their way again: none in a dry run."""
+
+    chosen: int
+    replayed: int
+
+
+class ReplayAnswer(Answer):
+    """What a replay did, or would do."""
+
+    data: Replayed
+
+    @classmethod
+    def example(cls) -> Self:
+        """One of one."""
+        return cls(data=Replayed(chosen=1, replayed=1))

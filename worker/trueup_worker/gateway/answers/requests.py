@@ -1,0 +1,160 @@
+"""What became of requests, alone or in a batch."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType
+
+from trueup.ids import row_id, row_of
+from trueup.store.requests.batch_results import BatchRecord
+from trueup.wire.message.envelope import Kind
+from trueup.wire.outcome import Outcome, Verdict
+from trueup_worker.gateway.answers import examples
+from trueup_worker.gateway.http.answer import Answer, Instant
+from trueup_worker.gateway.http.error import Existing, FieldError
+
+
+class ExistingWithContent(Existing):
+    """What is there already.
+
+    Attributes:
+        same_content: whether it was made of the same content.
+        replayed: whether an idempotency key's first answer tells of it.
+    """
+
+    same_content: bool
+    replayed: bool = False
+
+
+class RequestOutcome(Answer):
+    """What became of a request; while it is pending, there is no more than that.
+
+    Attributes:
+        errors: what is wrong with it, up to a hundred problems.
+        more: how many problems there are beyond these.
+        existing: what was there already.
+        reason: why it is parked.
+        attempt: the delivery that decided it.
+    """
+
+    id: UUID
+    outcome: Literal[Verdict, "pending"]
+    errors: list[FieldError] | UnsetType = UNSET
+    existing: ExistingWithContent | UnsetType | None = UNSET
+    reason: str | UnsetType | None = UNSET
+    attempt: int | UnsetType = UNSET
+    decided_at: Instant | UnsetType = UNSET
+    batch_id: UUID | UnsetType | None = UNSET
+    more: int = 0
+
+    @classmethod
+    def of(cls, outcome: Outcome, **more: Any) -> Self:
+        """A stored outcome, and what else is known of it."""
+        existing = outcome.existing
+        return cls.from_record(
+            outcome,
+            id=outcome.request_id,
+            errors=[FieldError(**each) for each in outcome.errors],
+            existing=None if existing is None else ExistingWithContent(**existing),
+            decided_at=outcome.decided_at.astimezone(UTC),
+            **more,
+        )
+
+
+class RequestAnswer(Answer):
+    """One request."""
+
+    data: RequestOutcome
+
+    @classmethod
+    def example(cls) -> Self:
+        """A request that became a commit."""
+        return cls(data=RequestOutcome.of(Outcome(examples.COMMIT, "created", 1, examples.MADE_AT)))
+
+
+class NewBatch(Answer):
+    """A batch whose rows are kept."""
+
+    id: UUID
+    rows: int
+    rows_without_uniqueness_key: int
+
+
+class BatchAccepted(Answer):
+    """Every row of it is kept."""
+
+    data: NewBatch
+
+    @classmethod
+    def example(cls) -> Self:
+        """A batch of three rows."""
+        return cls(data=NewBatch(id=examples.BATCH, rows=3, rows_without_uniqueness_key=0))
+
+
+class RowOutcome(RequestOutcome, kw_only=True):
+    """What became of a row."""
+
+    row: int
+
+
+class Batch(Answer):
+    """A batch as it stands: of the rows that its content has, some are received while it is uploaded.
+
+    Attributes:
+        rows: those that are received.
+        outcomes: how many rows have which.
+        undecided: how many received rows have none yet.
+        results: in the order of the rows; those that have none yet are left out.
+    """
+
+    id: UUID
+    name: str | None
+    source: str
+    kind: Kind
+    state: Literal["uploading", "received"]
+    rows: int
+    content_rows: int
+    created_at: Instant
+    outcomes: Mapping[Verdict, int]
+    undecided: int
+    results: list[RowOutcome]
+
+
+class BatchAnswer(Answer):
+    """One batch.
+
+    Attributes:
+        next_page: the last row that is told, if there may be more.
+    """
+
+    data: Batch
+    next_page: int | None
+
+    @classmethod
+    def of(cls, batch: BatchRecord, counts: Mapping[Verdict, int], results: Sequence[Outcome], *, limit: int) -> Self:
+        """A batch, with how many rows have which outcome, and up to `limit` outcomes."""
+        rows = [RowOutcome.of(each, row=row_of(each.request_id)) for each in results]
+        undecided = batch.rows - sum(counts.values())
+        told = Batch.from_record(batch, outcomes=counts, undecided=undecided, results=rows)
+        return cls(data=told, next_page=rows[-1].row if len(rows) == limit else None)
+
+    @classmethod
+    def example(cls) -> Self:
+        """A batch of three rows: a commit, an error, and one to come."""
+        batch = BatchRecord(
+            id=examples.BATCH,
+            name="2025-renewals",
+            source="upload",
+            kind="commit",
+            rows=3,
+            content_rows=3,
+            created_at=examples.MADE_AT,
+        )
+        created, invalid = row_id(batch.id, 1), row_id(batch.id, 2)
+        results = [
+            Outcome(created, "created", 1, examples.MADE_AT, batch_id=batch.id),
+            Outcome(invalid, "invalid", 1, examples.MADE_AT, (examples.NOT_POSITIVE,), batch_id=batch.id),
+        ]
+        return cls.of(batch, {"created": 1, "invalid": 1}, results, limit=100)

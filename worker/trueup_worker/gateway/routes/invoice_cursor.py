@@ -1,0 +1,34 @@
+"""Where a page of invoices goes on, as text."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from trueup.store.invoices.by_customer import Place
+from trueup_worker.gateway.http.refusals import invalid_field
+from trueup_worker.gateway.schema.bodies import NO_CURSOR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR = re.compile(r"([0-9]{1,18})\.([0-9a-f]{32})", re.ASCII)
+
+
+def cursor_of(place: Place) -> str:
+    """Where the next page begins, as text."""
+    return f"{(place.issued_at - _EPOCH) // timedelta(microseconds=1)}.{place.id.hex}"
+
+
+def place_at(cursor: str | None) -> Place | None:
+    """What a cursor stands for.
+
+    Raises:
+        Refusal: 400: it is none of ours.
+    """
+    if cursor is None:
+        return None
+    match = _CURSOR.fullmatch(cursor)
+    try:
+        if match is not None:
+            return Place(_EPOCH + timedelta(microseconds=int(match[1])), UUID(match[2]))
+    except OverflowError:
+        pass
+    raise invalid_field("/next_page", NO_CURSOR)
