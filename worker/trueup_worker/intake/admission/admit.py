@@ -103,7 +103,7 @@ def _park(
     detail: str,
     batch_id: UUID | None = None,
 ) -> None:
-    """Park the message whole, on a connection whose statements are one transaction; it is not kept any longer."""
+    """Park the message whole, in a transaction of its own; where its account is known, what was kept of it goes."""
     with transaction(services.engine) as connection:
         park_envelope(connection, account_id, message, reason=reason, detail=detail, batch_id=batch_id)
         if account_id is not None:
