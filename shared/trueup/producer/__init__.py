@@ -5,5 +5,6 @@ Invariants:
     * reading takes the same memory for a file of any size, with lines of any length;
     * input that cannot be read is found by the first pass, before anything is sent; a row that is wrong is sent like
       any other, so that it gets its outcome;
+    * an event loop never waits for a broker or a database: threads do;
     * a message that may or may not have arrived is sent again as the same bytes, under the same ids: harmless.
 """
