@@ -12,7 +12,7 @@ from typing import Any
 from tests.integration.intake import entry
 from tests.integration.test_intake import prepaid
 from trueup.clock import utc_now
-from trueup.producer.redis_broker import redis_message
+from trueup.producer.brokers.redis_broker import redis_message
 from trueup.producer.signer import Signer
 from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import write_meta

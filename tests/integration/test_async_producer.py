@@ -18,7 +18,7 @@ from tests.acceptance.silence import Line, line_to
 from tests.integration.test_publish import arguments, messages, store_outcome, url_of
 from trueup import AsyncCommitProducer, InvalidRequest, QueueFull
 from trueup.ids import new_id
-from trueup.producer import outcome_wait
+from trueup.producer.outcomes import wait
 from trueup.producer.publish import BrokerUnavailable
 from trueup.wire.message.envelope import read_envelope
 from trueup.wire.message.names import DONE_CHANNEL, QUEUE_BULK, QUEUE_SINGLE
@@ -219,7 +219,7 @@ async def test_a_hint_ends_a_wait(
     broker: "redis.Redis[Any]", redis_url: str, database: Engine, account: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where outcomes would not be looked for again for a long time; the subscription is one, and is closed."""
-    monkeypatch.setattr(outcome_wait, "_POLL_S_MIN", FOR_EVER_S)
+    monkeypatch.setattr(wait, "_POLL_S_MIN", FOR_EVER_S)
     async with producing(broker_url=redis_url, database_url=url_of(database), redis_url=redis_url) as producer:
         ids = await producer.submit_many([{}, {}])
         assert await producer.wait(ids, timeout_s=0) == {}

@@ -22,8 +22,8 @@ from uuid import UUID
 from trueup.ids import new_id
 from trueup.producer.base import ProducerBase
 from trueup.producer.bodies import RequestBody, request_of, requests_of
-from trueup.producer.outcome_hints import OutcomeHints
-from trueup.producer.outcome_wait import OutcomeWait
+from trueup.producer.outcomes.hints import OutcomeHints
+from trueup.producer.outcomes.wait import OutcomeWait
 from trueup.producer.publish import QueueFull
 from trueup.wire.message.envelope import CommitKind, Kind, QueuedRequest
 from trueup.wire.message.packing import Pack, pack

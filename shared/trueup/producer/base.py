@@ -12,10 +12,10 @@ from trueup.defaults import QUEUE_LIMIT
 from trueup.extras import extra
 from trueup.producer.coalescer import Coalescer
 from trueup.producer.errors import DatabaseUnavailable
-from trueup.producer.outcome_wait import OutcomeWait
+from trueup.producer.outcomes.undecided import UndecidedRequests
+from trueup.producer.outcomes.wait import OutcomeWait
 from trueup.producer.publish import RETRY_S, BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
-from trueup.producer.undecided import UndecidedRequests
 from trueup.wire.message.envelope import Meta
 from trueup.wire.message.packing import Pack, pack
 from trueup.wire.message.queues import Route

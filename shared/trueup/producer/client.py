@@ -18,7 +18,7 @@ from uuid import UUID
 from trueup.ids import new_id
 from trueup.producer.base import ProducerBase
 from trueup.producer.bodies import RequestBody, request_of, requests_of
-from trueup.producer.outcome_wait import OutcomeWait
+from trueup.producer.outcomes.wait import OutcomeWait
 from trueup.producer.publish import QueueFull
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.message.packing import pack
@@ -47,7 +47,7 @@ class Producer(ProducerBase):
             DatabaseUnavailable: the database did not answer during all that time, or none was named.
             BrokerUnavailable: something has to be sent again, and the broker is down.
         """
-        from trueup.producer.wakeup import Wakeup  # noqa: PLC0415 - Redis' client costs as much as all the others
+        from trueup.producer.outcomes.wakeup import Wakeup  # noqa: PLC0415 - Redis' client costs as much as all the others
 
         wait = self._wait_for(ids, timeout_s)
         with Wakeup(self._redis_url, account=self._account) as wakeup:

@@ -12,7 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from trueup.clock import utc_now
 from trueup.defaults import QUEUE_LIMIT
 from trueup.errors import Unavailable
-from trueup.producer.broker import BrokerLost, BrokerRefused, open_broker
+from trueup.producer.brokers.broker import BrokerLost, BrokerRefused, open_broker
 from trueup.producer.known_backlog import KnownBacklog
 from trueup.producer.signer import Signer
 from trueup.wire.message.names import QUEUE_SINGLE

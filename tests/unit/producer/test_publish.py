@@ -9,9 +9,9 @@ from trueup.ids import new_id
 from trueup.producer.bodies import InvalidRequest
 from trueup.producer.client import CommitProducer
 from trueup.producer.errors import DatabaseUnavailable
+from trueup.producer.outcomes.undecided import UndecidedRequests
 from trueup.producer.publish import BrokerUnavailable, Publisher, broker_address
 from trueup.producer.signer import Signer
-from trueup.producer.undecided import UndecidedRequests
 from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE
 from trueup.wire.message.signature import (

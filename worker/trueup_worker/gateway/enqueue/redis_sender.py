@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from redis import RedisError
 
 from trueup.clock import utc_now
-from trueup.producer.redis_broker import redis_message
+from trueup.producer.brokers.redis_broker import redis_message
 from trueup.redis.async_connection import AsyncRedisConnection, Lost
 from trueup_worker.gateway.database.single_flight import SingleFlight
 from trueup_worker.gateway.enqueue.sender import SignedEnvelope

@@ -10,8 +10,8 @@ from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 
 from trueup.ids import new_id_text
-from trueup.producer.broker import PATIENCE, BrokerLost, BrokerRefused
-from trueup.producer.compression import COMPRESSION, compressed
+from trueup.producer.brokers.broker import PATIENCE, BrokerLost, BrokerRefused
+from trueup.producer.brokers.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
 from trueup.wire.message.queues import task_on
 

@@ -12,8 +12,8 @@ import orjson
 from redis import RedisError, ResponseError
 
 from trueup.ids import new_id_text
-from trueup.producer.broker import PATIENCE, BrokerLost, BrokerRefused
-from trueup.producer.compression import COMPRESSION, compressed
+from trueup.producer.brokers.broker import PATIENCE, BrokerLost, BrokerRefused
+from trueup.producer.brokers.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
 from trueup.redis.connection import RedisConnection
 from trueup.wire.message.queues import task_on

@@ -54,10 +54,10 @@ def open_broker(url: str) -> Broker:
     """
     address = urlsplit(url)
     if address.scheme == "redis" and not address.query and ";" not in url:
-        from trueup.producer.redis_broker import RedisBroker  # noqa: PLC0415 - of two, the one that is used
+        from trueup.producer.brokers.redis_broker import RedisBroker  # noqa: PLC0415 - of two, the one that is used
 
         return RedisBroker(url)
     with extra("celery", needed_by=f"a broker at {address.scheme}://… (other than redis:// without a query)"):
-        from trueup.producer.celery_broker import CeleryBroker  # noqa: PLC0415 - it needs the extra
+        from trueup.producer.brokers.celery_broker import CeleryBroker  # noqa: PLC0415 - it needs the extra
 
     return CeleryBroker(url)
