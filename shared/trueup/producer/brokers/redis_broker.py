@@ -4,9 +4,8 @@ It takes 100 µs for a single request, where Celery, which asks for the backlog 
 """
 
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import orjson
 from redis import RedisError, ResponseError
@@ -15,7 +14,7 @@ from trueup.ids import new_id_text
 from trueup.producer.brokers.broker import PATIENCE, BrokerLost, BrokerRefused
 from trueup.producer.brokers.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
-from trueup.redis.connection import RedisConnection
+from trueup.redis.connection import Command, RedisConnection
 from trueup.wire.message.queues import task_on
 
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # Celery has a list for each
@@ -33,28 +32,24 @@ class RedisBroker:
 
     def put(self, message: bytes, *, queue: str) -> int:
         """See `Broker.put`."""
-        with _errors():
-            [waiting] = self._connection.ask(("LPUSH", queue, message))
+        [waiting] = self._ask(("LPUSH", queue, message))
         return int(waiting)
 
     def count(self, queue: str) -> int:
         """See `Broker.count`."""
-        with _errors():
-            return sum(self._connection.ask(*(("LLEN", queue + priority) for priority in _PRIORITIES)))
+        return sum(self._ask(*(("LLEN", queue + priority) for priority in _PRIORITIES)))
 
     def close(self) -> None:
         """See `Broker.close`."""
         self._connection.close()
 
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except ResponseError as error:
-        raise BrokerRefused(str(error)) from error
-    except RedisError as error:
-        raise BrokerLost(str(error)) from error
+    def _ask(self, *commands: Command) -> list[Any]:
+        try:
+            return self._connection.ask(*commands)
+        except ResponseError as error:
+            raise BrokerRefused(str(error)) from error
+        except RedisError as error:
+            raise BrokerLost(str(error)) from error
 
 
 def redis_message(meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
