@@ -24,7 +24,7 @@ def archive_commit(
         ChangeRefused: a finalized invoice bills it, or a closed period draws on it: those are to be voided first.
     """
     stored = lock_known(connection, account_id, commit_id, **meant)
-    if stored.columns["archived_at"] is not None:
+    if stored.archived_at is not None:
         return Changed(commit_id)
     finalized = finalized_of(connection, account_id, commit_id)
     if finalized:

@@ -23,7 +23,7 @@ def refuse_beside_issued(connection: Connection, account_id: int, stored: Stored
     """
     if stored.type != "POSTPAID":
         return
-    customer_id = stored.columns["customer_id"]
+    customer_id = stored.customer_id
     issued = {
         each.id: each.commit_id for each in lock_true_ups(connection, account_id, customer_id) if each.state == "issued"
     }

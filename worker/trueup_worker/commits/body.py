@@ -35,22 +35,21 @@ _ITEM = re.compile(r"(/access_schedule|/invoice_schedule)/schedule_items/([0-9]+
 
 def body_of(stored: Stored, access: AccessPlan, invoices: InvoicePlan, change: Mapping[str, Any]) -> Body:
     """The typed body of the commit with these schedules and with the other fields of the change."""
-    columns = stored.columns
-    body: Body = {name: _as_text(columns[name]) for name in FIELDS}
+    body: Body = {name: _as_text(getattr(stored, name)) for name in FIELDS}
     body |= {name: change[name] for name in CLEARED_BY_NULL if name in change}
     body |= {name: change[name] for name in KEPT_BY_NULL if change.get(name) is not None}
-    body["customer_id"] = str(columns["customer_id"])
+    body["customer_id"] = str(stored.customer_id)
     body["access_schedule"] = {
-        "credit_type_id": str(columns["access_unit_id"]),
-        "access_type": columns["access_type"],
+        "credit_type_id": str(stored.access_unit_id),
+        "access_type": stored.access_type,
         "schedule_items": [item.body for item in judged_accesses(access)],
     }
     if stored.type != "CREDIT":
         body["type"] = stored.type
-    if columns["invoice_unit_id"] is not None:
+    if stored.invoice_unit_id is not None:
         body["invoice_schedule"] = {
-            "credit_type_id": str(columns["invoice_unit_id"]),
-            "do_not_invoice": columns["do_not_invoice"],
+            "credit_type_id": str(stored.invoice_unit_id),
+            "do_not_invoice": stored.do_not_invoice,
             "schedule_items": [item.body for item in invoices.items],
         }
     return body

@@ -37,9 +37,9 @@ def disable_true_up(
         ChangeRefused: the true-up is settled, the commit is not POSTPAID, or it is archived.
     """
     stored = lock_known(connection, account_id, commit_id, **meant)
-    if contract_id not in (None, str(stored.columns["invoice_contract_id"])):
+    if contract_id not in (None, str(stored.invoice_contract_id)):
         raise UnknownCommit(f"contract {contract_id} has no commit {commit_id}")
-    if stored.columns["archived_at"] is not None:
+    if stored.archived_at is not None:
         raise ChangeRefused.archived(commit_id)
     if stored.type != "POSTPAID":
         raise ChangeRefused("/commit_id", f"{commit_id} is a {stored.type} commit: only POSTPAID ones have a true-up")

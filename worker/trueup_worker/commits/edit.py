@@ -75,7 +75,7 @@ def edit_commit(
     """
     refuse_other_commit(change, commit_id)
     stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"), kind=kind)
-    if stored.columns["archived_at"] is not None:
+    if stored.archived_at is not None:
         raise ChangeRefused.archived(commit_id)
     guard_single_items(stored, change)
     access = plan_access(stored.segments, change.get("access_schedule"))

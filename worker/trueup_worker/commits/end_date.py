@@ -36,7 +36,7 @@ def end_commit(
     """
     refuse_other_commit(change, commit_id)
     stored = lock_known(connection, account_id, commit_id, customer_id=change.get("customer_id"), kind=kind)
-    if stored.columns["archived_at"] is not None:
+    if stored.archived_at is not None:
         raise ChangeRefused.archived(commit_id)
     access, invoices = change.get("access_ending_before"), change.get("invoices_ending_before")
     shortened = _shortened(stored, access) if access else []

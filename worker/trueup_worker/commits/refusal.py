@@ -76,7 +76,7 @@ def lock_known(connection: Connection, account_id: int, commit_id: UUID, **meant
 
 def _is_meant(stored: Stored, customer_id: str | None, kind: CommitKind | None) -> bool:
     own_kind: CommitKind = "credit" if stored.type == "CREDIT" else "commit"
-    return customer_id in (None, str(stored.columns["customer_id"])) and kind in (None, own_kind)
+    return customer_id in (None, str(stored.customer_id)) and kind in (None, own_kind)
 
 
 def refuse_other_commit(change: Mapping[str, Any], commit_id: UUID) -> None:

@@ -4,7 +4,7 @@ Changes are rare: they are written row by row. A segment's opening entries add u
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -12,8 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, null, text, update
 
+from trueup.domain.burndown.values import AccessType, CommitType, RateType
 from trueup.ids import new_id
 from trueup.store.invoices.drafts import BEFORE
+from trueup.store.postgres.rows import fetch_all, fetch_one
 from trueup.store.tables import commit
 from trueup.store.usage.months import lock_customer
 
@@ -59,8 +61,8 @@ _SEGMENTS = text("""
          WHERE e.amount <> 0 AND p.voided_at IS NULL
          GROUP BY e.segment_id
     )
-    SELECT s.id, s.position, s.amount, s.starting_at, s.ending_before, s.expires, coalesce(balance.amount, 0),
-           drawn.starting_at, drawn.ending_before
+    SELECT s.id, s.position, s.amount, s.starting_at, s.ending_before, s.expires,
+           coalesce(balance.amount, 0) AS balance, drawn.starting_at AS drawn_from, drawn.ending_before AS drawn_until
       FROM segment AS s
       LEFT JOIN balance ON balance.segment_id = s.id
       LEFT JOIN drawn ON drawn.segment_id = s.id
@@ -226,20 +228,30 @@ class Item:
         return self.state in UNSETTLED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A locked commit or credit: its own columns, its segments and its items in the order of their positions."""
+    """A locked commit or credit as it is, its segments and its items in the order of their positions."""
 
     id: UUID
-    columns: Mapping[str, Any]
-    segments: Sequence[Segment]
-    items: Sequence[Item]
-
-    @property
-    def type(self) -> Literal["PREPAID", "POSTPAID", "CREDIT"]:
-        """PREPAID, POSTPAID or CREDIT."""
-        found: Literal["PREPAID", "POSTPAID", "CREDIT"] = self.columns["type"]
-        return found
+    type: CommitType
+    customer_id: UUID
+    product_id: UUID
+    name: str | None
+    description: str | None
+    priority: Decimal
+    rate_type: RateType
+    access_type: AccessType
+    access_unit_id: UUID
+    invoice_unit_id: UUID | None
+    invoice_contract_id: UUID | None
+    do_not_invoice: bool
+    applicable_product_ids: Sequence[UUID] | None
+    applicable_product_tags: Sequence[str] | None
+    applicable_contract_ids: Sequence[UUID] | None
+    specifiers: Sequence[Mapping[str, Any]] | None
+    archived_at: datetime | None
+    segments: Sequence[Segment] = ()
+    items: Sequence[Item] = ()
 
     @property
     def true_up(self) -> Item:
@@ -255,10 +267,9 @@ def lock_commit(connection: Connection, account_id: int, commit_id: UUID) -> Sto
         return None
     connection.execute(_LOCK_OBLIGATIONS, which)
     lock_customer(connection, account_id, customer_id)
-    columns = connection.execute(_COMMIT, which).one()._asdict()
-    segments = [Segment(*row) for row in connection.execute(_SEGMENTS, which)]
-    items = [Item(*row) for row in connection.execute(_ITEMS, which)]
-    return Stored(commit_id, columns, segments, items)
+    found = fetch_one(connection, Stored, _COMMIT, which)
+    segments = fetch_all(connection, Segment, _SEGMENTS, which)
+    return found and replace(found, segments=segments, items=fetch_all(connection, Item, _ITEMS, which))
 
 
 def finalized_of(connection: Connection, account_id: int, commit_id: UUID) -> list[tuple[UUID, str]]:

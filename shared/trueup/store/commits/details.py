@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from trueup.domain.burndown.values import CommitType
+from trueup.domain.burndown.values import AccessType, CommitType, RateType
 from trueup.store.postgres.amounts import amounts_as_json
 from trueup.store.postgres.rows import fetch_all, fetch_one
 
@@ -156,8 +156,8 @@ class CommitDetails:
     customer_id: UUID
     product_id: UUID
     priority: Decimal
-    rate_type: str
-    access_type: str
+    rate_type: RateType
+    access_type: AccessType
     access_unit_id: UUID
     invoice_unit_id: UUID | None
     invoice_contract_id: UUID | None

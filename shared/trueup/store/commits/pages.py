@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, TextClause, text
 
-from trueup.domain.burndown.values import CommitType
+from trueup.domain.burndown.values import AccessType, CommitType, RateType
 from trueup.store.commits.details import USABLE, usable_balances
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
 from trueup.store.postgres.amounts import amounts_as_json
@@ -160,8 +160,8 @@ class CommitRecord:
     name: str | None
     description: str | None
     priority: Decimal
-    rate_type: Literal["LIST_RATE", "COMMIT_RATE"]
-    access_type: Literal["SPEND", "QUANTITY"]
+    rate_type: RateType
+    access_type: AccessType
     access_unit_id: UUID
     access_unit: str | None
     invoice_unit_id: UUID | None

@@ -1,10 +1,10 @@
 """Commits and credits as Metronome's SDK knows them."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
-from trueup.domain.burndown.values import CommitType
+from trueup.domain.burndown.values import AccessType, CommitType, RateType
 from trueup.limits import DECIMALS_MAX
 from trueup.store.commits import pages
 from trueup.store.commits.pages import CommitRecord
@@ -27,7 +27,7 @@ class Segment(Answer):
 class AccessSchedule(Answer):
     """What may be drawn."""
 
-    access_type: Literal["SPEND", "QUANTITY"]
+    access_type: AccessType
     credit_type: Named
     schedule_items: list[Segment]
 
@@ -137,7 +137,7 @@ class Commit(Answer):
     customer: Id
     product: Named
     priority: Amount
-    rate_type: Literal["LIST_RATE", "COMMIT_RATE"]
+    rate_type: RateType
     created_at: Instant
     cost_basis: Amount
     access_schedule: AccessSchedule

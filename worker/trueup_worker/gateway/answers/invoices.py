@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from trueup.domain.burndown.values import CommitType
+from trueup.domain.burndown.values import AccessType, CommitType
 from trueup.store.invoices import invoice
 from trueup.store.invoices.by_customer import Details
 from trueup_worker.gateway.answers import examples
@@ -32,7 +32,7 @@ class AppliedBalance(Answer):
 
     id: UUID
     type: CommitType
-    access_type: Literal["SPEND", "QUANTITY"]
+    access_type: AccessType
 
 
 class InvoiceLine(Answer):
