@@ -70,21 +70,28 @@ class InvoiceLine(Answer):
         """A line, with what is known of the commit or credit that is paid for, or that pays."""
         product = details.products.get(line.product_id) if line.product_id else None
         commit = details.commits.get(line.commit_id) if line.commit_id else None
-        return cls.from_record(
-            line,
+        return cls(
             type=_LINE_TYPES[line.kind],
             name=line.name or "",
             total=line.amount or Amount(),
             credit_type=unit,
-            quantity_is_rounded=line.is_rounded or None,
-            product_type=product and f"{product.type.capitalize()}ProductListItem",
-            product_tags=product and product.tags,
+            quantity=line.quantity,
+            quantity_is_rounded=True if line.is_rounded else None,
+            unit_price=line.unit_price,
+            product_id=line.product_id,
+            product_type=f"{product.type.capitalize()}ProductListItem" if product else None,
+            product_tags=product.tags if product else None,
+            commit_id=line.commit_id,
             commit_segment_id=line.segment_id,
-            commit_type=commit and _COMMIT_TYPES[commit.type],
-            commit_custom_fields=commit and commit.custom_fields,
-            commit_netsuite_sales_order_id=commit and commit.netsuite_sales_order_id,
+            commit_type=_COMMIT_TYPES[commit.type] if commit else None,
+            commit_custom_fields=commit.custom_fields if commit else None,
+            commit_netsuite_sales_order_id=commit.netsuite_sales_order_id if commit else None,
             applied_commit_or_credit=AppliedBalance.from_record(commit) if commit and line.kind != "charge" else None,
             postpaid_commit=Id(id=commit.id) if commit and line.kind == "charge" and line.arithmetic else None,
+            pricing_group_values=line.pricing_group_values,
+            presentation_group_values=line.presentation_group_values,
+            starting_at=line.starting_at,
+            ending_before=line.ending_before,
         )
 
 
