@@ -119,7 +119,7 @@ def calls(text: str) -> Iterator[str]:
     """What a page calls the command with: in its shell blocks, and where it says `trueup …`."""
     blocks = "".join(re.findall(r"(?ms)^```sh\n(.*?)^```$", text))
     yield from re.findall(r"(?m)(?:^|/|\| )(trueup [a-z].*?)(?: +#.*)?$", blocks)
-    yield from re.findall(r"`(trueup (?!is )[^`]*)`", without_code(text))
+    yield from re.findall(r"`(trueup (?!is )[^`]*)`", " ".join(without_code(text).split()))
 
 
 def test_every_error_code() -> None:
