@@ -236,10 +236,10 @@ def test_what_a_guide_quotes_is_said() -> None:
     assert [each for each in quoted if not any(each in source for source in sources)] == []
 
 
-@pytest.mark.parametrize("page", TEXTS)
+@pytest.mark.parametrize("page", [*TEXTS, *HISTORY])
 def test_lines_are_not_long(page: str) -> None:
     """Prose fits on a screen; only tables, and code as it is, may be wider."""
-    lines = without_code(TEXTS[page]).splitlines()
+    lines = without_code((ROOT / page).read_text(encoding="utf-8")).splitlines()
     assert [line for line in lines if len(line) > WIDTH_MAX and not line.startswith("|")] == []
 
 
