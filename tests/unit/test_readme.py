@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -90,6 +91,7 @@ def default_of(name: str) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
+@cache
 def commands() -> dict[str, set[str]]:
     """Every command by its full name, `trueup tokens create`, and the options that it takes."""
     root: Any = get_command(app)
@@ -116,10 +118,14 @@ def options_of(command: Any) -> set[str]:
 
 
 def calls(text: str) -> Iterator[str]:
-    """What a page calls the command with: in its shell blocks, and where it says `trueup …`."""
+    """What a page calls the command with: in its shell blocks, and in sentences, `trueup …` or `invoices void ID`."""
     blocks = "".join(re.findall(r"(?ms)^```sh\n(.*?)^```$", text))
     yield from re.findall(r"(?m)(?:^|/|\| )(trueup [a-z].*?)(?: +#.*)?$", blocks)
-    yield from re.findall(r"`(trueup (?!is )[^`]*)`", " ".join(without_code(text).split()))
+    for span in re.findall(r"`([^`]*)`", " ".join(without_code(text).split())):
+        if re.match(r"trueup (?!is )", span):
+            yield span
+        elif "trueup " + " ".join(span.split()[:2]) in commands():
+            yield f"trueup {span}"
 
 
 def test_every_error_code() -> None:
