@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, TextClause, text
@@ -162,7 +162,7 @@ def read_drafts(
     connection: Connection,
     account_id: int,
     statement: TextClause,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, object],
     open_draws: Mapping[UUID, Decimal],
 ) -> list[Draft]:
     """Drafts as they stand now.

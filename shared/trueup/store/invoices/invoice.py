@@ -53,9 +53,9 @@ class InvoiceLine:
     Attributes:
         kind: `charge`: an item of a commit's invoice schedule, or its true-up; `usage`: what was used; `applied`: what
             a balance paid of it, below 0.
-        is_billed: whether it is part of the total; what is not is shown.
         name: None where the draft's product is gone; then it cannot become an invoice.
         amount: as the price, None where the draft of a true-up has no ledger to bill.
+        is_billed: whether it is part of the total; what is not is shown.
         commit_id: what is charged for, or who pays; None: nobody, it is overage.
         criterion: which rule set the payer before the next balance that could have paid, if there was one.
         arithmetic: of a true-up, its figures as text.
@@ -64,18 +64,18 @@ class InvoiceLine:
     invoice_id: UUID
     position: int
     kind: Literal["charge", "usage", "applied"] = "charge"
-    is_billed: bool = True
     name: str | None
     product_id: UUID | None
+    pricing_group_values: Mapping[str, str] | None = None
+    presentation_group_values: Mapping[str, str] | None = None
     quantity: Decimal
     is_rounded: bool = False
     unit_price: Decimal | None
     amount: Decimal | None
+    is_billed: bool = True
     commit_id: UUID | None
     segment_id: UUID | None = None
     criterion: int | None = None
-    pricing_group_values: Mapping[str, str] | None = None
-    presentation_group_values: Mapping[str, str] | None = None
     starting_at: datetime | None = None
     ending_before: datetime | None = None
     arithmetic: Mapping[str, str | None] | None = None

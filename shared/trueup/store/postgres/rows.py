@@ -6,9 +6,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, CursorResult, Executable
 
 T = TypeVar("T")
+Parameters = Mapping[str, object]
 
 
-def fetch_all(connection: Connection, kind: type[T], statement: Executable, parameters: Mapping[str, Any]) -> list[T]:
+def fetch_all(
+    connection: Connection, kind: type[T], statement: Executable, parameters: Mapping[str, object]
+) -> list[T]:
     """All rows, each as a value of `kind`.
 
     Args:
@@ -23,7 +26,9 @@ def fetch_all(connection: Connection, kind: type[T], statement: Executable, para
     return list(values(connection.execute(statement, parameters), kind))
 
 
-def fetch_one(connection: Connection, kind: type[T], statement: Executable, parameters: Mapping[str, Any]) -> T | None:
+def fetch_one(
+    connection: Connection, kind: type[T], statement: Executable, parameters: Mapping[str, object]
+) -> T | None:
     """The row of a statement that finds one at most, as `fetch_all` gives it; None where it finds none."""
     row = connection.execute(statement, parameters)
     return next(values(row, kind), None)

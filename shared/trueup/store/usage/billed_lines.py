@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from trueup.domain.burndown.values import LineKind, group_values
 from trueup.store.postgres.rows import fetch_all
@@ -191,7 +191,7 @@ def issued_true_ups(connection: Connection, account_id: int | None) -> Iterator[
     return ((row.account_id, row.id) for row in rows)
 
 
-def _line(row: Any) -> BilledLine:
+def _line(row: Row[Any]) -> BilledLine:
     kind = LineKind(
         contract_id=str(row.contract_id),
         product_id=str(row.product_id),
@@ -214,7 +214,7 @@ def _line(row: Any) -> BilledLine:
     )
 
 
-def _hours(row: Any) -> Iterator[datetime]:
+def _hours(row: Row[Any]) -> Iterator[datetime]:
     """Lines of an early release do not name them: all between the first and the last may be meant."""
     if row.hours is None:
         return (row.starting_at + n * _HOUR for n in range(int((row.ending_before - row.starting_at) / _HOUR)))

@@ -1,10 +1,10 @@
 """Rated usage as a burn-down reads it: added up by hour and kind in SQL, streamed in the order of the hours."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -168,7 +168,7 @@ def find_draft(connection: Connection, account_id: int, draft_id: UUID) -> Draft
         return next((each for each in possible if period_id(account_id, **each._asdict()) == draft_id), None)
 
 
-def _stream(connection: Connection, statement: TextClause, which: dict[str, Any]) -> Iterator[UsageLine]:
+def _stream(connection: Connection, statement: TextClause, which: Mapping[str, object]) -> Iterator[UsageLine]:
     connection.execute(_ADD_UP_BY_HASH)
     options = {"stream_results": True, "yield_per": _FETCHED_ROWS}
     with connection.execute(statement, which, execution_options=options) as rows:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -89,7 +88,7 @@ _ALL_BITS = (1 << 128) - 1
 _CUSTOMER_BITS = _ALL_BITS >> 80 << 80
 _UUID_FREE_BITS = ~(0xF << 76 | 0x3 << 62)
 
-Json = dict[str, Any]
+Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +193,7 @@ def period_id_of(account_id: int, customer_id: UUID, bill: PeriodBill) -> UUID:
     )
 
 
-def _period_row(turn: int, key: UUID, bill: PeriodBill) -> Json:
+def _period_row(turn: int, key: UUID, bill: PeriodBill) -> Row:
     return {
         "turn": turn,
         "id": key,
@@ -206,7 +205,7 @@ def _period_row(turn: int, key: UUID, bill: PeriodBill) -> Json:
     }
 
 
-def _line_rows(key: UUID, bill: PeriodBill) -> Iterator[Json]:
+def _line_rows(key: UUID, bill: PeriodBill) -> Iterator[Row]:
     for position, line in enumerate(bill.lines):
         yield {
             "period_id": key,
@@ -230,7 +229,7 @@ def _line_rows(key: UUID, bill: PeriodBill) -> Iterator[Json]:
         }
 
 
-def _deduction_rows(key: UUID, bill: PeriodBill) -> Iterator[Json]:
+def _deduction_rows(key: UUID, bill: PeriodBill) -> Iterator[Row]:
     for turn, each in enumerate(bill.deductions):
         yield {
             "turn": turn,
@@ -242,5 +241,5 @@ def _deduction_rows(key: UUID, bill: PeriodBill) -> Iterator[Json]:
         }
 
 
-def _json(rows: Iterator[Json]) -> str:
+def _json(rows: Iterator[Row]) -> str:
     return orjson.dumps(list(rows)).decode()

@@ -1,13 +1,18 @@
 """What commands tell of invoices and of where amounts come from: in JSON, and as the entries of tables."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from trueup.store.invoices.explain import ExplainedEntry, UsageShare
 from trueup.store.invoices.invoice import Invoice, InvoiceLine
 from trueup_worker.cli.terminal.output import Record, record_of
 from trueup_worker.reporting.explain import CommitExplanation, Explanation, ItemExplanation, PeriodExplanation
 from trueup_worker.reporting.receipts import DraftExplanation, ExplainedBill
+
+
+def _fields(kind: type, *without: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name not in without)
+
 
 _INVOICE = (
     "id",
@@ -33,25 +38,7 @@ _INVOICE = (
 _OF_DRAFTS = ("due_at", "state", "reason")
 
 _CHARGE = ("position", "name", "product_id", "quantity", "unit_price", "amount", "commit_id", "arithmetic")
-_USAGE_LINE = (
-    "position",
-    "kind",
-    "name",
-    "product_id",
-    "pricing_group_values",
-    "presentation_group_values",
-    "quantity",
-    "is_rounded",
-    "unit_price",
-    "amount",
-    "is_billed",
-    "commit_id",
-    "segment_id",
-    "criterion",
-    "starting_at",
-    "ending_before",
-    "rule",
-)
+_USAGE_LINE = (*_fields(InvoiceLine, "invoice_id", "arithmetic"), "rule")
 
 _COMMIT = (
     "id",
@@ -65,7 +52,6 @@ _COMMIT = (
     "unpaid",
     "archived_at",
 )
-_ITEM = ("id", "commit_id", "kind", "position", "scheduled_at", "due_at", "state", "reason", "suppressed_by")
 _INVOICE_OF_ITEM = ("number", "status", "customer", "unit", "total", "rounding", "amount_due")
 _LINE_OF_ITEM = ("name", "product_id", "quantity", "unit_price", "amount")
 _INVOICE_OF_PERIOD = ("number", "type", "status", "unit", "total", "rounding", "amount_due")
@@ -82,42 +68,11 @@ _DRAFT = (
     "rounding",
     "amount_due",
 )
-_ENTRY = (
-    "id",
-    "commit_id",
-    "type",
-    "amount",
-    "balance",
-    "effective_at",
-    "booked_at",
-    "segment_id",
-    "segment",
-    "invoice_id",
-    "invoice",
-    "period_id",
-    "contract_id",
-    "month",
-    "rule",
-)
-_SHARE = (
-    "customer_id",
-    "contract_id",
-    "unit_id",
-    "product",
-    "product_id",
-    "quantity",
-    "is_rounded",
-    "unit_price",
-    "amount",
-    "pricing_group_values",
-    "presentation_group_values",
-    "starting_at",
-    "ending_before",
-    "commit_id",
-    "segment_id",
-)
-_CLOSED = ("period_id", "line", *_SHARE, "segment", "rule")
-_RECEIPT = (*_SHARE, "segment", "left", "rule")
+_ENTRY = (*_fields(ExplainedEntry, "reason"), "rule")
+_UNTOLD = ("hours", "criterion", "entry", "transaction_ids")
+_CLOSED = (*_fields(UsageShare, "left", *_UNTOLD), "rule")
+_OPEN = (*_fields(UsageShare, "period_id", "line", "segment", "left", *_UNTOLD), "rule")
+_RECEIPT = (*_fields(UsageShare, "period_id", "line", *_UNTOLD), "rule")
 
 
 def listed_invoice(invoice: Invoice) -> Record:
@@ -177,7 +132,7 @@ def _of_item(found: ItemExplanation) -> Record:
     lines = found.invoice.lines if found.invoice else ()
     return {
         "what": "invoice",
-        **record_of(found.item, _ITEM),
+        **asdict(found.item),
         **_of_invoice(found.invoice, _INVOICE_OF_ITEM),
         "true_up": found.invoice and found.invoice.true_up,
         "lines": [record_of(line, _LINE_OF_ITEM) for line in lines],
@@ -189,7 +144,7 @@ def _of_draft(found: DraftExplanation) -> Record:
     return {
         "what": "draft",
         **record_of(found.invoice, _DRAFT),
-        **_bill(found.bill, (*_SHARE, "rule")),
+        **_bill(found.bill, _OPEN),
         "receipts": _shares(found.receipts, _RECEIPT),
     }
 
