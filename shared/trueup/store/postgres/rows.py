@@ -9,9 +9,7 @@ T = TypeVar("T")
 Parameters = Mapping[str, object]
 
 
-def fetch_all(
-    connection: Connection, kind: type[T], statement: Executable, parameters: Mapping[str, object]
-) -> list[T]:
+def fetch_all(connection: Connection, kind: type[T], statement: Executable, parameters: Parameters) -> list[T]:
     """All rows, each as a value of `kind`.
 
     Args:
@@ -26,9 +24,7 @@ def fetch_all(
     return list(values(connection.execute(statement, parameters), kind))
 
 
-def fetch_one(
-    connection: Connection, kind: type[T], statement: Executable, parameters: Mapping[str, object]
-) -> T | None:
+def fetch_one(connection: Connection, kind: type[T], statement: Executable, parameters: Parameters) -> T | None:
     """The row of a statement that finds one at most, as `fetch_all` gives it; None where it finds none."""
     row = connection.execute(statement, parameters)
     return next(values(row, kind), None)
