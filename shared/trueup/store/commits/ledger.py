@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from trueup.store.commits.expiry import HAS_LAPSED
 from trueup.store.postgres.already_used import AlreadyUsed
+from trueup.store.postgres.rows import fetch_all
 
 _COMMIT = text("""
     SELECT type FROM commit WHERE account_id = :account_id AND id = :commit_id
@@ -93,8 +94,8 @@ def segment_balances(
     connection: Connection, account_id: int, commit_id: UUID, *, usage_grace_h: int
 ) -> Sequence[SegmentBalance]:
     """The commit's segments in the order of the request, as things stand with this grace time of months."""
-    rows = connection.execute(_SEGMENTS, _of(account_id, commit_id) | {"usage_grace_h": usage_grace_h})
-    return [SegmentBalance(*row) for row in rows]
+    which = _of(account_id, commit_id) | {"usage_grace_h": usage_grace_h}
+    return fetch_all(connection, SegmentBalance, _SEGMENTS, which)
 
 
 def require_free_key(connection: Connection, account_id: int, uniqueness_key: str) -> None:

@@ -89,7 +89,7 @@ _OPEN_MONTHS = text("""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductDetails:
+class InvoicedProduct:
     """What an invoice tells of a line's product."""
 
     id: UUID
@@ -98,7 +98,7 @@ class ProductDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommitDetails:
+class InvoicedCommit:
     """What an invoice tells of the commit or credit that is charged for, or that pays."""
 
     id: UUID
@@ -110,7 +110,7 @@ class CommitDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContractDetails:
+class InvoicedContract:
     """What an invoice tells of its contract."""
 
     id: UUID
@@ -118,7 +118,7 @@ class ContractDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerDetails:
+class InvoicedCustomer:
     """What an invoice tells of its customer, beside the name."""
 
     id: UUID
@@ -129,10 +129,10 @@ class CustomerDetails:
 class Details:
     """What invoices refer to, by id."""
 
-    products: Mapping[UUID, ProductDetails]
-    commits: Mapping[UUID, CommitDetails]
-    contracts: Mapping[UUID, ContractDetails]
-    customers: Mapping[UUID, CustomerDetails]
+    products: Mapping[UUID, InvoicedProduct]
+    commits: Mapping[UUID, InvoicedCommit]
+    contracts: Mapping[UUID, InvoicedContract]
+    customers: Mapping[UUID, InvoicedCustomer]
 
 
 def stored_invoices(connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int) -> list[Invoice]:
@@ -179,16 +179,21 @@ def details_of(connection: Connection, account_id: int, invoices: Collection[Inv
         return {row.id: row for row in fetch_all(connection, kind, _DETAILS[kind], given)} if wanted else {}
 
     return Details(
-        products=by_id(ProductDetails, (line.product_id for line in lines)),
-        commits=by_id(CommitDetails, [each.commit_id for each in lines] + [each.commit_id for each in invoices]),
-        contracts=by_id(ContractDetails, (invoice.contract_id for invoice in invoices)),
-        customers=by_id(CustomerDetails, (invoice.customer_id for invoice in invoices)),
+        products=by_id(InvoicedProduct, (line.product_id for line in lines)),
+        commits=by_id(InvoicedCommit, [each.commit_id for each in lines] + [each.commit_id for each in invoices]),
+        contracts=by_id(InvoicedContract, (invoice.contract_id for invoice in invoices)),
+        customers=by_id(InvoicedCustomer, (invoice.customer_id for invoice in invoices)),
     )
 
 
-D = TypeVar("D", ProductDetails, CommitDetails, ContractDetails, CustomerDetails)
+D = TypeVar("D", InvoicedProduct, InvoicedCommit, InvoicedContract, InvoicedCustomer)
 
-_TABLES = {ProductDetails: "product", CommitDetails: "commit", ContractDetails: "contract", CustomerDetails: "customer"}
+_TABLES = {
+    InvoicedProduct: "product",
+    InvoicedCommit: "commit",
+    InvoicedContract: "contract",
+    InvoicedCustomer: "customer",
+}
 _DETAILS: dict[type, TextClause] = {
     kind: text(f"""
         SELECT {", ".join(field.name for field in fields(kind))} FROM {table}
