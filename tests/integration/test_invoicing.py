@@ -13,10 +13,13 @@ from trueup.limits import ISSUE_ATTEMPTS_MAX
 from trueup.store.accounts.accounts import create_account
 from trueup.store.invoices.invoice import InvoiceLine
 from trueup.store.invoices.listing import list_invoices, show_invoice
+from trueup.store.postgres.engine import snapshot
 from trueup.wire.request.body import USD_CENTS
 from trueup_worker.invoicing.clock import ClockRefused, account_now, advance_clock
 from trueup_worker.invoicing.issue import Issued, issue_all_due, issue_due
 from trueup_worker.invoicing.release import ReleaseRefused, release_obligation
+from trueup_worker.reporting.explain import CommitExplanation, explain
+from trueup_worker.reporting.forecast import forecast
 from trueup_worker.reporting.reconcile import reconcile
 
 
@@ -136,11 +139,18 @@ def test_a_failing_row_is_parked_and_blocks_nobody(book: Book) -> None:
 
 
 def test_a_commit_without_opening_entry_is_parked(book: Book) -> None:
-    """A true-up with no ledger at all is refused: an empty sum is not "nothing due"."""
-    book.postpaid("10")
+    """A true-up with no ledger at all is refused, as was foreseen: an empty sum is not "nothing due"."""
+    commit_id = book.postpaid("10")
     with by_hand(book.engine) as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql("DELETE FROM ledger_entry")
+    with snapshot(book.engine) as connection:
+        which = {"account_id": book.account_id, "until": utc_now() + timedelta(days=1), "usage_grace_h": 24}
+        (foreseen,) = forecast(connection, **which)
+        found = explain(connection, account_id=book.account_id, which=commit_id)
+    assert (foreseen.outcome, foreseen.amount, foreseen.amount_due) == ("parked", None, None)
+    assert isinstance(found, CommitExplanation)
+    assert found.true_up is None
     assert issue_all_due(book.engine, book.account_id).parked == 1
 
 
