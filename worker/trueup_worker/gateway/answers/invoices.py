@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 from trueup.domain.burndown.values import AccessType, CommitType
-from trueup.store.invoices import invoice
+from trueup.store.invoices import invoice as stored
 from trueup.store.invoices.by_customer import Details
 from trueup_worker.gateway.answers import examples
 from trueup_worker.gateway.answers.ids import Named
@@ -66,7 +66,7 @@ class InvoiceLine(Answer):
     ending_before: Instant | None = None
 
     @classmethod
-    def of(cls, line: invoice.InvoiceLine, unit: Named, details: Details) -> Self:
+    def of(cls, line: stored.InvoiceLine, unit: Named, details: Details) -> Self:
         """A line, with what is known of the commit or credit that is paid for, or that pays."""
         product = details.products.get(line.product_id) if line.product_id else None
         commit = details.commits.get(line.commit_id) if line.commit_id else None
@@ -134,7 +134,7 @@ class Invoice(Answer):
     salesforce_opportunity_id: str | None = None
 
     @classmethod
-    def of(cls, invoice: invoice.Invoice, details: Details, *, skip_zero_quantity: bool = False) -> Self:
+    def of(cls, invoice: stored.Invoice, details: Details, *, skip_zero_quantity: bool = False) -> Self:
         """An invoice or a draft, with its lines.
 
         Args:
