@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from tests.integration.intake import settings_of
 from trueup.wire.request.changes import Edit, EndDate
 from trueup_worker.gateway.app import make_app
-from trueup_worker.gateway.schema import bodies
+from trueup_worker.gateway.schema.bodies import catalog, commits
 
 # What no type of ours has is `unknown_field`. Who adds a parameter takes it out here.
 REFUSED = {
@@ -32,22 +32,22 @@ REFUSED = {
     contracts.ProductCreateParams: "quantity_conversion quantity_rounding sql_breakdown_granularity",
 }
 OURS = {
-    customers.CommitListParams: bodies.CommitFilter,
-    customers.CreditListParams: bodies.CreditFilter,
-    v1.ContractListBalancesParams: bodies.BalanceFilter,
-    v1.ContractGetNetBalanceParams: bodies.NetBalance,
-    BalanceFilter: bodies.BalanceChoice,
-    v1.ContractAddManualBalanceEntryParams: bodies.ManualEntry,
+    customers.CommitListParams: commits.CommitFilter,
+    customers.CreditListParams: commits.CreditFilter,
+    v1.ContractListBalancesParams: commits.BalanceFilter,
+    v1.ContractGetNetBalanceParams: commits.NetBalance,
+    BalanceFilter: commits.BalanceChoice,
+    v1.ContractAddManualBalanceEntryParams: commits.ManualEntry,
     customers.CommitUpdateEndDateParams: EndDate,
     customers.CreditUpdateEndDateParams: EndDate,
     ContractEditCommitParams: Edit,
     ContractEditCreditParams: Edit,
-    v1.ContractCreateParams: bodies.NewContract,
-    v1.ContractRetrieveParams: bodies.ContractChoice,
-    v1.ContractListParams: bodies.ContractFilter,
-    v1.CustomerCreateParams: bodies.NewCustomer,
-    contracts.ProductCreateParams: bodies.NewProduct,
-    contracts.ProductRetrieveParams: bodies.ProductChoice,
+    v1.ContractCreateParams: catalog.NewContract,
+    v1.ContractRetrieveParams: catalog.ContractChoice,
+    v1.ContractListParams: catalog.ContractFilter,
+    v1.CustomerCreateParams: catalog.NewCustomer,
+    contracts.ProductCreateParams: catalog.NewProduct,
+    contracts.ProductRetrieveParams: catalog.ProductChoice,
 }
 # What is asked for in a path or a query.
 ASKED = {
@@ -83,4 +83,4 @@ def test_parameters_of_queries(paths: dict[str, Any], theirs: type) -> None:
     """What the document tells of passes; the one thing more is the body's."""
     calls = paths[ASKED[theirs]]
     known = {each["name"] for call in calls.values() for each in call.get("parameters", ())}
-    assert known | bodies.ProductFilter.model_fields.keys() >= get_type_hints(theirs).keys()
+    assert known | catalog.ProductFilter.model_fields.keys() >= get_type_hints(theirs).keys()

@@ -15,7 +15,7 @@ from trueup_worker.gateway.answers.commits import Net, NetBalanceAnswer
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid, invalid_field
-from trueup_worker.gateway.schema.bodies import BalanceChoice, NetBalance
+from trueup_worker.gateway.schema.bodies.commits import BalanceChoice, NetBalance
 from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.reporting.balance import UnknownCustomer, net_balance
 

@@ -18,7 +18,7 @@ from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, g
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import Refusal, invalid_field, not_found, too_slow
-from trueup_worker.gateway.schema.bodies import NO_CURSOR, worded
+from trueup_worker.gateway.schema.bodies.body import NO_CURSOR, worded
 from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.gateway.uploads.spool import Spooled
 from trueup_worker.gateway.uploads.upload import Upload

@@ -29,8 +29,8 @@ from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.error import Existing
 from trueup_worker.gateway.http.refusals import invalid, invalid_field, not_found, taken
-from trueup_worker.gateway.schema.bodies import (
-    PAGE,
+from trueup_worker.gateway.schema.bodies.body import PAGE
+from trueup_worker.gateway.schema.bodies.catalog import (
     ContractChoice,
     ContractFilter,
     CustomerQuery,

@@ -12,7 +12,7 @@ from trueup_worker.gateway.answers.examples import CREDIT, NEW
 from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.commit_change import change_commit
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
-from trueup_worker.gateway.schema.bodies import CommitOfCustomer, CreditOfCustomer, ManualEntry, PostpaidCommit
+from trueup_worker.gateway.schema.bodies.commits import CommitOfCustomer, CreditOfCustomer, ManualEntry, PostpaidCommit
 from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.invoicing.adjust import adjust_commit
 

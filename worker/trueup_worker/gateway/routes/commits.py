@@ -15,7 +15,8 @@ from trueup_worker.gateway.answers.commits import Commit, CommitAnswer, CommitPa
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid, not_found
-from trueup_worker.gateway.schema.bodies import BalanceFilter, CommitFilter, CreditFilter, Filter, Key
+from trueup_worker.gateway.schema.bodies.body import Key
+from trueup_worker.gateway.schema.bodies.commits import BalanceFilter, CommitFilter, CreditFilter, Filter
 from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.reporting.balance import left_by_drafts
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from trueup.store.invoices.by_customer import Place
 from trueup_worker.gateway.http.refusals import invalid_field
-from trueup_worker.gateway.schema.bodies import NO_CURSOR
+from trueup_worker.gateway.schema.bodies.body import NO_CURSOR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9a-f]{32})", re.ASCII)

@@ -20,14 +20,12 @@ from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid, not_found
 from trueup_worker.gateway.routes.invoice_cursor import cursor_of, place_at
-from trueup_worker.gateway.schema.bodies import (
-    PAGE,
-    Instant,
+from trueup_worker.gateway.schema.bodies.body import PAGE, Instant, Limit
+from trueup_worker.gateway.schema.bodies.invoices import (
     InvoiceToMark,
     InvoiceToRegenerate,
     InvoiceToUnmark,
     InvoiceToVoid,
-    Limit,
 )
 from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.invoicing.mark import mark_invoice

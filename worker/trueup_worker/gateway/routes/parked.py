@@ -12,7 +12,8 @@ from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, g
 from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid_field
-from trueup_worker.gateway.schema.bodies import PAGE, Limit, Replay
+from trueup_worker.gateway.schema.bodies.body import PAGE, Limit
+from trueup_worker.gateway.schema.bodies.parked import Replay
 from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.intake.parked.resolve import replay
 
