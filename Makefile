@@ -5,10 +5,10 @@ READY := .venv/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow fuzz chaos bench lint format lock clean
+.PHONY: help setup run test test-slow test-browser fuzz chaos bench lint format lock clean
 
 help: ## Show what there is to do
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(RUNS): deploy/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trueup needs Python 3.11 or newer: set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -27,10 +27,13 @@ run: $(RUNS) ## Start the whole stack, run the sample through it, stay up until 
 	@exec $(BIN)/trueup up --demo
 
 test: setup ## Run the tests (real Postgres, real Valkey, real workers)
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow and not browser"
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/pytest -m slow
+
+test-browser: setup ## Look at the gateway's pages with a real browser (needs Chromium)
+	$(BIN)/pytest -m browser
 
 SECONDS ?= 1800
 fuzz: setup ## Send odd messages beside good ones to a real worker, for SECONDS=1800

@@ -27,11 +27,11 @@ UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 TEXT_PATTERN = r"^[^\u0000]*$"
 PATTERN_CODES = {UUID_PATTERN: "not_a_uuid", TEXT_PATTERN: "text_not_storable"}
 
-_TIMESTAMP_PATTERN = (
+TIMESTAMP_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
-_TIMESTAMP = re.compile(_TIMESTAMP_PATTERN)
+_TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
 _FRACTION = 2  # the group of the pattern
 _YEARS = range(1970, 9999)
 _FITTING_INTEGERS = 10**DIGITS_BEFORE_POINT_MAX
@@ -125,7 +125,7 @@ def _member(*values: str, lower_case_too: bool) -> PlainValidator:
 
 
 _JsonNumber = Annotated[float, Field(strict=True)]
-_JsonTimestamp = Annotated[str, StringConstraints(pattern=_TIMESTAMP_PATTERN)]
+_JsonTimestamp = Annotated[str, StringConstraints(pattern=TIMESTAMP_PATTERN)]
 
 Uuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN, to_lower=True)]
 Number = Annotated[Decimal, PlainValidator(number, json_schema_input_type=_JsonNumber)]

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from trueup.settings import Settings
+from trueup_worker.gateway.docs.document import describe
 from trueup_worker.gateway.health_checks import HealthChecks
 from trueup_worker.gateway.http.access_log import AccessLog
 from trueup_worker.gateway.http.failures import answer_failures
@@ -26,7 +27,6 @@ from trueup_worker.gateway.routes import (
     usage,
     validation,
 )
-from trueup_worker.gateway.schema.openapi import describe
 from trueup_worker.gateway.services import Gateway
 
 # Matched in this order: what is called most comes first, and a fixed path before one with a parameter.
@@ -74,7 +74,7 @@ def make_app(settings: Settings) -> FastAPI:
     for module in _MODULES:
         app.router.routes.extend(module.router.routes)
     answer_failures(app)
-    describe(app)
+    describe(app, url=settings.public_url)
     return app
 
 

@@ -51,6 +51,8 @@ SCOPES: dict[tuple[str, str], Scope | Literal["public"]] = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/openapi.json"): PUBLIC,
     ("GET", "/docs"): PUBLIC,
+    ("GET", "/docs/{name}"): PUBLIC,
+    ("GET", "/redoc"): PUBLIC,
 }
 
 

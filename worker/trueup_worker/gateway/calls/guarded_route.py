@@ -28,6 +28,10 @@ class GuardedRoute(APIRoute):
         NoScope: when it is made without an entry in the table of scopes.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.operation_id = self.name  # links to the pages of an operation have it
+
     def get_route_handler(self) -> Handler:
         """The handler behind the guard."""
         self.strict_content_type = False  # a body that does not say what it is counts as JSON; `Call` judges it

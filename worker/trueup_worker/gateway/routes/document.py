@@ -1,16 +1,13 @@
-"""The OpenAPI document, and pages that show it."""
+"""The OpenAPI document, and two readers that show it."""
 
 from fastapi import APIRouter, Request, Response
 
-from trueup_worker.gateway.calls.guarded_route import GuardedRoute, gateway_of
-from trueup_worker.gateway.docs.page import page_of
+from trueup_worker.gateway.calls.guarded_route import GuardedRoute
+from trueup_worker.gateway.docs.readers import POLICY, REDOC, SWAGGER_UI, reader_file
 from trueup_worker.gateway.http.encoding import Json
+from trueup_worker.gateway.http.refusals import not_found
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
-
-_NOTHING_FROM_ELSEWHERE = (
-    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
 
 
 @router.get("/openapi.json")
@@ -20,7 +17,26 @@ async def openapi(request: Request) -> Response:
 
 
 @router.get("/docs")
-async def docs(request: Request) -> Response:
-    """The document as a page, which needs nothing from anywhere else."""
-    page = page_of(request.app.openapi(), url=gateway_of(request).settings.public_url)
-    return Response(page, media_type="text/html", headers={"content-security-policy": _NOTHING_FROM_ELSEWHERE})
+async def docs() -> Response:
+    """Swagger UI: calls can be tried."""
+    return _guarded(SWAGGER_UI, "text/html")
+
+
+@router.get("/redoc")
+async def redoc() -> Response:
+    """Redoc: everything can be searched."""
+    return _guarded(REDOC, "text/html")
+
+
+@router.get("/docs/{name}")
+async def docs_file(name: str) -> Response:
+    """A file that one of the pages loads."""
+    try:
+        content, media_type = reader_file(name)
+    except KeyError:
+        raise not_found(f"no page loads a file {name}") from None
+    return _guarded(content, media_type)
+
+
+def _guarded(content: str | bytes, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers={"content-security-policy": POLICY})

@@ -1,1 +1,1 @@
-"""Bodies of calls, and the OpenAPI document that is made of them and of the answers."""
+"""Bodies of calls, and what routes tell of themselves for the OpenAPI document."""

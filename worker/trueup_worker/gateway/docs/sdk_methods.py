@@ -1,0 +1,28 @@
+"""The methods of Metronome's Python SDK, by the calls that they make."""
+
+SDK_METHODS: dict[tuple[str, str], str] = {
+    ("POST", "/v1/contracts/customerCommits/create"): "v1.customers.commits.create",
+    ("POST", "/v1/contracts/customerCommits/list"): "v1.customers.commits.list",
+    ("POST", "/v1/contracts/customerCommits/updateEndDate"): "v1.customers.commits.update_end_date",
+    ("POST", "/v1/contracts/customerCredits/create"): "v1.customers.credits.create",
+    ("POST", "/v1/contracts/customerCredits/list"): "v1.customers.credits.list",
+    ("POST", "/v1/contracts/customerCredits/updateEndDate"): "v1.customers.credits.update_end_date",
+    ("POST", "/v1/contracts/customerBalances/list"): "v1.contracts.list_balances",
+    ("POST", "/v1/contracts/customerBalances/getNetBalance"): "v1.contracts.get_net_balance",
+    ("POST", "/v1/contracts/addManualBalanceLedgerEntry"): "v1.contracts.add_manual_balance_entry",
+    ("POST", "/v1/contracts/create"): "v1.contracts.create",
+    ("POST", "/v1/contracts/get"): "v1.contracts.retrieve",
+    ("POST", "/v1/contracts/list"): "v1.contracts.list",
+    ("POST", "/v1/contract-pricing/products/create"): "v1.contracts.products.create",
+    ("POST", "/v1/contract-pricing/products/get"): "v1.contracts.products.retrieve",
+    ("POST", "/v1/contract-pricing/products/list"): "v1.contracts.products.list",
+    ("POST", "/v1/customers"): "v1.customers.create",
+    ("GET", "/v1/customers"): "v1.customers.list",
+    ("GET", "/v1/customers/{customer_id}"): "v1.customers.retrieve",
+    ("GET", "/v1/customers/{customer_id}/invoices"): "v1.customers.invoices.list",
+    ("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}"): "v1.customers.invoices.retrieve",
+    ("POST", "/v1/invoices/void"): "v1.invoices.void",
+    ("POST", "/v1/invoices/regenerate"): "v1.invoices.regenerate",
+    ("POST", "/v2/contracts/commits/edit"): "v2.contracts.edit_commit",
+    ("POST", "/v2/contracts/credits/edit"): "v2.contracts.edit_credit",
+}
