@@ -20,7 +20,7 @@ trueup = Celery("trueup", broker=os.environ["TRUEUP_BROKER_URL"], set_as_current
 
 @app.task(acks_late=True, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=None)
 def send_commit(deal_id: str, body: str) -> None:
-    """Sends a deal's request under the deal's id, which will be its commit's: once more is harmless.
+    """Send a deal's request under the deal's id, which will be its commit's: once more is harmless.
 
     Args:
         deal_id: a UUID.

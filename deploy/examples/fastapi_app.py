@@ -72,7 +72,7 @@ class Deal(BaseModel):
 
 @app.put("/deals/{deal_id}", status_code=202)
 async def win(deal_id: UUID, deal: Deal, producer: Producer) -> dict[str, Any]:
-    """Sends a deal's request under the deal's id, which will be its commit's: the same call again is harmless."""
+    """Send a deal's request under the deal's id, which will be its commit's: the same call again is harmless."""
     await producer.submit(deal.request(), id=deal_id)
     outcomes = await producer.wait([deal_id], timeout_s=5)
     return {"id": deal_id, "outcome": outcomes[deal_id].outcome if outcomes else None}
@@ -80,14 +80,14 @@ async def win(deal_id: UUID, deal: Deal, producer: Producer) -> dict[str, Any]:
 
 @app.get("/deals/{deal_id}")
 async def show(deal_id: UUID, producer: Producer) -> dict[str, Any]:
-    """Tells what became of it."""
+    """Tell what became of it."""
     found = await producer.outcome(deal_id)
     return {"id": deal_id, "outcome": found and found.outcome, "problems": found.errors if found else ()}
 
 
 @app.exception_handler(InvalidRequest)
 async def refuse(_: Request, error: Exception) -> JSONResponse:
-    """Nothing was sent: the request breaks the rules."""
+    """Refuse a request that breaks the rules; nothing was sent."""
     return JSONResponse({"message": str(error)}, status_code=422)
 
 

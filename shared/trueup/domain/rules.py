@@ -25,7 +25,7 @@ def rule_of_payer(criterion: int | None, *, is_paid: bool) -> str:
 
 
 def rule_of_entry(entry_type: str, amount: Decimal, reason: str | None) -> str:
-    """Why a ledger entry of this type and amount was booked, with the operator's words."""
+    """Rule by which a ledger entry of this type and amount was booked, with the operator's words."""
     said = next(rule for suffix, rule in _BOOKED.items() if entry_type.endswith(suffix))
     if amount > 0 and entry_type.endswith(_TAKES):
         said = f"taken back: {said}"

@@ -1,4 +1,4 @@
-"""What producers import: the client, and streaming readers for files of requests.
+"""Producers: the clients, and streaming readers for files of requests.
 
 Invariants:
     * a body's text is sent as it was given: it is looked at, never parsed and dumped again;

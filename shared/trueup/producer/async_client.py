@@ -57,7 +57,7 @@ class AsyncCommitProducer(ProducerBase):
         id: UUID | None = None,  # noqa: A002
         anew: bool = False,
     ) -> UUID:
-        """Sends one request, together with those that are submitted meanwhile; arguments as `CommitProducer.submit`.
+        """Send one request, together with those that are submitted meanwhile; arguments as `CommitProducer.submit`.
 
         Returns:
             The request's id, which will be the commit's.
@@ -83,7 +83,7 @@ class AsyncCommitProducer(ProducerBase):
         ids: Iterable[UUID] | None = None,
         anew: bool = False,
     ) -> list[UUID]:
-        """Sends requests in as few messages as they fit in; arguments as `CommitProducer.submit_many`.
+        """Send requests in as few messages as they fit in; arguments as `CommitProducer.submit_many`.
 
         Returns:
             Their ids, in order.
@@ -100,7 +100,7 @@ class AsyncCommitProducer(ProducerBase):
         return [UUID(each.id) for each in requests]
 
     async def outcome(self, id: UUID) -> Outcome | None:  # noqa: A002
-        """What became of a request; None while nothing has.
+        """Outcome of a request; None while it has none.
 
         Raises:
             DatabaseUnavailable: the database did not answer, or none was named.
@@ -109,7 +109,7 @@ class AsyncCommitProducer(ProducerBase):
         return (await self._reading(self._read, [id])).get(id)
 
     async def wait(self, ids: Iterable[UUID], *, timeout_s: float) -> dict[UUID, Outcome]:
-        """Waits until every request has an outcome, or the time is over; sends again what got lost.
+        """Wait until every request has an outcome, or the time is over; sends again what got lost.
 
         Returns:
             The outcomes by id; what is undecided is not in it.
@@ -129,7 +129,7 @@ class AsyncCommitProducer(ProducerBase):
         return wait.outcomes
 
     async def aclose(self) -> None:
-        """Closes the connections, once what is being sent was sent or failed; whoever waits still gets an error."""
+        """Close the connections, once what is being sent was sent or failed; whoever waits still gets an error."""
         self._is_closed = True
         await self._hints.aclose()
         await asyncio.to_thread(self._shut_down)
@@ -162,7 +162,7 @@ class AsyncCommitProducer(ProducerBase):
         await self._with_room(partial(self._in_thread, self._sender, send), wait_s=wait_s)
 
     async def _send_again(self, wait: OutcomeWait) -> None:
-        """Sends what is pending and not kept; while the queue is full, or the time is over, there is no need to."""
+        """Send what is pending and not kept; while the queue is full, or the time is over, there is no need to."""
         with suppress(QueueFull, TimeoutError):
             async with asyncio.timeout(wait.left_s):
                 for packed, anew_before in await self._reading(lambda: list(self._undecided_packs(wait.pending))):

@@ -1,4 +1,4 @@
-"""What every producer is made of: its arguments, what is kept, sent and remembered, and where outcomes are read."""
+"""Base of every producer: its arguments, what is kept, sent and remembered, and where outcomes are read."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ UNDECIDED_BYTES_MAX = 64 * 1024 * 1024
 
 
 class ProducerBase:
-    """What the producers have in common.
+    """Base of the producers.
 
     Args:
         broker_url: redis, rediss, sentinel, amqp or amqps.
@@ -87,7 +87,7 @@ class ProducerBase:
         self._coalescer = Coalescer(self._send_coalesced)
 
     def _instant(self) -> datetime:
-        """What tells the refusals that the sender knows from those that it does not; only the database can say it."""
+        """Instant that tells the refusals the sender knows from those it does not; only the database can say it."""
         if self._database is None:
             raise DatabaseUnavailable(
                 "anew takes the database's clock: give database_url, or submit the request under a new id"
@@ -100,7 +100,7 @@ class ProducerBase:
     def _send(
         self, packed: Pack, *, queue: str, anew_before: datetime | None, room_wait_s: float | None = None
     ) -> None:
-        """Sends one envelope as soon as there is room for it, kept before if the producer keeps."""
+        """Send one envelope as soon as there is room for it, kept before if the producer keeps."""
         wait_s = self._room_wait_in_thread_s if room_wait_s is None else room_wait_s
         self._publisher.wait_for_room(queue, wait_s=wait_s)
         meta = self._publisher.meta(anew_before=anew_before, reply=self._redis_url is not None)
@@ -116,7 +116,7 @@ class ProducerBase:
             self._publisher.publish(meta, packed.text, queue=queue)
 
     def _undecided_packs(self, ids: Iterable[UUID]) -> Iterator[tuple[Pack, datetime | None]]:
-        """What is to be sent again for those of `ids` that are not kept, with the instant of its first send."""
+        """Packs to be sent again for those of `ids` that are not kept, with the instant of their first send."""
         for anew_before, requests in self._undecided.of(ids).items():
             yield from ((packed, anew_before) for packed in pack(requests))
 

@@ -30,7 +30,7 @@ class Producer(ProducerBase):
     """A producer for threads, which may share it; its arguments are `ProducerBase`'s."""
 
     def outcome(self, id: UUID) -> Outcome | None:  # noqa: A002
-        """What became of a request; None while nothing has.
+        """Outcome of a request; None while it has none.
 
         Raises:
             DatabaseUnavailable: the database did not answer, or none was named.
@@ -38,7 +38,7 @@ class Producer(ProducerBase):
         return self._read([id]).get(id)
 
     def wait(self, ids: Iterable[UUID], *, timeout_s: float) -> dict[UUID, Outcome]:
-        """Waits until every request has an outcome, or the time is over; sends again what got lost.
+        """Wait until every request has an outcome, or the time is over; sends again what got lost.
 
         Returns:
             The outcomes by id; what is undecided is not in it.
@@ -58,7 +58,7 @@ class Producer(ProducerBase):
         return wait.outcomes
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._close_connections()
 
     def __enter__(self) -> Self:
@@ -94,7 +94,7 @@ class Producer(ProducerBase):
         return [UUID(each.id) for each in requests]
 
     def _send_again(self, wait: OutcomeWait) -> None:
-        """Sends what is pending and not kept; while the queue is full there is no need to."""
+        """Send what is pending and not kept; while the queue is full there is no need to."""
         with suppress(QueueFull):
             for packed, anew_before in self._undecided_packs(wait.pending):
                 self._send(packed, queue=self.route.bulk, anew_before=anew_before, room_wait_s=wait.left_s)
@@ -114,7 +114,7 @@ class CommitProducer(Producer):
         id: UUID | None = None,  # noqa: A002
         anew: bool = False,
     ) -> UUID:
-        """Sends one request, together with those that other threads submit meanwhile.
+        """Send one request, together with those that other threads submit meanwhile.
 
         Args:
             body: a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.
@@ -144,7 +144,7 @@ class CommitProducer(Producer):
         ids: Iterable[UUID] | None = None,
         anew: bool = False,
     ) -> list[UUID]:
-        """Sends requests in as few messages as they fit in, on the queue for bulk.
+        """Send requests in as few messages as they fit in, on the queue for bulk.
 
         All are judged before the first is sent, so all are held in memory: submit millions in slices.
 
@@ -174,7 +174,7 @@ class UsageProducer(Producer):
     route = USAGE
 
     def submit(self, line: RequestBody, *, id: UUID | None = None, anew: bool = False) -> UUID:  # noqa: A002
-        """Sends one line, together with those that other threads submit meanwhile.
+        """Send one line, together with those that other threads submit meanwhile.
 
         Args:
             line: a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.
@@ -192,7 +192,7 @@ class UsageProducer(Producer):
     def submit_many(
         self, lines: Iterable[RequestBody], *, ids: Iterable[UUID] | None = None, anew: bool = False
     ) -> list[UUID]:
-        """Sends lines in as few messages as they fit in, as `CommitProducer.submit_many`; returns their ids, in order.
+        """Send lines in as few messages as they fit in, as `CommitProducer.submit_many`; returns their ids, in order.
 
         Raises:
             ValueError, InvalidRequest, QueueFull, BrokerUnavailable, DatabaseUnavailable: as there.

@@ -34,7 +34,7 @@ class Coalescer:
         self._waiting_lock, self._sending = Lock(), Lock()
 
     def add(self, request: QueuedRequest, anew_before: datetime | None) -> Future[None]:
-        """Lets a request wait for the next `send`.
+        """Let a request wait for the next `send`.
 
         Returns:
             What ends when the request was sent, or with the error that `send` raised. Cancelled before a send has begun
@@ -46,13 +46,13 @@ class Coalescer:
         return waiting.sent
 
     def send(self, sent: Future[None]) -> None:
-        """Sends everything that waits, unless another thread has sent this request meanwhile."""
+        """Send everything that waits, unless another thread has sent this request meanwhile."""
         with self._sending:
             if not sent.done():
                 self.send_waiting()
 
     def send_waiting(self) -> None:
-        """Sends everything that waits; what goes wrong is told by the requests' futures."""
+        """Send everything that waits; what goes wrong is told by the requests' futures."""
         taken: list[_Waiting] = []
         try:
             with self._waiting_lock:
@@ -69,7 +69,7 @@ class Coalescer:
                     each.sent.set_exception(BrokerUnavailable("interrupted: submit it again under the same id"))
 
     def _send_together(self, together: list[_Waiting], anew_before: datetime | None) -> None:
-        """Sends them in as few envelopes as they fit in; after an error the rest is not tried."""
+        """Send them in as few envelopes as they fit in; after an error the rest is not tried."""
         unsent = deque(together)
         try:
             for packed in pack([each.request for each in together]):

@@ -1,4 +1,4 @@
-"""What a producer asks of Postgres: to keep what it accepts, and to tell outcomes."""
+"""Database of a producer: it keeps what is accepted, and tells outcomes."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _IDS_AT_ONCE = 1_000
 
 
 class Database:
-    """What one account's producer needs of the database; safe to share between threads."""
+    """Database as one account's producer needs it; safe to share between threads."""
 
     def __init__(self, database_url: str, *, account: str) -> None:
         url = make_url(database_url)
@@ -31,7 +31,7 @@ class Database:
         self._account_id: int | None = None
 
     def keep(self, meta: str, packed: Pack, *, queue: str, lease_s: int) -> None:
-        """Accepts an envelope: from now on it will have its outcomes, whatever becomes of the broker.
+        """Accept an envelope: from now on it will have its outcomes, whatever becomes of the broker.
 
         Raises:
             DatabaseUnavailable: it may or may not be kept; keeping it again under the same ids is harmless.
@@ -63,7 +63,7 @@ class Database:
         return found
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._engine.dispose()
 
     @contextmanager

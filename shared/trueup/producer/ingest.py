@@ -52,7 +52,7 @@ Progress = Callable[[int, int], None]  # rows sent (or there already), rows deci
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of a batch; `new` counts the commits, or usage lines, that this run made."""
+    """Summary of a batch; `new` counts the commits, or usage lines, that this run made."""
 
     batch_id: UUID
     rows: int
@@ -75,7 +75,7 @@ class RowOutcome:
 
     @property
     def failed(self) -> bool:
-        """Whether there is something to correct: a duplicate with other content is."""
+        """Tell whether there is something to correct: a duplicate with other content is."""
         if self.outcome is None or self.outcome.outcome == "created":
             return self.outcome is None
         existing = self.outcome.existing or {}
@@ -144,7 +144,7 @@ class Ingest:
         self.sent = 0
 
     def run(self) -> Summary:
-        """Sends what is not yet created and waits until every row has an outcome.
+        """Send what is not yet created and wait until every row has an outcome.
 
         Raises:
             BatchDiffers: the batch's name is another file's.
@@ -182,7 +182,7 @@ class Ingest:
             return read_outcomes(connection, self._account_id, ids)
 
     def _begin(self) -> RowSet:
-        """Counts the batch in; returns the rows that made something already. What was refused by now is sent again."""
+        """Count the batch in; returns the rows that made something already. What was refused by now is sent again."""
         with self._engine.begin() as connection:
             self._anew_before = read_instant(connection, self._account_id)
         with self._engine.begin() as connection:
@@ -211,7 +211,7 @@ class Ingest:
                 yield row.request(id_of(row.number))
 
     def _wait(self) -> None:
-        """Waits until all is decided; sends again what stays without an outcome while the queue is empty."""
+        """Wait until all is decided; sends again what stays without an outcome while the queue is empty."""
         patience_s, moved_s = _PATIENCE_S, time.monotonic()
         before, fruitless = -1, 0
         if self.sent:
@@ -264,7 +264,7 @@ class Ingest:
         return self._decided
 
     def _count_since(self) -> int:
-        """How many this run knows to be decided; an outage is no part of the time that it takes."""
+        """Number of requests that this run knows to be decided; an outage is no part of the time that it takes."""
         began_s = time.monotonic()
         decided = sum(self._counts(anew_before=self._anew_before).values())
         self._counting_s = time.monotonic() - began_s

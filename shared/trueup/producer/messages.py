@@ -51,7 +51,7 @@ def write_messages(
     bulk: bool = False,
     validate: bool = True,
 ) -> list[Message]:
-    """Puts requests into as few messages as they fit in.
+    """Put requests into as few messages as they fit in.
 
     Args:
         bodies: each a mapping (decimals exact, see `body_json`), or JSON text, which is sent as it is.

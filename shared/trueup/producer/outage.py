@@ -17,7 +17,7 @@ _PAUSE_S, _PAUSE_S_MAX = 0.2, 3.0
 
 
 def silent(_: str) -> None:
-    """Says nothing."""
+    """Print nothing."""
 
 
 class Outage:

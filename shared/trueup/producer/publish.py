@@ -74,7 +74,7 @@ class Publisher:
         anew_before: datetime | None = None,
         reply: bool = False,
     ) -> None:
-        """Sends one envelope of requests, as soon as there is room for it.
+        """Send one envelope of requests, as soon as there is room for it.
 
         Raises:
             QueueFull: there is no room on the queue, and there was none for `room_wait_s`.
@@ -88,7 +88,7 @@ class Publisher:
         return write_meta(self._account, sent_at=self._clock(), batch_id=batch_id, anew_before=anew_before, reply=reply)
 
     def publish(self, meta: str, requests: str, *, queue: str, signer: Signer | None = None) -> None:
-        """Sends one envelope and returns when the broker has it; a retry sends the same bytes.
+        """Send one envelope and return when the broker has it; a retry sends the same bytes.
 
         Args:
             meta: the first argument, as text.
@@ -104,7 +104,7 @@ class Publisher:
         self.known.note_put(queue, self._retrying(self._broker.put, message, queue=queue))
 
     def backlog(self, queue: str) -> int:
-        """How many messages wait on a queue; 0 when there is no such queue yet.
+        """Number of messages that wait on a queue; 0 when there is no such queue yet.
 
         Raises:
             BrokerUnavailable: the broker is down.
@@ -114,7 +114,7 @@ class Publisher:
         return waiting
 
     def wait_for_room(self, queue: str, *, wait_s: float | None = None) -> None:
-        """Waits while the backlog is at its limit.
+        """Wait while the backlog is at its limit.
 
         Args:
             queue: which one.
@@ -136,7 +136,7 @@ class Publisher:
             pause_s = min(pause_s * 2, _ROOM_POLL_S_MAX)
 
     def close(self) -> None:
-        """Closes the connection; the next message opens another."""
+        """Close the connection; the next message opens another."""
         self._broker.close()
 
     def __enter__(self) -> Self:

@@ -100,14 +100,14 @@ def trueup(
 
 
 def main() -> None:
-    """Runs the command line and ends the process."""
+    """Run the command line and ends the process."""
     code = _run()
     gc.freeze()  # or all that was imported is looked through once more before the process ends
     sys.exit(code)
 
 
 def _run() -> int:
-    """This is the one place where errors become messages and exit codes."""
+    """Run the command: the one place where errors become messages and exit codes."""
     try:
         return int(with_common_options(get_command(app)).main(prog_name="trueup", standalone_mode=False) or ExitCode.OK)
     except typer.TyperException as error:

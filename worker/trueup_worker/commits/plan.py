@@ -138,7 +138,7 @@ def charge_of(item: Charge) -> tuple[Decimal, Decimal]:
 def _named(
     change: Record, root: str, present: Mapping[str, object]
 ) -> tuple[dict[str, tuple[str, Record]], dict[str, str]]:
-    """Updates and removals by the id that they name."""
+    """Update and removals by the id that they name."""
     updates: dict[str, tuple[str, Record]] = {}
     removals: dict[str, str] = {}
     for n, each in enumerate(change.get("update_schedule_items") or ()):

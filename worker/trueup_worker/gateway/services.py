@@ -1,4 +1,4 @@
-"""What a gateway process holds open, and how it starts and stops."""
+"""Services that a gateway process holds open; they start and stop together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -153,11 +153,11 @@ class Gateway:
                 upload.file.close()
 
     async def backlog(self, queue: str) -> int:
-        """How many envelopes wait on a queue; raises `BrokerUnavailable`."""
+        """Number of envelopes that wait on a queue; raises `BrokerUnavailable`."""
         return await self._sending.run(self.sender.backlog, queue)
 
     def is_stuck(self) -> bool:
-        """Whether a call waits beyond all that it may wait for."""
+        """Tell whether a call waits beyond all that it may wait for."""
         patience_s = self.settings.http_wait_s + self.settings.http_database_s + OVERDUE_SECONDS
         return self.coalescer.waited_s() > patience_s
 

@@ -1,4 +1,4 @@
-"""A decision about one request, before it is stored."""
+"""Decision about one request, before it is stored."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -87,7 +87,7 @@ def _with_problems(request: QueuedRequest, problems: list[Problem]) -> Decision:
 
 
 def repeated(request: QueuedRequest, stored: Outcome) -> Decision:
-    """Decide by what was answered before, which stands."""
+    """Decision that was answered before, and stands."""
     return Decision(
         request,
         stored.outcome,
@@ -99,7 +99,7 @@ def repeated(request: QueuedRequest, stored: Outcome) -> Decision:
 
 
 def parked(request: QueuedRequest, reason: str) -> Decision:
-    """It could not be decided."""
+    """Decision that it cannot be decided now."""
     return Decision(request, "parked", reason=reason)
 
 

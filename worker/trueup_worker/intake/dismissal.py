@@ -10,11 +10,11 @@ from trueup.store.postgres.retry import NotRetried, with_retries
 
 
 class Dismissed(NotRetried):
-    """There is nothing to decide now, and the message is acknowledged: it was decided, is parked, or comes again."""
+    """Signal to acknowledge the message: it was decided, is parked, or comes again."""
 
 
 class TryAgainLater(Exception):
-    """Nothing was decided and nothing is lost: deliver the message again.
+    """Signal to deliver the message again: nothing was decided, and nothing is lost.
 
     Attributes:
         counts: whether this delivery counts as one of the five: not while the database is away, or a lock is held.

@@ -1,4 +1,4 @@
-"""A message as the queue delivers it."""
+"""Message as the queue delivers it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,12 +35,12 @@ class Message:
 
     @cached_property
     def digests(self) -> Digests:
-        """The digests that its signature vouches for."""
+        """Digests that its signature vouches for."""
         return digests_of(self.meta, self.requests)
 
     @cached_property
     def digest(self) -> bytes:
-        """The digest that the envelope is known by."""
+        """Digest by which the envelope is known."""
         return digest_of_digests(self.digests)
 
 

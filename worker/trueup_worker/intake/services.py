@@ -1,4 +1,4 @@
-"""Services of a worker process: what it holds open."""
+"""Services that a worker process holds open."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +23,7 @@ class Services:
 
 @cache
 def services() -> Services:
-    """This process's own; made on first use, after any fork."""
+    """Services of this process; made on first use, after any fork."""
     config = settings()
     url = None if config.redis_url is None else str(config.redis_url)
     return Services(engine(), UniquenessCache(url, ttl_s=config.uniqueness_cache_s), config)

@@ -1,4 +1,4 @@
-"""What is used and what falls due becomes invoices; what operators book becomes entries.
+"""Invoicing: what is used and what falls due becomes invoices; what operators book becomes entries.
 
     claim ─► compute ─► number ─► invoices, lines, entries, states, events ─► commit
 

@@ -63,7 +63,7 @@ def adjust_commit(
     uniqueness_key: str | None = None,
     usage_grace_h: int = USAGE_GRACE_H,
 ) -> Adjustment:
-    """Books a manual entry of either sign, with an audit row, in the caller's transaction.
+    """Book a manual entry of either sign, with an audit row, in the caller's transaction.
 
     Waits for a true-up of this commit that is being issued: the entry comes before it, or is refused. Waits for a month
     of its customer that is being closed, too: that draws on the balance without the entry.

@@ -33,7 +33,7 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
 class _LineKey(NamedTuple):
-    """What usage must share to stand on one line."""
+    """Key of a line: what usage must share to stand on it."""
 
     contract_id: str
     unit_id: str
@@ -68,7 +68,7 @@ class _Draft:
 
 
 def bill(receipts: Iterable[Receipt], *, catalog: Catalog, labels: Mapping[str, Label]) -> list[PeriodBill]:
-    """What one month's receipts come to, for each contract and unit, in the order of their ids.
+    """Bill one month's receipts, for each contract and unit, in the order of their ids.
 
     Args:
         receipts: of one calendar month, in the order in which the burn-down gave them; all of that run's, so that what

@@ -33,7 +33,7 @@ def _line_key(line: BillLine) -> LineKey:
 
 
 def applied_by_segment(lines: Iterable[tuple[LineKey, Figures]]) -> dict[str | None, Decimal]:
-    """What these lines apply of each segment, as a negative amount."""
+    """Amounts that these lines apply of each segment, below 0."""
     drawn: dict[str | None, Decimal] = {}
     for (kind, _, _, _, segment_id, _, _), (_, amount) in lines:
         if kind == "applied":

@@ -24,7 +24,7 @@ def account_now(connection: Connection, account_id: int) -> datetime:
 
 
 def advance_clock(connection: Connection, *, account_id: int, to: datetime, actor: str) -> datetime:
-    """Moves a sandbox account's clock forward, with an audit row; to where it stands already changes nothing.
+    """Move a sandbox account's clock forward, with an audit row; to where it stands already changes nothing.
 
     What falls due by it is found by the scheduler at its next look.
 

@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What became of months that could be closed; `failed` counts tries after which the month is still open."""
+    """Result of closing months; `failed` counts tries after which the month is still open."""
 
     months: int = 0
     parked: int = 0
@@ -46,7 +46,7 @@ class Closed:
 def close_all_due(
     on: Engine, account_id: int, *, usage_grace_h: int = USAGE_GRACE_H, seconds_max: float = CLOSE_SECONDS_MAX
 ) -> Closed:
-    """Closes month by month, the oldest first, until none that is free may be closed, or the time is up.
+    """Close month by month, the oldest first, until none that is free may be closed, or the time is up.
 
     Any number of callers at once is safe: each closes months that no other holds. A month that fails is tried
     again after a pause, and the later ones of its customer wait.
@@ -79,7 +79,7 @@ class Products:
         self._catalog: Catalog | None = None
 
     def bills(self, connection: Connection, by: Callable[[Catalog], list[PeriodBill]]) -> list[PeriodBill]:
-        """What `by` makes of usage by this catalog.
+        """Bill that `by` makes of usage by this catalog.
 
         Raises:
             KeyError: the account has no such product.
@@ -92,7 +92,7 @@ class Products:
 
 
 def close_month(connection: Connection, account_id: int, month: OpenMonth, *, products: Products | None = None) -> bool:
-    """Closes one month of a customer, in the caller's transaction, which has claimed it.
+    """Close one month of a customer, in the caller's transaction, which has claimed it.
 
     All contracts and units close together: deductions are booked, invoices are finalized, the watermark moves. A line
     that is being taken in is waited for, and counts; one that comes later is late.

@@ -52,7 +52,7 @@ class CorrectionRefused(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What became of one invoice, or of a period that makes none.
+    """Correction of one invoice, or of a period that makes none.
 
     Attributes:
         type: USAGE; PERIOD where the contract is not invoiced, so that nothing is charged; TRUE_UP.
@@ -79,7 +79,7 @@ class Correction:
 
     @property
     def difference(self) -> Decimal:
-        """What is charged now and was not before."""
+        """Charge now less the charge before."""
         return exact_sum([self.after, self.before.copy_negate()])
 
 
@@ -94,7 +94,7 @@ def correct_month(
     usage_grace_h: int,
     dry_run: bool = False,
 ) -> list[Correction]:
-    """Puts a customer's closed month right, with an audit row, in the caller's transaction.
+    """Put a customer's closed month right, with an audit row, in the caller's transaction.
 
     Args:
         connection: a transaction.
@@ -155,7 +155,7 @@ class _Remade:
 
     @property
     def is_live(self) -> bool:
-        """Whether what it replaces is to be voided."""
+        """Tell whether what it replaces is to be voided."""
         return self.standing is not None and not self.standing.is_void
 
 
@@ -167,7 +167,7 @@ class _Run:
         self.month, self._reason = month, reason
 
     def correct(self, usage_grace_h: int) -> list[Correction]:
-        """Does the whole; what stands as it should is left alone."""
+        """Do the whole; what stands as it should is left alone."""
         periods, true_ups = self._periods(), self._true_ups()
         remade = self._remade(periods)
         if not remade:
@@ -203,7 +203,7 @@ class _Run:
         return found
 
     def _bills(self) -> Iterator[PeriodBill]:
-        """What the usage comes to, burned down in its order."""
+        """Bill of the usage, burned down in its order."""
         which = self._connection, self._account_id
         since = self.month.starting_at
         before = usage_closed_before(*which, self._customer_id)
@@ -247,7 +247,7 @@ class _Run:
             void_period(self._connection, self._account_id, period, drawn=drawn, reason=self._reason)
 
     def _reopen(self, remade: Iterable[_Remade]) -> list[UUID]:
-        """Takes back what expired of balances that are drawn now; true-ups of these are settled anew."""
+        """Take back what expired of balances that are drawn now; true-ups of these are settled anew."""
         drawn = {(each.commit_id, each.segment_id) for one in remade for each in one.bill.deductions}
         segments = [Drawn(UUID(commit_id), UUID(segment_id)) for commit_id, segment_id in sorted(drawn)]
         take_back_expirations(self._connection, self._account_id, segments, reason=self._reason)

@@ -25,7 +25,7 @@ def expire_all_due(
     rows_max: int = ISSUE_ROWS,
     seconds_max: float = EXPIRE_SECONDS_MAX,
 ) -> int:
-    """Expires ended segments, `rows_max` in a transaction, until none is left or the time is up; returns how many.
+    """Expire ended segments, `rows_max` in a transaction, until none is left or the time is up; returns how many.
 
     A segment that ended with nothing left is done with, too, and counted. Any number of callers at once is safe.
 
@@ -45,7 +45,7 @@ def expire_all_due(
 
 
 def _expire_some(on: Engine, account_id: int, *, rows_max: int, usage_grace_h: int) -> int:
-    """Expires up to `rows_max`, or half as many where these are too much for one transaction."""
+    """Expire up to `rows_max`, or half as many where these are too much for one transaction."""
 
     def unit() -> int:
         with transaction(on) as connection:

@@ -29,14 +29,14 @@ _Excepted = AbstractSet[tuple[UUID, UUID, int]]
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a true-up is held, and the lines that do it."""
+    """Hold of a true-up: its reason, and the lines that cause it."""
 
     reason: Reason
     lines: Sequence[BilledLine]
 
 
 def holds_of(connection: Connection, account_id: int, true_up_ids: Sequence[UUID]) -> dict[UUID, Hold]:
-    """What holds these true-ups; those that nothing holds are left out. Whether they are due is not asked.
+    """Hold of these true-ups; those that nothing holds are left out. Whether they are due is not asked.
 
     Args:
         connection: a transaction that holds the true-ups' locks where they are to be settled by it.

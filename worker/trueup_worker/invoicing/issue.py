@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What became of claimed obligations; `failed` counts tries after which the row is still pending."""
+    """Result of claimed obligations; `failed` counts tries after which the row is still pending."""
 
     issued: int = 0
     nothing_due: int = 0
@@ -92,7 +92,7 @@ def issue_all_due(
 
 
 def issue_due(on: Engine, account_id: int, *, rows_max: int = ISSUE_ROWS, usage_grace_h: int = USAGE_GRACE_H) -> Issued:
-    """Settles up to `rows_max` due obligations in one transaction; by halves when one of them makes it fail.
+    """Settle up to `rows_max` due obligations in one transaction; by halves when one of them makes it fail.
 
     Any number of callers at once is safe: each claims rows that no other holds.
     """
@@ -104,7 +104,7 @@ def issue_due(on: Engine, account_id: int, *, rows_max: int = ISSUE_ROWS, usage_
 
 
 def settle_claimed(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> Issued:
-    """Settles what the caller's transaction has claimed.
+    """Settle what the caller's transaction has claimed.
 
     Closing a usage month, voiding and making anew wait for the locks of these true-ups, so that what is judged here
     stands until the transaction ends.
@@ -135,7 +135,7 @@ def _settle_claim(on: Engine, account_id: int, claim: Claim, usage_grace_h: int)
 def _settle_by_halves(
     on: Engine, account_id: int, claimed: Sequence[UUID], error: DBAPIError, usage_grace_h: int
 ) -> Issued:
-    """Finds the row to blame: its neighbours are settled, it is charged with a failed try."""
+    """Find the row to blame: its neighbours are settled, it is charged with a failed try."""
     if len(claimed) == 1:
         return _charge(on, account_id, claimed[0], error)
     middle = len(claimed) // 2

@@ -22,7 +22,7 @@ def mark_invoice(
     actor: str,
     reason: str | None = None,
 ) -> bool:
-    """Sets a mark, or takes it back, with an audit row, in the caller's transaction.
+    """Set a mark, or take it back, with an audit row, in the caller's transaction.
 
     An invoice that is marked is neither voided nor corrected before the mark is taken back.
 

@@ -28,7 +28,7 @@ Watch = Callable[[Receipt], None]
 
 @dataclass(frozen=True, slots=True)
 class OpenDraws:
-    """What usage takes from balances that is not in the ledger: of open months, and void usage that nothing replaces.
+    """Draws of usage that is not in the ledger: of open months, and void usage that nothing replaces.
 
     Attributes:
         by_segment: money, or units of a QUANTITY balance, by the segment's id as text.
@@ -46,7 +46,7 @@ def open_draws(
     *,
     catalog: Catalog | None = None,
 ) -> OpenDraws:
-    """What open usage of these customers takes. Costs a burn-down for each of them that has some.
+    """Draw of these customers' open usage. Costs a burn-down for each of them that has some.
 
     Args:
         connection: a snapshot.
@@ -78,7 +78,7 @@ def added_up(drawn: Iterable[Deduction], reserved: Iterable[ReservedDraw]) -> Op
 
 
 def left_of(balances: Iterable[Balance], draws: OpenDraws) -> dict[str, Decimal]:
-    """What open usage leaves of the segments that it draws on, by their ids; none below 0."""
+    """Remainders that open usage leaves of the segments that it draws on, by their ids; none below 0."""
     return {
         each.segment_id: max(exact_sum([each.available, draws.by_segment[each.segment_id].copy_negate()]), Decimal(0))
         for each in balances
@@ -119,7 +119,7 @@ def bills_by_month(
     labels: Mapping[str, Label],
     watch: Watch = lambda _: None,
 ) -> Iterator[PeriodBill]:
-    """Bills of usage whose hours ascend, one month after the other, each on what the one before left."""
+    """Bill of usage whose hours ascend, one month after the other, each on what the one before left."""
     for _, lines in groupby(usage, key=lambda line: month_of(line.time)):
         bills = bill(_watched(burn_down(lines, balances, catalog), watch), catalog=catalog, labels=labels)
         yield from bills

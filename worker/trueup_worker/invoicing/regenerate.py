@@ -39,11 +39,11 @@ _REASON = "usage of a closed month is burned down anew"
 
 
 class RegenerateRefused(Refused):
-    """There is nothing to make anew; the message says why and what to do."""
+    """Nothing can be made anew; the message says why and what to do."""
 
 
 class AlreadyRegenerated(RegenerateRefused):
-    """It was made anew before: `successor_id` is what replaced it."""
+    """The invoice was made anew before: `successor_id` is what replaced it."""
 
     def __init__(self, invoice_id: UUID, successor_id: UUID) -> None:
         super().__init__(f"{invoice_id} was regenerated already: {successor_id} replaces it")
@@ -52,7 +52,7 @@ class AlreadyRegenerated(RegenerateRefused):
 
 @dataclass(frozen=True, slots=True)
 class Regenerated:
-    """What replaces a void invoice.
+    """Successor of a void invoice.
 
     Attributes:
         id: of the new draft (scheduled invoices settle by the usual way), usage invoice or usage period.
@@ -66,7 +66,7 @@ class Regenerated:
 
 
 def regenerate_invoice(connection: Connection, *, account_id: int, invoice_id: UUID, actor: str) -> Regenerated:
-    """Makes a void invoice, or a void usage period, anew, with an audit row, in the caller's transaction.
+    """Make a void invoice, or a void usage period, anew, with an audit row, in the caller's transaction.
 
     A scheduled invoice or true-up becomes a draft again, under a new id, and is issued by whoever issues what is due.
     Usage is burned down anew, with all lines of the contract, unit and month, late ones too, on the balances as they
@@ -97,7 +97,7 @@ def regenerate_invoice(connection: Connection, *, account_id: int, invoice_id: U
 def regenerate_month(
     connection: Connection, *, account_id: int, contract_id: UUID, month: datetime, actor: str
 ) -> list[Regenerated]:
-    """Takes late usage of a closed month in: makes the periods that there are none of, and void ones anew.
+    """Take late usage of a closed month in: makes the periods that there are none of, and void ones anew.
 
     Args:
         connection: a transaction.
@@ -188,7 +188,7 @@ def _late_usage(
 
 
 def _anew(connection: Connection, account_id: int, usage: UnbilledUsage) -> Regenerated:
-    """Burns down what is usage on the balances as they are, what had expired since included."""
+    """Burn down what is usage on the balances as they are, what had expired since included."""
     expired = expired_in(connection, account_id, usage.customer_id, usage.month)
     take_back_expirations(connection, account_id, expired, reason=_REASON)
     reopen_true_ups(connection, account_id, usage.customer_id, {each.commit_id for each in expired})

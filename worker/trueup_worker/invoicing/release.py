@@ -16,13 +16,13 @@ from trueup_worker.invoicing.void import VoidRefused, refuse_malformed
 
 
 class ReleaseRefused(Refused):
-    """There is nothing to release, or it may not be; the message says why and what to do."""
+    """Nothing can be released, or it may not be; the message says why and what to do."""
 
 
 def release_obligation(
     connection: Connection, *, account_id: int, obligation_id: UUID, actor: str, reason: str | None = None
 ) -> None:
-    """Makes a parked or held obligation pending again, with an audit row, in the caller's transaction.
+    """Make a parked or held obligation pending again, with an audit row, in the caller's transaction.
 
     What is held is made all the same, on the operator's word. Where usage is void, its periods are recorded as settled
     by this true-up: they hold nothing any more, and are not made anew before it is void. Where usage was charged that
@@ -86,7 +86,7 @@ def _refuse_without_reason(reason: str | None) -> None:
 def _answered(
     connection: Connection, account_id: int, obligation_id: UUID, found: ObligationRow, hold: Hold
 ) -> dict[str, object]:
-    """Records what the operator answers for; returns it for the audit row."""
+    """Record what the operator answers for; returns it for the audit row."""
     if hold.reason == "usage_already_invoiced":
         except_lines(connection, account_id, found.commit_id, hold.lines)
         return {"lines": [f"{line.period_id}/{line.position}" for line in hold.lines]}

@@ -31,7 +31,7 @@ class VoidRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Voided:
-    """What is void now.
+    """Invoices and periods that are void now.
 
     Attributes:
         id: of the invoice, or of the usage period that made none.
@@ -45,7 +45,7 @@ class Voided:
 
 
 def void_invoice(connection: Connection, *, account_id: int, invoice_id: UUID, reason: str, actor: str) -> Voided:
-    """Voids an invoice, or a usage period that made none, with an audit row, in the caller's transaction.
+    """Void an invoice, or a usage period that made none, with an audit row, in the caller's transaction.
 
     Books the opposite of its ledger entries, and of the expirations booked on those segments since. To void what is
     void already changes nothing: whoever repeats a doubtful call is told the same again.
@@ -82,7 +82,7 @@ def void_invoice(connection: Connection, *, account_id: int, invoice_id: UUID, r
 
 
 def refuse_malformed(reason: str) -> None:
-    """Refuses a reason that is empty, too long or cannot be stored.
+    """Refuse a reason that is empty, too long or cannot be stored.
 
     Raises:
         VoidRefused: it is.

@@ -26,7 +26,7 @@ class UnknownCustomer(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usable:
-    """What can be used now: of one commit or credit, or of all in one unit.
+    """Usable amounts: of one commit or credit, or of all in one unit.
 
     Attributes:
         usable: what is left when usage of open months is burnt down, and void usage is made anew: both reserve.
@@ -42,7 +42,7 @@ class Usable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableCommit(Usable):
-    """What can be used of one commit or credit.
+    """Usable amounts of one commit or credit.
 
     Attributes:
         unpaid: instalments whose invoices are void, in the unit of its invoices; None: there are none.
@@ -56,7 +56,7 @@ class UsableCommit(Usable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerBalance:
-    """What a customer can use, by commit or credit, and by unit; money and units of usage are kept apart."""
+    """Balance of a customer, by commit or credit, and by unit; money and units of usage are kept apart."""
 
     customer_id: UUID
     customer: str
@@ -68,7 +68,7 @@ class CustomerBalance:
 def customer_balance(
     connection: Connection, *, account_id: int, customer_id: UUID, with_drafts: bool = True
 ) -> CustomerBalance:
-    """What the customer can use at the account's present.
+    """Balance of the customer at the account's present.
 
     Segments that are over or still to come count 0, as does one below 0; archived commits are left out.
 
@@ -107,7 +107,7 @@ def net_balance(
     filters: Sequence[BalanceFilter] = (),
     with_drafts: bool = True,
 ) -> Decimal:
-    """What the customer can use of all commits and credits together.
+    """Sum that the customer can use of all commits and credits together.
 
     Args:
         connection: a snapshot.
@@ -133,7 +133,7 @@ def net_balance(
 
 
 def left_by_drafts(connection: Connection, *, account_id: int, customer_id: UUID) -> dict[str, Decimal]:
-    """What open usage leaves of the segments that it draws on, by their ids: drafts reserve, void usage does, too.
+    """Remainders that open usage leaves of the segments, by their ids: drafts reserve, void usage does, too.
 
     Of the others there is what the ledger says. Costs a burn-down where there is such usage.
     """

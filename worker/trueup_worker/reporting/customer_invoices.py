@@ -59,7 +59,7 @@ def find_customer_invoice(
 
 
 def _drafts_of_commits(connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int) -> list[Invoice]:
-    """What true-ups among them come to depends on usage that is not in the ledger."""
+    """Drafts whose commits' true-ups depend on usage that is not in the ledger."""
     found = scheduled_drafts(connection, account_id, choice, limit=limit, open_draws={})
     if not any(line.arithmetic for each in found for line in each.lines):
         return found
@@ -72,12 +72,12 @@ def _page(found: Iterable[Invoice], choice: InvoiceChoice, limit: int) -> list[I
 
 
 def place_of(invoice: Invoice) -> Place:
-    """Where it stands: pages are in this order."""
+    """Place of an invoice: pages are in this order."""
     return Place(invoice.issued_at, invoice.id)
 
 
 def _has_open_usage(connection: Connection, account_id: int, choice: InvoiceChoice, *, until: Place | None) -> bool:
-    """Whether a draft of open usage can be on a page that ends at `until`: it has the date at which its month ends."""
+    """Tell whether a page that ends at `until` can have a draft of open usage: its date is its month's end."""
     if choice.status not in (None, "DRAFT") or choice.type not in (None, "USAGE"):
         return False
     first, last = choice.after, until

@@ -38,7 +38,7 @@ class UsageDraft:
 def usage_drafts(
     connection: Connection, account_id: int, customer_id: UUID, *, catalog: Catalog | None = None
 ) -> list[UsageDraft]:
-    """What would become of all open usage of a customer: a draft for each month, contract and unit, in that order.
+    """Drafts of all open usage of a customer, for each month, contract and unit, in that order.
 
     A later month draws on what an earlier one leaves. Contracts whose usage is not invoiced have drafts as well: of the
     deductions that their periods will book.
@@ -180,7 +180,7 @@ def show_with_drafts(
 
 
 def _customers_of_drafts(invoices: Iterable[Invoice]) -> set[UUID]:
-    """Whose usage decides what drafts of commits come to."""
+    """Customers whose usage decides what drafts of commits come to."""
     return {each.customer_id for each in invoices if each.status == "DRAFT"}
 
 

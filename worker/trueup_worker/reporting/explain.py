@@ -35,7 +35,7 @@ class UnknownId(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitExplanation:
-    """Where what is left of a commit or credit comes from.
+    """Explanation of what is left of a commit or credit.
 
     Attributes:
         true_up: the figures of a POSTPAID commit's true-up.
@@ -53,7 +53,7 @@ class CommitExplanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodExplanation:
-    """Where the amounts of a closed month come from.
+    """Explanation of a closed month's amounts.
 
     Attributes:
         invoice: None where the month makes none.
@@ -69,7 +69,7 @@ class PeriodExplanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemExplanation:
-    """Where the amounts of a commit's invoice come from: of an instalment, or of a true-up.
+    """Explanation of the amounts of a commit's invoice: of an instalment, or of a true-up.
 
     Attributes:
         invoice: or its draft; None where it was settled without one.
@@ -85,7 +85,7 @@ Explanation = CommitExplanation | PeriodExplanation | ItemExplanation | DraftExp
 
 
 def explain(connection: Connection, *, account_id: int, which: UUID, lines: bool = False) -> Explanation:
-    """Explains a commit or credit, or an invoice, a draft or a usage period: the id tells which.
+    """Explain a commit or credit, or an invoice, a draft or a usage period: the id tells which.
 
     Args:
         connection: a snapshot, so that all of it is of one moment.

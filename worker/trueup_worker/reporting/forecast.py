@@ -34,7 +34,7 @@ class ForecastRefused(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreseen:
-    """What will become of an obligation or of a month's usage.
+    """Fate of an obligation or of a month's usage.
 
     Attributes:
         at: when it settles, by the account's clock; what is due already settles now.
@@ -66,14 +66,14 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class _Present:
-    """What the forecast starts from."""
+    """Present state that the forecast starts from."""
 
     now: datetime
     until: datetime
     grace: timedelta
 
     def closing(self, month_end: datetime) -> datetime:
-        """When a month is closed."""
+        """Time at which a month is closed."""
         return max(self.now, month_end + self.grace)
 
 
@@ -99,7 +99,7 @@ def forecast(
     customer_id: UUID | None = None,
     contract_id: UUID | None = None,
 ) -> list[Foreseen]:
-    """What will settle until then, in that order, if no more usage comes and nobody changes anything.
+    """Forecast what will settle until then, in that order, if no more usage comes and nobody changes anything.
 
     Usage that is known is burnt down month by month, as closing it will do, so that the amounts are those that will
     stand on the invoices.
@@ -270,7 +270,7 @@ def _outcome(draft: Draft, parked: Sequence[AwaitedMonth], hold: Hold | None) ->
 
 
 def _arithmetic(draft: Draft) -> str:
-    """How the amount comes about, once the usage that is known is closed."""
+    """Arithmetic of the amount, once the usage that is known is closed."""
     if draft.arithmetic:
         return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(
             **draft.arithmetic

@@ -28,7 +28,7 @@ _uuid = lru_cache(_KNOWN_IDS)(UUID)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageFigures:
-    """How usage comes to its total: usage - subtracted = total.
+    """Figures of usage: usage - subtracted = total.
 
     Attributes:
         not_subtracted: what is applied and only shown.
@@ -49,7 +49,7 @@ class ExplainedBill:
 
     @property
     def figures(self) -> UsageFigures:
-        """How they come to the total."""
+        """Figures of how they come to the total."""
         used = exact_sum(share.amount for share in self.usage)
         subtracted, not_subtracted = (
             exact_sum(each.amount.copy_negate() for each in self.applied if each.is_subtracted is wanted)
@@ -61,7 +61,7 @@ class ExplainedBill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftExplanation:
-    """Where the amounts of a draft of usage come from, hour by hour in `receipts`."""
+    """Explanation of the amounts of a draft of usage, hour by hour in `receipts`."""
 
     invoice: Invoice
     bill: ExplainedBill
@@ -71,7 +71,7 @@ class DraftExplanation:
 def receipts_of_commit(
     connection: Connection, account_id: int, customer_id: UUID, commit_id: UUID
 ) -> Sequence[UsageShare]:
-    """What usage of open months draws on a commit or credit."""
+    """Draw of open months' usage on a commit or credit."""
     wanted = str(commit_id)
 
     def is_wanted(receipt: Receipt) -> bool:

@@ -1,4 +1,4 @@
-"""This process's producer."""
+"""Producer of this process."""
 
 import atexit
 from functools import cache
@@ -18,5 +18,5 @@ def producer() -> CommitProducer:
 
 
 def submit(deal: Deal) -> None:
-    """Sends a deal's request: once more is harmless."""
+    """Send a deal's request: once more is harmless."""
     producer().submit(deal.request(), id=deal.id)

@@ -1,4 +1,4 @@
-"""What this application knows of a deal."""
+"""Deals, as this application knows them."""
 
 import uuid
 from typing import Any

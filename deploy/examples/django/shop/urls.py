@@ -1,4 +1,4 @@
-"""Where deals are won."""
+"""URL of the view that wins a deal."""
 
 from django.urls import path
 

@@ -33,7 +33,7 @@ class Broker(Protocol):
         """
 
     def count(self, queue: str) -> int:
-        """How many messages wait on a queue; 0 when there is no such queue yet.
+        """Number of messages that wait on a queue; 0 when there is no such queue yet.
 
         Raises:
             BrokerLost, BrokerRefused: the broker did not tell.

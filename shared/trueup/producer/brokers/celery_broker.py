@@ -26,7 +26,7 @@ class CeleryBroker:
         self._lock = RLock()
 
     def message(self, meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> Any:
-        """See `Broker.message`."""
+        """Message as of `Broker.message`."""
         task = task_on(queue)
         made = self._app.amqp.as_task_v2(
             new_id_text(),
@@ -41,7 +41,7 @@ class CeleryBroker:
         return made
 
     def put(self, message: Any, *, queue: str) -> None:
-        """See `Broker.put`."""
+        """Put as `Broker.put`."""
         with self._connected() as connection:
             self._app.amqp.Producer(connection, auto_declare=False).publish(
                 compressed(message.body),
@@ -54,7 +54,7 @@ class CeleryBroker:
             )
 
     def count(self, queue: str) -> int:
-        """See `Broker.count`."""
+        """Count as `Broker.count`."""
         with self._connected() as connection:
             if self._backlog_channel is None:
                 self._backlog_channel = connection.channel()
@@ -69,7 +69,7 @@ class CeleryBroker:
             return int(declared.message_count)
 
     def close(self) -> None:
-        """See `Broker.close`."""
+        """Close as `Broker.close`."""
         with self._lock:
             connection, self._connection, self._backlog_channel = self._connection, None, None
             if connection is not None:

@@ -27,20 +27,20 @@ class RedisBroker:
         self._connection = RedisConnection.to(url, **PATIENCE)
 
     def message(self, meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
-        """See `Broker.message`."""
+        """Message as of `Broker.message`."""
         return redis_message(meta, requests, queue=queue, signer=signer, at=at)
 
     def put(self, message: bytes, *, queue: str) -> int:
-        """See `Broker.put`."""
+        """Put as `Broker.put`."""
         [waiting] = self._ask(("LPUSH", queue, message))
         return int(waiting)
 
     def count(self, queue: str) -> int:
-        """See `Broker.count`."""
+        """Count as `Broker.count`."""
         return sum(self._ask(*(("LLEN", queue + priority) for priority in _PRIORITIES)))
 
     def close(self) -> None:
-        """See `Broker.close`."""
+        """Close as `Broker.close`."""
         self._connection.close()
 
     def _ask(self, *commands: Command) -> list[Any]:

@@ -66,13 +66,13 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_whole(self) -> bool:
-        """Whether `text` is all of it."""
+        """Tell whether `text` is the whole content."""
         return len(self.text) == self.size_bytes
 
 
 @contextmanager
 def open_source(name: str | Path, *, format: Format | None = None, stdin: BinaryIO | None = None) -> Iterator[Source]:  # noqa: A002
-    """Opens an input for as many passes as needed.
+    """Open an input for as many passes as needed.
 
     Args:
         name: a path, or `-` for standard input, which is spooled to a temporary file first.
@@ -111,7 +111,7 @@ def lines(source: Source) -> Iterator[Line]:
 
 
 def sha256_hex(source: Source, *, stop: Event) -> str:
-    """Of the uncompressed content.
+    """SHA-256 of the uncompressed content, in hexadecimal digits.
 
     Args:
         source: what `open_source` opened.

@@ -1,4 +1,4 @@
-"""What the columns of a CSV file mean: a header cell is a dotted path into the body, or short for one.
+"""Columns of a CSV file: a header cell is a dotted path into the body, or short for one.
 
     customer_id,type,access_amount,invoice_schedule.schedule_items.1.amount,custom_fields.region,…
 
@@ -60,7 +60,7 @@ class UnknownColumn(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the columns of a file can be.
+    """Columns that a file of one kind may have.
 
     Attributes:
         body: the type of the body that they fill.
@@ -80,13 +80,13 @@ USAGE = Form(UsageRequest)
 
 
 def form_of(kind: Kind) -> Form:
-    """What the columns of a file of this kind can be."""
+    """Columns that a file of this kind may have."""
     return USAGE if kind == "usage" else COMMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What one column says.
+    """One column: the place in the body that its cells fill, and how they are read.
 
     Attributes:
         paths: the fields that it fills.
@@ -153,7 +153,7 @@ def _put(body: dict[Any, Any], path: FieldPath, value: bytes) -> None:
 
 
 def _with_lists(node: Any) -> Any:
-    """Turns what is indexed by numbers into lists, in their order and without gaps."""
+    """Turn what is indexed by numbers into lists, in their order and without gaps."""
     if not isinstance(node, dict):
         return node
     if any(isinstance(key, int) for key in node):

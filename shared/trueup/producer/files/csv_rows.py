@@ -41,7 +41,7 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What the header says: what each cell of a record means."""
+    """Header of a file: for each cell of a record, its column."""
 
     delimiter: str
     names: Sequence[str]
@@ -163,7 +163,7 @@ def _cells(text: bytes, delimiter: str) -> list[str]:
 
 
 def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Record]:
-    """Joins the lines of each record. A line too large to be held ends its record, whatever it may quote."""
+    """Join the lines of each record. A line too large to be held ends its record, whatever it may quote."""
     cell_in_quotes = re.compile(rb'(?:\A|%b)"' % re.escape(delimiter.encode()))
     first, kept, size_bytes, quoted = 0, bytearray(), 0, False
     for line in lines:
@@ -183,7 +183,7 @@ def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Reco
 
 
 def _ends_in_quotes(line: bytes, cell_in_quotes: re.Pattern[bytes], *, quoted: bool) -> bool:
-    """Whether a quoted cell goes on after this line."""
+    """Tell whether a quoted cell goes on after this line."""
     if b'"' not in line:
         return quoted
     position = 0

@@ -12,7 +12,7 @@ from trueup.wire.message.packing import content_of
 
 
 class _Outline(msgspec.Struct, gc=False):
-    """What has to be known of a line before it is sent."""
+    """Outline of a line: the members that are needed before it is sent."""
 
     body: Raw | UnsetType = UNSET
     uniqueness_key: Raw | UnsetType = UNSET
@@ -38,7 +38,7 @@ def jsonl_rows(lines: Iterable[Line], kind: Kind) -> Iterator[Row]:
 
 
 def jsonl_keyless(lines: Iterable[Line], kind: Kind) -> Iterator[bool]:
-    """Of each row of a JSONL input whether it is keyless, and no more: the first pass is waited for."""
+    """Read of each row of a JSONL input only whether it is keyless: the first pass is waited for."""
     for line in lines:
         if line.text.strip():
             yield kind != "usage" and _is_keyless(line.text)

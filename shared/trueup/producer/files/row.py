@@ -27,5 +27,5 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     keyless: bool = False
 
     def request(self, request_id: str) -> QueuedRequest:
-        """This row under the id that its outcome will have: a UUID in lower case."""
+        """Request of this row, under the id that its outcome will have: a UUID in lower case."""
         return QueuedRequest(request_id, self.kind, self.idempotency_key, self.text, self.raw, self.raw_bytes)

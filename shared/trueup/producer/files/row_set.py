@@ -9,7 +9,7 @@ class RowSet:
         self._count = 0
 
     def add(self, row: int) -> None:
-        """Puts a row in; harmless when it is there."""
+        """Put a row in; harmless when it is there."""
         byte, bit = divmod(row, 8)
         if byte >= len(self._bits):
             self._bits.extend(bytes(byte + 1 - len(self._bits)))

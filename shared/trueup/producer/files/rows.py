@@ -16,7 +16,7 @@ Warn = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the first pass found.
+    """Findings of the first pass over a file.
 
     Attributes:
         sha256_hex: of the uncompressed content: what a batch's id is made of.
@@ -67,7 +67,7 @@ def rows(source: Source, *, kind: Kind = "commit") -> Iterator[Row]:
 
 
 def _count(keyless: Iterable[bool]) -> tuple[int, int]:
-    """How many there are, and how many of them are true."""
+    """Count the items, and those of them that are true."""
     rows = keyless_rows = 0
     for is_keyless in keyless:
         rows += 1

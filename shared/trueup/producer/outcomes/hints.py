@@ -39,14 +39,14 @@ class OutcomeHints:
             del self._waiting[news]
 
     async def aclose(self) -> None:
-        """Ends the subscription."""
+        """End the subscription."""
         listener, self._listener = self._listener, None
         if listener is not None and not listener.done():
             listener.cancel()
             await asyncio.wait([listener])
 
     async def _listen(self, url: str) -> None:
-        """Passes hints on until it is cancelled; a lost connection is made again."""
+        """Pass hints on until it is cancelled; a lost connection is made again."""
         while True:
             with suppress(RedisError, OSError):
                 await self._subscribe(url)

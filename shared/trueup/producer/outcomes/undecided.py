@@ -19,7 +19,7 @@ class UndecidedRequests:
         self._lock = Lock()
 
     def add(self, requests: Iterable[QueuedRequest], *, anew_before: datetime | None) -> None:
-        """Keeps requests, with the instant that they were sent under; the oldest make room."""
+        """Keep requests, with the instant that they were sent under; the oldest make room."""
         with self._lock:
             for request in requests:
                 self._drop(UUID(request.id))
@@ -29,7 +29,7 @@ class UndecidedRequests:
                 self._drop(next(iter(self._requests)))
 
     def drop(self, ids: Iterable[UUID]) -> None:
-        """Forgets requests."""
+        """Forget requests that are decided."""
         with self._lock:
             for request_id in ids:
                 self._drop(request_id)

@@ -1,4 +1,4 @@
-"""How far a wait for outcomes is: when to look again, when to send again, when it is over."""
+"""State of a wait for outcomes: when to look again, when to send again, when it is over."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ class OutcomeWait:
         return max(0.0, self.deadline_s - time.monotonic())
 
     def is_over(self, found: Mapping[UUID, Outcome]) -> bool:
-        """Takes in what a look has found, and tells whether it was the last one."""
+        """Take in what a look has found, and tell whether it was the last one."""
         self.outcomes |= found
         self.pending -= found.keys()
         if found:
@@ -43,7 +43,7 @@ class OutcomeWait:
         return not self.pending or not self.left_s
 
     def is_overdue(self) -> bool:
-        """Tells whether it is time to send again what is pending; from then on the time is counted anew, doubled."""
+        """Tell whether it is time to send again what is pending; from then on the time is counted anew, doubled."""
         if time.monotonic() - self._news_s < self._resend_after_s:
             return False
         self._news_s, self._resend_after_s = time.monotonic(), self._resend_after_s * 2

@@ -19,7 +19,7 @@ class Wakeup:
         self._subscription: Any = None
 
     def sleep(self, seconds_max: float) -> None:
-        """Returns after a hint, or after `seconds_max`."""
+        """Return after a hint, or after `seconds_max`."""
         began_s = time.monotonic()
         try:
             if self._subscription is not None:

@@ -29,7 +29,7 @@ class Account:
 
 
 def create_account(connection: Connection, name: str, *, sandbox: bool = False, now: datetime) -> Account:
-    """Creates an account with its built-in unit; a sandbox's clock starts at `now` and stands still.
+    """Create an account with its built-in unit; a sandbox's clock starts at `now` and stands still.
 
     Raises:
         AccountExists: the name is taken.

@@ -1,4 +1,4 @@
-"""What operators did: who, when, to what, before and after."""
+"""Audit of operators' actions: who, when, to what, before and after."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ def note(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes an audit row in the transaction of what it tells about.
+    """Write an audit row in the transaction of what it tells about.
 
     Args:
         connection: the transaction that does it.

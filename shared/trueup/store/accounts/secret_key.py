@@ -32,7 +32,7 @@ class WrongSecretKey(TrueupError):
 
 
 def require_secret_key(connection: Connection, secret_key: str) -> None:
-    """Makes sure that this is the database's secret key; the first that opens its tokens, if any, is noted as that.
+    """Make sure that this is the database's secret key; the first that opens its tokens, if any, is noted as that.
 
     Raises:
         WrongSecretKey: it is not.
@@ -46,12 +46,12 @@ def require_secret_key(connection: Connection, secret_key: str) -> None:
 
 
 def accept_secret_key(connection: Connection, secret_key: str) -> None:
-    """Lets this key take the place of one that is lost. For the schema's owner."""
+    """Let this key take the place of one that is lost. For the schema's owner."""
     connection.execute(_REPLACE, {"check": _check_value(secret_key)})
 
 
 def vault(secret_key: str) -> Fernet:
-    """What seals and opens signing keys."""
+    """Cipher that seals and opens signing keys."""
     return Fernet(urlsafe_b64encode(hashlib.sha256(b"trueup-token-vault-v1" + secret_key.encode()).digest()))
 
 
@@ -65,7 +65,7 @@ def _known(connection: Connection) -> bytes | None:
 
 
 def _opens_a_token(connection: Connection, secret_key: str) -> bool:
-    """Whether one of the tokens is sealed under this key; a database without tokens takes any."""
+    """Tell whether one of the tokens is sealed under this key; a database without tokens takes any."""
     youngest = select(token.c.signing_key).order_by(token.c.created_at.desc()).limit(_TOKENS_TRIED)
     sealed = connection.scalars(youngest).all()
     return not sealed or any(_opens(each, secret_key) for each in sealed)

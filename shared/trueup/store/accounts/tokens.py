@@ -49,7 +49,7 @@ class _Token(NamedTuple):
 
     @property
     def caller(self) -> "Caller":
-        """Whom it speaks for."""
+        """Caller that it speaks for."""
         return Caller(self.account_id, self.account_name, self.key_id, frozenset(self.scopes), self.good_until)
 
 
@@ -69,7 +69,7 @@ class NotAuthorised(TrueupError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: the account, the token's public half, what it may do, and until when, if that is known."""
+    """Caller: the account, the token's public half, what it may do, and until when, if that is known."""
 
     account_id: int
     account: str
@@ -78,14 +78,14 @@ class Caller:
     good_until: datetime | None = None
 
     def require(self, scope: Scope) -> None:
-        """Raises `NotAuthorised` unless the token has `scope`; `admin` has every scope of its account."""
+        """Raise `NotAuthorised` unless the token has `scope`; `admin` has every scope of its account."""
         if scope not in self.scopes and (scope == "installation" or "admin" not in self.scopes):
             raise NotAuthorised(f"token {self.key_id} lacks the scope {scope!r}: create one that has it")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueKey:
-    """What a queue message's signature is checked against."""
+    """Key that a queue message's signature is checked against."""
 
     caller: Caller
     key: bytes
@@ -118,7 +118,7 @@ def create_token(
     name: str | None = None,
     expires_at: datetime | None = None,
 ) -> str:
-    """Makes a token and returns its text, which is not stored anywhere.
+    """Make a token and return its text, which is not stored anywhere.
 
     Raises:
         WrongSecretKey: nobody else would open what this key seals.
@@ -140,7 +140,7 @@ def create_token(
 
 
 def authenticate(connection: Connection, bearer: str, *, now: datetime) -> Caller:
-    """Who this bearer token speaks for.
+    """Authenticate a bearer token: the caller that it speaks for.
 
     Raises:
         NotAuthenticated: it is malformed, or (which of these is not told) unknown, expired or revoked.
@@ -171,7 +171,7 @@ def queue_key(connection: Connection, key_id: str, *, secret_key: str, now: date
 
 
 def has_administrator(connection: Connection, *, now: datetime) -> bool:
-    """Whether some token is good for the installation."""
+    """Tell whether some token is good for the installation."""
     rows = select(token.c.expires_at, token.c.revoked_at).where(token.c.scopes.contains(["installation"]))
     ends = ([row.expires_at, row.revoked_at] for row in connection.execute(rows))
     return any(all(end is None or end > now for end in each) for each in ends)
@@ -189,7 +189,7 @@ def list_tokens(connection: Connection, account_id: int) -> list[TokenInfo]:
 
 
 def revoke_token(connection: Connection, *, account_id: int, key_id: str, now: datetime) -> bool:
-    """Revokes a token of this account; False when the account has no such token."""
+    """Revoke a token of this account; False when the account has no such token."""
     return bool(
         connection.execute(
             update(token)
@@ -215,5 +215,5 @@ def _note_use(connection: Connection, row: _Token, *, now: datetime) -> None:
 
 @lru_cache(_KEYS_REMEMBERED)
 def _unsealed(secret_key: str, sealed: bytes) -> bytes:
-    """What opens under the same key once opens again: a worker asks for every envelope."""
+    """Open a sealed key; what opened under the same secret once opens again: a worker asks for every envelope."""
     return vault(secret_key).decrypt(sealed)

@@ -43,7 +43,7 @@ class CatalogConflict(TrueupError):
 
 
 def load_catalog(connection: Connection, account_id: int, catalog: Catalog) -> dict[str, int]:
-    """Inserts or updates every entry, in the caller's transaction; returns how many of each.
+    """Insert or update every entry, in the caller's transaction; returns how many of each.
 
     Raises:
         CatalogConflict: names what would change but never does, or the customers that contracts name in vain.
@@ -57,7 +57,7 @@ def load_catalog(connection: Connection, account_id: int, catalog: Catalog) -> d
 
 
 def look_up(connection: Connection, account_id: int, wanted: References) -> Known:
-    """What the account's catalog knows of `wanted`, in one round trip."""
+    """Look up which of `wanted` the account's catalog has, in one round trip."""
     (found,) = _KNOWN.run(
         connection,
         {
@@ -73,7 +73,7 @@ def look_up(connection: Connection, account_id: int, wanted: References) -> Know
 
 
 def register_unknown(connection: Connection, account_id: int, normals: Iterable[Normal], known: Known) -> bool:
-    """Registers, as bare records, what these requests name and the catalog lacks (open references).
+    """Register, as bare records, what these requests name and the catalog lacks (open references).
 
     A product takes the type of its first use, a contract the customer of its first use. What another
     transaction registers meanwhile stays as it is.
@@ -109,7 +109,7 @@ def register_bare(
     units: Mapping[str, Record],
     known: Known | KnownToUsage,
 ) -> bool:
-    """Registers those of these records, by id, that the catalog lacks; whether there were any."""
+    """Register those of these records, by id, that the catalog lacks; whether there were any."""
     added = [
         _insert_bare(connection, customer, account_id, customers, known.customers),
         _insert_bare(connection, product, account_id, products, known.products.keys()),

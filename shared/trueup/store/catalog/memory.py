@@ -1,4 +1,4 @@
-"""What catalogs were found to have: no record is ever removed, and what a request is judged by never changes."""
+"""Memory of catalogs: no record is ever removed, and what a request is judged by never changes."""
 
 import time
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class CatalogMemory:
         self._began_s = clock_s()
 
     def of(self, account_id: int) -> Known:
-        """What is known of an account's catalog; the catalog may have more."""
+        """Known records of an account's catalog, which may have more."""
         if self._clock_s() - self._began_s > _SECONDS_MAX or self._records > _RECORDS_MAX:
             self._accounts.clear()
             self._records, self._began_s = 0, self._clock_s()
@@ -47,7 +47,7 @@ class CatalogMemory:
         return Known(found.customers, found.products, found.contracts, found.units)
 
     def learn(self, account_id: int, known: Known) -> None:
-        """Adds what a look-up found."""
+        """Add what a look-up found."""
         found = self._accounts.setdefault(account_id, _Found())
         self._records -= len(found)
         found.customers.update(known.customers)

@@ -1,4 +1,4 @@
-"""What people call things: names by id."""
+"""Names of catalog records, by id."""
 
 from uuid import UUID
 
@@ -10,13 +10,13 @@ _UNITS = text("SELECT CAST(id AS text), name FROM unit WHERE account_id = :accou
 
 
 def customer_name(connection: Connection, account_id: int, customer_id: UUID) -> str | None:
-    """What the customer is called; None when the account has no such customer."""
+    """Name of the customer; None when the account has no such customer."""
     found: str | None = connection.scalar(_CUSTOMER, {"account_id": account_id, "id": customer_id})
     return found
 
 
 def customer_of_contract(connection: Connection, account_id: int, contract_id: UUID) -> UUID | None:
-    """Whose contract it is; None when the account has no such contract."""
+    """Customer of the contract; None when the account has no such contract."""
     found: UUID | None = connection.scalar(_CUSTOMER_OF_CONTRACT, {"account_id": account_id, "id": contract_id})
     return found
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRecord:
-    """Who promises to spend; `ingest_aliases`: what producers of usage call them, in the order given."""
+    """Customer; `ingest_aliases`: what producers of usage call them, in the order given."""
 
     id: UUID
     name: str
@@ -29,7 +29,7 @@ class CustomerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRecord:
-    """What is charged for; `kept`: what else was said at its creation."""
+    """Product; `kept`: what else was said at its creation."""
 
     id: UUID
     name: str
@@ -71,7 +71,7 @@ _PRODUCTS, _CONTRACTS = _columns(product, ProductRecord), _columns(contract, Con
 
 
 def has_customer(connection: Connection, account_id: int, customer_id: UUID) -> bool:
-    """Whether the account has this customer."""
+    """Tell whether the account has this customer."""
     return connection.scalar(select(customer.c.id).where(_this(customer, account_id, customer_id))) is not None
 
 
@@ -84,7 +84,7 @@ def add_customer(
     custom_fields: Mapping[str, str],
     ingest_aliases: Sequence[str] = (),
 ) -> None:
-    """Adds a customer.
+    """Add a customer.
 
     Raises:
         AlreadyUsed: an alias is another customer's.
@@ -103,7 +103,7 @@ def _add_alias(connection: Connection, account_id: int, customer_id: UUID, alias
 
 
 def _insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
-    """Whether the row was added, because no other one was there."""
+    """Tell whether the row was added, because no other one was there."""
     statement = postgresql.insert(table).values(values).on_conflict_do_nothing().returning(table.c.account_id)
     return connection.scalar(statement) is not None
 
@@ -123,7 +123,7 @@ def add_product(
     tags: Collection[str],
     kept: Mapping[str, Any],
 ) -> None:
-    """Adds a product; `kept` is returned as it is."""
+    """Add a product; `kept` is returned as it is."""
     values = {"account_id": account_id, "id": product_id, "name": name, "type": product_type, "tags": list(tags)}
     connection.execute(insert(product).values(values | {"kept": dict(kept)}))
 
@@ -140,7 +140,7 @@ def add_contract(
     uniqueness_key: str | None,
     kept: Mapping[str, Any],
 ) -> bool:
-    """Adds a contract, `kept` being returned as it is; False when the account has no such customer.
+    """Add a contract, `kept` being returned as it is; False when the account has no such customer.
 
     Raises:
         AlreadyUsed: another contract has the uniqueness key.

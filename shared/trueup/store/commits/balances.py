@@ -1,4 +1,4 @@
-"""What a customer's commits and credits still have, and the catalog they are judged by: inputs of a burn-down."""
+"""Balances of a customer's commits and credits, and the catalog they are judged by: inputs of a burn-down."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -107,7 +107,7 @@ def admitted_commits(
 
 
 def load_labels(connection: Connection, account_id: int, customer_id: UUID) -> dict[str, Label]:
-    """What the customer's commits and credits are called, by id."""
+    """Names of the customer's commits and credits, by id."""
     rows = connection.execute(_LABELS, {"account_id": account_id, "customer_id": customer_id})
     return {row.id: Label(row.product_id, row.name) for row in rows}
 

@@ -224,7 +224,7 @@ class Item:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is neither settled nor void."""
+        """Tell whether it is neither settled nor void."""
         return self.state in UNSETTLED
 
 
@@ -260,7 +260,7 @@ class Stored:
 
 
 def lock_commit(connection: Connection, account_id: int, commit_id: UUID) -> Stored | None:
-    """Keeps a commit from being invoiced, drawn, closed and changed by others until the transaction ends; reads it."""
+    """Keep a commit from being invoiced, drawn, closed and changed by others until the transaction ends; reads it."""
     which = {"account_id": account_id, "commit_id": commit_id}
     customer_id = connection.scalar(_CUSTOMER, which)
     if customer_id is None:
@@ -273,13 +273,13 @@ def lock_commit(connection: Connection, account_id: int, commit_id: UUID) -> Sto
 
 
 def finalized_of(connection: Connection, account_id: int, commit_id: UUID) -> list[tuple[UUID, str]]:
-    """What is finalized and not void and bills or draws on the commit: id and what it is."""
+    """Invoices and periods that are not void and bill or draw on the commit: id and kind."""
     rows = connection.execute(_FINALIZED, {"account_id": account_id, "commit_id": commit_id})
     return [(row.id, row.what) for row in rows]
 
 
 def change_columns(connection: Connection, account_id: int, commit_id: UUID, values: Mapping[str, Any]) -> None:
-    """Writes columns of the commit's own row; None is SQL's null, for JSON too."""
+    """Write columns of the commit's own row; None is SQL's null, for JSON too."""
     which = (commit.c.account_id == account_id, commit.c.id == commit_id)
     written = {name: null() if value is None else value for name, value in values.items()}
     connection.execute(update(commit).where(*which).values(written))
@@ -295,7 +295,7 @@ def change_segment(
     starting_at: datetime,
     ending_before: datetime,
 ) -> None:
-    """Changes a segment, and books the difference of its amount; where its start moves, all of it at the new start."""
+    """Change a segment, and books the difference of its amount; where its start moves, all of it at the new start."""
     of_commit = {"account_id": account_id, "commit_id": commit_id}
     window = {"starting_at": starting_at, "ending_before": ending_before}
     connection.execute(_CHANGE_SEGMENT, of_commit | window | {"id": segment.id, "amount": amount})
@@ -317,7 +317,7 @@ def add_segment(
     starting_at: datetime,
     ending_before: datetime,
 ) -> UUID:
-    """Adds a segment with its opening entry; returns its id."""
+    """Add a segment with its opening entry; returns its id."""
     added = new_id()
     made = {"account_id": account_id, "commit_id": commit_id, "segment_id": added, "amount": amount}
     window = {"starting_at": starting_at, "ending_before": ending_before}
@@ -327,7 +327,7 @@ def add_segment(
 
 
 def list_instalments(connection: Connection, account_id: int, commit_id: UUID) -> None:
-    """Makes the instalments of a recurring schedule a list of items; what is due of each stays as it is."""
+    """Make the instalments of a recurring schedule a list of items; what is due of each stays as it is."""
     connection.execute(_LIST_INSTALMENTS, {"account_id": account_id, "commit_id": commit_id})
     change_columns(connection, account_id, commit_id, {"recurring_schedule": None})
 
@@ -341,7 +341,7 @@ def change_item(
     due_at: datetime,
     charge: tuple[Decimal, Decimal, Decimal],
 ) -> None:
-    """Changes an item; the charge is its unit price, quantity and amount."""
+    """Change an item; the charge is its unit price, quantity and amount."""
     times = {"scheduled_at": scheduled_at, "due_at": due_at}
     connection.execute(_CHANGE_ITEM, {"account_id": account_id, "id": item_id, **times, **_priced(charge)})
 
@@ -355,7 +355,7 @@ def add_item(
     scheduled_at: datetime,
     charge: tuple[Decimal, Decimal, Decimal],
 ) -> UUID:
-    """Adds an item to the schedule of a PREPAID commit; returns its id."""
+    """Add an item to the schedule of a PREPAID commit; returns its id."""
     added = new_id()
     which = {"account_id": account_id, "commit_id": commit_id, "item_id": added, "position": position}
     connection.execute(_ADD_ITEM, which | {"scheduled_at": scheduled_at, **_priced(charge)})
@@ -363,12 +363,12 @@ def add_item(
 
 
 def suppress_items(connection: Connection, account_id: int, ids: Sequence[UUID], why: Suppression) -> None:
-    """Makes sure that these items are never invoiced."""
+    """Make sure that these items are never invoiced."""
     connection.execute(_SUPPRESS, {"account_id": account_id, "ids": list(ids), "why": why})
 
 
 def archive_row(connection: Connection, account_id: int, commit_id: UUID) -> datetime:
-    """Takes the commit out: what is left of it expires, what was to be invoiced is suppressed."""
+    """Take the commit out: what is left of it expires, what was to be invoiced is suppressed."""
     which = {"account_id": account_id, "commit_id": commit_id}
     for statement in (_EXPIRE, _CLOSE_SEGMENTS, _CLOSE_ITEMS):
         connection.execute(statement, which)

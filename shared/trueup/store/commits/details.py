@@ -99,7 +99,7 @@ class ListedCommit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentDetails:
-    """When how much may be drawn; `balance`: the sum of its entries."""
+    """Segment; `balance`: the sum of its entries."""
 
     id: UUID
     amount: Decimal
@@ -110,7 +110,7 @@ class SegmentDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObligationDetails:
-    """What is billed when, and whether it was."""
+    """Obligation: what is billed when, and whether it was."""
 
     id: UUID
     kind: str
@@ -213,7 +213,7 @@ def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> Com
 def usable_balances(
     connection: Connection, account_id: int, ids: Collection[UUID], left: Mapping[str, Decimal]
 ) -> dict[UUID, Decimal]:
-    """What may be drawn now of these commits and credits.
+    """Usable balance of each of these commits and credits, now.
 
     Args:
         connection: a transaction.

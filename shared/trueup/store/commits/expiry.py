@@ -1,4 +1,4 @@
-"""What is left of a segment that has ended is taken back, once no open month can draw on it."""
+"""Expiry: the rest of a segment that has ended is taken back, once no open month can draw on it."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -59,7 +59,7 @@ _EXPIRE = text(f"""
 
 
 def expire(connection: Connection, account_id: int, *, rows_max: int, usage_grace_h: int) -> int:
-    """Expires up to `rows_max` ended segments, the earliest first; returns how many.
+    """Expire up to `rows_max` ended segments, the earliest first; returns how many.
 
     Their months are closed from then on, those without usage too: a line of them is late.
 

@@ -76,7 +76,7 @@ def type_of_commit(
 
 
 def lock_true_up(connection: Connection, account_id: int, commit_id: UUID) -> str | None:
-    """Waits for whoever settles this commit's true-up, and keeps it from being settled until the transaction ends.
+    """Wait for whoever settles this commit's true-up, and keep it from being settled until the transaction ends.
 
     Returns:
         The state of the true-up; None when the commit has none.
@@ -86,7 +86,7 @@ def lock_true_up(connection: Connection, account_id: int, commit_id: UUID) -> st
 
 
 def lock_balances(connection: Connection, account_id: int, commit_id: UUID) -> None:
-    """Keeps months of the commit's customer from being closed, and segments from expiring, for the transaction."""
+    """Keep months of the commit's customer from being closed, and segments from expiring, for the transaction."""
     connection.execute(_LOCK_CUSTOMER, _of(account_id, commit_id))
 
 
@@ -99,7 +99,7 @@ def segment_balances(
 
 
 def require_free_key(connection: Connection, account_id: int, uniqueness_key: str) -> None:
-    """Raises `AlreadyUsed` when an entry of the account has the uniqueness key."""
+    """Raise `AlreadyUsed` when an entry of the account has the uniqueness key."""
     holder = connection.scalar(_HOLDER, {"account_id": account_id, "uniqueness_key": uniqueness_key})
     if holder is not None:
         raise AlreadyUsed("the uniqueness_key", holder)
@@ -117,7 +117,7 @@ def book_entry(
     effective_at: datetime | None = None,
     uniqueness_key: str | None = None,
 ) -> UUID:
-    """Appends an entry, effective at the account's present where nothing else is said; returns its id.
+    """Append an entry, effective at the account's present where nothing else is said; returns its id.
 
     Raises:
         AlreadyUsed: another entry has the uniqueness key.

@@ -108,7 +108,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """When how much may be drawn, in the unit of access."""
+    """Segment: when how much may be drawn, in the unit of access."""
 
     commit_id: UUID
     id: UUID
@@ -119,7 +119,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceItem:
-    """What is billed when; `invoice_id` once it was."""
+    """Item of an invoice schedule; `invoice_id` once it was billed."""
 
     commit_id: UUID
     id: UUID

@@ -1,4 +1,4 @@
-"""What stands of a customer's months and true-ups: what correcting them compares with."""
+"""Months and true-ups of a customer as they are stored: what correcting them compares with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ def standing_periods(
 def lines_of_periods(
     connection: Connection, account_id: int, period_ids: Sequence[UUID]
 ) -> dict[UUID, dict[LineKey, Figures]]:
-    """What stands on the bills of these periods: lines that differ only in the rule behind them are added up."""
+    """Lines on the bills of these periods: those that differ only in the rule behind them are added up."""
     found: dict[UUID, dict[LineKey, Figures]] = {key: {} for key in period_ids}
     for row in connection.execute(_LINES, {"account_id": account_id, "ids": list(period_ids)}):
         period_id, kind, is_billed, product_id, unit_price, segment_id, pricing, presentation, quantity, amount = row
@@ -129,6 +129,6 @@ def standing_true_ups(connection: Connection, account_id: int, customer_id: UUID
 
 
 def usage_closed_before(connection: Connection, account_id: int, customer_id: UUID) -> datetime | None:
-    """Before which the customer's usage is final; None where no month is closed, or there is no such customer."""
+    """Time before which the customer's usage is final; None where no month is closed, or there is no such customer."""
     found: datetime | None = connection.scalar(_CLOSED_BEFORE, {"account_id": account_id, "customer_id": customer_id})
     return found

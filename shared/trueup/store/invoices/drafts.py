@@ -73,7 +73,7 @@ def drafts_of(obligations: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What an obligation will bill, as it stands now.
+    """Draft of an obligation: what it will bill, as it stands now.
 
     Attributes:
         position: of the item in the invoice schedule, from 0.

@@ -1,4 +1,4 @@
-"""What stands behind amounts: ledger entries with their periods, the usage they paid for, and its lines."""
+"""Evidence behind amounts: ledger entries with their periods, the usage they paid for, and its lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ class ExplainedEntry:
 
     @property
     def rule(self) -> str:
-        """Why it was booked."""
+        """Rule by which it was booked."""
         return rule_of_entry(self.type, self.amount, self.reason)
 
 
@@ -149,13 +149,13 @@ class UsageShare:
 
     @property
     def rule(self) -> str:
-        """Which criterion chose who pays."""
+        """Rule by which it was booked."""
         return rule_of_payer(self.criterion, is_paid=self.commit_id is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedBalance:
-    """What a balance paid of a month's usage, below 0; what a postpaid commit covers is not subtracted."""
+    """Payment of a balance for a month's usage, below 0; what a postpaid commit covers is not subtracted."""
 
     name: str
     commit_id: UUID
@@ -195,7 +195,7 @@ class Transaction:
 
 
 def is_commit(connection: Connection, account_id: int, commit_id: UUID) -> bool:
-    """Whether the account has a commit or credit of this id."""
+    """Tell whether the account has a commit or credit of this id."""
     return bool(connection.scalar(_IS_COMMIT, {"account_id": account_id, "id": commit_id}))
 
 
@@ -219,18 +219,18 @@ def entries_of_commit(connection: Connection, account_id: int, commit_id: UUID) 
 def entries_of_period(
     connection: Connection, account_id: int, period_id: UUID, commit_ids: Sequence[UUID]
 ) -> list[ExplainedEntry]:
-    """What was booked with a usage period or an invoice, on these commits."""
+    """Ledger entries that were booked with a usage period or an invoice, on these commits."""
     given = {"account_id": account_id, "id": period_id, "commit_ids": list(commit_ids)}
     return fetch_all(connection, ExplainedEntry, _OF_PERIOD_ENTRIES, given)
 
 
 def usage_of_periods(connection: Connection, account_id: int, period_ids: Sequence[UUID]) -> list[UsageShare]:
-    """What was used in closed periods, and who paid: the usage lines of their bills."""
+    """Usage of closed periods, and who paid: the usage lines of their bills."""
     return fetch_all(connection, UsageShare, _USAGE, {"account_id": account_id, "period_ids": list(period_ids)})
 
 
 def applied_in_period(connection: Connection, account_id: int, period_id: UUID) -> list[AppliedBalance]:
-    """What each balance paid of a closed period."""
+    """Payments of each balance for a closed period, below 0; what a postpaid commit covers was not subtracted."""
     return fetch_all(connection, AppliedBalance, _APPLIED, {"account_id": account_id, "id": period_id})
 
 

@@ -1,4 +1,4 @@
-"""What will fall due: the obligations until a date, and months with usage that are to be closed."""
+"""Forecast: the obligations that fall due until a date, and months with usage that are to be closed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def obligations_until(
     customer_id: UUID | None = None,
     contract_id: UUID | None = None,
 ) -> list[Draft]:
-    """What is not settled and falls due until then, as the drafts they are, in due order.
+    """Obligations that are not settled and fall due until then, as the drafts they are, in due order.
 
     Args:
         connection: a snapshot.

@@ -38,7 +38,7 @@ _LINES = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueUpFigures:
-    """What a true-up bills: committed - drawn + adjustments = due, and nothing where that is below 0."""
+    """Figures of a true-up: committed - drawn + adjustments = due, and nothing where that is below 0."""
 
     committed: Decimal
     drawn: Decimal
@@ -130,7 +130,7 @@ class Invoice:
 
     @property
     def amount_due(self) -> Decimal | None:
-        """What can be paid of the total."""
+        """Payable part of the total."""
         return self._payable and self._payable.amount_due
 
     @property
@@ -140,7 +140,7 @@ class Invoice:
 
     @property
     def is_held(self) -> bool:
-        """Whether it is not issued until an operator has looked at it."""
+        """Tell whether it is not issued until an operator has looked at it."""
         return self.state in ("held", "parked")
 
     @property

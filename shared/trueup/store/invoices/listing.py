@@ -100,7 +100,7 @@ def show_invoice(
 
 
 def is_stored(connection: Connection, account_id: int, invoice_id: UUID) -> bool:
-    """Whether this is the id of an invoice or an obligation; drafts of usage are not stored."""
+    """Tell whether this is the id of an invoice or an obligation; drafts of usage are not stored."""
     return bool(connection.scalar(_IS_STORED, {"account_id": account_id, "id": invoice_id}))
 
 

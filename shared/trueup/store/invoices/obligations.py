@@ -1,4 +1,4 @@
-"""What is due: who has it, claiming it, settling it. The hot statements of invoicing, one round trip each."""
+"""Obligations: who has due ones, claiming them, settling them. Statements that run often, one round trip each."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -215,7 +215,7 @@ def accounts_due(
 
 
 def claim_due(connection: Connection, account_id: int, *, rows_max: int, usage_grace_h: int) -> list[Claimed]:
-    """Locks up to `rows_max` due obligations that wait for nothing and that nobody else has locked, in due order."""
+    """Lock up to `rows_max` due obligations that wait for nothing and that nobody else has locked, in due order."""
     which = {"account_id": account_id, "rows_max": rows_max, "usage_grace_h": usage_grace_h}
     return fetch_all(connection, Claimed, _CLAIM_DUE, which)
 
@@ -227,7 +227,7 @@ def claim_these(connection: Connection, account_id: int, ids: Sequence[UUID], *,
 
 
 def close_relied(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> list[Claimed]:
-    """Closes the months that claimed true-ups rely on, those without usage too.
+    """Close the months that claimed true-ups rely on, those without usage too.
 
     Returns:
         Those that can be settled. One that has to wait after all, because usage came in meanwhile, stays pending.
@@ -240,7 +240,7 @@ def close_relied(connection: Connection, account_id: int, claimed: Sequence[Clai
 def settle(
     connection: Connection, account_id: int, ready: Sequence[Claimed], held: Mapping[UUID, str]
 ) -> Mapping[str, int]:
-    """Settles claimed obligations: invoices, lines, numbers, ledger entries, states and events, all or nothing.
+    """Settle claimed obligations: invoices, lines, numbers, ledger entries, states and events, all or nothing.
 
     Args:
         connection: the transaction that claimed them.
@@ -258,7 +258,7 @@ def settle(
 
 
 def _close_months(connection: Connection, account_id: int, claimed: Sequence[Claimed]) -> AbstractSet[UUID]:
-    """Moves the watermarks that true-ups rely on; returns the customers whose months have to be closed first."""
+    """Move the watermarks that true-ups rely on; returns the customers whose months have to be closed first."""
     relied: dict[UUID, datetime] = {}
     for each in claimed:
         if each.customer_id and each.closed_before:
@@ -277,7 +277,7 @@ def _columns(account_id: int, relied: Mapping[UUID, datetime]) -> dict[str, obje
 def count_failure(
     connection: Connection, account_id: int, obligation_id: UUID, *, reason: str, attempts_max: int
 ) -> str:
-    """Notes a failed try of one obligation, and parks it with `reason` when it was the last one.
+    """Note a failed try of one obligation, and park it with `reason` when it was the last one.
 
     Returns:
         The state it is in now; `settled` when somebody else settled it meanwhile.

@@ -1,4 +1,4 @@
-"""How far invoicing is behind, and what of it waits for an operator."""
+"""Lateness of invoicing, and what of it waits for an operator."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +28,7 @@ _OPEN_VOIDS = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What waits for an operator, up to a thousand of each.
+    """Invoices and periods that wait for an operator, up to a thousand of each.
 
     Attributes:
         held: true-ups that are not issued.
@@ -40,12 +40,12 @@ class Unfinished:
 
 
 def unfinished(connection: Connection, account_id: int) -> Unfinished:
-    """What was begun with invoices of this account and not finished."""
+    """Invoices and periods of this account that were begun and not finished."""
     which = {"account_id": account_id, "most": _LOOKED_AT_MAX}
     return Unfinished(*(list(connection.scalars(each, which)) for each in (_HELD, _OPEN_VOIDS)))
 
 
 def oldest_due(connection: Connection) -> timedelta | None:
-    """How long ago the oldest pending obligation of any account fell due, by that account's clock; None: none is."""
+    """Age of the oldest due obligation of any account, by that account's clock; None: none is due."""
     found: timedelta | None = connection.scalar(_OLDEST)
     return found

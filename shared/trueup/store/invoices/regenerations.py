@@ -107,12 +107,12 @@ def renew_obligation(connection: Connection, account_id: int, obligation_id: UUI
 
 
 def is_archived(connection: Connection, account_id: int, commit_id: UUID) -> bool:
-    """Whether the commit was archived."""
+    """Tell whether the commit was archived."""
     return bool(connection.scalar(_IS_ARCHIVED, {"account_id": account_id, "commit_id": commit_id}))
 
 
 def take_late_usage_in(connection: Connection, account_id: int, usage: UnbilledUsage) -> None:
-    """Makes its late lines ordinary ones."""
+    """Make its late lines ordinary ones."""
     connection.execute(
         _TAKE_LATE_USAGE_IN,
         {

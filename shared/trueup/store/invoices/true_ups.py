@@ -60,14 +60,14 @@ class TrueUpRow:
 
 
 def lock_true_ups(connection: Connection, account_id: int, customer_id: UUID) -> list[TrueUpRow]:
-    """Locks all true-ups of a customer that are not void: none of them settles until the transaction ends."""
+    """Lock all true-ups of a customer that are not void: none of them settles until the transaction ends."""
     return fetch_all(connection, TrueUpRow, _LOCK, {"account_id": account_id, "customer_id": customer_id})
 
 
 def reopen_true_ups(
     connection: Connection, account_id: int, customer_id: UUID, commit_ids: Iterable[UUID] = ()
 ) -> list[UUID]:
-    """Puts true-ups back among what is to be settled; whether they are held is judged anew when they are.
+    """Put true-ups back among what is to be settled; whether they are held is judged anew when they are.
 
     Args:
         connection: a transaction that holds the customer's true-ups, and has taken back what these let expire.
@@ -90,10 +90,10 @@ def issued_named(connection: Connection, account_id: int, customer_id: UUID, com
 
 
 def release(connection: Connection, account_id: int, obligation_id: UUID) -> None:
-    """Puts one obligation back among what is to be settled, with its failed tries forgotten."""
+    """Put one obligation back among what is to be settled, with its failed tries forgotten."""
     connection.execute(_RELEASE, {"account_id": account_id, "id": obligation_id})
 
 
 def reopen_held(connection: Connection, account_id: int, commit_id: UUID) -> None:
-    """Puts a commit's held true-up, which is locked, back among what is to be settled."""
+    """Put a commit's held true-up, which is locked, back among what is to be settled."""
     connection.execute(_REOPEN_HELD, {"account_id": account_id, "commit_id": commit_id})

@@ -20,7 +20,7 @@ _UNPAID = text("""
 
 
 def unpaid_instalments(connection: Connection, account_id: int, ids: Collection[UUID]) -> Mapping[UUID, Decimal]:
-    """What nobody is asked to pay of these commits, in the unit of their invoices; commits without it are not there.
+    """Amounts of these commits that nobody is asked to pay, in the unit of their invoices; others are left out.
 
     An instalment is made anew by regenerating its void invoice; an archived commit gives no access.
     """

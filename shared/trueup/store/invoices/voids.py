@@ -111,7 +111,7 @@ class InvoiceRow:
 
     @property
     def marks(self) -> str:
-        """What others have done with it, for people; empty where they have not."""
+        """Mark of others (paid, exported), for people; empty where there are none."""
         return " and ".join(mark for mark, is_set in (("paid", self.is_paid), ("exported", self.is_exported)) if is_set)
 
 
@@ -145,7 +145,7 @@ def find_obligation(connection: Connection, account_id: int, obligation_id: UUID
 
 
 def lock_obligation(connection: Connection, account_id: int, obligation_id: UUID) -> ObligationRow | None:
-    """Waits for whoever settles, voids or regenerates it, and keeps others off until the transaction ends."""
+    """Wait for whoever settles, voids or regenerates it, and keep others off until the transaction ends."""
     return fetch_one(connection, ObligationRow, _LOCK_OBLIGATION, {"account_id": account_id, "id": obligation_id})
 
 
@@ -156,7 +156,7 @@ def drawn_by(connection: Connection, account_id: int, period: UsagePeriod) -> li
 
 
 def set_mark(connection: Connection, account_id: int, invoice_id: UUID, *, mark: str, is_set: bool) -> bool:
-    """Marks an invoice `paid` or `exported`, or takes that back; returns whether that changed anything."""
+    """Mark an invoice `paid` or `exported`, or take that back; returns whether that changed anything."""
     given = {"account_id": account_id, "id": invoice_id, "is_set": is_set}
     return bool(connection.execute(_SET_MARK[mark], given).rowcount)
 
@@ -164,7 +164,7 @@ def set_mark(connection: Connection, account_id: int, invoice_id: UUID, *, mark:
 def void_scheduled(
     connection: Connection, account_id: int, invoice_id: UUID, *, commit_id: UUID, reason: str
 ) -> datetime:
-    """Voids an invoice of a commit and takes back what a true-up booked; returns the account's present."""
+    """Void an invoice of a commit and take back what a true-up booked; returns the account's present."""
     which = {"account_id": account_id, "id": invoice_id}
     connection.execute(_TAKE_BACK_TRUE_UP, which | {"commit_id": commit_id, "reason": reason})
     connection.execute(_MARK_OBLIGATION_VOID, which)
@@ -174,7 +174,7 @@ def void_scheduled(
 def void_period(
     connection: Connection, account_id: int, period: UsagePeriod, *, drawn: Sequence[Drawn], reason: str
 ) -> datetime:
-    """Voids a usage period, and its invoice if it has one, with its deductions and the expirations since.
+    """Void a usage period, and its invoice if it has one, with its deductions and the expirations since.
 
     True-ups that were settled without an invoice on the strength of it are to be settled anew: while nothing replaces
     the period, they are held.
@@ -193,7 +193,7 @@ def void_period(
 
 
 def take_back_expirations(connection: Connection, account_id: int, segments: Sequence[Drawn], *, reason: str) -> None:
-    """Takes back what expired of these segments; what is left of them is to expire anew."""
+    """Take back what expired of these segments; what is left of them is to expire anew."""
     chosen = {
         "account_id": account_id,
         "commit_ids": [each.commit_id for each in segments],
@@ -204,7 +204,7 @@ def take_back_expirations(connection: Connection, account_id: int, segments: Seq
 
 
 def announce(connection: Connection, account_id: int, event: str, ids: Sequence[UUID]) -> None:
-    """Writes an event in the transaction of what it tells about."""
+    """Write an event in the transaction of what it tells about."""
     connection.execute(_ANNOUNCE, {"account_id": account_id, "event": event, "ids": list(ids)})
 
 

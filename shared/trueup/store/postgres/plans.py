@@ -1,4 +1,4 @@
-"""How Postgres plans the statements of a transaction."""
+"""Plans of a transaction's statements."""
 
 from sqlalchemy import Connection, text
 
@@ -6,7 +6,7 @@ _PLAN_AFRESH = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 def plan_afresh(connection: Connection) -> None:
-    """Has every statement planned for its values, until the transaction ends.
+    """Have every statement planned for its values, until the transaction ends.
 
     Of a plan kept from when the tables were small, every obligation of an account would be held against every commit.
     """

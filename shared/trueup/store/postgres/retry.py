@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class NotRetried(Exception):
-    """What a unit of work raises on purpose: running it again would not change it."""
+    """Base of what a unit of work raises on purpose: running it again would not change it."""
 
 
 def _is_worth_a_try(error: BaseException, seconds: float) -> bool:

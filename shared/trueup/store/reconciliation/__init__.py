@@ -1,4 +1,4 @@
-"""What must always agree, as queries that return only what does not.
+"""Reconciliation: what must always agree, as queries that return only what does not.
 
 There are no foreign keys between the rows that one statement writes: that they belong together is checked here.
 Each query reads one snapshot, so that work going on meanwhile is never mistaken for a difference.
@@ -20,7 +20,7 @@ DIFFERENCES_MAX = 1_000  # of one check that are listed
 def find_differences(
     connection: Connection, check: Check, account_id: int | None, *, usage_grace_h: int
 ) -> Iterator[Difference]:
-    """What one check finds, up to `DIFFERENCES_MAX`; every account's when `account_id` is None.
+    """Differences that one check finds, up to `DIFFERENCES_MAX`; of every account when `account_id` is None.
 
     Args:
         usage_grace_h: hours for which a month is left open after its end.

@@ -66,5 +66,5 @@ def late_since(due_at: str, *known_at: str) -> str:
 
 
 def is_late(since: str) -> str:
-    """Whether that is too long ago."""
+    """Tell whether that is too long ago."""
     return f"{since} < now() - make_interval(mins => {OVERDUE_MINUTES})"

@@ -1,4 +1,4 @@
-"""What falls due, and the invoices that it became."""
+"""Checks of obligations, and the invoices that they became."""
 
 from trueup.store.reconciliation.check import ACTS, Check, chosen, is_late, late_since, orphans
 

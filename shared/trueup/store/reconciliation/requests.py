@@ -1,4 +1,4 @@
-"""What was received, and what became of it: nothing ends without an outcome.
+"""Checks of received requests: nothing ends without an outcome.
 
 Received are the rows of a batch and the requests of a kept envelope. The gateway's are among these: what it answers
 with an outcome was stored before, and what it answers without one is kept.

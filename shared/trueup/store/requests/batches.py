@@ -35,7 +35,7 @@ class Batch:
 
 
 def open_batch(connection: Connection, account_id: int, opened: Batch, *, received: int | None = None) -> None:
-    """Counts a batch in, once.
+    """Count a batch in, once.
 
     Args:
         connection: of the transaction that receives it.
@@ -72,7 +72,7 @@ def open_batch(connection: Connection, account_id: int, opened: Batch, *, receiv
 
 
 def receive_rows(connection: Connection, account_id: int, batch_id: UUID, received: int) -> None:
-    """Notes that so many rows of a batch, from its first on, are received; in the transaction that keeps the last."""
+    """Note that so many rows of a batch, from its first on, are received; in the transaction that keeps the last."""
     is_more = batch.c.rows < received  # the same content may have come before, or come twice at once
     of_this = batch.c.account_id == account_id, batch.c.id == batch_id
     connection.execute(update(batch).where(*of_this, is_more).values(rows=received))

@@ -163,7 +163,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who used an idempotency key first."""
+    """First user of an idempotency key."""
 
     key: str
     request_id: UUID
@@ -183,7 +183,7 @@ def insert_new(
     attempt: int,
     anew_before: datetime | None = None,
 ) -> set[str]:
-    """Inserts what is new, with everything that belongs to it; returns the ids that were.
+    """Insert what is new, with everything that belongs to it; returns the ids that were.
 
     Args:
         commits: in the order of (uniqueness key, place in the envelope): transactions that share keys lock them in one
@@ -217,7 +217,7 @@ def parameters_of_new(
     attempt: int,
     anew_before: datetime | None = None,
 ) -> dict[str, Any]:
-    """What the statement of `insert_new` is given; the benchmark's ceiling prepares it beforehand."""
+    """Parameters of `insert_new`'s statement; the benchmark's ceiling prepares them beforehand."""
     return {
         "account_id": account_id,
         "promising": uuid_array({row["customer_id"] for row in commits if row["type"] == "POSTPAID"}),
@@ -250,7 +250,7 @@ def store_outcomes(
     attempt: int,
     anew_before: datetime | None = None,
 ) -> set[str]:
-    """Stores outcomes that are no commits; a request's first one goes to the outbox under its `event`.
+    """Store outcomes that are no commits; a request's first one goes to the outbox under its `event`.
 
     Args:
         connection: of the transaction that decides them.
@@ -282,7 +282,7 @@ def store_outcomes(
 def claim_idempotency_keys(
     connection: Connection, account_id: int, claims: Sequence[Json], *, fingerprint_version: int, days: int
 ) -> set[str]:
-    """Claims unused (or expired) keys; waits for a concurrent claimant. Returns the keys that are now claimed."""
+    """Claim unused (or expired) keys; waits for a concurrent claimant. Returns the keys that are now claimed."""
     ordered = sorted(claims, key=lambda row: str(row["key"]))
     return set(
         connection.scalars(
@@ -298,7 +298,7 @@ def claim_idempotency_keys(
 
 
 def read_idempotency_keys(connection: Connection, account_id: int, keys: Iterable[str]) -> dict[str, Claim]:
-    """Who holds these keys."""
+    """Holders of these keys."""
     rows = connection.execute(_READ_IDEMPOTENCY_KEYS, {"account_id": account_id, "keys": list(keys)})
     return {row.key: Claim(*row) for row in rows}
 
@@ -306,14 +306,14 @@ def read_idempotency_keys(connection: Connection, account_id: int, keys: Iterabl
 def release_idempotency_keys(
     connection: Connection, account_id: int, *, request_ids: Iterable[str], keys: Iterable[str]
 ) -> None:
-    """Gives back claims of requests that were refused: only what succeeded is remembered."""
+    """Give back claims of requests that were refused: only what succeeded is remembered."""
     connection.execute(
         _RELEASE_IDEMPOTENCY_KEYS, {"account_id": account_id, "ids": list(request_ids), "keys": list(keys)}
     )
 
 
 def forget_idempotency_keys(connection: Connection, *, days: int, limit: int) -> None:
-    """Removes keys that are no longer remembered, of all accounts, some at a time."""
+    """Remove keys that are no longer remembered, of all accounts, some at a time."""
     connection.execute(_FORGET_IDEMPOTENCY_KEYS, {"days": days, "limit": limit})
 
 

@@ -65,7 +65,7 @@ _FORGET = text("SELECT trim_create_try(make_interval(mins => :minutes), :limit)"
 async def note_tries(
     cursor: "AsyncCursor[Any]", account_id: int, *, digests: Sequence[bytes], request_ids: Sequence[str]
 ) -> None:
-    """Notes first tries, each with its request."""
+    """Note first tries, each with its request."""
     told = {
         "account_id": account_id,
         "digests": f"{{{','.join(each.hex() for each in digests)}}}",
@@ -97,11 +97,11 @@ async def claim_try(
 async def lose_try(
     cursor: "AsyncCursor[Any]", account_id: int, digest: bytes, *, request_id: str, retries: int
 ) -> None:
-    """Notes that nobody heard the answer to a try."""
+    """Note that nobody heard the answer to a try."""
     told = {"account_id": account_id, "digest": digest, "request_id": request_id, "retries": retries}
     await cursor.execute(_LOSE, told, prepare=True)
 
 
 def forget_tries(connection: Connection, *, minutes: int, limit: int) -> None:
-    """Deletes tries that are older, up to `limit` of them."""
+    """Delete tries that are older, up to `limit` of them."""
     connection.execute(_FORGET, {"minutes": minutes, "limit": limit})

@@ -55,7 +55,7 @@ class Place:
 
 
 def join(connection: Connection, place: Place, kept: Kept) -> bool:
-    """Keeps the envelope, and puts it at the end of its account's line unless it stands in it already.
+    """Keep the envelope, and put it at the end of its account's line unless it stands in it already.
 
     Args:
         connection: each statement is a transaction of its own.
@@ -82,10 +82,10 @@ def join(connection: Connection, place: Place, kept: Kept) -> bool:
 
 
 def give_way(connection: Connection, place: Place) -> None:
-    """Ends the turn of the first, which stays the first: it is sent again at once, behind what waits on the queue."""
+    """End the turn of the first, which stays the first: it is sent again at once, behind what waits on the queue."""
     connection.execute(_YIELD, place.key | {"lease_s": place.lease_s})
 
 
 def call_next(connection: Connection, place: Place) -> None:
-    """Lets the one behind it be sent: in the transaction that takes this one out of the line."""
+    """Let the one behind it be sent: in the transaction that takes this one out of the line."""
     connection.execute(_CALL_NEXT, place.key)

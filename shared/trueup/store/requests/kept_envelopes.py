@@ -76,7 +76,7 @@ class Kept:
 
 
 def digest_of(meta: str, requests: str) -> bytes:
-    """What an envelope is known by: the same bytes, delivered again, are the same envelope."""
+    """Digest of an envelope: the same bytes, delivered again, are the same envelope."""
     return digest_of_digests(digests_of(meta, requests))
 
 
@@ -91,14 +91,14 @@ def as_bytes(text: str) -> bytes:
 
 
 def as_text(stored: bytes) -> str:
-    """What `as_bytes` was made of."""
+    """Text that `as_bytes` was made of."""
     return stored.decode("utf-8", "surrogatepass")
 
 
 def accept(
     connection: Connection, account_id: int, envelopes: Iterable[Kept], *, lease_s: int, due_now: bool = False
 ) -> None:
-    """Keeps envelopes until they have their outcomes.
+    """Keep envelopes until they have their outcomes.
 
     Args:
         connection: of the transaction that accepts them.
@@ -146,12 +146,12 @@ def accepting_account(connection: Connection, digest: bytes) -> tuple[int, str] 
 
 
 def release(connection: Connection, account_id: int, digest: bytes) -> None:
-    """Forgets an envelope whose outcomes are stored in this transaction."""
+    """Forget an envelope whose outcomes are stored in this transaction."""
     _RELEASE.run(connection, {"account_id": account_id, "digest": digest})
 
 
 def count_delivery(connection: Connection, account_id: int, digest: bytes) -> int:
-    """Counts a delivery, before the work; how many there were, this one included.
+    """Count a delivery, before the work; how many there were, this one included.
 
     The count of a worker that is killed survives it. It need not survive a crash of the database, so that nobody waits
     for the disk.
@@ -161,16 +161,16 @@ def count_delivery(connection: Connection, account_id: int, digest: bytes) -> in
 
 
 def forget_old_deliveries(connection: Connection, *, days: int, limit: int) -> None:
-    """Removes counts of messages that never came again, of all accounts, some at a time."""
+    """Remove counts of messages that never came again, of all accounts, some at a time."""
     connection.execute(_FORGET_OLD_DELIVERIES, {"days": days, "limit": limit})
 
 
 def suspect(connection: Connection, account_id: int, digests: Iterable[bytes], *, deliveries: int) -> None:
-    """Lets envelopes that nobody has seen yet start with deliveries behind them."""
+    """Let envelopes that nobody has seen yet start with deliveries behind them."""
     rows = [{"account_id": account_id, "digest": digest, "count": deliveries} for digest in digests]
     connection.execute(insert(delivery).on_conflict_do_nothing(), rows)
 
 
 def forget_delivery(connection: Connection, account_id: int, digest: bytes) -> None:
-    """Takes a delivery back that ended without its worker's death."""
+    """Take a delivery back that ended without its worker's death."""
     connection.execute(_FORGET_DELIVERY, {"account_id": account_id, "digest": digest})

@@ -112,7 +112,7 @@ async def _fetched(cursor: "AsyncCursor[Any]", statement: str, account_id: int, 
 def count_outcomes(
     connection: Connection, account_id: int, batch_id: UUID, *, anew_before: datetime | None = None
 ) -> dict[Verdict, int]:
-    """How many requests of a batch have which outcome; every verdict is a key.
+    """Number of a batch's requests by outcome; every verdict is a key.
 
     Args:
         anew_before: leaves out what a message with this instant has judged anew (`standing_outcomes`).
@@ -129,7 +129,7 @@ def count_outcomes(
 
 
 def count_made(connection: Connection, account_id: int, batch_id: UUID) -> int:
-    """How many commits, or usage lines, a batch made."""
+    """Number of commits, or usage lines, that a batch made."""
     which = {"account_id": account_id, "batch_id": batch_id}
     return int(connection.execute(_MADE_BY_BATCH, which).scalar_one())
 

@@ -1,4 +1,4 @@
-"""How much an account has parked: beyond a bound only beginnings are kept, beyond twice that it is only counted.
+"""Total that an account has parked: beyond a bound only beginnings are kept, beyond twice that it is only counted.
 
 `parked_total.bytes` is the sum over the account's rows in state `parked`, kept with every change of them, as the sum
 itself would take longer than the parking.
@@ -45,15 +45,15 @@ def fit(connection: Connection, account_id: int, arguments: Arguments) -> Argume
 
 
 def add(connection: Connection, account_id: int, *, size_bytes: int, unkept: int = 0) -> None:
-    """Notes that so much is parked, or one more only counted."""
+    """Note that so much is parked, or one more only counted."""
     connection.execute(_ADD, {"account_id": account_id, "bytes": size_bytes, "unkept": unkept})
 
 
 def subtract(connection: Connection, account_id: int, ids: Collection[UUID]) -> None:
-    """Notes that these rows, which are locked, will not be parked any more."""
+    """Note that these rows, which are locked, will not be parked any more."""
     connection.execute(_SUBTRACT, {"account_id": account_id, "ids": list(ids)})
 
 
 def count_unkept_of(connection: Connection, account_id: int) -> int:
-    """How many messages and requests of the account were only counted: their outcomes tell of them."""
+    """Number of messages and requests of the account that were only counted: their outcomes tell of them."""
     return int(connection.execute(_UNKEPT, {"account_id": account_id}).scalar_one())

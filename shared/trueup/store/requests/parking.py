@@ -56,7 +56,7 @@ DISCARDED = "discarded"  # an outcome's reason, once an operator gave its reques
 
 @dataclass(frozen=True, slots=True)
 class Parking:
-    """What is to be parked: an envelope, or one request of it.
+    """Envelope, or one request of it, that is to be parked.
 
     Attributes:
         account_id: None when nobody could be asked.
@@ -77,7 +77,7 @@ class Parking:
 
 
 def park(connection: Connection, parking: Parking) -> bool:
-    """Parks once, however often it is delivered; what was replayed in vain is parked again.
+    """Park once, however often it is delivered; what was replayed in vain is parked again.
 
     Of what nobody vouches for, or is too large to be an envelope, the first 64 KiB are kept.
 
@@ -128,7 +128,7 @@ def _store(
     whole_bytes: int | None,
     was: str | None = None,
 ) -> int:
-    """Stores the row, or parks it again; gives the bytes that are parked with it and were not before."""
+    """Store the row, or park it again; gives the bytes that are parked with it and were not before."""
     meta, requests = kept
     statement = insert(parked).values(
         account_id=parking.account_id,
@@ -245,7 +245,7 @@ def list_parked(
 
 
 def count_parked(connection: Connection, account_id: int, *, state: str = "parked") -> dict[str, int]:
-    """How many rows there are for each reason, the most frequent first."""
+    """Number of rows for each reason, the most frequent first."""
     rows = func.count()
     query = select(parked.c.reason, rows).where(parked.c.account_id == account_id, parked.c.state == state)
     grouped = connection.execute(query.group_by(parked.c.reason).order_by(rows.desc(), parked.c.reason))
@@ -259,12 +259,12 @@ def show_parked(connection: Connection, account_id: int, parked_id: UUID) -> Par
 
 
 def count_unkept(connection: Connection) -> int:
-    """How many messages that nobody vouches for were only counted, as there was no room for more."""
+    """Number of messages that nobody vouches for and that were only counted, as there was no room for more."""
     return int(connection.execute(_COUNTED_ONLY).scalar_one())
 
 
 def list_unattributed(connection: Connection, *, limit: int) -> list[ParkedRecord]:
-    """What nobody vouches for, newest first: unsigned or forged envelopes, and messages that are none."""
+    """Messages that nobody vouches for, newest first: unsigned or forged envelopes, and messages that are none."""
     query = _RECORDS.where(parked.c.account_id.is_(None)).order_by(parked.c.parked_at.desc()).limit(limit)
     return fetch_all(connection, ParkedRecord, query, {})
 
@@ -296,12 +296,12 @@ class Choice:
 
 
 def count_chosen(connection: Connection, account_id: int, choice: Choice) -> int:
-    """How many parked rows fit."""
+    """Number of parked rows that fit."""
     return int(connection.execute(select(func.count()).where(*_fitting(account_id, choice))).scalar_one())
 
 
 def choose(connection: Connection, account_id: int, choice: Choice) -> Iterator[list[ParkedText]]:
-    """Locks and returns the parked rows that fit, oldest first, some at a time: all of them may be large."""
+    """Lock and return the parked rows that fit, oldest first, some at a time: all of them may be large."""
     query = select(parked.c.id, parked.c.request_id, parked.c.task, parked.c.meta, parked.c.requests)
     query = query.where(*_fitting(account_id, choice)).order_by(parked.c.parked_at, parked.c.id).with_for_update()
     with connection.execute(query, execution_options={"yield_per": _CHOSEN_ROWS}) as rows:
@@ -332,7 +332,7 @@ def mark(
     outcome_reason: str,
     note: str | None = None,
 ) -> None:
-    """Notes what was done with parked rows, and in the outcomes of their requests, where those are `parked`."""
+    """Note what was done with parked rows, and in the outcomes of their requests, where those are `parked`."""
     chosen = (parked.c.account_id == account_id, parked.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
     given = {"ids": list(ids)}
     subtract(connection, account_id, ids)

@@ -1,4 +1,4 @@
-"""What the gateway asks about requests and calls that were sent before."""
+"""Repeats: requests and calls that came before, as the gateway asks about them."""
 
 from uuid import UUID
 
@@ -32,19 +32,19 @@ _FORGET_ANSWERS = text("SELECT trim_answered_call(make_interval(mins => :minutes
 
 
 def is_recent(connection: Connection, account_id: int, commit_id: UUID | str, *, minutes: int) -> bool:
-    """Whether a commit, or credit, of the account was made within the last minutes, in real time."""
+    """Tell whether a commit, or credit, of the account was made within the last minutes, in real time."""
     which = {"account_id": account_id, "id": str(commit_id), "minutes": minutes}
     return bool(connection.scalar(_IS_RECENT, which))
 
 
 def is_kept(connection: Connection, account_id: int, request_id: UUID) -> bool:
-    """Whether an envelope that is kept for its outcomes holds this request."""
+    """Tell whether an envelope that is kept for its outcomes holds this request."""
     which = {"account_id": account_id, "id": request_id, "quoted": f'"{request_id}"'.encode()}
     return bool(connection.scalar(IS_KEPT, which))
 
 
 def claim_call(connection: Connection, account_id: int, digest: bytes, *, minutes: int) -> str | None:
-    """What the same call was answered with within the last minutes; None: nothing.
+    """Answer that the same call got within the last minutes; None: there was none.
 
     The same calls of an account come one after the other, each when the transaction of the one before is over.
     """
@@ -54,10 +54,10 @@ def claim_call(connection: Connection, account_id: int, digest: bytes, *, minute
 
 
 def note_answer(connection: Connection, account_id: int, digest: bytes, answer: str) -> None:
-    """Notes what a claimed call is answered with, in the transaction of what it changes."""
+    """Note what a claimed call is answered with, in the transaction of what it changes."""
     connection.execute(_ANSWER, {"account_id": account_id, "digest": digest, "answer": answer})
 
 
 def forget_answers(connection: Connection, *, minutes: int, limit: int) -> None:
-    """Deletes answers that are older, up to `limit` of them."""
+    """Delete answers that are older, up to `limit` of them."""
     connection.execute(_FORGET_ANSWERS, {"minutes": minutes, "limit": limit})

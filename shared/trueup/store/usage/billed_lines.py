@@ -136,7 +136,7 @@ class BilledLine:
 
 @dataclass(frozen=True, slots=True)
 class ReservedDraw:
-    """What is kept for void usage: money, or units of a QUANTITY balance. The segment's id is text."""
+    """Reservation for void usage: money, or units of a QUANTITY balance. The segment's id is text."""
 
     segment_id: str
     commit_id: UUID
@@ -161,14 +161,14 @@ def excepted_lines(connection: Connection, account_id: int, commit_ids: Iterable
 
 
 def except_lines(connection: Connection, account_id: int, commit_id: UUID, lines: Sequence[BilledLine]) -> None:
-    """Notes that the commit is to be trued up beside these lines."""
+    """Note that the commit is to be trued up beside these lines."""
     which = {"account_id": account_id, "commit_id": commit_id}
     named = {"invoice_ids": [each.period_id for each in lines], "positions": [each.position for each in lines]}
     connection.execute(_EXCEPT, which | named)
 
 
 def settle_by(connection: Connection, account_id: int, period_ids: Sequence[UUID], true_up_id: UUID | None) -> None:
-    """Notes that a true-up asks for the usage of these void periods; None: that none does any more."""
+    """Note that a true-up asks for the usage of these void periods; None: that none does any more."""
     connection.execute(_SETTLE_BY, {"account_id": account_id, "ids": list(period_ids), "true_up_id": true_up_id})
 
 
@@ -181,7 +181,7 @@ def billed_beside(
 
 
 def reserved_draws(connection: Connection, account_id: int, customer_id: UUID | None) -> list[ReservedDraw]:
-    """What void usage that nothing replaces had drawn, by segment; of all customers when `customer_id` is None."""
+    """Draw of void usage that nothing replaces, by segment; of all customers when `customer_id` is None."""
     return fetch_all(connection, ReservedDraw, _RESERVED, {"account_id": account_id, "customer_id": customer_id})
 
 

@@ -156,7 +156,7 @@ def customers_with_open_usage(
 
 
 def find_draft(connection: Connection, account_id: int, draft_id: UUID) -> DraftTerms | None:
-    """What open usage must be of to become a period of this id; there need not be any.
+    """Month, contract and unit that a draft of this id is of; there need not be any usage.
 
     The id names the customer in part, and is a hash of the rest, so all that it can be made of is tried.
     """

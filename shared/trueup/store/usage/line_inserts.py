@@ -127,7 +127,7 @@ def record_lines(
     usage_settle_s: int,
     anew_before: datetime | None = None,
 ) -> set[str]:
-    """Stores the lines whose transaction id nobody used, and opens their months; returns their request ids.
+    """Store the lines whose transaction id nobody used, and open their months; returns their request ids.
 
     A line before its customer's watermark is stored as late and opens nothing. To be called once in a transaction:
     a second call would lock customers behind lines.
@@ -176,7 +176,7 @@ def find_lines(
 
 
 def look_up_terms(connection: Connection, account_id: int, wanted: References) -> KnownToUsage:
-    """What the account's catalog knows of `wanted`, with the terms of the contracts, in one round trip."""
+    """Look up which of `wanted` the account's catalog has, with the terms of the contracts, in one round trip."""
     (found,) = _KNOWN.run(
         connection,
         {
@@ -195,7 +195,7 @@ def look_up_terms(connection: Connection, account_id: int, wanted: References) -
 def register_unknown_terms(
     connection: Connection, account_id: int, lines: Iterable[Normal], known: KnownToUsage
 ) -> None:
-    """Registers, as bare records, what these lines name and the catalog lacks (open references).
+    """Register, as bare records, what these lines name and the catalog lacks (open references).
 
     A product is of type USAGE, a contract the customer's of its first use, without an end.
     """

@@ -78,12 +78,12 @@ class OpenMonth:
 
 
 def claim_month(connection: Connection, account_id: int, *, usage_grace_h: int) -> OpenMonth | None:
-    """Locks the oldest month that may be closed and that nobody else has locked."""
+    """Lock the oldest month that may be closed and that nobody else has locked."""
     return fetch_one(connection, OpenMonth, _CLAIM, {"account_id": account_id, "usage_grace_h": usage_grace_h})
 
 
 def lock_customer(connection: Connection, account_id: int, customer_id: UUID) -> None:
-    """Keeps usage of this customer from being taken in, or closed by others, until the transaction ends."""
+    """Keep usage of this customer from being taken in, or closed by others, until the transaction ends."""
     connection.execute(_LOCK_CUSTOMER, {"account_id": account_id, "customer_id": customer_id})
 
 
@@ -93,19 +93,19 @@ def lock_customers(connection: Connection, account_id: int, customer_ids: Sequen
 
 
 def is_first(connection: Connection, account_id: int, month: OpenMonth) -> bool:
-    """Whether the customer, who must be locked, has no earlier month left."""
+    """Tell whether the customer, who must be locked, has no earlier month left."""
     return bool(connection.scalar(_IS_FIRST, _of(account_id, month)))
 
 
 def mark_closed(connection: Connection, account_id: int, month: OpenMonth, *, ending_before: datetime) -> None:
-    """Takes the month off the work list and moves the customer's watermark to its end."""
+    """Take the month off the work list and moves the customer's watermark to its end."""
     connection.execute(_CLOSE, _of(account_id, month) | {"ending_before": ending_before})
 
 
 def count_failure(
     connection: Connection, account_id: int, month: OpenMonth, *, reason: str, attempts_max: int, pause_s: float
 ) -> str:
-    """Notes a failed try of one month, and parks it with `reason` when it was the last one.
+    """Note a failed try of one month, and park it with `reason` when it was the last one.
 
     Args:
         connection: a transaction.
@@ -123,7 +123,7 @@ def count_failure(
 
 
 def release_months(connection: Connection, account_id: int, customer_id: UUID) -> Sequence[datetime]:
-    """Puts the customer's parked months back on the work list; returns which they were."""
+    """Put the customer's parked months back on the work list; returns which they were."""
     return connection.scalars(_RELEASE, {"account_id": account_id, "customer_id": customer_id}).all()
 
 

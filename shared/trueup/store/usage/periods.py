@@ -146,7 +146,7 @@ def store_periods(
     customer_id: UUID,
     replaces: Sequence[UUID | None] = (),
 ) -> list[UUID]:
-    """Stores what was closed: periods, lines, deductions, and invoices for contracts that are invoiced MONTHLY.
+    """Store what was closed: periods, lines, deductions, and invoices for contracts that are invoiced MONTHLY.
 
     Takes the account's counter, so it comes last in a transaction.
 

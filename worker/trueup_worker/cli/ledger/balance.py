@@ -1,4 +1,4 @@
-"""What a customer can still use."""
+"""Balance: what a customer can still use."""
 
 from typing import Annotated
 from uuid import UUID

@@ -144,7 +144,7 @@ def _timestamp(text: str) -> str:
 
 
 def _emit(changed: Changed, *, as_json: bool) -> None:
-    """What changed, before and after; as a table a field a line."""
+    """Show the changed parts before and after; as a table a field a line."""
     if as_json:
         emit_json({"commit_id": changed.commit_id, "before": changed.before, "after": changed.after})
     elif changed.after:

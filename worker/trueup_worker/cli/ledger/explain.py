@@ -1,4 +1,4 @@
-"""Where amounts come from."""
+"""Explanation of amounts: the entries, usage and rules behind them."""
 
 from dataclasses import asdict
 from typing import Annotated, Any

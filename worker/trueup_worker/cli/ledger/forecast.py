@@ -1,4 +1,4 @@
-"""What will be invoiced."""
+"""Forecast of invoices."""
 
 from typing import Annotated
 from uuid import UUID

@@ -180,7 +180,7 @@ def correct(
 
 
 def _charged(made: Sequence[Correction], unit_id: UUID) -> tuple[list[Decimal], list[Decimal]]:
-    """What was charged in a unit before, and what is charged now."""
+    """Charges in a unit, before and now."""
     of_unit = [each for each in made if each.unit_id == unit_id]
     return [each.before for each in of_unit], [each.after for each in of_unit]
 

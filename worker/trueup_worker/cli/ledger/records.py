@@ -1,4 +1,4 @@
-"""What commands tell of invoices and of where amounts come from: in JSON, and as the entries of tables."""
+"""Records of invoices and explanations as commands tell them: in JSON, and as the entries of tables."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
@@ -88,7 +88,7 @@ def shown_invoice(invoice: Invoice) -> Record:
 
 
 def explanation(found: Explanation) -> Record:
-    """Where the amounts of a commit, an invoice, a draft or a usage period come from."""
+    """Explanation of the amounts of a commit, an invoice, a draft or a usage period."""
     match found:
         case CommitExplanation():
             return _of_commit(found)

@@ -1,4 +1,4 @@
-"""What the rows of a file refer to, looked up in the catalog of whoever holds the token."""
+"""References of a file's rows, looked up in the catalog of whoever holds the token."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a command works with: the settings that lead to the services, and who is asking."""
+"""Context of a command: the settings that lead to the services, and who is asking."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ class Session:
 
     @cached_property
     def state(self) -> State | None:
-        """What runs in the data folder, if anything."""
+        """State of the stack in the data folder; None when nothing runs."""
         return self.folder.read_state()
 
     @cached_property
@@ -129,12 +129,12 @@ class Session:
             yield connection, caller
 
     def caller(self, scope: Scope) -> Caller:
-        """Who holds the token; raises as `transaction`."""
+        """Caller who holds the token; raises as `transaction`."""
         with self.transaction(scope) as (_, caller):
             return caller
 
     def _caller(self, connection: Connection, scope: Scope) -> Caller:
-        """Who holds the token. The installation's administrator makes and revokes tokens in any account."""
+        """Caller who holds the token. The installation's administrator makes and revokes tokens in any account."""
         token = self.token if scope not in _OF_ADMINISTRATORS else self._chosen.token or self._kept_for_administrators
         caller = authenticate(connection, token, now=utc_now())
         if _INSTALLATION in caller.scopes and scope in _OF_ADMINISTRATORS:

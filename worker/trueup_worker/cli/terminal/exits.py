@@ -38,7 +38,7 @@ def exit_code_of(error: BaseException) -> ExitCode:
 
 
 def message_of(error: BaseException) -> str:
-    """What an error says to the user: never SQL, never a password."""
+    """Message of an error for the user: never SQL, never a password."""
     cause = getattr(error, "orig", None) or error  # of a database error: what the driver said
     if advice := _ADVICE.get(getattr(cause, "sqlstate", None)):
         return f"{_first_line(cause)}: {advice}"

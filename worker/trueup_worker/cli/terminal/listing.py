@@ -50,7 +50,7 @@ def emit_list(
     as_json: bool,
     told: Callable[[T], object] = as_it_is,
 ) -> None:
-    """Prints a list as JSON or as a table of these columns; of each row what `told` makes of it."""
+    """Print a list as JSON or as a table of these columns; of each row what `told` makes of it."""
     if as_json:
         emit_json_list(map(told, every_page(fetch, limit=limit)))
         return

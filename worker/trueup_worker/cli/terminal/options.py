@@ -23,7 +23,7 @@ _META = "trueup.options"
 
 
 def _remember(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
-    """Notes an option that was given; the one nearest to the end of the command line counts."""
+    """Note an option that was given; the one nearest to the end of the command line counts."""
     if value:
         ctx.meta.setdefault(_META, {})[param.name] = value
     return value
@@ -49,7 +49,7 @@ def _common(
     *,
     debug: Annotated[bool, _option("--debug", help="show where an error came from (or TRUEUP_DEBUG=1)")] = False,
 ) -> None:
-    """Holds the declarations; it is never run."""
+    """Hold the declarations; it is never run."""
 
 
 @cache
@@ -70,7 +70,7 @@ def with_common_options(command: Command) -> Command:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the command line and the environment choose.
+    """Choices of the command line and the environment.
 
     Attributes:
         data: the data folder.
@@ -84,7 +84,7 @@ class Chosen:
 
     @classmethod
     def of(cls, ctx: typer.Context, environ: Mapping[str, str]) -> "Chosen":
-        """What was given; an option wins over its variable."""
+        """Choices that were made; an option wins over its variable."""
         given = ctx.meta.get(_META, {})
         return cls(
             data=Path(given.get("data") or environ.get("TRUEUP_DATA") or DEFAULT_DATA),

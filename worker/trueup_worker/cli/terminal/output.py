@@ -1,4 +1,4 @@
-"""What goes to stdout: JSON for programs, tables for people. Nothing else in the command writes there."""
+"""Output to stdout: JSON for programs, tables for people. Nothing else in the command writes there."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ _WIDE_CHARS = 10_000  # where nobody looks, nothing is cut or wrapped
 
 
 def emit(text: bytes) -> None:
-    """Writes to stdout, at once; ends quietly when its reader has gone away."""
+    """Write to stdout, at once; ends quietly when its reader has gone away."""
     try:
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
@@ -39,7 +39,7 @@ def emit(text: bytes) -> None:
 
 
 def say(text: str) -> None:
-    """Tells the user something that is not data, on stderr."""
+    """Tell the user something that is not data, on stderr."""
     typer.echo(text, err=True)
 
 
@@ -49,12 +49,12 @@ def to_json(value: Any) -> bytes:
 
 
 def emit_json(value: Any) -> None:
-    """Prints one JSON document."""
+    """Print one JSON document."""
     emit(to_json(value) + b"\n")
 
 
 def emit_json_list(records: Iterable[Any]) -> None:
-    """Prints a JSON array, an entry a line, with flat memory."""
+    """Print a JSON array, an entry a line, with flat memory."""
     separators = chain([b"[\n"], iter(lambda: b",\n", None))
     empty = True
     for separator, record in zip(separators, records, strict=False):
@@ -64,7 +64,7 @@ def emit_json_list(records: Iterable[Any]) -> None:
 
 
 def record_of(value: object, names: Iterable[str]) -> Record:
-    """These members of a value, in this order: what JSON tells of it."""
+    """Record of these members of a value, in this order: what JSON tells of it."""
     return {name: getattr(value, name) for name in names}
 
 
@@ -74,7 +74,7 @@ def member(row: object, name: str) -> Any:
 
 
 def emit_table(columns: Sequence[str], rows: Iterable[object], *, title: str | None = None) -> None:
-    """Prints a table of values or records; a column shows the member of the same name."""
+    """Print a table of values or records; a column shows the member of the same name."""
     on_terminal = sys.stdout.isatty()
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if on_terminal else None, pad_edge=False)
     for column in columns:
@@ -85,7 +85,7 @@ def emit_table(columns: Sequence[str], rows: Iterable[object], *, title: str | N
 
 
 def emit_record(value: object, *, title: str | None = None) -> None:
-    """Prints one value or record, a member a line; members that are lists of such become tables below it."""
+    """Print one value or record, a member a line; members that are lists of such become tables below it."""
     record = _members(value)
     plain = {name: each for name, each in record.items() if not _is_table(each) and each is not None}
     table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
@@ -139,7 +139,7 @@ def _is_table(value: Any) -> bool:
 
 
 def _render(table: Table, *, on_terminal: bool) -> None:
-    """Prints it as wide as the terminal, or as its longest words need: an id is never broken."""
+    """Print it as wide as the terminal, or as its longest words need: an id is never broken."""
     drawn = StringIO()
     console = Console(file=drawn, width=_WIDE_CHARS, force_terminal=on_terminal, highlight=False)
     if on_terminal:

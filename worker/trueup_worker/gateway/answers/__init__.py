@@ -1,1 +1,1 @@
-"""What calls are answered with, a module for each noun: a class for each object, with its example."""
+"""Answers to calls, a module for each noun: a class for each object, with its example."""

@@ -12,7 +12,7 @@ _NOBODY = "trueup"  # who made it is not kept
 
 
 class Customer(Answer):
-    """Who promises to spend.
+    """Customer: who promises to spend.
 
     Attributes:
         external_id: its first alias, or its id.
@@ -102,7 +102,7 @@ class CustomerPage(Page):
 
 
 class ProductState(Answer):
-    """What a product is like; what belongs to metering and rating is returned as it was given."""
+    """State of a product; what belongs to metering and rating is returned as it was given."""
 
     created_at: Instant
     created_by: str
@@ -121,7 +121,7 @@ class ProductState(Answer):
 
 
 class Product(Answer):
-    """What is charged for: it is now as it was at first."""
+    """Product: what is charged for; it is now as it was at first."""
 
     id: UUID
     type: Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
@@ -186,14 +186,14 @@ class ProductPage(Page):
 
 
 class StatementSchedule(Answer):
-    """How often usage is invoiced."""
+    """Schedule of usage invoices."""
 
     frequency: Literal["MONTHLY"]
     billing_anchor_date: Instant
 
 
 class ContractState(Answer):
-    """What a contract is like; commits and credits are the customer's."""
+    """State of a contract; commits and credits are the customer's."""
 
     created_at: Instant
     created_by: str

@@ -16,7 +16,7 @@ _OF_A_SEGMENT = frozenset({"START", "DEDUCTION", "EXPIRATION"})
 
 
 class Segment(Answer):
-    """When how much may be drawn."""
+    """Segment: when how much may be drawn."""
 
     id: UUID
     amount: Amount
@@ -25,7 +25,7 @@ class Segment(Answer):
 
 
 class AccessSchedule(Answer):
-    """What may be drawn."""
+    """Access: what may be drawn."""
 
     access_type: AccessType
     credit_type: Named
@@ -42,7 +42,7 @@ class AccessSchedule(Answer):
 
 
 class InvoiceItem(Answer):
-    """What is billed when.
+    """Item: what is billed when.
 
     Attributes:
         invoice_id: once it was.
@@ -57,7 +57,7 @@ class InvoiceItem(Answer):
 
 
 class InvoiceSchedule(Answer):
-    """What is billed."""
+    """Invoices: what is billed."""
 
     credit_type: Named
     do_not_invoice: bool
@@ -242,12 +242,12 @@ class CommitPage(Page):
 
     @classmethod
     def example(cls, *commits: Commit) -> Self:
-        """These, on the only page."""
+        """Page of these, the only one."""
         return cls(data=list(commits), next_page=None)
 
 
 class Net(Answer):
-    """What can be used now.
+    """Sum of what can be used now.
 
     Attributes:
         credit_type_id: its unit; in quantities of usage the null UUID.

@@ -1,4 +1,4 @@
-"""What the examples of the OpenAPI document have in common: one customer's story."""
+"""Common ground of the OpenAPI document's examples: one customer's story."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it takes calls, and how the whole stands."""
+"""Health: whether the process lives, whether it takes calls, and how the whole stands."""
 
 from collections.abc import Mapping
 from typing import Literal, Self
@@ -18,24 +18,24 @@ class Alive(Answer):
 
     @classmethod
     def example(cls) -> Self:
-        """There is one answer only."""
+        """Only answer that there is."""
         return cls(status="ok")
 
 
 class Ready(Answer):
-    """What must hold so that calls are taken."""
+    """Conditions that must hold so that calls are taken."""
 
     status: Status
     checks: Mapping[str, bool]
 
     @classmethod
     def of(cls, checks: Mapping[str, bool]) -> Self:
-        """Takes calls if all of these hold."""
+        """Health as it was found, and what is lost of the log."""
         return cls(status=_status(checks), checks=checks)
 
     @classmethod
     def example(cls) -> Self:
-        """All holds."""
+        """State in which all holds."""
         return cls.of(_GOOD)
 
     @classmethod
@@ -45,7 +45,7 @@ class Ready(Answer):
 
 
 class Health(Answer):
-    """How the whole stands.
+    """Health of the whole.
 
     Attributes:
         checks: what must hold so that calls are taken.
@@ -64,7 +64,7 @@ class Health(Answer):
     def of(
         cls, checks: Mapping[str, bool], backlog: Mapping[str, int] | None, *, oldest_due_s: float | None, lost: int
     ) -> Self:
-        """What was asked, and what is lost of the log."""
+        """Health as it was found, and what is lost of the log."""
         return cls(
             status=_status(checks),
             checks=checks,
@@ -75,7 +75,7 @@ class Health(Answer):
 
     @classmethod
     def example(cls) -> Self:
-        """All holds."""
+        """State in which all holds."""
         backlog = {"commits": 2, "commits.bulk": 0, "usage": 0, "invoices": 0}
         return cls.of(_GOOD, backlog, oldest_due_s=0.412, lost=0)
 

@@ -1,4 +1,4 @@
-"""What only tells an id or a name: what was made, what is kept."""
+"""Ids and names: of what was made, or is kept."""
 
 from typing import Literal, Self
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What is parked, and what became of sending it on."""
+"""Parked messages, and what became of sending them on."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -10,7 +10,7 @@ from trueup_worker.gateway.http.answer import Answer, Instant, Page
 
 
 class Parked(Answer):
-    """What could not be decided: an envelope, or one request of it.
+    """Parked envelope, or one request of it.
 
     Attributes:
         detail: what was wrong, for people.
@@ -33,7 +33,7 @@ class Parked(Answer):
 
 
 class ParkedPage(Page):
-    """What is parked, oldest first.
+    """Page of parked messages, oldest first.
 
     Attributes:
         counts: how many there are for each reason, on all pages.
@@ -60,14 +60,14 @@ class ParkedPage(Page):
 
 
 class Replayed(Answer):
-    """How many were chosen, and how many of them are on their way again: none in a dry run."""
+    """Number of chosen messages, and of those that are on their way again: none in a dry run."""
 
     chosen: int
     replayed: int
 
 
 class ReplayAnswer(Answer):
-    """What a replay did, or would do."""
+    """Result of a replay, or of its dry run."""
 
     data: Replayed
 

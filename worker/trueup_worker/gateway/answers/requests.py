@@ -1,4 +1,4 @@
-"""What became of requests, alone or in a batch."""
+"""Outcomes of requests, alone or in a batch."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -17,7 +17,7 @@ from trueup_worker.gateway.http.error import Existing, FieldError
 
 
 class ExistingWithContent(Existing):
-    """What is there already.
+    """Commit or record that is there already.
 
     Attributes:
         same_content: whether it was made of the same content.
@@ -29,7 +29,7 @@ class ExistingWithContent(Existing):
 
 
 class RequestOutcome(Answer):
-    """What became of a request; while it is pending, there is no more than that.
+    """Outcome of a request; while it is pending, there is no more than that.
 
     Attributes:
         errors: what is wrong with it, up to a hundred problems.
@@ -94,7 +94,7 @@ class BatchAccepted(Answer):
 
 
 class RowOutcome(RequestOutcome, kw_only=True):
-    """What became of a row."""
+    """Outcome of a row."""
 
     row: int
 

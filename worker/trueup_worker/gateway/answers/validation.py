@@ -1,4 +1,4 @@
-"""What a create would be answered with."""
+"""Judgement of a create that is not made."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
@@ -25,7 +25,7 @@ class FutureInvoice(Answer):
 
     @classmethod
     def of(cls, obligation: Mapping[str, Any]) -> Self:
-        """An invoice that an obligation would become."""
+        """Judgement of a request that is right: whether its key is another's, and which invoices it would make."""
         return cls(
             kind=obligation["kind"],
             timestamp=obligation["timestamp"],
@@ -37,7 +37,7 @@ class FutureInvoice(Answer):
 
 
 class Judgement(Answer):
-    """What a create would be answered with, as things stand.
+    """Answer that a create would get, as things stand.
 
     Attributes:
         errors: what is wrong with it, up to a hundred problems.
@@ -56,14 +56,14 @@ class Judgement(Answer):
 
     @classmethod
     def refused(cls, problems: Sequence[Problem]) -> Self:
-        """What is wrong with the request."""
+        """Judgement of a request that is wrong."""
         told = error_body(problems)
         errors = [FieldError(**each) for each in told.pop("errors")]
         return cls(outcome=outcome_of(problems), errors=errors, existing=None, invoices=[], **told)
 
     @classmethod
     def of(cls, *, existing: Mapping[str, Any] | None, obligations: Iterable[Mapping[str, Any]]) -> Self:
-        """Nothing is wrong with the request; whether its key is another's, and which invoices it would make."""
+        """Judgement of a request that is right: whether its key is another's, and which invoices it would make."""
         return cls(
             outcome="valid" if existing is None else "duplicate",
             errors=[],

@@ -28,7 +28,7 @@ def accepted(request_id: UUID) -> Response:
 
 
 def decided(outcome: Outcome) -> Response:
-    """What a create is answered with once it is decided.
+    """Answer to a create that is decided.
 
     Raises:
         Refusal: it made no commit.

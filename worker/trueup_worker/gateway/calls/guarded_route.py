@@ -65,7 +65,7 @@ class GuardedRoute(APIRoute):
         return guarded
 
     def _known_parameters(self) -> set[str]:
-        """Name what may stand in the query: what FastAPI reads out of it, for the endpoint and what it depends on."""
+        """Parameters of the query: those that FastAPI reads, and those that the document tells of."""
         own = self.dependant
         asked = Dependant(query_params=own.query_params, dependencies=own.dependencies)
         return {each.alias for each in get_flat_params(asked)}
@@ -111,12 +111,12 @@ class DirectRoute(GuardedRoute):
 
 
 def gateway_of(request: Request) -> Gateway:
-    """Return what the process holds open."""
+    """Gateway that serves the call: what its process holds open."""
     assert isinstance(request, Call)
     return request.gateway
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who calls."""
+    """Caller of a guarded route."""
     assert isinstance(request, Call)
     return request.principal.caller

@@ -49,7 +49,7 @@ class Call(Request):
 
     @property
     def retries(self) -> int:
-        """The count of tries before this one that Metronome's SDK tells of: it saw no answer, or none that was final.
+        """Number of times that Metronome's SDK says it sent this before, and saw no answer, or none that was final.
 
         0 where the settings say that this is not to count.
         """
@@ -70,13 +70,13 @@ class Call(Request):
         return connection is not None and connection.has_hung_up
 
     async def digest(self) -> bytes:
-        """Digest what a retry of this call has in common with it: token, method, path and content."""
+        """Digest that a retry of this call shares with it: of token, method, path and content."""
         path, query = self.scope["path"], self.scope["query_string"].decode("latin-1")
         told = f"{self.principal.caller.key_id}\n{self.method}\n{path}\n{query}"
         return hashlib.sha256(told.encode() + b"\n" + await self.body()).digest()
 
     async def body(self) -> bytes:
-        """The body.
+        """Body of the call.
 
         Raises:
             Refusal: 413 when it is too long, 408 when it does not arrive.

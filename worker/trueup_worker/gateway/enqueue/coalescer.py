@@ -61,7 +61,7 @@ class Coalescer:
     async def submit(
         self, principal: Principal, request: QueuedRequest, manner: Manner = "wait", *, digest: bytes | None = None
     ) -> Answer:
-        """Send a request; return its outcome, or `PENDING` once it is kept and will have one.
+        """Submit a request and wait: its outcome, or `PENDING` once it is kept and will have one.
 
         Args:
             principal: whose call.
@@ -86,7 +86,7 @@ class Coalescer:
             del self._unanswered[pending_request]
 
     def waited_s(self) -> float:
-        """Tell for how long the call has been waiting that has waited longest."""
+        """Seconds that the call has been waiting that has waited longest."""
         began_s = next(iter(self._unanswered.values()), None)
         return 0.0 if began_s is None else time.monotonic() - began_s
 

@@ -1,4 +1,4 @@
-"""A call, while it waits."""
+"""Pending request: what stands for a call while it waits."""
 
 import asyncio
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ class PendingRequest:
     noted: asyncio.Future[bool] | None = None
 
     def give(self, answer: Answer) -> None:
-        """Answers, unless somebody was faster or the caller has gone."""
+        """Answer, unless somebody was faster or the caller has gone."""
         if not self.answer.done():
             self.answer.set_result(answer)
 
     def fail(self, error: Exception) -> None:
-        """Refuses, likewise."""
+        """Refuse the call that waits, if it still does."""
         if not self.answer.done():
             self.answer.set_exception(error)

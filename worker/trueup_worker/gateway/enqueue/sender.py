@@ -133,7 +133,7 @@ class Sender:
             raise TokenRevoked("this token was revoked, or has expired, since it was last asked about")
 
     def backlog(self, queue: str) -> int:
-        """Count the envelopes that wait on a queue.
+        """Number of envelopes that wait on a queue.
 
         Raises:
             BrokerUnavailable: the broker does not answer.

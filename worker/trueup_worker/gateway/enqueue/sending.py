@@ -38,7 +38,7 @@ class Sending:
     async def send_and_wait(
         self, envelope: SignedEnvelope, pending_requests: list[PendingRequest]
     ) -> asyncio.Future[None] | None:
-        """Sends, and lets the calls wait; what may or may not have been sent is kept at once.
+        """Send, and let the calls wait; what may or may not have been sent is kept at once.
 
         Returns:
             What is done when all of them are answered; None when they are.
@@ -58,7 +58,7 @@ class Sending:
         return None
 
     async def keep_and_send(self, envelope: SignedEnvelope, pending_requests: list[PendingRequest]) -> None:
-        """Keeps, and answers; then sends. What is not sent now, the sweeper sends."""
+        """Keep, and answer; then send. What is not sent now, the sweeper sends."""
         try:
             await self._require_room(envelope.queue)
             await self._tries.note(pending_requests)

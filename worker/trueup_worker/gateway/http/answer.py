@@ -41,7 +41,7 @@ def _taken_over(kind: type[Answer], given: tuple[str, ...]) -> tuple[Sequence[st
 
 
 class Id(Answer):
-    """What was made, or is meant."""
+    """Id of what was made, or is meant."""
 
     id: UUID
 

@@ -24,14 +24,14 @@ class FieldError(Answer):
 
 
 class Existing(Answer):
-    """What is there already: a commit or credit, or another record with this key or alias."""
+    """Record that is there already: a commit or credit, or another record with this key or alias."""
 
     id: UUID
     type: Literal["PREPAID", "POSTPAID", "CREDIT", "USAGE", "CONTRACT", "CUSTOMER", "LEDGER_ENTRY"]
 
 
 class Error(Answer):
-    """Why a call was refused.
+    """Refusal of a call.
 
     Attributes:
         errors: what is wrong, up to a hundred problems.

@@ -1,4 +1,4 @@
-"""What a customer can use now, added up."""
+"""Routes of balances: what a customer can use now, added up."""
 
 from decimal import Decimal
 from uuid import UUID
@@ -27,7 +27,7 @@ _QUANTITIES = UUID(int=0)  # what Metronome names where there is no one unit
 
 @router.post("/v1/contracts/customerBalances/getNetBalance", responses=answers(NetBalanceAnswer.example()))
 async def show_net_balance(request: Request, body: NetBalance) -> Response:
-    """What a customer can use now of all commits and credits, or of those that any of the filters admits."""
+    """Sum of what a customer can use now of all commits and credits, or of those that any of the filters admits."""
     account_id, access_type = caller_of(request).account_id, body.access_type or "SPEND"
     if access_type == "QUANTITY" and body.credit_type_id is not None:
         raise invalid_field("/credit_type_id", "must not stand beside access_type QUANTITY")

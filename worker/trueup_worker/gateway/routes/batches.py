@@ -83,7 +83,7 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
 
 @router.get("/v1/batches/{batch_id}", responses=answers(BatchAnswer.example()))
 async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS, next_page: Row = 0) -> Response:
-    """How far a batch is: how many rows have which outcome, and the outcomes in the order of the rows."""
+    """Progress of a batch: how many rows have which outcome, and the outcomes in the order of the rows."""
     account_id = caller_of(request).account_id
 
     def look(connection: Connection) -> BatchAnswer | None:

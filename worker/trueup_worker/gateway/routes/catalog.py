@@ -1,4 +1,4 @@
-"""What requests refer to: customers, products and contracts."""
+"""Routes of the catalog: customers, products and contracts."""
 
 from typing import Annotated
 from uuid import UUID

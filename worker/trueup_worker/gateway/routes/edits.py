@@ -97,7 +97,7 @@ def _editor(call: Call) -> Callable[[Connection, Caller, Meant, Edit], None]:
 async def _change(
     call: Call, kind: CommitKind, form: Change[T], apply: Callable[[Connection, Caller, Meant, T], None]
 ) -> Response:
-    """Reads the change of a commit, or of a credit, and makes it, whole or not at all."""
+    """Read the change of a commit, or of a credit, and make it, whole or not at all."""
     call.require_json()
     change = _read(await call.body(), f"{kind}_id", form)
     caller, meant = call.principal.caller, Meant(commit_id=UUID(str(change["commit_id"])), kind=kind)

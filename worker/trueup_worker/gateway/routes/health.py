@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it takes calls, and how the whole stands."""
+"""Routes of health: whether the process lives, whether it takes calls, and how the whole stands."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -13,19 +13,19 @@ router = APIRouter(route_class=GuardedRoute, tags=["Health"])
 
 @router.get("/livez", responses=answers(Alive.example()))
 async def livez() -> Response:
-    """Whether the process answers at all."""
+    """Tell whether the process answers at all."""
     return Json(Alive(status="ok"))
 
 
 @router.get("/readyz", responses=answers(Ready.example()) | answers(Ready.example_of_unavailable(), status=503))
 async def readyz(request: Request) -> Response:
-    """Whether it takes calls: database, broker and workers answer, no call is stuck, and it is not about to stop."""
+    """Readiness: database, broker and workers answer, no call is stuck, and the process is not about to stop."""
     return _told(Ready.of(await _health_of(request).checks()))
 
 
 @router.get("/healthz", responses=answers(Health.example()) | answers(Health.example_of_unavailable(), status=503))
 async def healthz(request: Request) -> Response:
-    """How the whole stands: the backlog of each queue, and the age of the oldest thing that is due."""
+    """Health of the whole: the backlog of each queue, and the age of the oldest thing that is due."""
     return _told(await _health_of(request).whole())
 
 

@@ -1,4 +1,4 @@
-"""Where a page of invoices goes on, as text."""
+"""Cursor of a page of invoices, as text."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,12 @@ _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9a-f]{32})", re.ASCII)
 
 
 def cursor_of(place: Place) -> str:
-    """Where the next page begins, as text."""
+    """Cursor at which the next page begins, as text."""
     return f"{(place.issued_at - _EPOCH) // timedelta(microseconds=1)}.{place.id.hex}"
 
 
 def place_at(cursor: str | None) -> Place | None:
-    """What a cursor stands for.
+    """Place that a cursor stands for.
 
     Raises:
         Refusal: 400: it is none of ours.

@@ -168,7 +168,7 @@ async def _marked(request: Request, body: InvoiceToMark, *, is_set: bool, reason
 
 
 async def _changed(request: Request, change: Callable[[Connection], UUID]) -> Response:
-    """Makes a change; answers with the id of the invoice that it made or took back, or with why not."""
+    """Make a change; answers with the id of the invoice that it made or took back, or with why not."""
     try:
         return await write(request, lambda connection: Made(data=Id(id=change(connection))))
     except AlreadyRegenerated as known:

@@ -1,4 +1,4 @@
-"""What could not be decided: listed, and sent on once its cause is gone."""
+"""Routes of parked messages: listed, and sent on once their cause is gone."""
 
 from typing import Annotated
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What became of a request."""
+"""Routes of requests: their outcomes."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ router = APIRouter(route_class=GuardedRoute, tags=["Outcomes"])
 
 @router.get("/v1/requests/{request_id}", responses=answers(RequestAnswer.example()))
 async def show_request(request: Request, request_id: UUID) -> Response:
-    """What became of a request: its outcome, with every error; `pending` while it has none."""
+    """Outcome of a request, with every error; `pending` while it has none."""
     gateway, account_id = gateway_of(request), caller_of(request).account_id
 
     def look(connection: Connection) -> Outcome | bool:

@@ -33,7 +33,7 @@ def kinds_below(kind: type[Answer]) -> Iterator[type[Answer]]:
 
 
 def about(kind: type[Answer]) -> tuple[str, dict[str, str]]:
-    """What a docstring says of the class, and of its fields."""
+    """Description of a class and its fields, from its docstring."""
     text, _, fields = (inspect.getdoc(kind) or "").partition("\n\nAttributes:\n")
     return text, {name: re.sub(r"\s+", " ", told) for name, told in _FIELD.findall(fields)}
 

@@ -1,4 +1,4 @@
-"""How calls can be refused, for the document: by status, with examples."""
+"""Refusals of calls, for the document: by status, with examples."""
 
 from trueup.wire.problems import Problem
 from trueup_worker.gateway.answers import examples

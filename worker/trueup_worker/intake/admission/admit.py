@@ -111,7 +111,7 @@ def _park(
 
 
 def _park_unopened(message: Message, services: Services, error: Exception) -> None:
-    """Parks, under no account, what could not even be opened, five times over."""
+    """Park, under no account, what could not even be opened, five times over."""
     detail = primary_message(error)
     try:
         with_retries(lambda: _park(None, message, services, reason="transient", detail=detail))

@@ -62,7 +62,7 @@ def _signing_caller(
 def _kept_caller(
     connection: Connection, signature: Signature, message: Message, *, settings: Settings, now: datetime
 ) -> Caller:
-    """Whom the envelope was accepted from: that, not what it says itself, is what the system's key vouches for."""
+    """Caller whom the envelope was accepted from: that, not what it says, is what the system's key vouches for."""
     _verify(signature, message, system_key(settings.secret_key.get_secret_value()), settings=settings, now=now)
     account = accepting_account(connection, message.digest)
     if account is None:

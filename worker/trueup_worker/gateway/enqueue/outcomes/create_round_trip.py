@@ -37,7 +37,7 @@ class CreateRoundTrip:
         self._probe_once = SingleFlight(self._probe)
 
     def note(self) -> None:
-        """Something passed."""
+        """Note that something passed."""
         self._passed_s = self._clock_s()
 
     def hear(self, names: Iterable[str]) -> None:

@@ -80,26 +80,26 @@ class OutcomeWatch:
             self._look_later()
 
     def forget(self, pending_requests: Iterable[PendingRequest]) -> None:
-        """These wait no longer."""
+        """Forget requests that nobody waits for any more."""
         for pending_request in pending_requests:
             others = [each for each in self._waiting.pop(pending_request.request.id, ()) if each is not pending_request]
             if others:
                 self._waiting[pending_request.request.id] = others
 
     def give(self, pending_requests: Iterable[PendingRequest], answer: Answer) -> None:
-        """These are answered, and wait no longer."""
+        """Answer the calls that wait for these."""
         for pending_request in pending_requests:
             self.forget([pending_request])
             pending_request.give(answer)
 
     def refuse(self, pending_requests: Iterable[PendingRequest], error: Exception) -> None:
-        """These are refused, and wait no longer."""
+        """Refuse the calls that wait for these."""
         for pending_request in pending_requests:
             self.forget([pending_request])
             pending_request.fail(error)
 
     def leave_in_doubt(self, pending_requests: Iterable[PendingRequest]) -> None:
-        """These are told their id, as nobody knows what becomes of them, and wait no longer."""
+        """Tell the calls that wait for these their ids, as nobody knows what becomes of them."""
         for pending_request in pending_requests:
             self.refuse([pending_request], in_doubt(pending_request.request.id))
 

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Send the requests of deals without an outcome, and note what became of them"
 
     def handle(self, **_: Any) -> None:
-        """Waits up to 30 seconds for outcomes; what has none by then is sent again next time."""
+        """Wait up to 30 seconds for outcomes; what has none by then is sent again next time."""
         deals = list(Deal.objects.filter(outcome=""))
         ids = producer().submit_many([deal.request() for deal in deals], ids=[deal.id for deal in deals])
         for deal_id, found in producer().wait(ids, timeout_s=30).items():
