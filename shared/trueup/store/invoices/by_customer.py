@@ -16,7 +16,7 @@ from trueup.store.postgres.rows import fetch_all
 
 
 class Place(NamedTuple):
-    """Where an invoice stands among a customer's others."""
+    """Place of an invoice among a customer's others."""
 
     issued_at: datetime
     id: UUID
@@ -90,7 +90,7 @@ _OPEN_MONTHS = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicedProduct:
-    """What an invoice tells of a line's product."""
+    """Product of a line, as an invoice tells of it."""
 
     id: UUID
     type: str
@@ -99,7 +99,7 @@ class InvoicedProduct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicedCommit:
-    """What an invoice tells of the commit or credit that is charged for, or that pays."""
+    """Commit or credit that is charged for, or that pays, as an invoice tells of it."""
 
     id: UUID
     type: CommitType
@@ -111,7 +111,7 @@ class InvoicedCommit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicedContract:
-    """What an invoice tells of its contract."""
+    """Contract, as an invoice tells of it."""
 
     id: UUID
     net_payment_terms_days: int | None
@@ -119,7 +119,7 @@ class InvoicedContract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoicedCustomer:
-    """What an invoice tells of its customer, beside the name."""
+    """Customer, as an invoice tells of it beside the name."""
 
     id: UUID
     custom_fields: Mapping[str, str] | None
@@ -127,7 +127,7 @@ class InvoicedCustomer:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What invoices refer to, by id."""
+    """Records that invoices refer to, by id."""
 
     products: Mapping[UUID, InvoicedProduct]
     commits: Mapping[UUID, InvoicedCommit]
@@ -153,7 +153,7 @@ def scheduled_drafts(
     limit: int,
     open_draws: Mapping[UUID, Decimal],
 ) -> list[Invoice]:
-    """What obligations will bill, as it stands now, in no order; held and parked ones too, and why.
+    """Drafts of obligations as things stand, each with its one line; held and parked ones too, and why.
 
     `open_draws`: what usage that is not in the ledger takes from POSTPAID commits, by their ids.
     """
@@ -165,12 +165,12 @@ def scheduled_drafts(
 
 
 def ends_of_open_months(connection: Connection, account_id: int, customer_id: UUID) -> list[datetime]:
-    """When each month ends that has usage and is not closed."""
+    """End of the months that have usage and are not closed."""
     return list(connection.scalars(_OPEN_MONTHS, {"account_id": account_id, "customer_id": customer_id}))
 
 
 def details_of(connection: Connection, account_id: int, invoices: Collection[Invoice]) -> Details:
-    """What the invoices and their lines refer to, where the catalog has it."""
+    """Record that the invoices and their lines refer to, where the catalog has them."""
     lines = [line for invoice in invoices for line in invoice.lines]
 
     def by_id(kind: type[D], ids: Iterable[UUID | None]) -> dict[UUID, D]:

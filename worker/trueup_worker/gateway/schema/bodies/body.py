@@ -15,7 +15,7 @@ NO_CURSOR: Final = "must be a next_page that an earlier answer gave"
 
 
 def worded(message: LiteralString, **details: object) -> WrapValidator:
-    """Says what a value must be, whatever is wrong with it."""
+    """Say what a value must be, whatever is wrong with it."""
 
     def judge(value: object, inner: Callable[[object], object]) -> object:
         try:

@@ -1,4 +1,4 @@
-"""What calls about customers, products and contracts say."""
+"""Bodies of calls about customers, products and contracts."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -45,13 +45,13 @@ class NewCustomer(Body):
 
     @property
     def aliases(self) -> list[str]:
-        """What it may be called, each once."""
+        """Aliases, each once."""
         first = [] if self.external_id is None else [self.external_id]
         return list(dict.fromkeys(first + (self.ingest_aliases or [])))
 
 
 class PageQuery(BaseModel):
-    """Where in a list to begin, and how much of it; the route itself refuses what is unknown."""
+    """Place in a list to begin at, and page size; the route itself refuses what is unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,12 +90,12 @@ class NewProduct(Body):
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What is returned as it is."""
+        """Fields that are kept, and returned as they are."""
         return self.model_dump(mode="json", exclude_none=True, exclude={"name", "type", "tags"})
 
 
 class UsageStatements(Body):
-    """How often usage is invoiced: by the calendar month, in UTC."""
+    """Schedule of usage invoices: by the calendar month, in UTC."""
 
     frequency: Literal["MONTHLY"]
     day: Literal["FIRST_OF_MONTH"] | None = None
@@ -128,12 +128,12 @@ class NewContract(Body):
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What is returned as it is."""
+        """Fields that are kept, and returned as they are."""
         return self.model_dump(mode="json", exclude_none=True, include=_KEPT_OF_CONTRACTS)
 
 
 class ProductChoice(Body):
-    """Which product."""
+    """Choice of a product."""
 
     model_config = example({"id": str(examples.PRODUCT)})
 
@@ -149,7 +149,7 @@ class ProductFilter(Body):
 
 
 class ContractChoice(Body):
-    """Which contract."""
+    """Choice of a contract."""
 
     model_config = example({"customer_id": _CUSTOMER, "contract_id": _CONTRACT})
 

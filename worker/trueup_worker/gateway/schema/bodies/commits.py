@@ -1,4 +1,4 @@
-"""What calls about commits and credits say."""
+"""Bodies of calls about commits and credits."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -56,7 +56,7 @@ class Filter(Body):
 
     @property
     def page_size(self) -> int:
-        """How many at most."""
+        """Size of a page at most."""
         return self.limit or PAGE
 
 
@@ -146,7 +146,7 @@ class BalanceChoice(Body):
 
 
 class NetBalance(Body):
-    """What is to be added up: of those that any of the filters admits."""
+    """Choice of balances to be added up: of those that any of the filters admits."""
 
     model_config = example(
         {

@@ -1,4 +1,4 @@
-"""What calls that change invoices say."""
+"""Bodies of calls that change invoices."""
 
 from typing import Annotated
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What a call that sends parked requests on says."""
+"""Body of a call that sends parked requests on."""
 
 from typing import Annotated
 from uuid import UUID
