@@ -40,7 +40,7 @@ _WITH_BODY = ("408", "413", "415")
 
 
 def describe(app: FastAPI, *, url: str) -> None:
-    """Lets the application tell our document, with code samples for the gateway at `url`; it is made once."""
+    """Let the application tell our document, with code samples for the gateway at `url`; it is made once."""
     app.openapi = cache(lambda: _document(app, url))  # type: ignore[method-assign]
 
 
@@ -63,7 +63,7 @@ def _document(app: FastAPI, url: str) -> Json:
 
 
 def _complete(operation: Json, components: Json, *, scope: str) -> None:
-    """Adds scope and errors to a call, and says what it does in place of its function's name."""
+    """Add scope and errors to a call, and says what it does in place of its function's name."""
     operation["summary"] = re.split(r"[.:;]\s", operation["description"], maxsplit=1)[0].rstrip(".").replace("`", "")
     responses = operation["responses"]
     if scope == "public":
@@ -85,7 +85,7 @@ def _refused(described: str, refusals: Iterable[Refusal]) -> Json:
 
 
 def _exemplify(operation: Json, components: Json) -> None:
-    """Adds examples to required parameters, and that of its schema to a body that has none."""
+    """Add examples to required parameters, and that of its schema to a body that has none."""
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = readable(parameter["schema"])
         if parameter.get("required"):

@@ -120,7 +120,7 @@ def _literal(value: Any) -> str:
 
 
 def _lines(parts: Iterable[str]) -> str:
-    """What stands in brackets: each part on lines of its own."""
+    """Content of brackets: each part on lines of its own."""
     text = "".join(f"\n{part}," for part in parts).replace("\n", "\n    ")
     return f"{text}\n" if text else ""
 

@@ -1,4 +1,4 @@
-"""What FastAPI cannot read out of a route for the OpenAPI document: requests, answers, and the schemas of requests."""
+"""Parts of the OpenAPI document that FastAPI cannot read out of a route: requests, answers, and the schemas of requests."""
 
 import json
 from typing import Any, Literal, get_args
@@ -20,7 +20,7 @@ _COMMIT_KINDS: tuple[CommitKind, ...] = get_args(CommitKind)
 
 
 def answers(example: Answer, status: int = 200) -> Responses:
-    """What a call is answered with: an object of the class of the example."""
+    """Answer of a call in the document: an object of the class of the example."""
     described, _ = about(type(example))
     told = {"schema": {"$ref": REFERENCE.format(name=type(example).__name__)}, "example": as_json(example)}
     return {status: {"description": described, "content": {"application/json": told}}}
