@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI document that FastAPI cannot read out of a route: requests, answers, and the schemas of requests."""
+"""Parts of the OpenAPI document that FastAPI cannot read out of a route: requests, answers, schemas of requests."""
 
 import json
 from typing import Any, Literal, get_args
