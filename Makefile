@@ -26,8 +26,10 @@ setup: $(READY) ## Make .venv with what tests and lint need (.venv/bin/trueup is
 run: $(RUNS) ## Start the whole stack, run the sample through it, stay up until Ctrl-C; no tools for development
 	@exec $(BIN)/trueup up --demo
 
+# Most tests wait more than they compute. Whole modules, as they share fixtures; in order: those that take long come first.
+AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: setup ## Run the tests (real Postgres, real Valkey, real workers)
-	$(BIN)/pytest -m "not slow and not browser"
+	$(BIN)/pytest -m "not slow and not browser" $(AT_ONCE)
 
 test-slow: setup ## Run the tests that take minutes
 	$(BIN)/pytest -m slow

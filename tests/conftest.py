@@ -42,24 +42,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(place.close)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those that share something costly run in one of them."""
-    for item in items:
-        if group := shared_by(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def shared_by(item: pytest.Item) -> str | None:
-    """Names what a test shares, beside the servers: the running stack, or fixtures of its module."""
-    assert isinstance(item, pytest.Function)
-    fixtures = item._fixtureinfo.name2fixturedefs
-    if "running_stack" in fixtures:
-        return "running stack"
-    is_shared = any(each.scope in {"module", "class"} for found in fixtures.values() for each in found)
-    return item.nodeid.partition("::")[0] if is_shared else None
-
-
 @dataclass(frozen=True)
 class RunningServices:
     """Where this session's servers answer; `database_url` is the superuser's, who makes the tests' databases."""
