@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -14,6 +15,7 @@ from trueup.producer.files.content import LINE_BYTES_MAX, Source, UnreadableInpu
 from trueup.producer.files.rows import rows, scan
 
 ROW = b'{"uniqueness_key": "k"}\n'
+gzipped = partial(gzip.compress, mtime=0)  # tests are named by parameters, and named alike in each process
 
 
 def write(folder: Path, name: str, content: bytes) -> Path:
@@ -37,11 +39,11 @@ def refusal(path: Path | str) -> str:
         (b"\xef\xbb\xbf \r\n\n", "is empty"),
         ('{"a": 1}'.encode("utf-16"), "UTF-16"),
         (b"\x7fELF\x02\x01\x00\x00", "binary"),
-        (gzip.compress(b""), "is empty"),
-        (gzip.compress(ROW * 1000)[:-9], "cut short or corrupt"),
-        (gzip.compress(ROW * 1000)[:5], "cut short or corrupt"),
-        (gzip.compress(ROW * 1000)[:-8] + b"12345678", "cut short or corrupt"),
-        (gzip.compress(ROW * 1000)[:30] + b"\0" * 10, "cut short or corrupt"),
+        (gzipped(b""), "is empty"),
+        (gzipped(ROW * 1000)[:-9], "cut short or corrupt"),
+        (gzipped(ROW * 1000)[:5], "cut short or corrupt"),
+        (gzipped(ROW * 1000)[:-8] + b"12345678", "cut short or corrupt"),
+        (gzipped(ROW * 1000)[:30] + b"\0" * 10, "cut short or corrupt"),
         (b"\x1f\x8bnot gzip at all", "cut short or corrupt"),
     ],
 )
@@ -55,7 +57,7 @@ def test_gzip_cut_short_far_from_its_beginning(tmp_path: Path) -> None:
     lines = b"".join(
         b'{"uniqueness_key": "%s"}\n' % hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(9000)
     )
-    whole = gzip.compress(lines)
+    whole = gzipped(lines)
     assert "cut short" in refusal(write(tmp_path, "requests.jsonl.gz", whole[: len(whole) // 2]))
 
 
@@ -71,7 +73,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         ("a.jsonl", b"customer_id,type\n", "jsonl"),
         ("a.NDJSON", b"x", "jsonl"),
         ("a.csv", b"{", "csv"),
-        ("a.csv.gz", gzip.compress(b"{"), "csv"),
+        ("a.csv.gz", gzipped(b"{"), "csv"),
         ("a.txt", b'  {"customer_id": 1}', "jsonl"),
         ("a.txt", b"\xef\xbb\xbftype,customer_id\n", "csv"),
         ("a", b"hello", "jsonl"),
@@ -89,7 +91,7 @@ def test_the_digest_is_of_the_uncompressed_content(tmp_path: Path) -> None:
     """A file and its gzip are the same batch; BOM and line ends count."""
     content = b"\xef\xbb\xbf" + ROW.replace(b"\n", b"\r\n") + b"\n" + ROW.rstrip()
     digests = set()
-    for name, stored in (("a.jsonl", content), ("b.jsonl.gz", gzip.compress(content))):
+    for name, stored in (("a.jsonl", content), ("b.jsonl.gz", gzipped(content))):
         with open_source(write(tmp_path, name, stored)) as source:
             result = scan(source)
         assert result.rows == 2
@@ -99,7 +101,7 @@ def test_the_digest_is_of_the_uncompressed_content(tmp_path: Path) -> None:
 
 def test_standard_input_is_read_twice() -> None:
     """It is spooled first, compressed or not."""
-    with open_source("-", stdin=io.BytesIO(gzip.compress(ROW * 3))) as source:
+    with open_source("-", stdin=io.BytesIO(gzipped(ROW * 3))) as source:
         assert scan(source).rows == 3
         assert len(list(rows(source))) == 3
         assert source.name == "standard input"
