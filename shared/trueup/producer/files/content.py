@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -91,7 +91,7 @@ def open_source(name: str | Path, *, format: Format | None = None, stdin: Binary
         yield _source("standard input", Path(spooled.name), format)
 
 
-def lines(source: Source) -> Iterator[Line]:
+def lines(source: Source) -> Generator[Line, None, None]:
     """The lines of a source, blank ones too.
 
     Raises:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
 
-from trueup.producer.files.content import Format, Source, UnreadableInput, lines, sha256_hex
+from trueup.producer.files.content import Format, Line, Source, UnreadableInput, lines, sha256_hex
 from trueup.producer.files.csv_rows import csv_rows
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
 from trueup.producer.files.row import Row
@@ -43,10 +44,10 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
         UnreadableInput: it cannot be read to its end, has no row, or (CSV) a header that cannot be understood.
     """
     stop = Event()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, closing(lines(source)) as read:
         digest = pool.submit(sha256_hex, source, stop=stop)  # of a plain file a third of the work, for another core
         try:
-            count, keyless = _count(_keyless(source, kind, warn))
+            count, keyless = _count(_keyless(read, source, kind, warn))
         except BaseException:
             stop.set()
             raise
@@ -75,7 +76,7 @@ def _count(keyless: Iterable[bool]) -> tuple[int, int]:
     return rows, keyless_rows
 
 
-def _keyless(source: Source, kind: Kind, warn: Warn | None) -> Iterator[bool]:
+def _keyless(read: Iterable[Line], source: Source, kind: Kind, warn: Warn | None) -> Iterator[bool]:
     if source.format == "csv":
-        return (row.keyless for row in csv_rows(lines(source), kind, name=source.name, warn=warn))
-    return jsonl_keyless(lines(source), kind)
+        return (row.keyless for row in csv_rows(read, kind, name=source.name, warn=warn))
+    return jsonl_keyless(read, kind)
