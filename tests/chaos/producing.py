@@ -139,7 +139,7 @@ def _produce(how: str, job: Job) -> None:
 def main(how: str, folder: DataFolder) -> None:
     """Works until it is killed."""
     vars(packing)["ENVELOPE_REQUESTS_MAX"] = ENVELOPE_REQUESTS
-    vars(ingesting)["_PATIENCE_S"] = INGEST_PATIENCE_S
+    vars(ingesting)["_RESEND_AFTER_S"] = INGEST_PATIENCE_S
     started: dict[Path, Future[None]] = {}
     announce_ready()
     with ThreadPoolExecutor() as threads:

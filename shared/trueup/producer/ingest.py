@@ -38,8 +38,8 @@ _COUNT_EVERY_S = 2.0  # while there is a queue
 _LAST_ENVELOPES = 16  # of those that workers have in hand when the queue is empty, more than there are workers
 _COUNTING_SHARE = 0.02  # of the time in which it sends: a count reads all that is decided
 _PAUSE_S_MAX = 5.0
-_PATIENCE_S = 10.0  # without any progress on an empty queue; doubled each time
-_PATIENCE_S_MAX = 120.0
+_RESEND_AFTER_S = 10.0  # without any progress on an empty queue; doubled each time
+_RESEND_AFTER_S_MAX = 120.0
 _FRUITLESS_MAX = 5
 _NOTHING_DECIDED = (
     "the queue is empty, and rows that were sent five times over still have no outcome: see `trueup doctor`, the "
@@ -212,7 +212,7 @@ class Ingest:
 
     def _wait(self) -> None:
         """Wait until all is decided; sends again what stays without an outcome while the queue is empty."""
-        patience_s, moved_s = _PATIENCE_S, time.monotonic()
+        resend_after_s, moved_s = _RESEND_AFTER_S, time.monotonic()
         before, fruitless = -1, 0
         if self.sent:
             self._pause(0.0)
@@ -222,13 +222,13 @@ class Ingest:
             if decided != before:
                 before, moved_s = decided, time.monotonic()
                 fruitless = 0
-            elif idle_s > patience_s and self._backlog() == 0:
+            elif idle_s > resend_after_s and self._backlog() == 0:
                 fruitless += 1
                 if fruitless > _FRUITLESS_MAX:
                     raise NothingDecided(_NOTHING_DECIDED)
                 self._check()
                 self._send(self._outlast.run(self._rows_decided))
-                patience_s, moved_s = min(2 * patience_s, _PATIENCE_S_MAX), time.monotonic()
+                resend_after_s, moved_s = min(2 * resend_after_s, _RESEND_AFTER_S_MAX), time.monotonic()
             self._pause(idle_s)
         self._progress(self._batch.rows, decided)
 

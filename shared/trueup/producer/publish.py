@@ -126,8 +126,8 @@ class Publisher:
         """
         if self.known.has_room(queue):
             return
-        patience_s = self._room_wait_s if wait_s is None else wait_s
-        deadline = None if patience_s is None else time.monotonic() + patience_s
+        wait_s_max = self._room_wait_s if wait_s is None else wait_s
+        deadline = None if wait_s_max is None else time.monotonic() + wait_s_max
         pause_s = 0.01
         while (waiting := self.backlog(queue)) >= self.known.limit:
             if deadline is not None and time.monotonic() >= deadline:

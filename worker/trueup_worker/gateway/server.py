@@ -17,7 +17,7 @@ from trueup_worker.gateway.limits import IDLE_SECONDS_MAX
 from trueup_worker.gateway.services import Gateway
 
 _BACKLOG = 2_048
-_STOP_SECONDS_MAX = 15  # below the supervisor's patience
+_STOP_SECONDS_MAX = 15  # below what the supervisor waits
 
 
 class Server(uvicorn.Server):

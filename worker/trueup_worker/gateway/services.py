@@ -158,8 +158,8 @@ class Gateway:
 
     def is_stuck(self) -> bool:
         """Tell whether a call waits beyond all that it may wait for."""
-        patience_s = self.settings.http_wait_s + self.settings.http_database_s + OVERDUE_SECONDS
-        return self.coalescer.waited_s() > patience_s
+        wait_s_max = self.settings.http_wait_s + self.settings.http_database_s + OVERDUE_SECONDS
+        return self.coalescer.waited_s() > wait_s_max
 
     async def _send_probe(self, name: str) -> None:
         await self._sending.run(self.sender.probe, name)

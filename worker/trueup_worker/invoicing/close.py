@@ -58,7 +58,7 @@ def close_all_due(
         seconds_max: after which no further month is begun.
 
     Raises:
-        DBAPIError: the database is away, and stayed away for as long as patience lasts; nothing is lost.
+        DBAPIError: the database is away, and stayed away for as long as it is tried again; nothing is lost.
     """
     ends_at = time.monotonic() + seconds_max
     total, run = Closed(), _Run(on, account_id, usage_grace_h)

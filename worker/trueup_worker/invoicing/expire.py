@@ -30,7 +30,7 @@ def expire_all_due(
     A segment that ended with nothing left is done with, too, and counted. Any number of callers at once is safe.
 
     Raises:
-        DBAPIError: the database is away, and stayed away for as long as patience lasts; nothing is lost.
+        DBAPIError: the database is away, and stayed away for as long as it is tried again; nothing is lost.
     """
     ends_at = time.monotonic() + seconds_max
     total = 0

@@ -66,7 +66,7 @@ def issue_all_due(
         What became of obligations.
 
     Raises:
-        DBAPIError: the database is away, and stayed away for as long as patience lasts; nothing is lost.
+        DBAPIError: the database is away, and stayed away for as long as it is tried again; nothing is lost.
     """
     ends_at = time.monotonic() + seconds_max
     close_all_due(on, account_id, usage_grace_h=usage_grace_h, seconds_max=seconds_max)

@@ -13,7 +13,7 @@ DATABASE_SETTING = "TRUEUP_DATABASE_URL"
 DIRECT_SETTING = "TRUEUP_DATABASE_DIRECT_URL"  # the owner's, for migrations alone
 BROKER_SETTING = "TRUEUP_BROKER_URL"
 REDIS_SETTING = "TRUEUP_REDIS_URL"
-_PATIENCE_S = 5
+_TIMEOUT_S = 5
 
 
 class UnreachableError(Unavailable):
@@ -48,10 +48,10 @@ def _failure(setting: str, url: str, ask: Callable[[str], None]) -> str | None:
 
 def _ask_database(url: str) -> None:
     scheme, _, rest = url.partition("://")
-    psycopg.connect(f"{scheme.partition('+')[0]}://{rest}", connect_timeout=_PATIENCE_S).close()
+    psycopg.connect(f"{scheme.partition('+')[0]}://{rest}", connect_timeout=_TIMEOUT_S).close()
 
 
 def _ask_broker(url: str) -> None:
-    with Connection(url, connect_timeout=_PATIENCE_S) as connection:  # type: ignore[no-untyped-call]
-        connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
+    with Connection(url, connect_timeout=_TIMEOUT_S) as connection:  # type: ignore[no-untyped-call]
+        connection.ensure_connection(max_retries=1, timeout=_TIMEOUT_S)
         connection.channel().close()

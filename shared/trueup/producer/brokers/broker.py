@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from trueup.extras import extra
 from trueup.producer.signer import Signer
 
-PATIENCE: Mapping[str, Any] = {"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True}
+TIMEOUTS: Mapping[str, Any] = {"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True}
 
 
 class BrokerLost(Exception):

@@ -10,7 +10,7 @@ from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 
 from trueup.ids import new_id_text
-from trueup.producer.brokers.broker import PATIENCE, BrokerLost, BrokerRefused
+from trueup.producer.brokers.broker import TIMEOUTS, BrokerLost, BrokerRefused
 from trueup.producer.brokers.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
 from trueup.wire.message.queues import task_on
@@ -93,10 +93,10 @@ class CeleryBroker:
 def _app(url: str) -> Celery:
     """Celery application that forms messages, and knows nothing of the tasks: they live with the workers."""
     app = Celery("trueup-producer", broker=url, set_as_current=False)
-    patience: dict[str, Any] = {"max_retries": 0, "interval_start": 0}
+    options: dict[str, Any] = {"max_retries": 0, "interval_start": 0}
     if url.startswith("amqp"):
-        patience |= {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10}
+        options |= {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10}
     else:
-        patience |= PATIENCE
-    app.conf.update(task_serializer="json", accept_content=["json"], broker_transport_options=patience)
+        options |= TIMEOUTS
+    app.conf.update(task_serializer="json", accept_content=["json"], broker_transport_options=options)
     return app

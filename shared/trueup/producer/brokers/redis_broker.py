@@ -11,7 +11,7 @@ import orjson
 from redis import RedisError, ResponseError
 
 from trueup.ids import new_id_text
-from trueup.producer.brokers.broker import PATIENCE, BrokerLost, BrokerRefused
+from trueup.producer.brokers.broker import TIMEOUTS, BrokerLost, BrokerRefused
 from trueup.producer.brokers.compression import COMPRESSION, compressed
 from trueup.producer.signer import Signer
 from trueup.redis.connection import Command, RedisConnection
@@ -24,7 +24,7 @@ class RedisBroker:
     """Connections to a Redis broker whose URL says no more than where it is."""
 
     def __init__(self, url: str) -> None:
-        self._connection = RedisConnection.to(url, **PATIENCE)
+        self._connection = RedisConnection.to(url, **TIMEOUTS)
 
     def message(self, meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
         """Message as of `Broker.message`."""

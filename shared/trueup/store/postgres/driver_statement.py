@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-_KEPT = "hot cursor"
+_KEPT = "driver cursor"
 _NAMED = re.compile(r"(?<![:\w]):(\w+)")  # as in SQLAlchemy's texts; a cast's two colons are none
 
 

@@ -1,4 +1,4 @@
-"""The hot statements of intake, named. Each runs once per envelope.
+"""The statements of intake, named. Each runs once per envelope.
 
 Rows travel as one JSON text per parameter and are taken apart by Postgres: with 500 rows this costs a tenth of
 row-by-row inserts. Numbers travel as text, so that they stay exact.

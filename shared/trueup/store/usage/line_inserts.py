@@ -1,4 +1,4 @@
-"""The hot statements of usage intake: as in `trueup.store.requests.commit_inserts`, rows travel as one JSON text.
+"""The statements of usage intake: as in `trueup.store.requests.commit_inserts`, rows travel as one JSON text.
 
 Whoever closes a customer's month holds the customer `FOR NO KEY UPDATE`, then moves the watermark and removes the month
 from the work list. Intake holds the customers of all its lines `FOR SHARE` before it stores the first of them: a line

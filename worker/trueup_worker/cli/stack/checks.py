@@ -32,7 +32,7 @@ OWN_VARIABLES = frozenset(PREFIX + name for name in ("DATA", "TOKEN", "DEBUG", "
 CLOCK_SECONDS_MAX = 30.0
 FREE_MB_MIN = 200
 _ADVICE_GATEWAY = "workers: start them; calls_answered: restart the gateway, and report its log; else see that check"
-_PATIENCE_S = 5
+_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +230,11 @@ def _invoicing(here: Session) -> Iterator[Check]:
 
 
 def _publisher(here: Session) -> Publisher:
-    return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_PATIENCE_S)
+    return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_TIMEOUT_S)
 
 
 def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S)
+    return redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
 
 
 def _gateway(here: Session) -> Iterator[Check]:
@@ -242,7 +242,7 @@ def _gateway(here: Session) -> Iterator[Check]:
     url = here.state.http if here.state else None
     if url is not None:
         try:
-            with urlopen(f"{url}/readyz", timeout=_PATIENCE_S):  # noqa: S310 (our own URL)
+            with urlopen(f"{url}/readyz", timeout=_TIMEOUT_S):  # noqa: S310 (our own URL)
                 yield Check("gateway", f"takes calls at {url}")
         except HTTPError as refused:
             checks = json.loads(refused.read())["checks"]

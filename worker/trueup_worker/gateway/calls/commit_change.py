@@ -12,7 +12,7 @@ from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.error import Existing, FieldError
-from trueup_worker.gateway.http.refusals import Refusal, invalid, taken
+from trueup_worker.gateway.http.refusals import Refusal, already_used, invalid
 
 
 async def change_commit(request: Request, change: Callable[[Connection], UUID]) -> Response:
@@ -29,4 +29,4 @@ async def change_commit(request: Request, change: Callable[[Connection], UUID]) 
         told = FieldError(path=error.path, code="change_refused", message=error.message)
         raise Refusal(400, "invalid_request", str(error), errors=[told]) from None
     except AlreadyUsed as error:
-        raise taken("uniqueness_key", Existing(id=error.holder, type="LEDGER_ENTRY")) from None
+        raise already_used("uniqueness_key", Existing(id=error.holder, type="LEDGER_ENTRY")) from None

@@ -12,7 +12,7 @@ from trueup_worker.gateway.answers.ids import Accepted, Made, Pending
 from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.error import Existing, FieldError
-from trueup_worker.gateway.http.refusals import DO_NOT_RETRY, Refusal, invalid, taken
+from trueup_worker.gateway.http.refusals import DO_NOT_RETRY, Refusal, already_used, invalid
 
 _REPLAYED = {"idempotent-replayed": "true"}
 
@@ -50,7 +50,7 @@ def _kept(pending: Pending) -> Response:
 
 def _duplicate(existing: Mapping[str, Any]) -> Refusal:
     """409: the uniqueness key belongs to another commit or credit."""
-    refusal = taken("uniqueness_key", _holder(existing), same_content=existing["same_content"])
+    refusal = already_used("uniqueness_key", _holder(existing), same_content=existing["same_content"])
     if existing.get("replayed"):
         refusal.headers = {**(refusal.headers or {}), **_REPLAYED}
     return refusal
@@ -66,7 +66,7 @@ def _refusal_of(outcome: Outcome) -> Refusal:
         )
     if codes == {"transaction_id_reused"} and outcome.existing:
         errors = [FieldError(**each) for each in outcome.errors]
-        return taken("transaction_id", _holder(outcome.existing), same_content=False, errors=errors)
+        return already_used("transaction_id", _holder(outcome.existing), same_content=False, errors=errors)
     status = 404 if outcome.outcome == "not_found" else 413 if codes == {"body_too_large"} else 400
     return invalid(problems, status=status, more=outcome.more)
 

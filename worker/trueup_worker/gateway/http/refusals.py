@@ -79,7 +79,7 @@ def invalid_field(path: str, message: str, *, code: str = "wrong_type") -> Refus
     return invalid([Problem(path, code, message)])
 
 
-def taken(field: str, holder: Existing, **more: Any) -> Refusal:
+def already_used(field: str, holder: Existing, **more: Any) -> Refusal:
     """409: what the field says stands once in an account, and belongs to another record."""
     message = f"the {field} was used before, by {holder.type} {holder.id}"
     return Refusal(409, "duplicate", message, headers=DO_NOT_RETRY, existing=holder, **more)

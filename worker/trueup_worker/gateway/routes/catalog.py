@@ -28,7 +28,7 @@ from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.error import Existing
-from trueup_worker.gateway.http.refusals import invalid, invalid_field, not_found, taken
+from trueup_worker.gateway.http.refusals import already_used, invalid, invalid_field, not_found
 from trueup_worker.gateway.schema.bodies.body import PAGE
 from trueup_worker.gateway.schema.bodies.catalog import (
     ContractChoice,
@@ -70,7 +70,7 @@ async def create_customer(request: Request, body: NewCustomer) -> Response:
     try:
         return await write(request, add)
     except AlreadyUsed as error:
-        raise taken("ingest_aliases", Existing(id=error.holder, type="CUSTOMER")) from None
+        raise already_used("ingest_aliases", Existing(id=error.holder, type="CUSTOMER")) from None
 
 
 @router.get("/v1/customers", responses=answers(CustomerPage.example()))
@@ -174,7 +174,7 @@ async def create_contract(request: Request, body: NewContract) -> Response:
     try:
         return await write(request, add)
     except AlreadyUsed as error:
-        raise taken("uniqueness_key", Existing(id=error.holder, type="CONTRACT")) from None
+        raise already_used("uniqueness_key", Existing(id=error.holder, type="CONTRACT")) from None
 
 
 @router.post("/v1/contracts/get", responses=answers(ContractAnswer.example()))

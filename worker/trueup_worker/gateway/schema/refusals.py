@@ -30,7 +30,7 @@ REFUSALS: dict[str, tuple[str, tuple[Refusal, ...]]] = {
     "409": (
         "What is used once (a key, a transaction id, a batch's name) belongs to something else.",
         (
-            refusals.taken("uniqueness_key", _HOLDER, same_content=True),
+            refusals.already_used("uniqueness_key", _HOLDER, same_content=True),
             Refusal(409, "idempotency_key_reused", "the idempotency key was used before with other content"),
         ),
     ),

@@ -90,9 +90,9 @@ def _program() -> Path:
 
 
 def ping(url: str) -> None:
-    """Ask a Redis or Valkey whether it is there: once, and with little patience."""
-    patience = {"socket_timeout": PROBE_SECONDS_MAX, "socket_connect_timeout": PROBE_SECONDS_MAX}
-    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience) as client:
+    """Ask a Redis or Valkey whether it is there: once, and not for long."""
+    options = {"socket_timeout": PROBE_SECONDS_MAX, "socket_connect_timeout": PROBE_SECONDS_MAX}
+    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options) as client:
         client.ping()
 
 
