@@ -15,6 +15,7 @@ from sqlalchemy import Connection, null, text, update
 from trueup.domain.burndown.values import AccessType, CommitType, RateType
 from trueup.ids import new_id
 from trueup.store.invoices.drafts import BEFORE
+from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.postgres.rows import fetch_all, fetch_one
 from trueup.store.tables import commit
 from trueup.store.usage.months import lock_customer
@@ -24,16 +25,17 @@ Suppression = Literal["true_up_disabled", "archived", "invoices_ended", "removed
 
 _CUSTOMER = text("SELECT customer_id FROM commit WHERE account_id = :account_id AND id = :commit_id")
 # Which balance comes first decides about all true-ups of a customer: they are held together, in the order of their ids.
-_LOCK_OBLIGATIONS = text("""
+_LOCK_OBLIGATIONS = text(f"""
     SELECT o.id FROM obligation AS o
-     WHERE o.account_id = :account_id
-       AND o.commit_id IN (
-            SELECT :commit_id
+     WHERE o.account_id = :account_id AND o.id IN (
+        SELECT found.id FROM (
+            SELECT CAST(:commit_id AS uuid) AS id
             UNION ALL
             SELECT other.id FROM commit AS c
               JOIN commit AS other ON other.account_id = c.account_id AND other.customer_id = c.customer_id
                                   AND other.type = 'POSTPAID'
-             WHERE c.account_id = :account_id AND c.id = :commit_id AND c.type = 'POSTPAID')
+             WHERE c.account_id = :account_id AND c.id = :commit_id AND c.type = 'POSTPAID') AS chosen
+         CROSS JOIN LATERAL {obligations_of("= chosen.id")} AS found)
      ORDER BY o.id FOR UPDATE
 """)
 
@@ -69,12 +71,11 @@ _SEGMENTS = text("""
      WHERE s.account_id = :account_id AND s.commit_id = :commit_id ORDER BY s.position
 """)
 
-_ITEMS = text("""
+_ITEMS = text(f"""
     SELECT o.id, o.position, o.kind, o.state, o.scheduled_at, o.due_at, o.unit_price, o.quantity, o.amount,
            o.suppressed_by
-      FROM obligation AS o
-     WHERE o.account_id = :account_id AND o.commit_id = :commit_id
-       AND NOT EXISTS (SELECT FROM obligation AS n WHERE n.account_id = :account_id AND n.regenerated_from_id = o.id)
+      FROM {obligations_of("= :commit_id")} AS o
+     WHERE NOT EXISTS (SELECT FROM obligation AS n WHERE n.account_id = :account_id AND n.regenerated_from_id = o.id)
      ORDER BY o.position
 """)
 

@@ -10,7 +10,9 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.values import AccessType, CommitType, RateType
+from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.postgres.amounts import amounts_as_json
+from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all, fetch_one
 
 # What may be drawn now: segments that are future or over count 0, and none counts below 0; drafts reserve, and `left`
@@ -24,19 +26,23 @@ USABLE = """
      GROUP BY s.id
 """
 
-_LIST = text("""
+_LIST = Filtered(
+    lambda given: text(f"""
     SELECT c.id, c.type, c.name, c.customer_id, u.name AS customer, c.priority, c.uniqueness_key, c.created_at,
            (SELECT sum(amount) FROM segment s WHERE s.account_id = c.account_id AND s.commit_id = c.id) AS amount
       FROM commit c
       LEFT JOIN customer u ON u.account_id = c.account_id AND u.id = c.customer_id
-     WHERE c.account_id = :account_id
-       AND (CAST(:customer_id AS uuid) IS NULL OR c.customer_id = :customer_id)
-       AND (CAST(:type AS text) IS NULL OR c.type = :type)
-       AND (CAST(:uniqueness_key AS text) IS NULL OR c.uniqueness_key = :uniqueness_key)
-       AND (CAST(:after AS uuid) IS NULL OR c.id > :after)
+     WHERE c.account_id = :account_id{given}
      ORDER BY c.id
      LIMIT :limit
-""")
+"""),
+    {
+        "customer_id": "c.customer_id = :customer_id",
+        "type": "c.type = :type",
+        "uniqueness_key": "c.uniqueness_key = :uniqueness_key",
+        "after": "c.id > :after",
+    },
+)
 
 _SHOW = text("""
     SELECT c.id, c.type, c.name, c.description, c.customer_id, c.product_id, c.priority, c.rate_type, c.access_type,
@@ -56,9 +62,9 @@ _SEGMENTS = text("""
      GROUP BY s.position, s.id, s.amount, s.starting_at, s.ending_before ORDER BY s.position
 """)
 
-_OBLIGATIONS = text("""
+_OBLIGATIONS = text(f"""
     SELECT id, kind, scheduled_at, due_at, unit_price, quantity, amount, state, suppressed_by, reason, settled_at
-      FROM obligation WHERE account_id = :account_id AND commit_id = :id ORDER BY position, id
+      FROM {obligations_of("= :id")} AS o ORDER BY position, id
 """)
 
 _BALANCES = text(f"""
@@ -193,7 +199,8 @@ def list_commits(
 ) -> list[ListedCommit]:
     """Commits and credits in the order of their ids, a page at a time: `after` is the last id of the page before."""
     chosen = {"customer_id": customer_id, "type": commit_type, "uniqueness_key": uniqueness_key, "after": after}
-    return fetch_all(connection, ListedCommit, _LIST, {"account_id": account_id, "limit": limit, **chosen})
+    which = {"account_id": account_id, "limit": limit, **chosen}
+    return fetch_all(connection, ListedCommit, _LIST.given(which), which)
 
 
 def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> CommitDetails | None:

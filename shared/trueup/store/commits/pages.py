@@ -12,8 +12,10 @@ from sqlalchemy import Connection, TextClause, text
 
 from trueup.domain.burndown.values import AccessType, CommitType, RateType
 from trueup.store.commits.details import USABLE, usable_balances
+from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
 from trueup.store.postgres.amounts import amounts_as_json
+from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all
 
 _COLUMNS = """
@@ -36,23 +38,25 @@ _ACCESS = """
        AND s.amount > 0 AND s.starting_at < s.ending_before
 """
 
-_OF_CUSTOMER = text(f"""
+_OF_CUSTOMER = Filtered(
+    lambda given: text(f"""
     {_COLUMNS}
-       AND c.customer_id = :customer_id AND c.type = ANY(:types)
-       AND (CAST(:id AS uuid) IS NULL OR c.id = :id)
-       AND (CAST(:after AS uuid) IS NULL OR c.id > :after)
-       AND (CAST(:access_type AS text) IS NULL OR c.access_type = :access_type)
-       AND (:include_archived OR c.archived_at IS NULL)
-       AND (CAST(:covering_date AS timestamptz) IS NULL OR EXISTS (
-            {_ACCESS} AND s.starting_at <= :covering_date AND s.ending_before > :covering_date))
-       AND (CAST(:starting_at AS timestamptz) IS NULL OR EXISTS ({_ACCESS} AND s.ending_before > :starting_at))
-       AND (CAST(:effective_before AS timestamptz) IS NULL OR EXISTS (
-            {_ACCESS} AND s.starting_at < :effective_before))
-       AND (NOT :has_balance OR EXISTS (
-            SELECT FROM account AS a CROSS JOIN LATERAL ({USABLE}) AS balances
-             WHERE a.id = c.account_id AND usable > 0))
+       AND c.customer_id = :customer_id AND c.type = ANY(:types){given}
      ORDER BY c.id LIMIT :limit
-""")
+"""),
+    {
+        "id": "c.id = :id",
+        "after": "c.id > :after",
+        "access_type": "c.access_type = :access_type",
+        "is_current": "c.archived_at IS NULL",
+        "covering_date": f"EXISTS ({_ACCESS} AND s.starting_at <= :covering_date AND s.ending_before > :covering_date)",
+        "starting_at": f"EXISTS ({_ACCESS} AND s.ending_before > :starting_at)",
+        "effective_before": f"EXISTS ({_ACCESS} AND s.starting_at < :effective_before)",
+        "has_balance": f"""EXISTS (
+            SELECT FROM account AS a CROSS JOIN LATERAL ({USABLE}) AS balances
+             WHERE a.id = c.account_id AND usable > 0)""",
+    },
+)
 
 _BY_ID = text(f"{_COLUMNS} AND c.id = :which")
 _BY_KEY = text(f"{_COLUMNS} AND c.uniqueness_key = :which")
@@ -64,12 +68,12 @@ _SEGMENTS = text("""
 """)
 
 # A void invoice that has a successor gives its place to it.
-_ITEMS = text("""
+_ITEMS = text(f"""
     SELECT DISTINCT ON (o.commit_id, o.position)
            o.commit_id, o.id, o.amount, o.quantity, o.unit_price, o.scheduled_at AS timestamp,
            CASE WHEN o.state IN ('issued', 'voided') THEN o.id END AS invoice_id
-      FROM obligation AS o
-     WHERE o.account_id = :account_id AND o.commit_id = ANY(:ids) AND o.suppressed_by IS DISTINCT FROM 'removed'
+      FROM {obligations_of("= ANY(:ids)")} AS o
+     WHERE o.suppressed_by IS DISTINCT FROM 'removed'
      ORDER BY o.commit_id, o.position, o.state = 'voided', o.id DESC
 """)
 
@@ -192,9 +196,13 @@ def list_commit_records(
 ) -> list[CommitRecord]:
     """A page in the order of ids."""
     chosen = {name: getattr(choice, name) for name in Choice.__slots__}
-    as_parameters = {"types": list(choice.types), "left": amounts_as_json(choice.left)}
+    as_parameters = {
+        "types": list(choice.types),
+        "left": amounts_as_json(choice.left),
+        "is_current": not choice.include_archived,
+    }
     which = {"account_id": account_id, "limit": limit, **chosen, **as_parameters}
-    found = fetch_all(connection, CommitRecord, _OF_CUSTOMER, which)
+    found = fetch_all(connection, CommitRecord, _OF_CUSTOMER.given(which), which)
     return _whole(connection, account_id, found, with_ledger=with_ledger)
 
 

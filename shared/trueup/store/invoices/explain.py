@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.values import GroupValues, group_values
 from trueup.domain.rules import rule_of_entry, rule_of_payer
+from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.postgres.rows import fetch_all, fetch_one
 
 _ENTRIES = """
@@ -61,8 +62,8 @@ _TRANSACTIONS = text("""
 """)
 
 _IS_COMMIT = text("SELECT true FROM commit WHERE account_id = :account_id AND id = :id")
-_TRUE_UP_OF = text("""
-    SELECT id FROM obligation WHERE account_id = :account_id AND commit_id = :id AND kind = 'TRUE_UP'
+_TRUE_UP_OF = text(f"""
+    SELECT id FROM {obligations_of("= :id")} AS o WHERE kind = 'TRUE_UP'
      ORDER BY state = 'voided', id LIMIT 1
 """)
 _ITEM = text("""

@@ -10,21 +10,26 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.store.invoices.drafts import IS_OPEN, Draft, read_drafts, select_drafts
+from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all
 
-_DUE = select_drafts(f"""
+_DUE = Filtered(
+    lambda given: select_drafts(f"""
     SELECT o.*, row_number() OVER (ORDER BY o.due_at, o.commit_id, o.position) AS turn
       FROM obligation AS o JOIN commit AS c ON c.account_id = o.account_id AND c.id = o.commit_id
-     WHERE o.account_id = :account_id AND o.{IS_OPEN} AND o.due_at <= :until
-       AND (CAST(:customer_id AS uuid) IS NULL OR c.customer_id = :customer_id)
-       AND (CAST(:contract_id AS uuid) IS NULL OR c.invoice_contract_id = :contract_id)
-""")
+     WHERE o.account_id = :account_id AND o.{IS_OPEN} AND o.due_at <= :until{given}
+"""),
+    {"customer_id": "c.customer_id = :customer_id", "contract_id": "c.invoice_contract_id = :contract_id"},
+)
 
-_MONTHS = text("""
+_MONTHS = Filtered(
+    lambda given: text(f"""
     SELECT customer_id, starting_at, state, reason FROM usage_month
-     WHERE account_id = :account_id AND (CAST(:customer_id AS uuid) IS NULL OR customer_id = :customer_id)
+     WHERE account_id = :account_id{given}
      ORDER BY customer_id, starting_at
-""")
+"""),
+    {"customer_id": "customer_id = :customer_id"},
+)
 
 _INVOICED = text("""
     SELECT id FROM contract
@@ -62,12 +67,13 @@ def obligations_until(
         contract_id: on this contract only.
     """
     which = {"until": until, "customer_id": customer_id, "contract_id": contract_id}
-    return read_drafts(connection, account_id, _DUE, which, open_draws)
+    return read_drafts(connection, account_id, _DUE.given(which), which, open_draws)
 
 
 def open_months(connection: Connection, account_id: int, customer_id: UUID | None = None) -> list[AwaitedMonth]:
     """The months with usage that are to be closed, ascending for each customer."""
-    return fetch_all(connection, AwaitedMonth, _MONTHS, {"account_id": account_id, "customer_id": customer_id})
+    which = {"account_id": account_id, "customer_id": customer_id}
+    return fetch_all(connection, AwaitedMonth, _MONTHS.given(which), which)
 
 
 def invoiced_contracts(connection: Connection, account_id: int, customer_ids: Iterable[UUID]) -> set[UUID]:

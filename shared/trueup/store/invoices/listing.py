@@ -9,32 +9,44 @@ from sqlalchemy import Connection, text
 
 from trueup.store.invoices.drafts import IS_OPEN, read_drafts, select_drafts
 from trueup.store.invoices.invoice import STORED, Invoice, Status, lines_of
+from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all, fetch_one
 
-_LIST = text(f"""
+_LIST = Filtered(
+    lambda given: text(f"""
     {STORED}
-     WHERE i.account_id = :account_id
-       AND (CAST(:status AS text) IS NULL OR i.status = :status)
-       AND (CAST(:customer_id AS uuid) IS NULL OR i.customer_id = :customer_id)
-       AND (CAST(:commit_id AS uuid) IS NULL OR i.commit_id = :commit_id)
-       AND (CAST(:after AS uuid) IS NULL
-            OR i.number > (SELECT number FROM invoice WHERE account_id = :account_id AND id = :after))
+     WHERE i.account_id = :account_id{given}
      ORDER BY i.number LIMIT :limit
-""")
+"""),
+    {
+        "is_final": "i.status = 'FINALIZED'",
+        "is_void": "i.status = 'VOID'",  # a word of its own, as the index of the void ones has it
+        "customer_id": "i.customer_id = :customer_id",
+        "commit_id": "i.commit_id = :commit_id",
+        "after": "i.number > (SELECT number FROM invoice WHERE account_id = :account_id AND id = :after)",
+    },
+)
 
-_LIST_DRAFTS = select_drafts(f"""
+# Those that wait for somebody stand in an index of their own: the scheduler's holds what is pending alone.
+_LIST_DRAFTS = Filtered(
+    lambda given: select_drafts(f"""
     SELECT o.*, row_number() OVER (ORDER BY due_at, commit_id, position) AS turn
-      FROM obligation AS o
-     WHERE o.account_id = :account_id AND o.{IS_OPEN} AND o.suppressed_by IS NULL
-       AND (CAST(:customer_id AS uuid) IS NULL OR o.commit_id IN
-            (SELECT id FROM commit WHERE account_id = :account_id AND customer_id = :customer_id))
-       AND (CAST(:commit_id AS uuid) IS NULL OR o.commit_id = :commit_id)
-       AND (CAST(:after AS uuid) IS NULL OR (o.due_at, o.commit_id, o.position) >
-            (SELECT due_at, commit_id, position FROM obligation WHERE account_id = :account_id AND id = :after))
+      FROM ({_first("state = 'pending'", given)} UNION ALL {_first("state IN ('held', 'parked')", given)}) AS o
      ORDER BY due_at, commit_id, position LIMIT :limit
-""")
+"""),
+    {
+        "customer_id": """o.commit_id IN
+            (SELECT id FROM commit WHERE account_id = :account_id AND customer_id = :customer_id)""",
+        "commit_id": "o.commit_id = :commit_id",
+        "after_due": """(o.due_at, o.commit_id, o.position) >
+            (CAST(:after_due AS timestamptz), CAST(:after_commit AS uuid), CAST(:after_position AS integer))""",
+    },
+)
 
-_IS_DRAFT = text(f"SELECT true FROM obligation WHERE account_id = :account_id AND id = :id AND {IS_OPEN}")
+_PLACE_OF_DRAFT = text(f"""
+    SELECT due_at AS after_due, commit_id AS after_commit, position AS after_position
+      FROM obligation WHERE account_id = :account_id AND id = :id AND {IS_OPEN}
+""")
 
 _SHOW = text(f"{STORED} WHERE i.account_id = :account_id AND i.id = :id")
 
@@ -49,6 +61,13 @@ _IS_STORED = text("""
 """)
 
 _NONE: Mapping[UUID, Decimal] = {}
+
+
+def _first(condition: str, given: str) -> str:
+    return f"""(
+    SELECT * FROM obligation AS o
+     WHERE o.account_id = :account_id AND o.{condition} AND o.suppressed_by IS NULL{given}
+     ORDER BY o.due_at, o.commit_id, o.position LIMIT :limit)"""
 
 
 def list_invoices(
@@ -77,13 +96,16 @@ def list_invoices(
         open_draws: what usage that is not in the ledger takes from POSTPAID commits, by their ids.
     """
     chosen = {"account_id": account_id, "customer_id": customer_id, "commit_id": commit_id}
-    after_draft = after is not None and _is_draft(connection, account_id, after)
+    place = {} if after is None else _place_of_draft(connection, account_id, after)
     page: list[Invoice] = []
-    if status != "DRAFT" and not after_draft:
-        page = fetch_all(connection, Invoice, _LIST, chosen | {"status": status, "after": after, "limit": limit})
+    if status != "DRAFT" and not place:
+        with_status = {"is_final": status == "FINALIZED", "is_void": status == "VOID"}
+        which = chosen | with_status | {"after": after, "limit": limit}
+        page = fetch_all(connection, Invoice, _LIST.given(which), which)
     if status in (None, "DRAFT") and len(page) < limit:
-        rest = chosen | {"after": after if after_draft else None, "limit": limit - len(page)}
-        page += [each.invoice for each in read_drafts(connection, account_id, _LIST_DRAFTS, rest, open_draws)]
+        rest = chosen | place | {"limit": limit - len(page)}
+        found = read_drafts(connection, account_id, _LIST_DRAFTS.given(rest), rest, open_draws)
+        page += [each.invoice for each in found]
     return page
 
 
@@ -104,5 +126,7 @@ def is_stored(connection: Connection, account_id: int, invoice_id: UUID) -> bool
     return bool(connection.scalar(_IS_STORED, {"account_id": account_id, "id": invoice_id}))
 
 
-def _is_draft(connection: Connection, account_id: int, obligation_id: UUID) -> bool:
-    return bool(connection.scalar(_IS_DRAFT, {"account_id": account_id, "id": obligation_id}))
+def _place_of_draft(connection: Connection, account_id: int, obligation_id: UUID) -> dict[str, object]:
+    """Place of a draft in the order of drafts; empty when this is the id of none."""
+    found = connection.execute(_PLACE_OF_DRAFT, {"account_id": account_id, "id": obligation_id})
+    return dict(found.mappings().one_or_none() or {})

@@ -239,8 +239,8 @@ def list_parked(
     if batch_id is not None:
         query = query.where(parked.c.batch_id == batch_id)
     if after is not None:
-        reached = select(parked.c.parked_at, parked.c.id).where(parked.c.account_id == account_id, parked.c.id == after)
-        query = query.where(tuple_(parked.c.parked_at, parked.c.id) > reached.scalar_subquery())
+        reached = select(parked.c.parked_at).where(parked.c.account_id == account_id, parked.c.id == after)
+        query = query.where(tuple_(parked.c.parked_at, parked.c.id) > tuple_(reached.scalar_subquery(), after))
     return fetch_all(connection, ParkedRecord, query.order_by(parked.c.parked_at, parked.c.id).limit(limit), {})
 
 

@@ -46,6 +46,8 @@ invoice = Table(
     UniqueConstraint("account_id", "number"),
     Index(None, "account_id", "commit_id"),
     Index(None, "account_id", "customer_id", "issued_at"),
+    Index(None, "account_id", "customer_id", "number"),
+    Index("invoice_void_idx", "account_id", "number", postgresql_where=text("status = 'VOID'")),
     one_of("type", "SCHEDULED", "USAGE"),
     one_of("status", "FINALIZED", "VOID"),
     finite("total"),

@@ -170,6 +170,7 @@ parked = Table(
     optional("resolved_at", TIME, "real time"),
     UniqueConstraint("digest"),
     Index(None, "account_id", "reason"),
+    Index(None, "account_id", "state", "parked_at", "id"),
     Index("parked_request_idx", "account_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
     one_of("state", "parked", "replayed", "discarded"),
     comment="What could not be decided, with its bytes and the reason.",

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from trueup.domain.burndown.values import LineKind, group_values
+from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all
 
 # A void period that nothing replaces: its usage is charged nowhere now, and may be made anew. Not so where an operator
@@ -81,7 +82,8 @@ _BILLED_BESIDE = text("""
 """)
 
 # What a void period had drawn stays reserved: made anew, it draws again.
-_RESERVED = text(f"""
+_RESERVED = Filtered(
+    lambda given: text(f"""
     SELECT CAST(l.segment_id AS text) AS segment_id, l.commit_id,
            sum(CASE c.access_type WHEN 'QUANTITY' THEN l.quantity ELSE l.amount END) AS amount
       FROM usage_period AS p
@@ -90,17 +92,20 @@ _RESERVED = text(f"""
          WHERE account_id = p.account_id AND invoice_id = p.id AND kind = 'usage' AND segment_id IS NOT NULL OFFSET 0
       ) AS l
       JOIN commit AS c ON c.account_id = l.account_id AND c.id = l.commit_id
-     WHERE p.account_id = :account_id AND (CAST(:customer_id AS uuid) IS NULL OR p.customer_id = :customer_id)
-       AND {OPEN_VOID}
+     WHERE p.account_id = :account_id AND {OPEN_VOID}{given}
      GROUP BY l.segment_id, l.commit_id
-""")
+"""),
+    {"customer_id": "p.customer_id = :customer_id"},
+)
 
-_ISSUED = text("""
+_ISSUED = Filtered(
+    lambda given: text(f"""
     SELECT account_id, id FROM obligation
-     WHERE kind = 'TRUE_UP' AND state = 'issued'
-       AND (CAST(:account_id AS integer) IS NULL OR account_id = :account_id)
+     WHERE kind = 'TRUE_UP' AND state = 'issued'{given}
      ORDER BY account_id, id
-""")
+"""),
+    {"account_id": "account_id = :account_id"},
+)
 
 _HOUR = timedelta(hours=1)
 
@@ -182,12 +187,14 @@ def billed_beside(
 
 def reserved_draws(connection: Connection, account_id: int, customer_id: UUID | None) -> list[ReservedDraw]:
     """Draw of void usage that nothing replaces, by segment; of all customers when `customer_id` is None."""
-    return fetch_all(connection, ReservedDraw, _RESERVED, {"account_id": account_id, "customer_id": customer_id})
+    which = {"account_id": account_id, "customer_id": customer_id}
+    return fetch_all(connection, ReservedDraw, _RESERVED.given(which), which)
 
 
 def issued_true_ups(connection: Connection, account_id: int | None) -> Iterator[tuple[int, UUID]]:
     """Account and id of every true-up that was invoiced; every account's when `account_id` is None."""
-    rows = connection.execute(_ISSUED, {"account_id": account_id}, execution_options={"yield_per": 1_000})
+    which = {"account_id": account_id}
+    rows = connection.execute(_ISSUED.given(which), which, execution_options={"yield_per": 1_000})
     return ((row.account_id, row.id) for row in rows)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from trueup.domain.burndown.values import GroupValues, LineKind, UsageLine, group_values
 from trueup.domain.month import Month
+from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import values
 from trueup.store.usage.periods import customers_between, period_id
 
@@ -71,12 +72,14 @@ _CLOSED = text(
 _ADD_UP_BY_HASH = text("SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort = off")
 _AS_EVER = text("SET LOCAL enable_sort = on")
 
-_CUSTOMERS = text("""
+_CUSTOMERS = Filtered(
+    lambda given: text(f"""
     SELECT DISTINCT customer_id FROM usage_month
-     WHERE account_id = :account_id AND (CAST(:customer_id AS uuid) IS NULL OR customer_id = :customer_id)
-       AND (CAST(:since AS uuid) IS NULL OR customer_id >= :since)
+     WHERE account_id = :account_id{given}
      ORDER BY customer_id LIMIT :limit
-""")
+"""),
+    {"customer_id": "customer_id = :customer_id", "since": "customer_id >= :since"},
+)
 
 _POSSIBLE = text("""
     SELECT m.customer_id, CAST(c.id AS text) AS contract_id, CAST(u.id AS text) AS unit_id, m.starting_at
@@ -152,7 +155,7 @@ def customers_with_open_usage(
         since: the id from which on, inclusive.
     """
     chosen = {"account_id": account_id, "customer_id": customer_id, "since": since, "limit": _FETCHED_CUSTOMERS}
-    return connection.scalars(_CUSTOMERS, chosen).all()
+    return connection.scalars(_CUSTOMERS.given(chosen), chosen).all()
 
 
 def find_draft(connection: Connection, account_id: int, draft_id: UUID) -> DraftTerms | None:

@@ -1,0 +1,63 @@
+"""What a call reads: each of its statements is run once more under EXPLAIN, with the plan of production."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, event
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One statement of a call; `buffers`: pages of 8 KiB it looked at; `scanned`: tables read from end to end."""
+
+    statement: str
+    buffers: int
+    scanned: frozenset[str]
+
+
+def explain_all(connection: Connection, call: Callable[[], object]) -> list[Explained]:
+    """The reads of a call, on a connection of the engine of production: its plans are generic ones."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_conn: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        call()
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+    return [_explain(connection, *each) for each in seen if each[0].lstrip(" \n(").startswith(("SELECT", "WITH"))]
+
+
+def _explain(connection: Connection, statement: str, parameters: dict[str, Any]) -> Explained:
+    names = list(parameters)
+    numbered = statement % {name: f"${at}" for at, name in enumerate(names, 1)}
+    connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+    connection.exec_driver_sql(f"PREPARE explained AS {numbered}".replace("%", "%%"))
+    driver = connection.connection.driver_connection
+    with psycopg.ClientCursor(driver) as cursor:  # type: ignore[arg-type,var-annotated]
+        values = ", ".join(_literal(cursor, parameters[name]) for name in names)
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE explained ({values})".encode())
+        row = cursor.fetchone()
+        cursor.execute("DEALLOCATE explained")
+    assert row is not None
+    told = row[0] if isinstance(row[0], list) else json.loads(row[0])
+    plan = told[0]["Plan"]
+    buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return Explained(statement, buffers, frozenset(_scanned(plan)))
+
+
+def _literal(cursor: Any, value: object) -> str:
+    literal: str = cursor.mogrify("%s", [value])
+    return literal.partition("::")[0] if isinstance(value, list) else literal
+
+
+def _scanned(plan: dict[str, Any]) -> Iterator[str]:
+    if plan["Node Type"] == "Seq Scan":
+        yield plan["Relation Name"]
+    for each in plan.get("Plans", ()):
+        yield from _scanned(each)

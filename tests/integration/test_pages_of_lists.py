@@ -1,0 +1,122 @@
+"""What a page of a list costs, under the plans of production: as much with many rows stored as with few."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from hashlib import md5
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from tests.conftest import by_hand
+from tests.integration.explained import explain_all
+from trueup.clock import utc_now
+from trueup.store.accounts.accounts import create_account
+from trueup.store.commits.changes import lock_commit
+from trueup.store.commits.details import list_commits, show_commit
+from trueup.store.commits.pages import Choice, list_commit_records
+from trueup.store.invoices.explain import true_up_of
+from trueup.store.invoices.listing import list_invoices
+from trueup.store.requests.parking import list_parked
+
+BUFFERS_MAX = 300
+PAGE_ROWS = 20
+BIG = {"commit", "invoice", "obligation", "segment", "ledger_entry", "parked"}
+COMMIT = UUID(md5(b"commit 4711", usedforsecurity=False).hexdigest())
+LARGE, SMALL = (UUID(f"c0000000-0000-4000-8000-{number:012}") for number in (0, 7))
+
+# Half of the commits are of one customer; of the others each has a few. Ids lie in no order.
+_ROWS = """
+    INSERT INTO customer (account_id, id, name, custom_fields)
+    SELECT :account_id, ('c0000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Customer ' || n, '{}'
+      FROM generate_series(0, 999) AS n;
+    INSERT INTO commit (account_id, id, type, customer_id, product_id, priority, rate_type, access_type, access_unit_id,
+                        uniqueness_key, fingerprint, fingerprint_version, created_at)
+    SELECT :account_id, md5('commit ' || n)::uuid, 'PREPAID',
+           ('c0000000-0000-4000-8000-' || lpad((CASE WHEN n % 2 = 0 THEN 0 ELSE n % 1000 END)::text, 12, '0'))::uuid,
+           md5('product')::uuid, 100, 'LIST_RATE', 'SPEND', md5('unit')::uuid, 'order-' || n, '', 1, now()
+      FROM generate_series(1, 40000) AS n;
+    INSERT INTO segment (account_id, commit_id, position, id, amount, starting_at, ending_before)
+    SELECT account_id, id, 0, md5('segment ' || id)::uuid, 100, '2026-01-01Z', '2027-01-01Z' FROM commit;
+    INSERT INTO obligation (account_id, id, commit_id, position, kind, scheduled_at, due_at, unit_price, quantity,
+                            amount, state)
+    SELECT account_id, md5('obligation ' || id)::uuid, id, 0, 'SCHEDULED', due.at, due.at, 1, 1, 1,
+           CASE WHEN uniqueness_key LIKE '%99' THEN 'held' ELSE 'pending' END
+      FROM commit, LATERAL (SELECT timestamptz '2027-01-01Z' + interval '1 minute' * (hashtext(id::text) % 90000)) AS
+           due (at);
+    INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at)
+    SELECT account_id, commit_id, id, 'PREPAID_COMMIT_SEGMENT_START', 100, '2026-01-01Z' FROM segment;
+    INSERT INTO invoice (account_id, id, number, type, status, customer_id, contract_id, unit_id, commit_id, total,
+                         issued_at, finalized_at)
+    SELECT account_id, md5('invoice ' || id)::uuid, row_number() OVER (), 'SCHEDULED',
+           CASE WHEN uniqueness_key LIKE '%98' THEN 'VOID' ELSE 'FINALIZED' END, customer_id, md5('contract')::uuid,
+           md5('unit')::uuid, id, 1, '2026-01-01Z', '2026-01-01Z' FROM commit;
+    INSERT INTO parked (account_id, id, reason, task, meta, requests, digest, state, parked_at)
+    SELECT :account_id, md5('parked ' || n)::uuid, 'defect', 'task', '', '', decode(md5(n::text), 'hex'),
+           CASE WHEN n % 100 = 0 THEN 'parked' ELSE 'replayed' END, timestamptz '2026-01-01Z' + interval '1 second' * n
+      FROM generate_series(1, 20000) AS n;
+"""
+
+
+@pytest.fixture(scope="module")
+def stored(shared_database: Engine) -> Iterator[tuple[Connection, int]]:
+    """A connection of the application to an account with 40,000 commits, half of them of one customer."""
+    with shared_database.begin() as connection:
+        account_id = create_account(connection, "large", now=utc_now()).id
+    with by_hand(shared_database) as connection:
+        connection.execute(text(_ROWS.replace(":account_id", str(account_id))))
+        connection.execute(text("ANALYZE"))
+    with shared_database.connect() as connection:
+        yield connection, account_id
+
+
+LISTS: dict[str, Callable[[Connection, int], object]] = {
+    "commits": lambda on, account: list_commits(on, account, limit=PAGE_ROWS),
+    "commits of a customer with many": lambda on, account: list_commits(
+        on, account, limit=PAGE_ROWS, customer_id=LARGE
+    ),
+    "commits of a customer with few": lambda on, account: list_commits(on, account, limit=PAGE_ROWS, customer_id=SMALL),
+    "the commit of a key": lambda on, account: list_commits(on, account, limit=PAGE_ROWS, uniqueness_key="order-4711"),
+    "a later page of commits": lambda on, account: list_commits(
+        on, account, limit=PAGE_ROWS, customer_id=LARGE, after=UUID(int=1 << 127)
+    ),
+    "commits as the API tells them": lambda on, account: list_commit_records(
+        on, account, Choice(customer_id=LARGE, types=["PREPAID"]), limit=PAGE_ROWS
+    ),
+    "a commit by its id": lambda on, account: show_commit(on, account, COMMIT),
+    "the true-up of a commit": lambda on, account: true_up_of(on, account, COMMIT),
+    "the obligations that a change of a commit locks": lambda on, account: lock_commit(on, account, COMMIT),
+    "invoices": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS),
+    "void invoices": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS, status="VOID"),
+    "invoices of a customer with many": lambda on, account: list_invoices(
+        on, account, limit=PAGE_ROWS, status="FINALIZED", customer_id=LARGE
+    ),
+    "invoices of a customer with few": lambda on, account: list_invoices(
+        on, account, limit=PAGE_ROWS, status="FINALIZED", customer_id=SMALL
+    ),
+    "drafts": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS, status="DRAFT"),
+    "parked": lambda on, account: list_parked(on, account, limit=PAGE_ROWS),
+}
+
+
+@pytest.mark.parametrize("read", LISTS.values(), ids=LISTS)
+def test_a_page_of_a_list_reads_few_pages_of_the_database(
+    stored: tuple[Connection, int], read: Callable[[Connection, int], object]
+) -> None:
+    """None reads a big table from end to end, and all look at no more than 300 buffers."""
+    connection, account_id = stored
+    for each in explain_all(connection, lambda: read(connection, account_id)):
+        assert not each.scanned & BIG, each.statement
+        assert each.buffers <= BUFFERS_MAX, each
+
+
+@pytest.mark.parametrize("kind", ["drafts", "parked"])
+def test_a_later_page_goes_on_where_the_last_one_ended(stored: tuple[Connection, int], kind: str) -> None:
+    """Rows are found by their place in the order, and not counted from the first."""
+    connection, account_id = stored
+    read: Callable[..., Sequence[Any]] = {"drafts": partial(list_invoices, status="DRAFT"), "parked": list_parked}[kind]
+    first = read(connection, account_id, limit=PAGE_ROWS)
+    next_page = partial(read, connection, account_id, limit=PAGE_ROWS, after=first[-1].id)
+    assert [*first, *next_page()] == read(connection, account_id, limit=2 * PAGE_ROWS)
+    assert max(each.buffers for each in explain_all(connection, next_page)) <= BUFFERS_MAX
