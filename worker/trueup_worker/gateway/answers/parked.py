@@ -1,12 +1,12 @@
 """Parked messages, and what became of sending them on."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from trueup.store.requests.parking import Reason, State
 from trueup_worker.gateway.answers import examples
-from trueup_worker.gateway.http.answer import Answer, Instant, Page
+from trueup_worker.gateway.http.answer import Answer, Instant, Page, keys_of
 
 
 class Parked(Answer):
@@ -40,7 +40,7 @@ class ParkedPage(Page):
     """
 
     data: list[Parked]
-    counts: Mapping[Reason, int]
+    counts: Annotated[Mapping[Reason, int], keys_of(Reason)]
     next_page: UUID | None
 
     @classmethod

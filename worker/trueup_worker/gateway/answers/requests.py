@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -12,7 +12,7 @@ from trueup.store.requests.batch_results import BatchRecord
 from trueup.wire.message.envelope import Kind
 from trueup.wire.outcome import Outcome, Verdict
 from trueup_worker.gateway.answers import examples
-from trueup_worker.gateway.http.answer import Answer, Instant
+from trueup_worker.gateway.http.answer import Answer, Instant, keys_of
 from trueup_worker.gateway.http.error import Existing, FieldError
 
 
@@ -117,7 +117,7 @@ class Batch(Answer):
     rows: int
     content_rows: int
     created_at: Instant
-    outcomes: Mapping[Verdict, int]
+    outcomes: Annotated[Mapping[Verdict, int], keys_of(Verdict)]
     undecided: int
     results: list[RowOutcome]
 

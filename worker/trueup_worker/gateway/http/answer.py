@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
-from typing import Annotated, Any, Self, dataclass_transform
+from typing import Annotated, Any, Self, dataclass_transform, get_args
 from uuid import UUID
 
 import msgspec
@@ -38,6 +38,11 @@ def _taken_over(kind: type[Answer], given: tuple[str, ...]) -> tuple[Sequence[st
     """The fields of a class that are not given, and what reads all of them at once: hundreds stand in a list."""
     names = [name for name in kind.__struct_fields__ if name not in given]
     return names, attrgetter(*names)
+
+
+def keys_of(literal: Any) -> msgspec.Meta:
+    """Members of a `Literal` as the keys that an object may have, for its schema."""
+    return msgspec.Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(literal))}})
 
 
 class Id(Answer):

@@ -53,6 +53,8 @@ def _as_encoded(schema: Any) -> Any:
     told = {name: _as_encoded(each) for name, each in schema.items()}
     if told.get("format") == "decimal":
         told["type"] = "number"
+    if all(isinstance(each, str) for each in told.get("enum", [None])):
+        told["type"] = "string"
     if "default" in told and told["default"] is None:
         del told["default"]
         kinds = [each for each in told.pop("anyOf", ()) if each != _NULL]
