@@ -1,7 +1,7 @@
 """The OpenAPI document: what FastAPI reads out of the routes, and what it cannot know."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -49,6 +49,7 @@ def _document(app: FastAPI, url: str) -> Json:
     components = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
+    bodies = {name: each.pop("examples")[0] for name, each in components.items() if "examples" in each}
     components |= answer_schemas() | components_of_requests()
     document["components"]["schemas"] = readable(components)
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -56,20 +57,20 @@ def _document(app: FastAPI, url: str) -> Json:
         for method in route.methods or ():
             operation = document["paths"][route.path_format][method.lower()]
             operation["responses"] = {str(status): told for status, told in route.responses.items()}
-            _complete(operation, components, scope=SCOPES[method, route.path_format])
+            _complete(operation, bodies, scope=SCOPES[method, route.path_format])
             call = ExampleCall.of(method, route.path_format, operation)
             operation["x-codeSamples"] = samples_of(call, url=url)
     return document
 
 
-def _complete(operation: Json, components: Json, *, scope: str) -> None:
+def _complete(operation: Json, bodies: Mapping[str, Json], *, scope: str) -> None:
     """Add scope and errors to a call, and says what it does in place of its function's name."""
     operation["summary"] = re.split(r"[.:;]\s", operation["description"], maxsplit=1)[0].rstrip(".").replace("`", "")
     responses = operation["responses"]
     if scope == "public":
         operation["security"] = []
         return
-    _exemplify(operation, components)
+    _exemplify(operation, bodies)
     operation["security"] = [{"token": []}]
     operation["x-scope"] = scope
     operation["description"] += f"\n\nScope: `{scope}`."
@@ -84,16 +85,16 @@ def _refused(described: str, refusals: Iterable[Refusal]) -> Json:
     return {"description": described, "content": {"application/json": content}}
 
 
-def _exemplify(operation: Json, components: Json) -> None:
-    """Add examples to required parameters, and that of its schema to a body that has none."""
+def _exemplify(operation: Json, bodies: Mapping[str, Json]) -> None:
+    """Add examples to required parameters, and that of its class to a body that has none."""
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = readable(parameter["schema"])
         if parameter.get("required"):
             parameter["example"] = _PARAMETERS[parameter["name"]]
     for body in operation.get("requestBody", {}).get("content", {}).values():
-        examples = components.get(_name_of(body["schema"]), {}).get("examples")
-        if examples:
-            body.setdefault("example", examples[0])
+        example = bodies.get(_name_of(body["schema"]))
+        if example is not None:
+            body.setdefault("example", example)
 
 
 def _name_of(schema: Json) -> str:
