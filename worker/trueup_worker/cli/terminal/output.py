@@ -24,7 +24,6 @@ from trueup.errors import ExitCode
 
 Record = dict[str, Any]
 
-_JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS  # SQLAlchemy's column names are a kind of str
 _WIDE_CHARS = 10_000  # where nobody looks, nothing is cut or wrapped
 
 
@@ -45,7 +44,7 @@ def say(text: str) -> None:
 
 def to_json(value: Any) -> bytes:
     """One JSON document on one line: exact numbers, times in UTC with Z."""
-    return orjson.dumps(value, default=_json_form, option=_JSON_OPTIONS)
+    return orjson.dumps(value, default=_json_form, option=orjson.OPT_UTC_Z)
 
 
 def emit_json(value: Any) -> None:
