@@ -1,12 +1,15 @@
 """`trueup ingest` as a user meets it: twice, interrupted, in two terminals, and while what it needs goes away."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -110,6 +113,38 @@ def test_interrupted_and_resumed(stack: Command, urls: dict[str, str], tmp_path:
     assert json.loads(summary)["rows"] == 30_000
     resumed = stack.ok("ingest", "--json", file).json()
     assert (resumed["created"], commits_of(urls, "interrupted")) == (30_000, 30_000)
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks"])
+def test_a_file_that_changes_while_it_is_sent(
+    stack: Command, urls: dict[str, str], tmp_path: Path, change: str
+) -> None:
+    """It ends with 4 and says what was sent; the batch has an outcome for each of its rows, so nothing differs."""
+    file = batch_file(tmp_path, name=change, rows=30_000)
+    with ingesting(stack, file) as process:
+        wait_for(lambda: commits_of(urls, change), what="the first commits")
+        with file.open("r+") as changed:
+            changed.truncate(file.stat().st_size + (1 if change == "grows" else -1_000_000))
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 4, said
+    assert "rows of what it was at first were sent, as batch" in said
+    assert f"{commits_of(urls, change)} created" in said
+    (batch_id,) = re.findall(r"as batch (\S+)", said)
+    assert batch_id not in stack("reconcile", "--json").stdout
+
+
+def test_a_named_pipe_becomes_commits(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:
+    """It can be read once, and is all the same judged before it is sent."""
+    content = batch_file(tmp_path, name="piped", rows=3).read_text()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for command in ("validate", "ingest"):
+        writer = Thread(target=pipe.write_text, args=(content,))
+        writer.start()
+        done = stack.ok(command, "--json", pipe)
+        writer.join()
+        assert len(done.json_lines()) == (3 if command == "validate" else 1)
+    assert commits_of(urls, "piped") == 3
 
 
 def test_in_two_terminals_at_once(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def _ingest(
 
         summary = Ingest(
             source=source,
+            scanned=scanned,
             batch=name_batch(source, scanned, account=tenant.name, kind=kind, name=None, new=False),
             account_id=tenant.id,
             engine=environment.engine,

@@ -103,11 +103,13 @@ def ingest_file(job: Job) -> None:
         account = account_named(connection, job.account)
     assert account is not None
     with open_source(job.path) as source:
-        batch = name_batch(source, scan(source), account=job.account, kind="commit", name=str(job.batch_id), new=False)
+        scanned = scan(source)
+        batch = name_batch(source, scanned, account=job.account, kind="commit", name=str(job.batch_id), new=False)
         signer = Signer.of_token(job.token)
         with Publisher(str(settings().broker_url), account=job.account, signer=signer, retry_s=RETRY_S) as publisher:
             Ingest(
                 source=source,
+                scanned=scanned,
                 batch=batch,
                 account_id=account.id,
                 engine=engine(),

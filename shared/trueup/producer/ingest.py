@@ -7,7 +7,7 @@ after a crash, sends what is not yet a commit, or a usage line, and creates noth
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -17,13 +17,13 @@ from sqlalchemy import Engine
 
 from trueup.errors import Unavailable
 from trueup.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
-from trueup.producer.files.content import Source
+from trueup.producer.files.content import ChangedInput, Source
 from trueup.producer.files.row import Row
 from trueup.producer.files.row_set import RowSet
 from trueup.producer.files.rows import Scan, rows
 from trueup.producer.outage import Outage, Say, silent
 from trueup.producer.publish import Publisher
-from trueup.store.requests.batches import Batch, open_batch
+from trueup.store.requests.batches import Batch, keep_rows, open_batch
 from trueup.store.requests.outcomes import count_made, count_outcomes, created_ids, read_outcomes, standing_ids
 from trueup.store.requests.standing_outcomes import read_instant
 from trueup.wire.message.envelope import Kind, QueuedRequest
@@ -107,6 +107,7 @@ class Ingest:
 
     Args:
         source: the file.
+        scanned: what its first pass found: every later one is held to it.
         batch: what it was named.
         account_id: whose requests they are.
         engine: the database, where outcomes are read.
@@ -120,6 +121,7 @@ class Ingest:
         self,
         *,
         source: Source,
+        scanned: Scan,
         batch: Batch,
         account_id: int,
         engine: Engine,
@@ -128,7 +130,7 @@ class Ingest:
         say: Say = silent,
         check: Callable[[], object] = bool,
     ) -> None:
-        self._source, self._batch = source, batch
+        self._source, self._scanned, self._batch = source, scanned, batch
         self._queue = route_of(batch.kind).bulk
         self._account_id, self._engine, self._publisher = account_id, engine, publisher
         self._progress = progress
@@ -148,13 +150,18 @@ class Ingest:
 
         Raises:
             BatchDiffers: the batch's name is another file's.
+            ChangedInput: the file changed meanwhile; what was sent of it by then has its outcomes.
             BrokerUnavailable: the broker was away from the start, or for ten minutes; what was sent goes on.
             DBAPIError: likewise the database.
             NothingDecided: what was sent again and again has no outcome.
         """
         done = self._begin()
         self._made_before = self._decided = len(done)
-        self._send(done)
+        try:
+            self._send(done)
+        except ChangedInput as changed:
+            self._keep_what_was_sent(len(done) + self.sent)
+            raise ChangedInput(f"{changed}: {self._told()}") from None
         self._wait()
         return self.summary()
 
@@ -169,9 +176,28 @@ class Ingest:
             **counts,
         )
 
+    def _keep_what_was_sent(self, rows_sent: int) -> None:
+        """Leave a batch of the rows that were sent, once they have their outcomes: the others will never come."""
+        self._batch = replace(self._batch, rows=rows_sent)
+        self._outlast.run(self._keep_rows)
+        self._wait()
+        self._batch = replace(self._batch, rows=sum(self._counts().values()))  # an earlier run may have sent more
+        self._outlast.run(self._keep_rows)
+
+    def _keep_rows(self) -> None:
+        with self._engine.begin() as connection:
+            keep_rows(connection, self._account_id, self._batch.id, self._batch.rows)
+
+    def _told(self) -> str:
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in self._counts().items() if count)
+        return (
+            f"{self.sent} rows of what it was at first were sent, as batch {self._batch.id} ({counts or 'nothing'}). "
+            "What it is now is another batch: rows without a uniqueness_key would be created once more"
+        )
+
     def results(self) -> Iterator[RowOutcome]:
         """Every row with its outcome, in the file's order, with flat memory."""
-        for chunk in _chunks(rows(self._source, kind=self._batch.kind), _OUTCOMES_AT_ONCE):
+        for chunk in _chunks(rows(self._source, kind=self._batch.kind, scanned=self._scanned), _OUTCOMES_AT_ONCE):
             ids = [row_id(self._batch.id, row.number) for row in chunk]
             outcomes = self._outlast.run(partial(self._read, ids))
             for row, request_id in zip(chunk, ids, strict=True):
@@ -206,7 +232,7 @@ class Ingest:
 
     def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
         id_of = row_id_texts(self._batch.id)
-        for row in rows(self._source, kind=self._batch.kind):
+        for row in rows(self._source, kind=self._batch.kind, scanned=self._scanned):
             if not done or row.number not in done:
                 yield row.request(id_of(row.number))
 

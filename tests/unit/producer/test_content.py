@@ -3,15 +3,25 @@
 import gzip
 import hashlib
 import io
+import os
 import tracemalloc
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.files.content import LINE_BYTES_MAX, Source, UnreadableInput, lines, open_source, sha256_hex
+from trueup.producer.files.content import (
+    LINE_BYTES_MAX,
+    ChangedInput,
+    Source,
+    UnreadableInput,
+    lines,
+    open_source,
+    sha256_hex,
+)
+from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 
 ROW = b'{"uniqueness_key": "k"}\n'
@@ -168,3 +178,68 @@ def test_a_line_of_fifty_megabytes_is_not_held(tmp_path: Path) -> None:
     assert result.rows == 3
     assert (large.raw, large.raw_bytes) == (True, 50 * 1024 * 1024 + 13)
     assert peak < 12 * 1024 * 1024
+
+
+def test_a_fifo_is_read_twice(tmp_path: Path) -> None:
+    """It is copied first, and called what the user called it."""
+    fifo = tmp_path / "rows.csv"
+    os.mkfifo(fifo)
+    content = b"customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before\nc,,,,,,\n"
+    writer = Thread(target=fifo.write_bytes, args=(content,))
+    writer.start()
+    with open_source(fifo) as source:
+        scanned = scan(source)
+        assert (scanned.format, scanned.rows, len(list(rows(source, scanned=scanned)))) == ("csv", 1, 1)
+        assert source.name == str(fifo)
+    writer.join()
+
+
+def test_a_pipe_without_rows_is_empty() -> None:
+    """As any file without them is."""
+    with pytest.raises(UnreadableInput, match="standard input is empty"), open_source("-", stdin=io.BytesIO(b"\n")):
+        pass
+
+
+def test_a_device_without_end_is_not_copied_to_its_end() -> None:
+    """Its beginning tells that it is no text."""
+    assert "binary" in refusal("/dev/zero")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [(ROW * 4000, "grew"), (ROW * 2999, "shrank"), (b"", "shrank"), (ROW.upper() * 3000, "was changed")],
+)
+def test_a_file_is_held_to_its_first_pass(tmp_path: Path, changed: bytes, said: str, *, zipped: bool) -> None:
+    """What it was at first is told apart from what it is, and of what was added nothing is read."""
+    path = write(tmp_path, "a.jsonl", gzip.compress(ROW * 3000, mtime=0) if zipped else ROW * 3000)
+    found: list[Row] = []
+    with open_source(path) as source:
+        scanned = scan(source)
+        if zipped:
+            changed = gzip.compress(changed, mtime=0)
+            said = "cut short|grew|shrank|changed"
+        path.write_bytes(changed)
+        with pytest.raises(UnreadableInput, match=said) as refused:
+            found.extend(rows(source, scanned=scanned))
+    assert zipped or isinstance(refused.value, ChangedInput)
+    assert len(found) <= scanned.rows == 3000
+
+
+def test_a_file_that_grows_during_its_first_pass_is_refused(tmp_path: Path) -> None:
+    """Nothing of it was sent by then."""
+    path = write(tmp_path, "a.jsonl", ROW)
+    with open_source(path) as source:
+        path.write_bytes(ROW * 2)
+        with pytest.raises(ChangedInput, match="grew while it was read, from 24 to 48 bytes"):
+            scan(source)
+
+
+def test_a_file_that_is_only_touched_has_not_changed(tmp_path: Path) -> None:
+    """Its content counts, not its time nor its place on the disk."""
+    path = write(tmp_path, "a.jsonl", ROW)
+    with open_source(path) as source:
+        scanned = scan(source)
+        path.unlink()
+        path.write_bytes(ROW)
+        assert len(list(rows(source, scanned=scanned))) == 1

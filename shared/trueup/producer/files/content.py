@@ -1,31 +1,41 @@
-"""The bytes of an input: a file or standard input, plain or gzip, read line by line with flat memory."""
+"""The bytes of an input: a file or standard input, plain or gzip, read line by line with flat memory.
+
+A file may change while it is read. Every pass reads as many bytes as the file had when it was opened, and no more; at
+its end `has_stayed` looks at the file again.
+"""
 
 import gzip
 import os
-import shutil
 import sys
-import tempfile
+import time
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BufferedIOBase, BufferedReader, FileIO
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
 from trueup.errors import ExitCode, TrueupError
 from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
+from trueup.producer.files.spool import spooled
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 Format = Literal["jsonl", "csv"]
+
+Stamp = tuple[int, int, int, int, int]  # of a file: device, inode, size, and times of change in nanoseconds
 
 LINE_BYTES_MAX = BODY_BYTES_MAX + 4 * 1024  # the largest body, and what may stand around it
 _SNIFFED_BYTES = 8 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _DIGESTED_BYTES = 4 * 1024 * 1024  # at once: between two pieces a digest waits for the thread that reads lines
+_TICK_NS = 2_000_000_000  # of the coarsest file system's clock
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
@@ -36,19 +46,27 @@ class UnreadableInput(TrueupError):
     exit_code = ExitCode.UNREADABLE
 
 
+class ChangedInput(UnreadableInput):
+    """The input changed while it was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """An input that can be read more than once.
 
     Attributes:
         name: what the user calls it.
-        path: where its bytes are (standard input: a temporary copy).
+        path: where its bytes are (of what can be read only once: a temporary copy).
         format: one JSON text a line, or CSV.
+        size_bytes: as it lay there when it was opened; of what is added later nothing is read.
+        stamp: by which a later change is noticed.
     """
 
     name: str
     path: Path
     format: Format
+    size_bytes: int
+    stamp: Stamp
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -75,20 +93,24 @@ def open_source(name: str | Path, *, format: Format | None = None, stdin: Binary
     """Open an input for as many passes as needed.
 
     Args:
-        name: a path, or `-` for standard input, which is spooled to a temporary file first.
+        name: a path, or `-` for standard input. What can be read only once (a pipe, a device) is copied to a temporary
+            file first.
         format: JSONL or CSV; left out, the name's ending decides, else the first character.
         stdin: standard input, when it is not the process's own.
 
     Raises:
         UnreadableInput: it is missing, a folder, not permitted, empty, binary, or no gzip where it says so.
     """
-    if str(name) != "-":
-        yield _source(str(name), Path(name), format)
-        return
-    with tempfile.NamedTemporaryFile(prefix="trueup-stdin-") as spooled:
-        shutil.copyfileobj(stdin or sys.stdin.buffer, spooled, _CHUNK_BYTES)
-        spooled.flush()
-        yield _source("standard input", Path(spooled.name), format)
+    shown, path = ("standard input", None) if str(name) == "-" else (str(name), Path(name))
+    with ExitStack() as stack:
+        with _reading(shown):
+            if path is None:
+                copied = stack.enter_context(spooled(stdin or sys.stdin.buffer))
+            elif path.is_file() or path.is_dir() or not path.exists():
+                copied = path
+            else:
+                copied = stack.enter_context(spooled(path.open("rb")))
+        yield _source(shown, copied, format or _format_of_name(path))
 
 
 def lines(source: Source) -> Generator[Line, None, None]:
@@ -97,7 +119,7 @@ def lines(source: Source) -> Generator[Line, None, None]:
     Raises:
         UnreadableInput: the file is gone, or its gzip is cut short or corrupt.
     """
-    with _reading(source.name), _open(source.path) as stream:
+    with _reading(source.name), _open(source.path, source.size_bytes) as stream:
         number = 0
         while piece := stream.readline(LINE_BYTES_MAX):
             number += 1
@@ -121,10 +143,25 @@ def sha256_hex(source: Source, *, stop: Event) -> str:
         UnreadableInput: as of its lines.
     """
     digest, piece = sha256(), memoryview(bytearray(_DIGESTED_BYTES))
-    with _reading(source.name), _open(source.path) as stream:
+    with _reading(source.name), _open(source.path, source.size_bytes) as stream:
         while not stop.is_set() and (size_bytes := stream.readinto(piece)):
             digest.update(piece[:size_bytes])
     return digest.hexdigest()
+
+
+def has_stayed(source: Source) -> bool:
+    """Look at the file again, after it was read: false when it was written to since it was opened, or may have been.
+
+    Raises:
+        ChangedInput: it has grown or shrunk.
+        UnreadableInput: it is gone.
+    """
+    with _reading(source.name):
+        found = source.path.stat()
+    if found.st_size != source.size_bytes:
+        how = "grew" if found.st_size > source.size_bytes else "shrank"
+        raise ChangedInput(f"{source.name} {how} while it was read, from {source.size_bytes} to {found.st_size} bytes")
+    return _stamp(found) == source.stamp
 
 
 def _long_line(number: int, piece: bytes, stream: BufferedIOBase) -> Line:
@@ -138,29 +175,56 @@ def _source(name: str, path: Path, given: Format | None) -> Source:
     with _reading(name):
         if path.is_dir():
             raise UnreadableInput(f"{name} is a folder: name the files in it")
-        with _open(path) as stream:
+        found = path.stat()
+        with _open(path, found.st_size) as stream:
             beginning = stream.read(_SNIFFED_BYTES)
     if not beginning.removeprefix(_BOM).strip():
         raise UnreadableInput(f"{name} is empty: it needs one request a line (JSONL), or a header and records (CSV)")
     if b"\0" in beginning:
         raise UnreadableInput(f"{name} is a binary file, or UTF-16: save it as JSONL or CSV in UTF-8")
-    return Source(name, path, given or _format(path, beginning))
+    return Source(name, path, given or _format_of_content(beginning), found.st_size, _stamp(found))
 
 
-def _format(path: Path, beginning: bytes) -> Format:
-    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"]
+def _stamp(found: os.stat_result) -> Stamp:
+    """Stamp of a file; of one that was written to just now it differs every time, as times are no finer than a tick."""
+    if time.time_ns() - found.st_ctime_ns < _TICK_NS:
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, -time.monotonic_ns())
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _format_of_name(path: Path | None) -> Format | None:
+    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"] if path else []
     if endings and endings[-1] in (".jsonl", ".ndjson", ".json"):
         return "jsonl"
-    if endings and endings[-1] == ".csv":
-        return "csv"
+    return "csv" if endings and endings[-1] == ".csv" else None
+
+
+def _format_of_content(beginning: bytes) -> Format:
     first_line = beginning.removeprefix(_BOM).lstrip().split(b"\n", 1)[0]
     return "csv" if b"customer_id" in first_line and not first_line.startswith((b"{", b"[")) else "jsonl"
 
 
-def _open(path: Path) -> BufferedIOBase:
-    with path.open("rb") as stream:
-        zipped = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    return gzip.open(path) if zipped else BufferedReader(FileIO(path), _CHUNK_BYTES)
+class _Beginning(FileIO):
+    """The first bytes of a file, as if it ended there."""
+
+    def __init__(self, path: Path, size_bytes: int) -> None:
+        super().__init__(path)
+        self._left_bytes = size_bytes
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        size = super().readinto(memoryview(buffer)[: self._left_bytes]) or 0
+        self._left_bytes -= size
+        return size
+
+
+@contextmanager
+def _open(path: Path, size_bytes: int) -> Iterator[BufferedIOBase]:
+    with ExitStack() as stack:
+        file = stack.enter_context(BufferedReader(_Beginning(path, size_bytes), _CHUNK_BYTES))
+        stream: BufferedIOBase = file
+        if file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
+            stream = stack.enter_context(gzip.GzipFile(fileobj=file))
+        yield stream
 
 
 @contextmanager

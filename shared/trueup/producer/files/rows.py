@@ -4,9 +4,19 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from threading import Event
 
-from trueup.producer.files.content import Format, Line, Source, UnreadableInput, lines, sha256_hex
+from trueup.producer.files.content import (
+    ChangedInput,
+    Format,
+    Line,
+    Source,
+    UnreadableInput,
+    has_stayed,
+    lines,
+    sha256_hex,
+)
 from trueup.producer.files.csv_rows import csv_rows
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
 from trueup.producer.files.row import Row
@@ -41,7 +51,8 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
         warn: is told of rows that will be refused because of their form.
 
     Raises:
-        UnreadableInput: it cannot be read to its end, has no row, or (CSV) a header that cannot be understood.
+        UnreadableInput: it cannot be read to its end, has no row, changes meanwhile, or has a header (CSV) that cannot
+            be understood.
     """
     stop = Event()
     with ThreadPoolExecutor(1) as pool, closing(lines(source)) as read:
@@ -53,15 +64,28 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
             raise
     if count == 0:
         raise UnreadableInput(f"{source.name} has no row: nothing stands below its header")
+    has_stayed(source)
     return Scan(digest.result(), count, keyless, source.format)
 
 
-def rows(source: Source, *, kind: Kind = "commit") -> Iterator[Row]:
-    """The second pass: every row, in order.
+def rows(source: Source, *, kind: Kind = "commit", scanned: Scan | None = None) -> Iterator[Row]:
+    """A later pass: every row, in order.
+
+    Args:
+        source: what `open_source` opened.
+        kind: what a bare body in it is.
+        scanned: what the first pass found, which this one is held to; left out for a file that nobody can change.
 
     Raises:
         UnreadableInput: as `scan`.
+        ChangedInput: at its end: this is not what the first pass found.
     """
+    yield from islice(_rows(source, kind), None if scanned is None else scanned.rows)
+    if scanned and not has_stayed(source) and sha256_hex(source, stop=Event()) != scanned.sha256_hex:
+        raise ChangedInput(f"{source.name} was changed while it was read")
+
+
+def _rows(source: Source, kind: Kind) -> Iterator[Row]:
     if source.format == "csv":
         return csv_rows(lines(source), kind, name=source.name, warn=None)
     return jsonl_rows(lines(source), kind)

@@ -76,3 +76,9 @@ def receive_rows(connection: Connection, account_id: int, batch_id: UUID, receiv
     is_more = batch.c.rows < received  # the same content may have come before, or come twice at once
     of_this = batch.c.account_id == account_id, batch.c.id == batch_id
     connection.execute(update(batch).where(*of_this, is_more).values(rows=received))
+
+
+def keep_rows(connection: Connection, account_id: int, batch_id: UUID, rows: int) -> None:
+    """Notes that so many rows of a batch are received and no more will be, as its file is not what it was."""
+    of_this = batch.c.account_id == account_id, batch.c.id == batch_id
+    connection.execute(update(batch).where(*of_this).values(rows=rows))

@@ -135,6 +135,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
         with _publisher(current, caller) as publisher, _progress(scanned.rows) as progress:
             run = Ingest(
                 source=source,
+                scanned=scanned,
                 batch=batch,
                 account_id=caller.account_id,
                 engine=current.engine,

@@ -9,7 +9,7 @@ from pathlib import Path
 from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
-from trueup.producer.files.content import Source, open_source
+from trueup.producer.files.content import open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 from trueup.wire.message.envelope import Kind, QueuedRequest
@@ -39,16 +39,15 @@ def judge_files(files: Sequence[str | Path], judge: Judge, *, kind: Kind, as_jso
     counts: Counter[str] = Counter()
     for file in files:
         with open_source(file) as source:
-            scan(source, kind=kind, warn=say)
-            verdicts = _verdicts(source, judge, kind=kind)
+            scanned = scan(source, kind=kind, warn=say)
+            verdicts = _verdicts(rows(source, kind=kind, scanned=scanned), judge)
             _emit_lines(verdicts, counts) if as_json else _emit_failed(source.name, verdicts, counts)
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
     return ExitCode.OK if counts.total() == counts["valid"] else ExitCode.ROWS_FAILED
 
 
-def _verdicts(source: Source, judge: Judge, *, kind: Kind) -> Iterator[Record]:
+def _verdicts(stream: Iterator[Row], judge: Judge) -> Iterator[Record]:
     """A verdict per row, in the file's order, with flat memory."""
-    stream = rows(source, kind=kind)
     while chunk := list(islice(stream, ENVELOPE_REQUESTS_MAX)):
         requests = [row.request(new_id_text()) for row in chunk]
         problems = judge(requests)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -179,7 +179,7 @@ def _opened(upload: Upload) -> Iterator[Source]:
         path = Path(f"/dev/fd/{file.fileno()}")
         try:
             with open_source(path, format=upload.format) as opened:
-                yield Source("upload", opened.path, opened.format)
+                yield replace(opened, name="upload")
         except UnreadableInput as error:
             said = str(error).removeprefix(str(path)).removeprefix("upload")
             raise UnreadableInput(f"cannot be read{said}" if said.startswith(":") else said.lstrip()) from None
