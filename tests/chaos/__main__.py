@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from threading import Timer
 
 from tests.chaos.faults import FAULTS
 from tests.chaos.runner import Report, run
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="as many parked rows, and as long an overload, as is told")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = interrupt_again
     began_s = time.monotonic()
     try:
         kinds = [_KINDS[name] for name in asked.only]
@@ -34,6 +36,14 @@ def main() -> int:
         return 130
     print(summary(reports, seconds=time.monotonic() - began_s))
     return 0
+
+
+def interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """Repeats a Ctrl-C that came while Python ran a finalizer, where nothing can be raised."""
+    if ignored.exc_type is KeyboardInterrupt:
+        Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def summary(reports: list[Report], *, seconds: float) -> str:
