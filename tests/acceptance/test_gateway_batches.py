@@ -92,6 +92,9 @@ def test_a_batch(here: Gateway, account: Intake) -> None:
     assert [each["row"] for each in rows] == list(range(1, 1_203))
     assert rest["next_page"] is None
     assert [each["outcome"] for each in rows[-2:]] == ["invalid", "duplicate"]
+    for outcome, numbers in {"invalid": [1_201], "duplicate": [1_202], "parked": []}.items():
+        chosen = decided(here, batch_id, outcome=outcome)
+        assert ([each["row"] for each in chosen["data"]["results"]], chosen["next_page"]) == (numbers, None)
     again = upload(here, gzip.compress(FILE), "application/gzip")
     assert (again.status, again.json["data"]["id"]) == (202, batch_id)
     assert decided(here, batch_id)["data"]["outcomes"]["created"] == 1_200

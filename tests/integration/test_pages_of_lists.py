@@ -1,6 +1,7 @@
 """What a page of a list costs, under the plans of production: as much with many rows stored as with few."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import md5
 from typing import Any
@@ -18,12 +19,16 @@ from trueup.store.commits.details import list_commits, show_commit
 from trueup.store.commits.pages import Choice, list_commit_records
 from trueup.store.invoices.explain import true_up_of
 from trueup.store.invoices.listing import list_invoices
+from trueup.store.requests.batch_results import batch_results, list_batches
 from trueup.store.requests.parking import list_parked
+from trueup.store.requests.refused import SEARCHED_ROWS_MAX, Place, RefusedChoice, search_refused
 
 BUFFERS_MAX = 300
 PAGE_ROWS = 20
-BIG = {"commit", "invoice", "obligation", "segment", "ledger_entry", "parked"}
+BIG = {"batch", "outcome", "commit", "invoice", "obligation", "segment", "ledger_entry", "parked"}
 COMMIT = UUID(md5(b"commit 4711", usedforsecurity=False).hexdigest())
+BATCH = UUID(md5(b"batch", usedforsecurity=False).hexdigest())
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 LARGE, SMALL = (UUID(f"c0000000-0000-4000-8000-{number:012}") for number in (0, 7))
 
 # Half of the commits are of one customer; of the others each has a few. Ids lie in no order.
@@ -56,6 +61,15 @@ _ROWS = """
     SELECT :account_id, md5('parked ' || n)::uuid, 'defect', 'task', '', '', decode(md5(n::text), 'hex'),
            CASE WHEN n % 100 = 0 THEN 'parked' ELSE 'replayed' END, timestamptz '2026-01-01Z' + interval '1 second' * n
       FROM generate_series(1, 20000) AS n;
+    INSERT INTO outcome (account_id, request_id, outcome, errors, batch_id, decided_at)
+    SELECT :account_id, md5('request ' || n)::uuid, CASE WHEN n % 1000 = 0 THEN 'not_found' ELSE 'invalid' END,
+           CASE n WHEN 5 THEN '[{"code": "rare"}]'::jsonb ELSE '[{"code": "missing"}]' END, md5('batch')::uuid,
+           timestamptz '2026-01-01Z' + interval '1 second' * n
+      FROM generate_series(1, 20000) AS n;
+    INSERT INTO batch (account_id, id, source, content_sha256, kind, rows, created_at)
+    SELECT :account_id, md5('batch ' || n)::uuid, 'file', '', 'commit', 1,
+           timestamptz '2026-01-01Z' + interval '1 second' * n
+      FROM generate_series(1, 20000) AS n;
 """
 
 
@@ -87,6 +101,14 @@ LISTS: dict[str, Callable[[Connection, int], object]] = {
     "a commit by its id": lambda on, account: show_commit(on, account, COMMIT),
     "the true-up of a commit": lambda on, account: true_up_of(on, account, COMMIT),
     "the obligations that a change of a commit locks": lambda on, account: lock_commit(on, account, COMMIT),
+    "batches": lambda on, account: list_batches(on, account, limit=PAGE_ROWS),
+    "rows of a batch with an outcome": lambda on, account: batch_results(
+        on, account, BATCH, after_row=0, limit=PAGE_ROWS, outcome="not_found"
+    ),
+    "refused requests": lambda on, account: search_refused(on, account, RefusedChoice(), limit=PAGE_ROWS),
+    "refused requests of a time": lambda on, account: search_refused(
+        on, account, RefusedChoice(since=NEW_YEAR, until=NEW_YEAR + timedelta(hours=1)), limit=PAGE_ROWS
+    ),
     "invoices": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS),
     "void invoices": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS, status="VOID"),
     "invoices of a customer with many": lambda on, account: list_invoices(
@@ -120,3 +142,15 @@ def test_a_later_page_goes_on_where_the_last_one_ended(stored: tuple[Connection,
     next_page = partial(read, connection, account_id, limit=PAGE_ROWS, after=first[-1].id)
     assert [*first, *next_page()] == read(connection, account_id, limit=2 * PAGE_ROWS)
     assert max(each.buffers for each in explain_all(connection, next_page)) <= BUFFERS_MAX
+
+
+def test_what_has_no_index_is_searched_some_thousand_rows_a_page(stored: tuple[Connection, int]) -> None:
+    """A page says how far it has searched, found or not, and the pages together find all that there is."""
+    connection, account_id = stored
+    choice, pages = RefusedChoice(code="rare"), 0
+    before: Place | None = None
+    while not (page := search_refused(connection, account_id, choice, limit=PAGE_ROWS, before=before)).outcomes:
+        assert page.searched_to is not None
+        before, pages = page.searched_to, pages + 1
+    assert [each.errors for each in page.outcomes] == [({"code": "rare"},)]
+    assert pages == 20_000 // SEARCHED_ROWS_MAX - 1

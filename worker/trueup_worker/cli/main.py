@@ -37,7 +37,8 @@ COMMANDS: Mapping[str, Entry] = {
         "trueup_worker.cli.requests.ingest", "Send files of requests and wait for the outcomes.", _REQUESTS
     ),
     "usage": Entry("trueup_worker.cli.requests.usage", "Rated usage: ingest files of it, list it.", _REQUESTS),
-    "requests": Entry("trueup_worker.cli.requests.requests", "What became of a request.", _REQUESTS),
+    "requests": Entry("trueup_worker.cli.requests.requests", "What became of requests.", _REQUESTS),
+    "batches": Entry("trueup_worker.cli.requests.batches", "Files that were ingested, and their rows.", _REQUESTS),
     "parked": Entry("trueup_worker.cli.requests.parked", "What could not be decided.", _REQUESTS),
     "commits": Entry(
         "trueup_worker.cli.ledger.commits", "Commits and credits: list, show, adjust, edit, end, archive.", _LEDGER

@@ -76,7 +76,7 @@ _CREATED_IN_LOOP, _OF_REQUESTS_IN_LOOP = (str(each.compile(dialect=_DRIVER)) for
 def read_outcomes(connection: Connection, account_id: int, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
     """The outcomes of those of `ids` that have one."""
     rows = connection.execute(_OF_REQUESTS, {"account_id": account_id, "ids": list(ids)})
-    return {row.request_id: _outcome(row) for row in rows}
+    return {row.request_id: outcome_of_row(row) for row in rows}
 
 
 async def read_outcomes_in_loop(cursor: "AsyncCursor[Any]", account_id: int, ids: Collection[str]) -> list[Outcome]:
@@ -149,7 +149,8 @@ def _streamed(connection: Connection, statement: TextClause, parameters: dict[st
     return iter(connection.scalars(statement.execution_options(stream_results=True, yield_per=10_000), parameters))
 
 
-def _outcome(row: Any) -> Outcome:
+def outcome_of_row(row: Any) -> Outcome:
+    """An outcome of a row with its members as columns."""
     return Outcome(
         request_id=row.request_id,
         outcome=row.outcome,

@@ -43,7 +43,8 @@ outcome = Table(
     required("attempt", SmallInteger, "the delivery that decided it, from 1", server_default=text("1")),
     required("decided_at", TIME, "real time", server_default=NOW),
     PrimaryKeyConstraint("account_id", "request_id"),
-    Index(None, "account_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+    Index(None, "account_id", "batch_id", "outcome", "request_id", postgresql_where=text("batch_id IS NOT NULL")),
+    Index(None, "account_id", "decided_at", "request_id"),
     one_of("outcome", "created", "duplicate", "invalid", "not_found", "parked"),
     comment="What became of each request that made no commit of its own. It stands until a sender wants another.",
 )
@@ -103,6 +104,7 @@ batch = Table(
     optional("content_rows", BigInteger, "how many the content has: an upload is received in parts; null: as `rows`"),
     required("created_at", TIME, "real time", server_default=NOW),
     PrimaryKeyConstraint("account_id", "id"),
+    Index(None, "account_id", "created_at", "id"),
     references_account(),
     comment="Files that were ingested.",
 )

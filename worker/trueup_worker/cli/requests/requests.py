@@ -1,17 +1,25 @@
 """Outcomes of requests."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
+from sqlalchemy import Connection
 
+from trueup.clock import utc_now
 from trueup.store.requests.outcomes import read_outcomes
+from trueup.store.requests.refused import Place, RefusedChoice, search_refused
 from trueup.wire.outcome import Outcome
+from trueup_worker.cli.requests.batches import rows_of_batch
+from trueup_worker.cli.requests.told import COLUMNS, with_first_problem
+from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.listing import AsJson
-from trueup_worker.cli.terminal.output import Record, emit_json, emit_record
+from trueup_worker.cli.terminal.listing import PAGE_ROWS, AsJson, Limit, emit_rows
+from trueup_worker.cli.terminal.output import Record, as_text, emit_json, emit_record, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,6 +27,69 @@ app = typer.Typer(no_args_is_help=True)
 @app.callback()
 def requests() -> None:
     """Outcomes of requests."""
+
+
+_INSTANT = timedelta(microseconds=1)
+_Refusal = Literal["duplicate", "invalid", "not_found", "parked"]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    *,
+    outcome: Annotated[_Refusal | None, typer.Option(help="With this outcome only.", case_sensitive=False)] = None,
+    code: Annotated[str | None, typer.Option(metavar="CODE", help="With an error of this code.")] = None,
+    batch: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this batch, in the order of its rows.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="WHEN", help=f"Decided then or later: {INSTANT_HELP}.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Decided before that.")] = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List requests that made no commit of their own, newest first. Needs the scope read.
+
+    Outcome and code have no index but in a batch: 5,000 requests are searched, and --until goes on from there. With
+    --json all are.
+    """
+    now = utc_now()
+    choice = RefusedChoice(
+        outcome=outcome,
+        code=code,
+        since=None if since is None else read_instant(since, now=now),
+        until=None if until is None else read_instant(until, now=now),
+    )
+    with session(ctx).snapshot("read") as (connection, caller):
+        if batch is None:
+            found = _searched(connection, caller.account_id, choice, is_whole=as_json)
+        else:
+            found = _of_batch(connection, caller.account_id, batch, choice)
+        told = map(asdict, found) if as_json else (with_first_problem(asdict(each)) for each in found)
+        emit_rows(told, COLUMNS, limit=limit, as_json=as_json)
+
+
+def _searched(connection: Connection, account_id: int, choice: RefusedChoice, *, is_whole: bool) -> Iterator[Outcome]:
+    """Requests as they are found; those of one page that was searched to its end, unless all are wanted."""
+    before: Place | None = None
+    while True:
+        page = search_refused(connection, account_id, choice, limit=PAGE_ROWS, before=before)
+        yield from page.outcomes
+        if page.searched_to is None:
+            return
+        before = page.searched_to
+        if not is_whole and len(page.outcomes) < PAGE_ROWS:
+            beyond = before.decided_at + _INSTANT  # others may have been decided at the same one
+            say(f"searched to {as_text(before.decided_at)}: go on with --until {beyond.isoformat()}")
+            return
+
+
+def _of_batch(connection: Connection, account_id: int, batch_id: UUID, choice: RefusedChoice) -> Iterator[Outcome]:
+    return (
+        each
+        for each in rows_of_batch(connection, account_id, batch_id, choice.outcome)
+        if each.outcome != "created"
+        and (choice.code is None or any(error["code"] == choice.code for error in each.errors))
+        and (choice.since is None or each.decided_at >= choice.since)
+        and (choice.until is None or each.decided_at < choice.until)
+    )
 
 
 @app.command()

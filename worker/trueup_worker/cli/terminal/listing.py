@@ -1,6 +1,6 @@
 """Lists of any length: fetched a page at a time, cut where the user says."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, TypeVar
 
@@ -51,11 +51,24 @@ def emit_list(
     told: Callable[[T], object] = as_it_is,
 ) -> None:
     """Print a list as JSON or as a table of these columns; of each row what `told` makes of it."""
+    most = limit if as_json else (limit or SHOWN_ROWS) + 1
+    emit_rows(every_page(fetch, limit=most), columns, limit=limit, as_json=as_json, told=told)
+
+
+def emit_rows(
+    found: Iterable[T],
+    columns: tuple[str, ...],
+    *,
+    limit: int | None,
+    as_json: bool,
+    told: Callable[[T], object] = as_it_is,
+) -> None:
+    """Print rows, as `emit_list`; no more of them are read than are printed, and one."""
     if as_json:
-        emit_json_list(map(told, every_page(fetch, limit=limit)))
+        emit_json_list(map(told, islice(found, limit)))
         return
     shown_max = limit or SHOWN_ROWS
-    rows = list(every_page(fetch, limit=shown_max + 1))
+    rows = list(islice(found, shown_max + 1))
     emit_table(columns, map(told, rows[:shown_max]))
     if not rows:
         say("nothing found")

@@ -1,6 +1,6 @@
 """Outcomes of requests, alone or in a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 
 from trueup.ids import row_id, row_of
-from trueup.store.requests.batch_results import BatchRecord
+from trueup.store.requests.batch_results import BatchRecord, ResultsPage
 from trueup.wire.message.envelope import Kind
 from trueup.wire.outcome import Outcome, Verdict
 from trueup_worker.gateway.answers import examples
@@ -133,12 +133,12 @@ class BatchAnswer(Answer):
     next_page: int | None
 
     @classmethod
-    def of(cls, batch: BatchRecord, counts: Mapping[Verdict, int], results: Sequence[Outcome], *, limit: int) -> Self:
-        """A batch, with how many rows have which outcome, and up to `limit` outcomes."""
-        rows = [RowOutcome.of(each, row=row_of(each.request_id)) for each in results]
+    def of(cls, batch: BatchRecord, counts: Mapping[Verdict, int], page: ResultsPage) -> Self:
+        """A batch, with how many rows have which outcome, and a page of outcomes."""
+        rows = [RowOutcome.of(each, row=row_of(each.request_id)) for each in page.outcomes]
         undecided = batch.rows - sum(counts.values())
         told = Batch.from_record(batch, outcomes=counts, undecided=undecided, results=rows)
-        return cls(data=told, next_page=rows[-1].row if len(rows) == limit else None)
+        return cls(data=told, next_page=page.next_row)
 
     @classmethod
     def example(cls) -> Self:
@@ -157,4 +157,4 @@ class BatchAnswer(Answer):
             Outcome(created, "created", 1, examples.MADE_AT, batch_id=batch.id),
             Outcome(invalid, "invalid", 1, examples.MADE_AT, (examples.NOT_POSITIVE,), batch_id=batch.id),
         ]
-        return cls.of(batch, {"created": 1, "invalid": 1}, results, limit=100)
+        return cls.of(batch, {"created": 1, "invalid": 1}, ResultsPage(results, None))

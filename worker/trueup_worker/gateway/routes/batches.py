@@ -12,6 +12,7 @@ from trueup.producer.files.content import Format, UnreadableInput
 from trueup.store.requests.batch_results import batch_results, find_batch
 from trueup.store.requests.outcomes import count_outcomes
 from trueup.wire.message.envelope import CommitKind, Kind
+from trueup.wire.outcome import Verdict
 from trueup.wire.values import TEXT_PATTERN
 from trueup_worker.gateway.answers.requests import BatchAccepted, BatchAnswer, NewBatch
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
@@ -82,7 +83,13 @@ async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) ->
 
 
 @router.get("/v1/batches/{batch_id}", responses=answers(BatchAnswer.example()))
-async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS, next_page: Row = 0) -> Response:
+async def show_batch(
+    request: Request,
+    batch_id: UUID,
+    limit: Results = _RESULTS,
+    next_page: Row = 0,
+    outcome: Verdict | None = None,
+) -> Response:
     """Progress of a batch: how many rows have which outcome, and the outcomes in the order of the rows."""
     account_id = caller_of(request).account_id
 
@@ -91,8 +98,8 @@ async def show_batch(request: Request, batch_id: UUID, limit: Results = _RESULTS
         if batch is None:
             return None
         counts = count_outcomes(connection, account_id, batch_id)
-        results = batch_results(connection, account_id, batch_id, after_row=next_page, limit=limit)
-        return BatchAnswer.of(batch, counts, results, limit=limit)
+        page = batch_results(connection, account_id, batch_id, after_row=next_page, limit=limit, outcome=outcome)
+        return BatchAnswer.of(batch, counts, page)
 
     found = await gateway_of(request).read(look)
     if found is None:

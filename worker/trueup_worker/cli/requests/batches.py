@@ -1,0 +1,90 @@
+"""Batches: files that were ingested, and what became of their rows."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy import Connection
+
+from trueup.ids import batch_id_from_name
+from trueup.store.accounts.tokens import Caller
+from trueup.store.requests.batch_results import BatchRecord, batch_results, find_batch, list_batches
+from trueup.store.requests.outcomes import count_outcomes
+from trueup.wire.outcome import Outcome, Verdict
+from trueup_worker.cli.requests.told import COLUMNS_OF_ROWS, as_row, with_first_problem
+from trueup_worker.cli.terminal.context import session
+from trueup_worker.cli.terminal.exits import CommandError
+from trueup_worker.cli.terminal.listing import PAGE_ROWS, AsJson, Limit, emit_list, emit_rows
+from trueup_worker.cli.terminal.output import emit_json, emit_record, record_of
+
+app = typer.Typer(no_args_is_help=True, help="Batches: list, show, rows. Needs the scope read.")
+
+_COLUMNS = ("created_at", "name", "source", "kind", "rows", "state", "id")
+_MEMBERS = ("id", "name", "source", "kind", "state", "rows", "content_rows", "created_at")
+
+_Batch = Annotated[str, typer.Argument(metavar="ID|NAME", help="The batch's id, or the name of --batch-id.")]
+
+
+@app.command("list")
+def list_(ctx: typer.Context, *, limit: Limit = None, as_json: AsJson = False) -> None:
+    """List batches, newest first."""
+    with session(ctx).snapshot("read") as (connection, caller):
+        fetch = partial(list_batches, connection, caller.account_id)
+        emit_list(fetch, _COLUMNS, limit=limit, as_json=as_json, told=_told)
+
+
+@app.command()
+def show(ctx: typer.Context, batch: _Batch, *, as_json: AsJson = False) -> None:
+    """Show one batch, and how many of its rows have which outcome."""
+    with session(ctx).snapshot("read") as (connection, caller):
+        found = _found(connection, caller, batch)
+        outcomes = count_outcomes(connection, caller.account_id, found.id)
+    undecided = found.rows - sum(outcomes.values())
+    if as_json:
+        emit_json(_told(found) | {"outcomes": outcomes, "undecided": undecided})
+    else:
+        emit_record(_told(found) | outcomes | {"undecided": undecided})
+
+
+@app.command()
+def rows(
+    ctx: typer.Context,
+    batch: _Batch,
+    *,
+    outcome: Annotated[Verdict | None, typer.Option(help="With this outcome only.", case_sensitive=False)] = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rows of a batch that have an outcome, in their order."""
+    with session(ctx).snapshot("read") as (connection, caller):
+        found = rows_of_batch(connection, caller.account_id, _found(connection, caller, batch).id, outcome)
+        told = map(as_row, found) if as_json else (with_first_problem(as_row(each)) for each in found)
+        emit_rows(told, COLUMNS_OF_ROWS, limit=limit, as_json=as_json)
+
+
+def rows_of_batch(
+    connection: Connection, account_id: int, batch_id: UUID, outcome: Verdict | None
+) -> Iterator[Outcome]:
+    """The outcomes of a batch, read a page at a time."""
+    after_row: int | None = 0
+    while after_row is not None:
+        page = batch_results(connection, account_id, batch_id, after_row=after_row, limit=PAGE_ROWS, outcome=outcome)
+        yield from page.outcomes
+        after_row = page.next_row
+
+
+def _found(connection: Connection, caller: Caller, named: str) -> BatchRecord:
+    try:
+        batch_id = UUID(named)
+    except ValueError:
+        batch_id = batch_id_from_name(caller.account, named)
+    found = find_batch(connection, caller.account_id, batch_id)
+    if found is None:
+        raise CommandError(f"account {caller.account} has no batch {named}: see `trueup batches list`")
+    return found
+
+
+def _told(batch: BatchRecord) -> dict[str, object]:
+    return record_of(batch, _MEMBERS)
