@@ -17,11 +17,11 @@ from trueup.store.accounts.accounts import create_account
 from trueup.store.accounts.tokens import SCOPES, create_token
 from trueup.store.catalog.catalog import load_catalog
 from trueup.wire.catalog import read_catalog
-from trueup_worker.commits.archive import archive_commit
-from trueup_worker.commits.disable_true_up import disable_true_up
-from trueup_worker.commits.edit import EditSettings, edit_commit
-from trueup_worker.commits.end_date import end_commit
-from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.commit_changes.archive import archive_commit
+from trueup_worker.commit_changes.disable_true_up import disable_true_up
+from trueup_worker.commit_changes.edit import EditSettings, edit_commit
+from trueup_worker.commit_changes.end_date import end_commit
+from trueup_worker.commit_changes.refusal import ChangeRefused, InvalidChange
 from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 from trueup_worker.invoicing.clock import advance_clock
 from trueup_worker.invoicing.correct import correct_month

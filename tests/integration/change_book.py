@@ -17,11 +17,11 @@ from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.request.body import USD_CENTS
 from trueup.wire.request.changes import EDIT, END_DATE, Edit, EndDate
 from trueup.wire.request.normal import FINGERPRINT_VERSION
-from trueup_worker.commits.archive import archive_commit
-from trueup_worker.commits.disable_true_up import disable_true_up
-from trueup_worker.commits.edit import EditSettings, edit_commit
-from trueup_worker.commits.end_date import end_commit
-from trueup_worker.commits.refusal import Changed
+from trueup_worker.commit_changes.archive import archive_commit
+from trueup_worker.commit_changes.disable_true_up import disable_true_up
+from trueup_worker.commit_changes.edit import EditSettings, edit_commit
+from trueup_worker.commit_changes.end_date import end_commit
+from trueup_worker.commit_changes.refusal import Changed
 from trueup_worker.intake.bodies import read_bodies
 from trueup_worker.intake.commits.rows import commit_rows, obligation_rows, segment_rows
 from trueup_worker.invoicing.adjust import adjust_commit

@@ -26,7 +26,7 @@ from trueup_worker.intake.commits.pipeline import COMMITS
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.receive import receive
 from trueup_worker.intake.services import Services
-from trueup_worker.usage.pipeline import USAGE
+from trueup_worker.intake.usage.pipeline import USAGE
 
 Entry = dict[str, Any]
 

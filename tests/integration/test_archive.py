@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from tests.integration.change_book import ChangeBook, entry
 from tests.integration.usage_book import SILENT
 from trueup.ids import new_id
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.refusal import ChangeRefused
 from trueup_worker.invoicing.adjust import AdjustmentRefused, UnknownCommit, adjust_commit
 from trueup_worker.invoicing.regenerate import RegenerateRefused
 

@@ -12,7 +12,7 @@ from tests.integration.change_book import ChangeBook
 from tests.integration.test_invoicing_at_once import until
 from tests.integration.usage_book import SILENT
 from trueup.store.invoices.obligations import claim_due
-from trueup_worker.commits.archive import archive_commit
+from trueup_worker.commit_changes.archive import archive_commit
 from trueup_worker.invoicing.issue import settle_claimed
 from trueup_worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
 from trueup_worker.invoicing.void import VoidRefused, void_invoice

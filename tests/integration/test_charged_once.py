@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER, FIRST, SECOND, SILENT, STORAGE, TRAFFIC
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.refusal import ChangeRefused
 from trueup_worker.invoicing.correct import CorrectionRefused
 from trueup_worker.invoicing.mark import mark_invoice
 from trueup_worker.invoicing.regenerate import RegenerateRefused

@@ -12,7 +12,7 @@ from tests.integration.change_book import ChangeBook, entry
 from tests.integration.usage_book import FIRST, SECOND, STORAGE, TRAFFIC
 from trueup.ids import new_id
 from trueup.wire.request.changes import EDIT
-from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.commit_changes.refusal import ChangeRefused, InvalidChange
 
 JANUARY, FEBRUARY, MARCH = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 NEXT_YEAR = datetime(2031, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from tests.integration.change_book import ChangeBook, entry
 from trueup.ids import new_id
 from trueup.wire.request.changes import END_DATE
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.refusal import ChangeRefused
 from trueup_worker.invoicing.adjust import UnknownCommit
 
 JANUARY, FEBRUARY, MARCH, APRIL = (datetime(2030, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))

@@ -21,7 +21,7 @@ from trueup_worker.intake.delivery import Delivery
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.parked.resolve import replay
 from trueup_worker.intake.receive import receive
-from trueup_worker.usage.pipeline import USAGE
+from trueup_worker.intake.usage.pipeline import USAGE
 
 SYSTEM = Signer(SYSTEM_KEY_ID, system_key(SECRET_KEY))
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START, STORAGE, TRAFFIC
 from tests.property.sentences import Named, broken, in_all, one_right_run, true_ups, unfilled, void_beside
-from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.commit_changes.refusal import ChangeRefused, InvalidChange
 from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 from trueup_worker.invoicing.clock import ClockRefused
 from trueup_worker.invoicing.correct import CorrectionRefused

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, SILENT, START
-from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.commit_changes.refusal import ChangeRefused, InvalidChange
 from trueup_worker.invoicing.regenerate import RegenerateRefused
 from trueup_worker.invoicing.release import ReleaseRefused
 from trueup_worker.invoicing.void import VoidRefused

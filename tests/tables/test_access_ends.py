@@ -13,7 +13,7 @@ from tests.integration.usage_book import START
 from tests.tables.ahead_cells import parts
 from tests.tables.table import Row, read_table
 from trueup.domain.money import plain_text
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.refusal import ChangeRefused
 from trueup_worker.invoicing.adjust import AdjustmentRefused, adjust_commit
 
 QUARTERS = [

@@ -13,7 +13,7 @@ from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import FIRST, SECOND, STORAGE, TRAFFIC
 from tests.tables.table import Row, read_table
 from trueup.wire.request.changes import EDIT
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.refusal import ChangeRefused
 
 JANUARY = datetime(2030, 1, 1, tzinfo=UTC)
 USED_AT = datetime(2030, 1, 5, 8, 30, tzinfo=UTC)

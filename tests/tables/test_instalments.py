@@ -15,7 +15,7 @@ from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import CUSTOMER
 from tests.tables.table import Row, read_table
 from trueup.domain.money import plain_text
-from trueup.domain.payable import USD_CENTS, payable
+from trueup.domain.payable_rounding import USD_CENTS, payable
 from trueup.store.invoices.by_customer import InvoiceChoice
 from trueup.store.postgres.engine import snapshot
 from trueup_worker.cli.ledger.records import explanation

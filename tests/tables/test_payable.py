@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.tables.table import Row, read_table
 from trueup.domain.money import plain_text, shares
-from trueup.domain.payable import USD_CENTS, Payable, payable
+from trueup.domain.payable_rounding import USD_CENTS, Payable, payable
 
 CREDITS = "cc000000-0000-4000-8000-000000000001"
 AMOUNTS = st.decimals("0.000000000001", "999999999999999999", places=12)

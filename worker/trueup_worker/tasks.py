@@ -23,8 +23,8 @@ from trueup_worker.intake.message import Message, is_envelope, message_of
 from trueup_worker.intake.pipeline import Pipeline
 from trueup_worker.intake.receive import receive
 from trueup_worker.intake.services import services
+from trueup_worker.intake.usage.pipeline import USAGE
 from trueup_worker.invoicing.issue import issue_all_due
-from trueup_worker.usage.pipeline import USAGE
 
 _TWO = "the task takes two arguments, meta and requests, both as JSON text"
 _ONE = "the task takes one argument, an account's number"

@@ -22,7 +22,7 @@ from uuid import UUID
 from trueup.ids import new_id
 from trueup.producer.base import ProducerBase
 from trueup.producer.bodies import RequestBody, request_of, requests_of
-from trueup.producer.outcomes.hints import OutcomeHints
+from trueup.producer.outcomes.async_hints import OutcomeHints
 from trueup.producer.outcomes.wait import OutcomeWait
 from trueup.producer.publish import QueueFull
 from trueup.wire.message.envelope import CommitKind, Kind, QueuedRequest

@@ -47,7 +47,7 @@ class Producer(ProducerBase):
             DatabaseUnavailable: the database did not answer during all that time, or none was named.
             BrokerUnavailable: something has to be sent again, and the broker is down.
         """
-        from trueup.producer.outcomes.wakeup import Wakeup  # noqa: PLC0415 - Redis' client costs as much as all the others
+        from trueup.producer.outcomes.hints import Wakeup  # noqa: PLC0415 - Redis' client costs as much as all the others
 
         wait = self._wait_for(ids, timeout_s)
         with Wakeup(self._redis_url, account=self._account) as wakeup:

@@ -11,7 +11,7 @@ from trueup_worker.intake.message import is_envelope, message_of
 from trueup_worker.intake.pipeline import Pipeline
 from trueup_worker.intake.receive import receive
 from trueup_worker.intake.services import services
-from trueup_worker.usage.pipeline import USAGE
+from trueup_worker.intake.usage.pipeline import USAGE
 
 _PIPELINES: dict[str, Pipeline[Any]] = {TASK_CREATE: COMMITS, TASK_RECORD: USAGE}
 _DETAIL = "every worker that took it died before its task began; see the workers' logs"

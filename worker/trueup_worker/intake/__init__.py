@@ -3,7 +3,7 @@
     admit ─► read ─► judge ─► persist ─► remember and announce
 
     admission/  whose envelope it is, and whether it is one; nothing is read before
-    commits/    read, judge and persist, for commits and credits (`trueup_worker.usage` has those of usage)
+    commits/    read, judge and persist, for commits and credits (`trueup_worker.intake.usage` has those of usage)
     parts/      what does not become one transaction: too heavy, failing, deadly
     parked/     what could not be decided, and what an operator does with it
 

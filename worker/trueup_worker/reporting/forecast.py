@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from trueup.domain.bills import PeriodBill
 from trueup.domain.money import plain_text
 from trueup.domain.month import YEAR_MAX, Month, month_of
-from trueup.domain.payable import payable
+from trueup.domain.payable_rounding import payable
 from trueup.errors import Refused
 from trueup.store.catalog.names import customer_name, customer_of_contract, unit_names
 from trueup.store.commits.balances import load_products

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.values import GroupValues, group_values
-from trueup.domain.rules import rule_of_entry, rule_of_payer
+from trueup.domain.rule_wording import rule_of_entry, rule_of_payer
 from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.postgres.rows import fetch_all, fetch_one
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.criterion import Criterion
-from trueup.domain.payable import Payable, payable
+from trueup.domain.payable_rounding import Payable, payable
 from trueup.store.postgres.rows import fetch_all
 
 Status = Literal["DRAFT", "FINALIZED", "VOID"]

@@ -8,7 +8,7 @@ from typing import Annotated, NotRequired
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
-from trueup.domain import payable
+from trueup.domain import payable_rounding as payable
 from trueup.limits import LIST_ENTRIES_MAX, SCHEDULE_ITEMS_MAX
 from trueup.wire.values import (
     AccessType,

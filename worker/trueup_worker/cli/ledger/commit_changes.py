@@ -15,11 +15,11 @@ from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_record, emit_table, say, to_json
-from trueup_worker.commits.archive import archive_commit
-from trueup_worker.commits.disable_true_up import disable_true_up
-from trueup_worker.commits.edit import EditSettings, edit_commit
-from trueup_worker.commits.end_date import end_commit
-from trueup_worker.commits.refusal import Changed, InvalidChange
+from trueup_worker.commit_changes.archive import archive_commit
+from trueup_worker.commit_changes.disable_true_up import disable_true_up
+from trueup_worker.commit_changes.edit import EditSettings, edit_commit
+from trueup_worker.commit_changes.end_date import end_commit
+from trueup_worker.commit_changes.refusal import Changed, InvalidChange
 from trueup_worker.invoicing.adjust import adjust_commit
 
 app = typer.Typer()

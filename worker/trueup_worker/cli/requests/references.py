@@ -8,7 +8,7 @@ from trueup_worker.cli.requests.verdicts import Judge
 from trueup_worker.cli.terminal.context import Session
 from trueup_worker.intake.bodies import read_bodies
 from trueup_worker.intake.commits.catalog import judge_catalog
-from trueup_worker.usage.judge import judge_terms
+from trueup_worker.intake.usage.judge import judge_terms
 
 
 def judge_with_references(here: Session, *, kind: Kind) -> Judge:

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from sqlalchemy import Connection
 
 from trueup.store.postgres.already_used import AlreadyUsed
-from trueup_worker.commits.refusal import ChangeRefused, InvalidChange
+from trueup_worker.commit_changes.refusal import ChangeRefused, InvalidChange
 from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.http.answer import Id

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from trueup.wire.message.envelope import CommitKind
-from trueup_worker.commits.archive import archive_commit
-from trueup_worker.commits.disable_true_up import disable_true_up
+from trueup_worker.commit_changes.archive import archive_commit
+from trueup_worker.commit_changes.disable_true_up import disable_true_up
 from trueup_worker.gateway.answers.examples import CREDIT, NEW
 from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.commit_change import change_commit

@@ -12,8 +12,8 @@ from trueup.wire.message.envelope import CommitKind
 from trueup.wire.problems import Problem
 from trueup.wire.request.changes import EDIT, END_DATE, Change, Edit, EndDate
 from trueup.wire.request.read import decode
-from trueup_worker.commits.edit import EditSettings, edit_commit
-from trueup_worker.commits.end_date import end_commit
+from trueup_worker.commit_changes.edit import EditSettings, edit_commit
+from trueup_worker.commit_changes.end_date import end_commit
 from trueup_worker.gateway.answers.examples import COMMIT_NAME, CREDIT
 from trueup_worker.gateway.answers.ids import Made
 from trueup_worker.gateway.calls.commit_change import change_commit

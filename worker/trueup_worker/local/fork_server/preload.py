@@ -17,7 +17,7 @@ _MODULES = (  # by name, as the processes of the Procfile stand above this folde
     "trueup_worker.invoicing.issue",
     "trueup_worker.scheduling.look",
     "trueup_worker.scheduling.sweep",
-    "trueup_worker.usage.pipeline",
+    "trueup_worker.intake.usage.pipeline",
 )
 
 

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from trueup.store.commits.changes import Stored
 from trueup.store.invoices.true_ups import issued_named, lock_true_ups, reopen_true_ups
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.refusal import ChangeRefused
 from trueup_worker.invoicing.holds import beside_issued
 
 

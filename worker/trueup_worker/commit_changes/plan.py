@@ -8,7 +8,7 @@ from typing import Any
 
 from trueup.domain.money import ONE
 from trueup.store.commits.changes import Item, Segment
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.refusal import ChangeRefused
 
 Record = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from trueup.store.commits.changes import Item, Segment, Stored, change_segment, 
 from trueup.wire.message.envelope import CommitKind
 from trueup.wire.request.changes import EndDate
 from trueup.wire.request.normal import utc_text
-from trueup_worker.commits.refusal import Changed, ChangeRefused, lock_known, refuse_other_commit, tell
+from trueup_worker.commit_changes.refusal import Changed, ChangeRefused, lock_known, refuse_other_commit, tell
 
 
 def end_commit(

@@ -14,7 +14,7 @@ from trueup.store.commits.changes import Stored
 from trueup.wire.problems import Problem
 from trueup.wire.request.changes import Edit
 from trueup.wire.request.rules import judge
-from trueup_worker.commits.plan import Access, AccessPlan, InvoicePlan
+from trueup_worker.commit_changes.plan import Access, AccessPlan, InvoicePlan
 
 Body = dict[str, Any]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from trueup.store.commits.changes import archive_row, finalized_of
-from trueup_worker.commits.refusal import Changed, ChangeRefused, Meant, lock_known, tell
+from trueup_worker.commit_changes.refusal import Changed, ChangeRefused, Meant, lock_known, tell
 
 _NAMED_MAX = 5
 

@@ -26,17 +26,32 @@ from trueup.wire.message.envelope import CommitKind
 from trueup.wire.request.changes import Edit
 from trueup.wire.request.normal import Normal, normalise
 from trueup.wire.request.references import judge_references, references_of
-from trueup_worker.commits.beside import refuse_beside_issued
-from trueup_worker.commits.body import FIELDS, Body, body_of, problems_of
-from trueup_worker.commits.guards import (
+from trueup_worker.commit_changes.beside import refuse_beside_issued
+from trueup_worker.commit_changes.body import FIELDS, Body, body_of, problems_of
+from trueup_worker.commit_changes.guards import (
     changed_accesses,
     guard_access,
     guard_contracts,
     guard_invoices,
     guard_single_items,
 )
-from trueup_worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan, charge_of, plan_access, plan_invoices
-from trueup_worker.commits.refusal import Changed, ChangeRefused, InvalidChange, lock_known, refuse_other_commit, tell
+from trueup_worker.commit_changes.plan import (
+    Access,
+    AccessPlan,
+    Charge,
+    InvoicePlan,
+    charge_of,
+    plan_access,
+    plan_invoices,
+)
+from trueup_worker.commit_changes.refusal import (
+    Changed,
+    ChangeRefused,
+    InvalidChange,
+    lock_known,
+    refuse_other_commit,
+    tell,
+)
 
 _UNCHANGED: Edit = {}
 HOUR = timedelta(hours=1)

@@ -6,8 +6,8 @@ from trueup_worker.intake.bodies import Bodies, read_bodies
 from trueup_worker.intake.delivery import Delivery
 from trueup_worker.intake.pipeline import Pipeline
 from trueup_worker.intake.services import Services
-from trueup_worker.usage.judge import judge_terms
-from trueup_worker.usage.persist import persist
+from trueup_worker.intake.usage.judge import judge_terms
+from trueup_worker.intake.usage.persist import persist
 
 
 def read(part: Delivery) -> list[Bodies]:

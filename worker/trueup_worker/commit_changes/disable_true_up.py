@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from trueup.ids import new_id
 from trueup.store.commits.changes import Item, suppress_items
 from trueup.store.invoices.regenerations import renew_obligation
-from trueup_worker.commits.refusal import Changed, ChangeRefused, Meant, lock_known, tell
+from trueup_worker.commit_changes.refusal import Changed, ChangeRefused, Meant, lock_known, tell
 from trueup_worker.invoicing.adjust import UnknownCommit
 
 _SETTLED = {

@@ -9,8 +9,8 @@ from trueup.domain.money import plain_text
 from trueup.store.commits.changes import Item, Segment, Stored
 from trueup.wire.request.changes import Edit
 from trueup.wire.request.normal import Normal, utc_text
-from trueup_worker.commits.plan import Access, AccessPlan, Charge, InvoicePlan
-from trueup_worker.commits.refusal import ChangeRefused
+from trueup_worker.commit_changes.plan import Access, AccessPlan, Charge, InvoicePlan
+from trueup_worker.commit_changes.refusal import ChangeRefused
 
 _ONE_ITEM = "a POSTPAID commit has one item here, for good: change it by update_schedule_items instead"
 _CONTRACTS_STAY = "the contracts of a POSTPAID commit do not change: archive it, and make another commit in its place"
