@@ -79,6 +79,6 @@ def receive_rows(connection: Connection, account_id: int, batch_id: UUID, receiv
 
 
 def keep_rows(connection: Connection, account_id: int, batch_id: UUID, rows: int) -> None:
-    """Notes that so many rows of a batch are received and no more will be, as its file is not what it was."""
+    """Note that so many rows of a batch are received and no more will be, as its file is not what it was."""
     of_this = batch.c.account_id == account_id, batch.c.id == batch_id
     connection.execute(update(batch).where(*of_this).values(rows=rows))
