@@ -22,18 +22,20 @@ import msgspec
 
 from trueup.errors import ExitCode, TrueupError
 from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
+from trueup.producer.files.json_beginning import is_json_document
 from trueup.producer.files.spool import spooled
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-Format = Literal["jsonl", "csv"]
+Format = Literal["jsonl", "csv", "json"]
 
 Stamp = tuple[int, int, int, int, int]  # of a file: device, inode, size, and times of change in nanoseconds
 
 LINE_BYTES_MAX = BODY_BYTES_MAX + 4 * 1024  # the largest body, and what may stand around it
 _SNIFFED_BYTES = 8 * 1024
 _CHUNK_BYTES = 1024 * 1024
+_PIECE_BYTES = 64 * 1024
 _DIGESTED_BYTES = 4 * 1024 * 1024  # at once: between two pieces a digest waits for the thread that reads lines
 _TICK_NS = 2_000_000_000  # of the coarsest file system's clock
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -57,7 +59,7 @@ class Source:
     Attributes:
         name: what the user calls it.
         path: where its bytes are (of what can be read only once: a temporary copy).
-        format: one JSON text a line, or CSV.
+        format: one JSON text a line, CSV, or a JSON document.
         size_bytes: as it lay there when it was opened; of what is added later nothing is read.
         stamp: by which a later change is noticed.
     """
@@ -132,6 +134,13 @@ def lines(source: Source) -> Generator[Line, None, None]:
             yield Line(number, text, len(text))
 
 
+def pieces(source: Source) -> Generator[bytes, None, None]:
+    """The uncompressed content, piece by piece; raises as `lines`."""
+    with _reading(source.name), _open(source.path, source.size_bytes) as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            yield piece
+
+
 def sha256_hex(source: Source, *, stop: Event) -> str:
     """SHA-256 of the uncompressed content, in hexadecimal digits.
 
@@ -182,7 +191,10 @@ def _source(name: str, path: Path, given: Format | None) -> Source:
         raise UnreadableInput(f"{name} is empty: it needs one request a line (JSONL), or a header and records (CSV)")
     if b"\0" in beginning:
         raise UnreadableInput(f"{name} is a binary file, or UTF-16: save it as JSONL or CSV in UTF-8")
-    return Source(name, path, given or _format_of_content(beginning), found.st_size, _stamp(found))
+    form = given or _format_of_content(beginning)
+    if form == "jsonl" and is_json_document(beginning):
+        form = "json"
+    return Source(name, path, form, found.st_size, _stamp(found))
 
 
 def _stamp(found: os.stat_result) -> Stamp:

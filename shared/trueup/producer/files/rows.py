@@ -1,6 +1,6 @@
 """Files of requests, read in two passes: the first finds what cannot be read, the second sends."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,12 +15,16 @@ from trueup.producer.files.content import (
     UnreadableInput,
     has_stayed,
     lines,
+    pieces,
     sha256_hex,
 )
 from trueup.producer.files.csv_rows import csv_rows
+from trueup.producer.files.json_document import elements
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import Kind
+
+_NO_ROW = {"csv": "nothing stands below its header", "jsonl": "all its lines are blank", "json": "it has no element"}
 
 Warn = Callable[[str], None]
 
@@ -33,7 +37,7 @@ class Scan:
         sha256_hex: of the uncompressed content: what a batch's id is made of.
         rows: how many requests there are.
         keyless_rows: how many of them have no `uniqueness_key`.
-        format: JSONL or CSV.
+        format: JSONL, CSV, or a JSON document.
     """
 
     sha256_hex: str
@@ -55,7 +59,7 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
             be understood.
     """
     stop = Event()
-    with ThreadPoolExecutor(1) as pool, closing(lines(source)) as read:
+    with ThreadPoolExecutor(1) as pool, closing(_read(source)) as read:
         digest = pool.submit(sha256_hex, source, stop=stop)  # of a plain file a third of the work, for another core
         try:
             count, keyless = _count(_keyless(read, source, kind, warn))
@@ -63,7 +67,7 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
             stop.set()
             raise
     if count == 0:
-        raise UnreadableInput(f"{source.name} has no row: nothing stands below its header")
+        raise UnreadableInput(f"{source.name} has no row: {_NO_ROW[source.format]}")
     has_stayed(source)
     return Scan(digest.result(), count, keyless, source.format)
 
@@ -85,10 +89,14 @@ def rows(source: Source, *, kind: Kind = "commit", scanned: Scan | None = None) 
         raise ChangedInput(f"{source.name} was changed while it was read")
 
 
+def _read(source: Source) -> Generator[Line, None, None]:
+    return elements(pieces(source), name=source.name) if source.format == "json" else lines(source)
+
+
 def _rows(source: Source, kind: Kind) -> Iterator[Row]:
     if source.format == "csv":
         return csv_rows(lines(source), kind, name=source.name, warn=None)
-    return jsonl_rows(lines(source), kind)
+    return jsonl_rows(_read(source), kind)
 
 
 def _count(keyless: Iterable[bool]) -> tuple[int, int]:

@@ -257,7 +257,8 @@ def _input_line(row: Row) -> bytes:
     if row.raw or (row.kind != "credit" and row.idempotency_key is None):
         return row.text.replace("\n", " ").encode() + b"\n"
     key = b"" if row.idempotency_key is None else b'"idempotency_key":' + orjson.dumps(row.idempotency_key) + b","
-    return b'{"kind":"' + row.kind.encode() + b'",' + key + b'"body":' + row.text.encode() + b"}\n"
+    body = row.text.replace("\n", " ").encode()
+    return b'{"kind":"' + row.kind.encode() + b'",' + key + b'"body":' + body + b"}\n"
 
 
 def _report(summary: Summary, failures: list[RowOutcome], *, as_json: bool) -> None:
