@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow  # each of its many runs of the command costs a se
         (["invoicse", "list"], "Did you mean 'invoices'"),
         (["invoices", "list", "--nonsense"], "No such option"),
         (["invoices", "list", "--limit", "0"], "--limit"),
-        (["invoices", "show", "12"], "valid UUID"),
+        (["invoices", "show", "12"], "no invoice '12': invoices are named by id or number, exactly"),
         (["invoices", "show", uuid4()], "has no invoice"),
         (["commits", "show", uuid4()], "has no commit or credit"),
         (["commits", "adjust", uuid4(), "--amount", "-5", "--reason", "x"], "no commit or credit"),

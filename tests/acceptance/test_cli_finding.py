@@ -1,5 +1,6 @@
 """Finding by the command what became of what was sent, weeks later."""
 
+import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,3 +31,35 @@ def test_why_a_row_was_refused(stack: Command, tmp_path: Path) -> None:
     assert "priority" in stack.ok("batches", "rows", name, "--outcome", "invalid").stdout
     assert stack.ok("requests", "list", "--until", "2020-01-01", "--json").json() == []
     assert stack("batches", "show", "no such batch").code == 2
+
+
+@pytest.mark.slow
+def test_what_is_called_by_its_name(stack: Command, tmp_path: Path) -> None:
+    """A commit is found by its key or its opportunity, a customer by its name; what is to be changed is told."""
+    key, file = f"order {uuid4()}", tmp_path / "rows.jsonl"
+    file.write_text(text(prepaid(uniqueness_key=key, salesforce_opportunity_id=f"006 {key}")))
+    stack.ok("ingest", file)
+    [listed] = stack.ok("commits", "list", "--uniqueness-key", key, "--json").json()
+    shown = stack.ok("commits", "show", listed["id"], "--json").json()
+    for named in (key, f"006 {key}"):
+        assert stack.ok("commits", "show", named, "--json").json() == shown
+        assert stack.ok("explain", named, "--json").json()["id"] == listed["id"]
+    edited = stack.ok("commits", "edit", key, "--priority", "7")
+    assert f"is {listed['id']}" in edited.stderr
+    assert listed["id"] in [
+        each["id"] for each in stack.ok("commits", "list", "--customer", listed["customer"], "--json").json()
+    ]
+    of_name, of_id = (stack.ok("balance", listed[which], "--json").json() for which in ("customer", "customer_id"))
+    assert of_name.keys() == of_id.keys()
+    assert "no commit" in stack("commits", "show", "nothing is called this").stderr
+
+
+@pytest.mark.slow
+def test_a_name_of_several_is_refused(stack: Command, tmp_path: Path) -> None:
+    """Whoever is called alike is named with its id, and none is taken."""
+    ids, name = [str(uuid4()), str(uuid4())], f"twins {uuid4()}"
+    file = tmp_path / "catalog.json"
+    file.write_text(json.dumps({"customers": [{"id": each, "name": name} for each in ids]}))
+    stack.ok("catalog", "load", file)
+    refused = stack("balance", name)
+    assert (refused.code, all(each in refused.stderr for each in ids)) == (2, True)

@@ -14,6 +14,7 @@ from tests.conftest import by_hand
 from tests.integration.explained import explain_all
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
+from trueup.store.catalog.exact_matches import exact_matches
 from trueup.store.commits.changes import lock_commit
 from trueup.store.commits.details import list_commits, show_commit
 from trueup.store.commits.pages import Choice, list_commit_records
@@ -101,6 +102,9 @@ LISTS: dict[str, Callable[[Connection, int], object]] = {
     "a commit by its id": lambda on, account: show_commit(on, account, COMMIT),
     "the true-up of a commit": lambda on, account: true_up_of(on, account, COMMIT),
     "the obligations that a change of a commit locks": lambda on, account: lock_commit(on, account, COMMIT),
+    "a record by what it is called": lambda on, account: exact_matches(
+        on, account, ["customer", "contract", "product", "commit", "invoice"], "4711"
+    ),
     "batches": lambda on, account: list_batches(on, account, limit=PAGE_ROWS),
     "rows of a batch with an outcome": lambda on, account: batch_results(
         on, account, BATCH, after_row=0, limit=PAGE_ROWS, outcome="not_found"

@@ -50,6 +50,7 @@ customer = Table(
         "FOR SHARE, whoever closes FOR NO KEY UPDATE: a line counts in its month, or is late",
     ),
     PrimaryKeyConstraint("account_id", "id"),
+    Index(None, "account_id", "name"),
     references_account(),
     comment="Catalog: who promises to spend.",
 )
@@ -78,6 +79,7 @@ product = Table(
     required("created_at", TIME, "booking time", server_default=NOW),
     kept_column(),
     PrimaryKeyConstraint("account_id", "id"),
+    Index(None, "account_id", "name"),
     references_account(),
     one_of("type", "FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"),
     comment="Catalog: what is charged for. FIXED products carry the invoices of commits.",
@@ -98,6 +100,7 @@ contract = Table(
     optional("uniqueness_key", Text, "used once per account, for ever"),
     PrimaryKeyConstraint("account_id", "id"),
     once_in_account("contract", "uniqueness_key"),
+    Index("contract_name_idx", "account_id", text("(kept ->> 'name')")),
     ForeignKeyConstraint(["account_id", "customer_id"], ["customer.account_id", "customer.id"]),
     one_of("usage_invoicing", "MONTHLY", "NONE"),
     comment="Catalog: under which agreement a customer is invoiced.",

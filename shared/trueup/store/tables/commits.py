@@ -68,6 +68,18 @@ commit = Table(
     Index("commit_account_id_uniqueness_key_key", "account_id", "uniqueness_key", unique=True),
     Index(None, "account_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     Index(None, "account_id", "customer_id", "id"),
+    Index(
+        None,
+        "account_id",
+        "netsuite_sales_order_id",
+        postgresql_where=text("netsuite_sales_order_id IS NOT NULL"),
+    ),
+    Index(
+        None,
+        "account_id",
+        "salesforce_opportunity_id",
+        postgresql_where=text("salesforce_opportunity_id IS NOT NULL"),
+    ),
     one_of("type", "PREPAID", "POSTPAID", "CREDIT"),
     one_of("rate_type", "LIST_RATE", "COMMIT_RATE"),
     one_of("access_type", "SPEND", "QUANTITY"),

@@ -1,12 +1,12 @@
 """Balance: what a customer can still use."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_record
 from trueup_worker.reporting.balance import customer_balance
 
@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command()
 def balance(
     ctx: typer.Context,
-    customer_id: Annotated[UUID, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, name or alias.")],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -25,5 +25,6 @@ def balance(
     `usable` reserves what usage of open months draws; `finalized` counts closed months only. Needs the scope read.
     """
     with session(ctx).snapshot("read") as (connection, caller):
+        customer_id = id_of(connection, caller, customer, "customer")
         found = customer_balance(connection, account_id=caller.account_id, customer_id=customer_id)
     emit_json(found) if as_json else emit_record(found)

@@ -9,11 +9,12 @@ from trueup.clock import utc_now
 from trueup.limits import BODY_BYTES_MAX
 from trueup.wire.problems import Problem
 from trueup.wire.request.changes import EDIT, END_DATE
-from trueup_worker.cli.ledger.commits import CommitId
+from trueup_worker.cli.ledger.commits import CommitName
 from trueup_worker.cli.terminal.arguments import read_amount, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_record, emit_table, say, to_json
 from trueup_worker.commit_changes.archive import archive_commit
 from trueup_worker.commit_changes.disable_true_up import disable_true_up
@@ -30,7 +31,7 @@ T = TypeVar("T")
 @app.command()
 def adjust(
     ctx: typer.Context,
-    commit_id: CommitId,
+    commit: CommitName,
     *,
     amount: Annotated[Decimal, typer.Option(parser=read_amount, metavar="±N", help="What to book, with its sign.")],
     reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")],
@@ -40,6 +41,7 @@ def adjust(
     """Book a ledger entry by hand, until the true-up is settled, or the segment over. Needs the scope operate."""
     here = session(ctx)
     with here.transaction("operate") as (connection, caller):
+        commit_id = id_of(connection, caller, commit, "commit", is_to_change=True)
         booked = adjust_commit(
             connection,
             account_id=caller.account_id,
@@ -56,7 +58,7 @@ def adjust(
 @app.command()
 def edit(
     ctx: typer.Context,
-    commit_id: CommitId,
+    commit: CommitName,
     *,
     file: Annotated[
         typer.FileBinaryRead | None,
@@ -80,6 +82,7 @@ def edit(
         usage_grace_h=running.settings.usage_grace_h, open_references=running.settings.open_references
     )
     with running.transaction("operate") as (connection, caller):
+        commit_id = id_of(connection, caller, commit, "commit", is_to_change=True)
         changed = edit_commit(
             connection,
             account_id=caller.account_id,
@@ -94,7 +97,7 @@ def edit(
 @app.command()
 def end(
     ctx: typer.Context,
-    commit_id: CommitId,
+    commit: CommitName,
     *,
     access_ending_before: Annotated[
         str | None, typer.Option(metavar="TIME", help="On a whole hour: nothing is drawn from then on.")
@@ -111,25 +114,42 @@ def end(
         raise CommandError("say what ends: --access-ending-before, --invoices-ending-before or both")
     change = _judged(END_DATE.read(to_json(instants)))
     with session(ctx).transaction("operate") as (connection, caller):
+        commit_id = id_of(connection, caller, commit, "commit", is_to_change=True)
         changed = end_commit(
-            connection, account_id=caller.account_id, commit_id=commit_id, change=change, actor=caller.key_id
+            connection,
+            account_id=caller.account_id,
+            commit_id=commit_id,
+            change=change,
+            actor=caller.key_id,
         )
     _emit(changed, as_json=as_json)
 
 
 @app.command()
-def archive(ctx: typer.Context, commit_id: CommitId, *, as_json: AsJson = False) -> None:
+def archive(ctx: typer.Context, commit: CommitName, *, as_json: AsJson = False) -> None:
     """Take a commit out of use, once all its final invoices are void. Needs the scope operate."""
     with session(ctx).transaction("operate") as (connection, caller):
-        changed = archive_commit(connection, account_id=caller.account_id, commit_id=commit_id, actor=caller.key_id)
+        commit_id = id_of(connection, caller, commit, "commit", is_to_change=True)
+        changed = archive_commit(
+            connection,
+            account_id=caller.account_id,
+            commit_id=commit_id,
+            actor=caller.key_id,
+        )
     _emit(changed, as_json=as_json)
 
 
 @app.command("disable-true-up")
-def disable(ctx: typer.Context, commit_id: CommitId, *, as_json: AsJson = False) -> None:
+def disable(ctx: typer.Context, commit: CommitName, *, as_json: AsJson = False) -> None:
     """Do not bill what a POSTPAID commit leaves unspent; it expires. Needs the scope operate."""
     with session(ctx).transaction("operate") as (connection, caller):
-        changed = disable_true_up(connection, account_id=caller.account_id, commit_id=commit_id, actor=caller.key_id)
+        commit_id = id_of(connection, caller, commit, "commit", is_to_change=True)
+        changed = disable_true_up(
+            connection,
+            account_id=caller.account_id,
+            commit_id=commit_id,
+            actor=caller.key_id,
+        )
     _emit(changed, as_json=as_json)
 
 

@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Annotated, Literal
-from uuid import UUID
 
 import typer
 
@@ -10,6 +9,7 @@ from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+from trueup_worker.cli.terminal.named import id_if_named, id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_record
 from trueup_worker.reporting.usable import UsableCommits
 
@@ -34,14 +34,17 @@ app = typer.Typer(
 
 _COLUMNS = ("id", "type", "customer", "name", "amount", "balance", "unpaid", "uniqueness_key")
 
-CommitId = Annotated[UUID, typer.Argument(metavar="ID", help="The commit's id, which is its request's.")]
+CommitName = Annotated[
+    str,
+    typer.Argument(metavar="ID|KEY", help="Its id, which is its request's; its uniqueness key, or its id elsewhere."),
+]
 
 
 @app.command("list")
 def list_(
     ctx: typer.Context,
     *,
-    customer: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this customer only.")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Of this customer only.")] = None,
     type: Annotated[  # noqa: A002 (the option's name)
         Literal["PREPAID", "POSTPAID", "CREDIT"] | None, typer.Option(help="Of this type only.", case_sensitive=False)
     ] = None,
@@ -53,7 +56,7 @@ def list_(
     with session(ctx).snapshot("read") as (connection, caller):
         fetch = partial(
             UsableCommits(connection, caller.account_id).page,
-            customer_id=customer,
+            customer_id=id_if_named(connection, caller, customer, "customer"),
             commit_type=type,
             uniqueness_key=uniqueness_key,
         )
@@ -61,10 +64,10 @@ def list_(
 
 
 @app.command()
-def show(ctx: typer.Context, commit_id: CommitId, *, as_json: AsJson = False) -> None:
+def show(ctx: typer.Context, commit: CommitName, *, as_json: AsJson = False) -> None:
     """Show one commit with its segments, obligations and ledger. Needs the scope read."""
     with session(ctx).snapshot("read") as (connection, caller):
-        found = UsableCommits(connection, caller.account_id).one(commit_id)
+        found = UsableCommits(connection, caller.account_id).one(id_of(connection, caller, commit, "commit"))
     if found is None:
-        raise CommandError(f"account {caller.account} has no commit or credit {commit_id}")
+        raise CommandError(f"account {caller.account} has no commit or credit {commit}")
     emit_json(found) if as_json else emit_record(found)

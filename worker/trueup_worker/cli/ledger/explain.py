@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
@@ -11,6 +10,7 @@ from trueup.store.invoices.invoice import TrueUpFigures
 from trueup_worker.cli.ledger.records import explanation
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import SHOWN_ROWS, AsJson
+from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import Record, as_printed, emit_json, emit_record, say
 from trueup_worker.reporting.explain import explain as explained
 from trueup_worker.reporting.receipts import UsageFigures
@@ -24,7 +24,9 @@ _HIDDEN = {"id", "segment_id", "period_id", "invoice_id", "customer_id", "produc
 @app.command()
 def explain(
     ctx: typer.Context,
-    which: Annotated[UUID, typer.Argument(metavar="ID", help="Of a commit or credit, an invoice, or a draft.")],
+    which: Annotated[
+        str, typer.Argument(metavar="ID|KEY|NUMBER", help="Of a commit or credit, an invoice, or a draft.")
+    ],
     *,
     lines: Annotated[
         bool, typer.Option("--lines", help="List the transaction ids behind each piece of usage.")
@@ -36,7 +38,8 @@ def explain(
     Usage of open months is burnt down as things stand. Needs the scope read.
     """
     with session(ctx).snapshot("read") as (connection, caller):
-        found = explanation(explained(connection, account_id=caller.account_id, which=which, lines=lines))
+        chosen = id_of(connection, caller, which, "commit", "invoice")
+        found = explanation(explained(connection, account_id=caller.account_id, which=chosen, lines=lines))
     if as_json:
         emit_json(found)
         return

@@ -1,7 +1,6 @@
 """Forecast of invoices."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -9,6 +8,7 @@ from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.named import id_if_named
 from trueup_worker.cli.terminal.output import emit_json_list, emit_table, say
 from trueup_worker.invoicing.clock import account_now
 from trueup_worker.reporting.forecast import forecast as foresee
@@ -23,8 +23,8 @@ def forecast(
     ctx: typer.Context,
     *,
     until: Annotated[str, typer.Option(metavar="WHEN", help=f"How far to look, inclusive: {INSTANT_HELP}.")],
-    customer: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this customer only.")] = None,
-    contract: Annotated[UUID | None, typer.Option(metavar="ID", help="On this contract only.")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Of this customer only.")] = None,
+    contract: Annotated[str | None, typer.Option(metavar="CONTRACT", help="On this contract only.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell every invoice that would be made until then: when, why and how much. Nothing is written.
@@ -40,8 +40,8 @@ def forecast(
             account_id=caller.account_id,
             until=read_instant(until, now=account_now(connection, caller.account_id)),
             usage_grace_h=here.settings.usage_grace_h,
-            customer_id=customer,
-            contract_id=contract,
+            customer_id=id_if_named(connection, caller, customer, "customer"),
+            contract_id=id_if_named(connection, caller, contract, "contract"),
         )
     if as_json:
         emit_json_list(found)

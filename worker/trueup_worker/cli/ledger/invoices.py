@@ -18,6 +18,7 @@ from trueup_worker.cli.ledger.records import listed_invoice, shown_invoice
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+from trueup_worker.cli.terminal.named import id_if_named, id_of
 from trueup_worker.cli.terminal.output import as_printed, as_text, emit_json, emit_record, emit_table, say
 from trueup_worker.invoicing.correct import Correction, correct_month
 from trueup_worker.invoicing.mark import Mark, mark_invoice
@@ -39,8 +40,8 @@ def list_(
     ctx: typer.Context,
     *,
     status: Annotated[Status | None, typer.Option(help="With this status only.", case_sensitive=False)] = None,
-    customer: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this customer only.")] = None,
-    commit: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this commit only.")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Of this customer only.")] = None,
+    commit: Annotated[str | None, typer.Option(metavar="COMMIT", help="Of this commit only.")] = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
@@ -52,8 +53,8 @@ def list_(
             connection,
             caller.account_id,
             status=status,
-            customer_id=customer,
-            commit_id=commit,
+            customer_id=id_if_named(connection, caller, customer, "customer"),
+            commit_id=id_if_named(connection, caller, commit, "commit"),
             usage_grace_h=here.settings.usage_grace_h,
         )
         emit_list(fetch, COLUMNS, limit=limit, as_json=as_json, told=listed_invoice)
@@ -62,16 +63,17 @@ def list_(
 @app.command()
 def show(
     ctx: typer.Context,
-    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="The invoice's id.")],
+    invoice: Annotated[str, typer.Argument(metavar="ID|NUMBER", help="The invoice's id or number.")],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show one invoice or draft with its lines. Needs the scope read."""
     here = session(ctx)
     with here.snapshot("read") as (connection, caller):
+        invoice_id = id_of(connection, caller, invoice, "invoice")
         found = show_with_drafts(connection, caller.account_id, invoice_id, usage_grace_h=here.settings.usage_grace_h)
     if found is None:
-        raise CommandError(f"account {caller.account} has no invoice {invoice_id}")
+        raise CommandError(f"account {caller.account} has no invoice {invoice}")
     told = shown_invoice(found)
     if as_json:
         emit_json(told)
@@ -97,12 +99,15 @@ def release(
 @app.command()
 def void(
     ctx: typer.Context,
-    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of the invoice, or of a usage period without one.")],
+    invoice: Annotated[
+        str, typer.Argument(metavar="ID|NUMBER", help="Of the invoice, or of a usage period without one.")
+    ],
     *,
     reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")],
 ) -> None:
     """Take a finalized invoice back: its ledger entries are met by their opposites. Needs the scope operate."""
     with session(ctx).transaction("operate") as (connection, caller):
+        invoice_id = id_of(connection, caller, invoice, "invoice", is_to_change=True)
         voided = void_invoice(
             connection, account_id=caller.account_id, invoice_id=invoice_id, reason=reason, actor=caller.key_id
         )
@@ -113,10 +118,10 @@ def void(
 @app.command()
 def regenerate(
     ctx: typer.Context,
-    invoice_id: Annotated[UUID | None, typer.Argument(metavar="[ID]", help="Of what is void.")] = None,
+    invoice: Annotated[str | None, typer.Argument(metavar="[ID|NUMBER]", help="Of what is void.")] = None,
     *,
     contract: Annotated[
-        UUID | None, typer.Option(metavar="ID", help="Take late usage of this contract in, in place of an ID.")
+        str | None, typer.Option(metavar="CONTRACT", help="Take late usage of this contract in, in place of an ID.")
     ] = None,
     month: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m"], metavar="YYYY-MM", help="The closed month of that usage.")
@@ -124,14 +129,18 @@ def regenerate(
     as_json: AsJson = False,
 ) -> None:
     """Make a void invoice anew, or bill late usage of a month that closed without any. Needs the scope operate."""
-    if (invoice_id is None) == (contract is None) or (contract is None) != (month is None):
+    if (invoice is None) == (contract is None) or (contract is None) != (month is None):
         raise CommandError("give the ID of what is void, or both --contract and --month")
     with session(ctx).transaction("operate") as (connection, caller):
         account_id, actor = caller.account_id, caller.key_id
         if contract is not None and month is not None:
             wanted = month.replace(tzinfo=UTC)
-            made = regenerate_month(connection, account_id=account_id, contract_id=contract, month=wanted, actor=actor)
-        elif invoice_id is not None:
+            contract_id = id_of(connection, caller, contract, "contract", is_to_change=True)
+            made = regenerate_month(
+                connection, account_id=account_id, contract_id=contract_id, month=wanted, actor=actor
+            )
+        elif invoice is not None:
+            invoice_id = id_of(connection, caller, invoice, "invoice", is_to_change=True)
             made = [regenerate_invoice(connection, account_id=account_id, invoice_id=invoice_id, actor=actor)]
     records = [{"id": each.id, "replaces": each.replaces, "is_final": each.is_final} for each in made]
     emit_json(records) if as_json else emit_table(("id", "replaces", "is_final"), records)
@@ -141,7 +150,7 @@ def regenerate(
 def correct(
     ctx: typer.Context,
     *,
-    customer: Annotated[UUID, typer.Option(metavar="ID", help="Whose usage.")],
+    customer: Annotated[str, typer.Option(metavar="CUSTOMER", help="Whose usage.")],
     month: Annotated[
         datetime, typer.Option(formats=["%Y-%m"], metavar="YYYY-MM", help="The first closed month to look at.")
     ],
@@ -158,7 +167,7 @@ def correct(
         made = correct_month(
             connection,
             account_id=caller.account_id,
-            customer_id=customer,
+            customer_id=id_of(connection, caller, customer, "customer", is_to_change=True),
             month=month.replace(tzinfo=UTC),
             reason=reason,
             actor=caller.key_id,
@@ -188,27 +197,28 @@ def _charged(made: Sequence[Correction], unit_id: UUID) -> tuple[list[Decimal], 
 @app.command()
 def mark(
     ctx: typer.Context,
-    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of a finalized invoice.")],
+    invoice: Annotated[str, typer.Argument(metavar="ID|NUMBER", help="Of a finalized invoice.")],
     what: Annotated[Mark, typer.Argument(metavar="paid|exported", help="What was done with it.")],
 ) -> None:
     """Say that an invoice is paid, or in other books: it is not voided or corrected then. Needs the scope operate."""
-    _mark(ctx, invoice_id, what, is_set=True)
+    _mark(ctx, invoice, what, is_set=True)
 
 
 @app.command()
 def unmark(
     ctx: typer.Context,
-    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of a marked invoice.")],
+    invoice: Annotated[str, typer.Argument(metavar="ID|NUMBER", help="Of a marked invoice.")],
     what: Annotated[Mark, typer.Argument(metavar="paid|exported", help="The mark to take back.")],
     *,
     reason: Annotated[str, typer.Option(help="Why; it is kept in the audit.")],
 ) -> None:
     """Take a mark back, so that the invoice can be voided or corrected. Needs the scope operate."""
-    _mark(ctx, invoice_id, what, is_set=False, reason=reason)
+    _mark(ctx, invoice, what, is_set=False, reason=reason)
 
 
-def _mark(ctx: typer.Context, invoice_id: UUID, what: Mark, *, is_set: bool, reason: str | None = None) -> None:
+def _mark(ctx: typer.Context, invoice: str, what: Mark, *, is_set: bool, reason: str | None = None) -> None:
     with session(ctx).transaction("operate") as (connection, caller):
+        invoice_id = id_of(connection, caller, invoice, "invoice", is_to_change=True)
         changed = mark_invoice(
             connection,
             account_id=caller.account_id,

@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -10,6 +9,7 @@ from trueup.store.usage.lines import list_usage
 from trueup_worker.cli.requests.ingest import BatchName, DryRun, Failed, Files, New, Plan, Results, ingest_files
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+from trueup_worker.cli.terminal.named import id_if_named
 
 app = typer.Typer(no_args_is_help=True, help="Rated usage: ingest files of it, list it.")
 
@@ -41,8 +41,8 @@ def ingest(
 def list_(
     ctx: typer.Context,
     *,
-    customer: Annotated[UUID | None, typer.Option(metavar="ID", help="Of this customer only.")] = None,
-    contract: Annotated[UUID | None, typer.Option(metavar="ID", help="Under this contract only.")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Of this customer only.")] = None,
+    contract: Annotated[str | None, typer.Option(metavar="CONTRACT", help="Under this contract only.")] = None,
     late: Annotated[bool, typer.Option("--late", help="Only what came after its month was closed.")] = False,
     limit: Limit = None,
     as_json: AsJson = False,
@@ -50,6 +50,11 @@ def list_(
     """List usage lines in the order of their requests' ids. Needs the scope read."""
     with session(ctx).transaction("read") as (connection, caller):
         fetch = partial(
-            list_usage, connection, caller.account_id, customer_id=customer, contract_id=contract, late_only=late
+            list_usage,
+            connection,
+            caller.account_id,
+            customer_id=id_if_named(connection, caller, customer, "customer"),
+            contract_id=id_if_named(connection, caller, contract, "contract"),
+            late_only=late,
         )
         emit_list(fetch, _COLUMNS, limit=limit, as_json=as_json)
