@@ -20,7 +20,7 @@ from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
 from trueup.store.postgres.engine import make_engine
 from trueup.store.postgres.migrate import upgrade
-from trueup.store.postgres.role_names import APP, OWNER, ROLES
+from trueup.store.postgres.roles.names import APP, OWNER, ROLES
 from trueup_worker.local.files.private import write_private
 from trueup_worker.local.servers.postgres import SUPERUSER, start_postgres
 from trueup_worker.local.servers.valkey import start_valkey

@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.command import Command
 from tests.conftest import SECRET_KEY, RunningServices
 from tests.integration.test_secret_key import ANOTHER
-from trueup.store.postgres.role_names import OWNER
+from trueup.store.postgres.roles.names import OWNER
 
 pytestmark = pytest.mark.slow
 

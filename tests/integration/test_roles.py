@@ -11,10 +11,10 @@ from sqlalchemy.exc import ProgrammingError
 from tests.conftest import by_hand
 from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
 from trueup.store.postgres.engine import make_engine
-from trueup.store.postgres.grants import APP_COUNTS, APP_WRITES, grant
 from trueup.store.postgres.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
-from trueup.store.postgres.role_names import APP, READ
-from trueup.store.postgres.roles import connected_role
+from trueup.store.postgres.roles.connected import connected_role
+from trueup.store.postgres.roles.grants import APP_COUNTS, APP_WRITES, grant
+from trueup.store.postgres.roles.names import APP, READ
 from trueup.store.tables import metadata
 from trueup_worker.scheduling.tidy import tidy
 

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from trueup.errors import TrueupError
-from trueup.store.postgres.grants import grant, may_migrate
+from trueup.store.postgres.roles.grants import grant, may_migrate
 
 _ONE_AT_A_TIME = 7_302_518_001  # an advisory lock: two processes that start at once migrate once
 

@@ -20,8 +20,8 @@ from trueup.store.accounts.secret_key import WrongSecretKey, require_secret_key
 from trueup.store.invoices.overdue import unfinished
 from trueup.store.postgres.engine import transaction
 from trueup.store.postgres.migrate import pending_revisions
-from trueup.store.postgres.role_names import APP
-from trueup.store.postgres.roles import connected_role
+from trueup.store.postgres.roles.connected import connected_role
+from trueup.store.postgres.roles.names import APP
 from trueup.wire.message.names import QUEUES
 from trueup_worker.cli.stack.project import project_file
 from trueup_worker.cli.terminal.context import Session

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from trueup.store.postgres.role_names import APP, OWNER, ROLES
+from trueup.store.postgres.roles.names import APP, OWNER, ROLES
 from trueup_worker.local.files.logs import LogFile
 from trueup_worker.local.files.private import kept_secret, make_folder, sync_folder
 from trueup_worker.local.servers.roles import hand_over, make_roles

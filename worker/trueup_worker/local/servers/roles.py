@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
-from trueup.store.postgres.role_names import OWNER, ROLES
+from trueup.store.postgres.roles.names import OWNER, ROLES
 
 # What somebody else owns, as all did in a database of a build that had one role for everything.
 _STRAYS = """

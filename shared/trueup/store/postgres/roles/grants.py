@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, text
 
-from trueup.store.postgres.role_names import APP, READ
+from trueup.store.postgres.roles.names import APP, READ
 from trueup.store.tables import metadata
 
 # A new table needs a line: a test names those that have none. Nothing may be granted to remove or rewrite commits,

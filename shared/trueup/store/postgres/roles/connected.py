@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from trueup.store.postgres.grants import APP_WRITES
+from trueup.store.postgres.roles.grants import APP_WRITES
 
 _ROLE = text("""
     SELECT current_user, rolsuper, pg_has_role(relowner, 'USAGE'), has_schema_privilege(current_schema(), 'CREATE')
