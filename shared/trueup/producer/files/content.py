@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from io import BufferedIOBase, BufferedReader, FileIO
+from io import BufferedIOBase, BufferedReader, FileIO, RawIOBase
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -61,6 +61,7 @@ class Source:
         path: where its bytes are (of what can be read only once: a temporary copy).
         format: one JSON text a line, CSV, or a JSON document.
         size_bytes: as it lay there when it was opened; of what is added later nothing is read.
+        has_cr_ends: its lines end with CR alone, as old spreadsheets' do.
         stamp: by which a later change is noticed.
     """
 
@@ -69,6 +70,7 @@ class Source:
     format: Format
     size_bytes: int
     stamp: Stamp
+    has_cr_ends: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -121,7 +123,8 @@ def lines(source: Source) -> Generator[Line, None, None]:
     Raises:
         UnreadableInput: the file is gone, or its gzip is cut short or corrupt.
     """
-    with _reading(source.name), _open(source.path, source.size_bytes) as stream:
+    with _reading(source.name), _open(source.path, source.size_bytes) as content:
+        stream = BufferedReader(_CrEnds(content), _CHUNK_BYTES) if source.has_cr_ends else content
         number = 0
         while piece := stream.readline(LINE_BYTES_MAX):
             number += 1
@@ -129,7 +132,7 @@ def lines(source: Source) -> Generator[Line, None, None]:
                 yield _long_line(number, piece, stream)
                 continue
             text = piece.removesuffix(b"\n").removesuffix(b"\r")
-            if number == 1:
+            if text.startswith(_BOM):  # files put together have one in the middle
                 text = text.removeprefix(_BOM)
             yield Line(number, text, len(text))
 
@@ -194,7 +197,7 @@ def _source(name: str, path: Path, given: Format | None) -> Source:
     form = given or _format_of_content(beginning)
     if form == "jsonl" and is_json_document(beginning):
         form = "json"
-    return Source(name, path, form, found.st_size, _stamp(found))
+    return Source(name, path, form, found.st_size, _stamp(found), _has_cr_ends(beginning))
 
 
 def _stamp(found: os.stat_result) -> Stamp:
@@ -202,6 +205,10 @@ def _stamp(found: os.stat_result) -> Stamp:
     if time.time_ns() - found.st_ctime_ns < _TICK_NS:
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, -time.monotonic_ns())
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _has_cr_ends(beginning: bytes) -> bool:
+    return b"\n" not in beginning and b"\r" in beginning[:-1]
 
 
 def _format_of_name(path: Path | None) -> Format | None:
@@ -227,6 +234,21 @@ class _Beginning(FileIO):
         size = super().readinto(memoryview(buffer)[: self._left_bytes]) or 0
         self._left_bytes -= size
         return size
+
+
+class _CrEnds(RawIOBase):
+    """A stream of lines that end with CR, which end with LF here."""
+
+    def __init__(self, stream: BufferedIOBase) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        piece = self._stream.read(memoryview(buffer).nbytes).replace(b"\r", b"\n")
+        memoryview(buffer)[: len(piece)] = piece
+        return len(piece)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast, get_args
 
@@ -22,12 +23,21 @@ from trueup.producer.files.csv_columns import (
     missing_columns,
 )
 from trueup.producer.files.row import Row
+from trueup.producer.files.shown import shown
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.message.packing import content_of, raw_content
 
 _DELIMITERS = ",;\t"
 _QUOTED_REST = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')
+_SEPARATOR = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.)"?[,;\t ]*')  # how a spreadsheet is told its own delimiter
+_BOM = "\ufeff"
+_AROUND = f" \t\r\n\xa0{_BOM}"
+_BLANK = b' \t\r\n",;'
+_LINES_ABOVE_MAX = 20
+_COLUMNS_MIN = 2
 _WARNINGS_MAX = 10
+
+csv.field_size_limit(max(csv.field_size_limit(), LINE_BYTES_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class _Header:
     delimiter: str
     names: Sequence[str]
     columns: Sequence[Column]
+    nameless: Sequence[int]
 
 
 def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[str], None] | None) -> Iterator[Row]:
@@ -62,12 +73,10 @@ def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[st
     Raises:
         UnreadableInput: the header cannot be understood, or a quote is never closed.
     """
-    lines = itertools.dropwhile(lambda line: not line.text.strip(), lines)
-    first = next(lines, None)
-    if first is None:
-        raise UnreadableInput(f"{name} has no header")
-    delimiter = max(_DELIMITERS, key=lambda character: first.text.count(character.encode()))
-    records = _records(itertools.chain([first], lines), delimiter, name)
+    delimiter, above, lines = _find_header(lines, form_of(kind), name)
+    if above and warn:
+        warn(f"{name}: lines above its header are left out: {', '.join(map(shown, above))}")
+    records = _records(lines, delimiter, name)
     header = _header(next(records).text, delimiter, kind, name)
     refused = 0
     for number, record in enumerate(records, start=1):
@@ -87,11 +96,16 @@ def _row(number: int, record: _Record, header: _Header, kind: Kind) -> Row:
         raise ValueError(f"{record.size_bytes} bytes are too large")
     cells = _cells(record.text, header.delimiter)
     if len(cells) != len(header.names):
-        raise ValueError(f"its cell count is {len(cells)}, the header's {len(header.names)}")
+        if len(cells) < len(header.names) or any(cells[len(header.names) :]):
+            raise ValueError(f"its cell count is {len(cells)}, the header's {len(header.names)}")
+        del cells[len(header.names) :]
+    for index in header.nameless:
+        if cells[index]:
+            raise ValueError(f"{shown(cells[index])} stands in column {index + 1}, which has no name")
     row = dict(zip(header.names, cells, strict=True))
     own = {name: row[name] for name in form_of(kind).row_columns if row.get(name)}
     if _usable(own):  # else they stay in the body, where they are refused by name
-        cells = ["" if name in own else cell for name, cell in row.items()]
+        cells = ["" if name in own else cell for name, cell in zip(header.names, cells, strict=True)]
     else:
         own = {}
     return Row(
@@ -110,7 +124,7 @@ def _usable(own: dict[str, str]) -> bool:
 
 def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
     try:
-        names = [cell.strip() for cell in _cells(text, delimiter)]
+        names = _cells(text, delimiter)
     except ValueError as error:
         raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
     columns, unknown = [], []
@@ -130,10 +144,44 @@ def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
         raise UnreadableInput(
             f"{name}: {said}. The first line must name the columns; trueup/producer/README.md lists them"
         )
-    return _Header(delimiter, names, columns)
+    return _Header(delimiter, names, columns, [index for index, name in enumerate(names) if not name])
+
+
+def _find_header(lines: Iterable[Line], form: Form, name: str) -> tuple[str, list[str], Iterator[Line]]:
+    """The delimiter, the lines above the header, and the lines from the header on.
+
+    The header is the first line that names two columns; where none does, the first line, of which that is told.
+    """
+    lines = iter(lines)
+    delimiters = _DELIMITERS
+    above: list[Line] = []
+    for line in itertools.islice((line for line in lines if line.text.strip(_BLANK)), _LINES_ABOVE_MAX):
+        if said := _SEPARATOR.fullmatch(line.text):
+            delimiters = said[1].decode()
+            continue
+        delimiter = max(delimiters, key=lambda character: line.text.count(character.encode()))
+        if _named_columns(line.text, delimiter, form) >= _COLUMNS_MIN:
+            return delimiter, [each.text.decode(errors="replace") for each in above], itertools.chain([line], lines)
+        above.append(line)
+    if not above:
+        raise UnreadableInput(f"{name} has no header")
+    delimiter = max(delimiters, key=lambda character: above[0].text.count(character.encode()))
+    return delimiter, [], itertools.chain(above, lines)
+
+
+def _named_columns(text: bytes, delimiter: str, form: Form) -> int:
+    """How many columns of requests a line names."""
+    named = 0
+    with suppress(ValueError):
+        for cell in _cells(text, delimiter):
+            with suppress(UnknownColumn):
+                named += bool(cell and _column(cell, form))
+    return named
 
 
 def _column(name: str, form: Form) -> Column:
+    if not name:
+        return Column((), msgspec.json.encode, detail=True)
     return Column(((name,),), msgspec.json.encode) if name in form.row_columns else column_named(name, form)
 
 
@@ -154,8 +202,10 @@ def _missing(names: Sequence[str], columns: Sequence[Column], kind: Kind) -> lis
 
 
 def _cells(text: bytes, delimiter: str) -> list[str]:
+    """The cells of a record, without the spaces and byte-order marks around them."""
     try:
-        return next(csv.reader([text.decode()], delimiter=delimiter, strict=True))
+        cells = next(csv.reader([text.decode().removeprefix(_BOM)], delimiter=delimiter, strict=True))
+        return [cell.strip(_AROUND) for cell in cells]
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except csv.Error as error:
@@ -164,6 +214,7 @@ def _cells(text: bytes, delimiter: str) -> list[str]:
 
 def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Record]:
     """Join the lines of each record. A line too large to be held ends its record, whatever it may quote."""
+    blank = _BLANK + delimiter.encode()
     cell_in_quotes = re.compile(rb'(?:\A|%b)"' % re.escape(delimiter.encode()))
     first, kept, size_bytes, quoted = 0, bytearray(), 0, False
     for line in lines:
@@ -176,7 +227,7 @@ def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Reco
         if size_bytes > LINE_BYTES_MAX:
             del kept[RAW_EXCERPT_BYTES:]
         quoted = line.is_whole and _ends_in_quotes(line.text, cell_in_quotes, quoted=quoted)
-        if not quoted and kept.strip():
+        if not quoted and kept.strip(blank):
             yield _Record(first, bytes(kept), size_bytes)
     if quoted:
         raise UnreadableInput(f"{name}: the quote that opens in the record at line {first} is never closed")
