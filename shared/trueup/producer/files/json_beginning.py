@@ -1,4 +1,4 @@
-"""What tells a JSON document from JSON Lines: its beginning."""
+"""Beginning of a file, which tells a JSON document from JSON Lines."""
 
 import re
 
@@ -19,7 +19,7 @@ def is_json_document(beginning: bytes) -> bool:
 
 
 def _goes_on(line: bytes, following: bytes) -> bool:
-    """Whether a JSON text goes on after this line, in which texts are empty, with a line that begins so."""
+    """Tell whether a JSON text goes on after this line, in which texts are empty, with a line that begins so."""
     opened = bytearray()
     for bracket in re.findall(rb"[\[\]{}]", line):
         if bracket in b"[{":

@@ -91,7 +91,7 @@ class _Reader:
                 return self._text[self._at : self._at + 1]
 
     def match(self, pattern: re.Pattern[bytes]) -> int:
-        """How much of what comes next a pattern takes."""
+        """Match a pattern with what comes next; the number of characters that it takes."""
         while len(self._text) - self._at < _LOOKAHEAD_BYTES and self._read_on():
             pass
         found = pattern.match(self._text, self._at)
