@@ -77,6 +77,7 @@ def test_a_true_up_bills_what_adjustments_left(stack: Command, account: Callable
     [invoice] = wait_for_invoices(stack, name)
     assert (invoice["id"], invoice["number"], invoice["total"]) == (draft["id"], 1, Decimal("749.5"))
     shown = stack.ok("invoices", "show", invoice["id"], "--json", "--account", name).json()
+    assert stack.ok("invoices", "show", invoice["number"], "--json", "--account", name).json() == shown
     assert shown["lines"][0]["postpaid_commit"] == {"id": commit}
     assert stack("commits", "adjust", commit, "--amount", "1", "--reason", "x", "--account", name).code == 2
     assert stack.ok("reconcile", "--json", "--account", name).json() == []
