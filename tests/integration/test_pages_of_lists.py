@@ -15,6 +15,7 @@ from tests.integration.explained import explain_all
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
 from trueup.store.catalog.exact_matches import exact_matches
+from trueup.store.catalog.search import FoundContract, FoundCustomer, search_catalog
 from trueup.store.commits.changes import lock_commit
 from trueup.store.commits.details import list_commits, show_commit
 from trueup.store.commits.pages import Choice, list_commit_records
@@ -105,6 +106,11 @@ LISTS: dict[str, Callable[[Connection, int], object]] = {
     "a record by what it is called": lambda on, account: exact_matches(
         on, account, ["customer", "contract", "product", "commit", "invoice"], "4711"
     ),
+    "customers": lambda on, account: search_catalog(on, account, FoundCustomer, limit=PAGE_ROWS),
+    "customers of a name": lambda on, account: search_catalog(
+        on, account, FoundCustomer, limit=PAGE_ROWS, piece="MER 77"
+    ),
+    "contracts of a name": lambda on, account: search_catalog(on, account, FoundContract, limit=PAGE_ROWS, piece="x"),
     "batches": lambda on, account: list_batches(on, account, limit=PAGE_ROWS),
     "rows of a batch with an outcome": lambda on, account: batch_results(
         on, account, BATCH, after_row=0, limit=PAGE_ROWS, outcome="not_found"
