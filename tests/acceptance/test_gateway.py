@@ -240,11 +240,15 @@ def test_what_is_no_request(here: Gateway) -> None:
 
 
 def test_request_ids(here: Gateway, processes: Fleet) -> None:
-    """An answer carries its call's id, the caller's own or a new one, and the log has it too."""
+    """An answer carries its call's id, the caller's own or that of the request it brings, and the log has it too."""
     own = f"mine-{uuid4()}"
     assert here.create("nonsense", x_request_id=own).headers["x-request-id"] == own
     assert len(here.create("{}", x_request_id="not\tgood").headers["x-request-id"]) == 36
     assert own in processes.logs()
+    for body in (prepaid(), prepaid(priority="high")):
+        answer = here.create(body)
+        told = here.call("GET", f"/v1/requests/{answer.headers['x-request-id']}").json["data"]
+        assert told["outcome"] == ("created" if answer.status == 200 else "invalid")
 
 
 def test_health(here: Gateway) -> None:

@@ -9,9 +9,11 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from trueup.ids import new_id_text
 from trueup.limits import BODY_BYTES_MAX
 from trueup.wire.problems import Problem
 from trueup_worker.gateway.callers.authentication import Principal
+from trueup_worker.gateway.http.access_log import NAMES_REQUEST
 from trueup_worker.gateway.http.connection import CONNECTION
 from trueup_worker.gateway.http.refusals import Refusal, invalid, too_large, too_slow, wrong_media_type
 from trueup_worker.gateway.services import Gateway
@@ -46,6 +48,18 @@ class Call(Request):
         """The address that it came from."""
         client = self.scope.get("client")
         return client[0] if client else ""
+
+    @property
+    def request_id(self) -> str:
+        """Id for the request that it brings: the call's own, which its answer tells, unless the caller chose that."""
+        state = self.scope["state"]
+        return state["request_id"] if state[NAMES_REQUEST] else new_id_text()
+
+    def tell_request(self, request_id: str) -> None:
+        """Let the answer tell this id for the call's, unless the caller chose one."""
+        state = self.scope["state"]
+        if state[NAMES_REQUEST]:
+            state["request_id"] = request_id
 
     @property
     def retries(self) -> int:

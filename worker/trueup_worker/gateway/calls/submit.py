@@ -4,7 +4,6 @@ import re
 
 import msgspec
 
-from trueup.ids import new_id_text
 from trueup.wire.message.envelope import CommitKind, Kind, QueuedRequest
 from trueup.wire.message.packing import content_of
 from trueup_worker.gateway.calls.request import Call
@@ -29,7 +28,7 @@ async def submit(call: Call, kind: Kind) -> tuple[str, Answer]:
         Refusal: 413 and 415, before it is sent; 429 and 503, as `Coalescer.submit`.
     """
     call.require_json()
-    return await _submitted(call, QueuedRequest(new_id_text(), kind, None, *content_of(await call.body())))
+    return await _submitted(call, QueuedRequest(call.request_id, kind, None, *content_of(await call.body())))
 
 
 async def submit_create(call: Call, kind: CommitKind, *, idempotency_key: str | None) -> tuple[str, Answer]:
@@ -41,11 +40,12 @@ async def submit_create(call: Call, kind: CommitKind, *, idempotency_key: str | 
     call.require_json()
     body = await call.body()
     if idempotency_key is not None or not call.gateway.settings.http_answer_retries or _has_key(body):
-        return await _submitted(call, QueuedRequest(new_id_text(), kind, idempotency_key, *content_of(body)))
+        return await _submitted(call, QueuedRequest(call.request_id, kind, idempotency_key, *content_of(body)))
     account_id, digest = call.principal.caller.account_id, await call.digest()
-    request_id, retries = new_id_text(), call.retries
+    request_id, retries = call.request_id, call.retries
     if retries:
         request_id = await call.gateway.tries.claim(account_id, digest, retries=retries, new_id=request_id)
+        call.tell_request(request_id)
     request = QueuedRequest(request_id, kind, None, *content_of(body))
     try:
         return await _submitted(call, request, digest=None if retries else digest)

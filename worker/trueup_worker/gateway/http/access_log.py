@@ -14,6 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from trueup.ids import new_id_text
 from trueup_worker.gateway.limits import PATH_CHARS_MAX, REQUEST_ID_CHARS_MAX
 
+NAMES_REQUEST = "names_request"
+"""Of a call's state: its id is also that of the request which it brings, as the caller has given none."""
+
 _HEADER = b"x-request-id"
 # Answers are for their caller alone, and are what they say: no cache keeps them, no browser guesses.
 GUARDS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -33,8 +36,10 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        given = _given_id(scope)
+        request_id = given or new_id_text()
+        state = scope.setdefault("state", {})
+        state["request_id"], state[NAMES_REQUEST] = request_id, given is None
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began_s, status = time.monotonic(), 0
@@ -43,7 +48,7 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode()), *_GUARDS]
+                message["headers"] = [*message.get("headers", ()), (_HEADER, state["request_id"].encode()), *_GUARDS]
             await send(message)
 
         try:
@@ -64,7 +69,7 @@ class AccessLog:
         )
 
 
-def _request_id(scope: MutableMapping[str, Any]) -> str:
-    """The caller's own, where it can stand in a log, or a new one."""
+def _given_id(scope: MutableMapping[str, Any]) -> str | None:
+    """The caller's own, where it can stand in a log."""
     given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
-    return given.decode() if _GOOD.fullmatch(given) else new_id_text()
+    return given.decode() if _GOOD.fullmatch(given) else None
