@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BufferedIOBase, BufferedReader, FileIO, RawIOBase
 from pathlib import Path
@@ -23,6 +23,7 @@ import msgspec
 from trueup.errors import ExitCode, TrueupError
 from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.json_beginning import is_json_document
+from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.spool import spooled
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Source:
         format: one JSON text a line, CSV, or a JSON document.
         size_bytes: as it lay there when it was opened; of what is added later nothing is read.
         has_cr_ends: its lines end with CR alone, as old spreadsheets' do.
+        marks: how its numbers are written.
         stamp: by which a later change is noticed.
     """
 
@@ -71,6 +73,7 @@ class Source:
     size_bytes: int
     stamp: Stamp
     has_cr_ends: bool = False
+    marks: NumberMarks = AS_IN_JSON
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +96,13 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 @contextmanager
-def open_source(name: str | Path, *, format: Format | None = None, stdin: BinaryIO | None = None) -> Iterator[Source]:  # noqa: A002
+def open_source(
+    name: str | Path,
+    *,
+    format: Format | None = None,  # noqa: A002
+    stdin: BinaryIO | None = None,
+    marks: NumberMarks = AS_IN_JSON,
+) -> Iterator[Source]:
     """Open an input for as many passes as needed.
 
     Args:
@@ -101,6 +110,7 @@ def open_source(name: str | Path, *, format: Format | None = None, stdin: Binary
             file first.
         format: JSONL or CSV; left out, the name's ending decides, else the first character.
         stdin: standard input, when it is not the process's own.
+        marks: how the numbers of a CSV file are written.
 
     Raises:
         UnreadableInput: it is missing, a folder, not permitted, empty, binary, or no gzip where it says so.
@@ -114,7 +124,7 @@ def open_source(name: str | Path, *, format: Format | None = None, stdin: Binary
                 copied = path
             else:
                 copied = stack.enter_context(spooled(path.open("rb")))
-        yield _source(shown, copied, format or _format_of_name(path))
+        yield replace(_source(shown, copied, format or _format_of_name(path)), marks=marks)
 
 
 def lines(source: Source) -> Generator[Line, None, None]:

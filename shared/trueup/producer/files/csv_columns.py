@@ -15,7 +15,6 @@ A file of usage has the fields of `trueup.wire.request.usage`, and neither short
 """
 
 import difflib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,6 +24,7 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 from typing_extensions import get_type_hints, is_typeddict
 
+from trueup.producer.files.numbers import encode_number
 from trueup.wire.message.envelope import Kind
 from trueup.wire.message.packing import is_json
 from trueup.wire.request.body import CommitRequest
@@ -50,8 +50,6 @@ SCHEDULE_DETAILS = {
     "do_not_invoice": ("invoice_schedule.do_not_invoice",),
 }
 ROW_COLUMNS = ("kind", "idempotency_key")
-
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 class UnknownColumn(Exception):
@@ -92,11 +90,13 @@ class Column:
         paths: the fields that it fills.
         encode: makes JSON of a cell.
         detail: fills them only in rows that have the schedule.
+        numeric: its cells are numbers.
     """
 
     paths: tuple[FieldPath, ...]
     encode: Encode
     detail: bool = False
+    numeric: bool = False
 
 
 def column_named(name: str, form: Form = COMMITS) -> Column:
@@ -111,7 +111,9 @@ def column_named(name: str, form: Form = COMMITS) -> Column:
     except KeyError:
         near = difflib.get_close_matches(name, known_columns(form), n=1)
         raise UnknownColumn(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name)) from None
-    return Column(tuple(path for path, _ in fields), _encoding(fields[0][1]), detail=name in form.details)
+    leaf = fields[0][1]
+    paths = tuple(path for path, _ in fields)
+    return Column(paths, _encoding(leaf), detail=name in form.details, numeric=leaf is Decimal)
 
 
 def known_columns(form: Form = COMMITS) -> list[str]:
@@ -208,7 +210,7 @@ def _without_none(kind: Any) -> Any:
 
 def _encoding(kind: Any) -> Encode:
     if kind is Decimal:
-        return _number
+        return encode_number
     if kind is bool:
         return _boolean
     if get_origin(kind) is list and not is_typeddict(get_args(kind)[0]):
@@ -216,10 +218,6 @@ def _encoding(kind: Any) -> Encode:
     if get_origin(kind) in (list, dict) or is_typeddict(kind):
         return _json
     return msgspec.json.encode
-
-
-def _number(cell: str) -> bytes:
-    return cell.strip().encode() if _NUMBER.fullmatch(cell.strip()) else msgspec.json.encode(cell)
 
 
 def _boolean(cell: str) -> bytes:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast, get_args
 
 import msgspec
@@ -22,8 +22,10 @@ from trueup.producer.files.csv_columns import (
     form_of,
     missing_columns,
 )
+from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
 from trueup.producer.files.shown import shown
+from trueup.producer.files.suspects import Suspects
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.message.packing import content_of, raw_content
 
@@ -59,7 +61,15 @@ class _Header:
     nameless: Sequence[int]
 
 
-def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[str], None] | None) -> Iterator[Row]:
+def csv_rows(
+    lines: Iterable[Line],
+    kind: Kind,
+    *,
+    name: str,
+    warn: Callable[[str], None] | None = None,
+    marks: NumberMarks = AS_IN_JSON,
+    first_pass: bool = False,
+) -> Iterator[Row]:
     """The rows of a CSV input; a row's number is its record's, counted after the header without blank lines.
 
     A record with more or fewer cells than the header, or with broken quotes, travels as raw: its outcome says so.
@@ -68,6 +78,8 @@ def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[st
         lines: of the file.
         kind: of a row that has no `kind` cell; rows of usage have none.
         name: what the user calls the file.
+        marks: how numbers are written.
+        first_pass: cells that can be read in two ways, or that a spreadsheet changed, refuse the file at its end.
         warn: is told of records that travel as raw: the first ten one by one, then how many more.
 
     Raises:
@@ -77,11 +89,12 @@ def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[st
     if above and warn:
         warn(f"{name}: lines above its header are left out: {', '.join(map(shown, above))}")
     records = _records(lines, delimiter, name)
-    header = _header(next(records).text, delimiter, kind, name)
+    header = _header(next(records).text, delimiter, kind, name, marks)
+    suspects = Suspects(header.names, header.columns, delimiter=delimiter, marks=marks) if first_pass else None
     refused = 0
     for number, record in enumerate(records, start=1):
         try:
-            yield _row(number, record, header, kind)
+            yield _row(number, record, header, kind, suspects)
         except ValueError as error:
             refused += 1
             if warn and refused <= _WARNINGS_MAX:
@@ -89,9 +102,11 @@ def csv_rows(lines: Iterable[Line], kind: Kind, *, name: str, warn: Callable[[st
             yield Row(number, kind, None, *raw_content(record.text, size_bytes=record.size_bytes))
     if warn and refused > _WARNINGS_MAX:
         warn(f"{name}: {refused - _WARNINGS_MAX} more records will be refused for their form")
+    if suspects:
+        suspects.require_none(name)
 
 
-def _row(number: int, record: _Record, header: _Header, kind: Kind) -> Row:
+def _row(number: int, record: _Record, header: _Header, kind: Kind, suspects: Suspects | None) -> Row:
     if len(record.text) < record.size_bytes:
         raise ValueError(f"{record.size_bytes} bytes are too large")
     cells = _cells(record.text, header.delimiter)
@@ -102,6 +117,8 @@ def _row(number: int, record: _Record, header: _Header, kind: Kind) -> Row:
     for index in header.nameless:
         if cells[index]:
             raise ValueError(f"{shown(cells[index])} stands in column {index + 1}, which has no name")
+    if suspects:
+        suspects.look(number, cells)
     row = dict(zip(header.names, cells, strict=True))
     own = {name: row[name] for name in form_of(kind).row_columns if row.get(name)}
     if _usable(own):  # else they stay in the body, where they are refused by name
@@ -122,7 +139,7 @@ def _usable(own: dict[str, str]) -> bool:
     return kind in get_args(CommitKind) and len(key) <= IDEMPOTENCY_KEY_CHARS_MAX and "\0" not in key
 
 
-def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
+def _header(text: bytes, delimiter: str, kind: Kind, name: str, marks: NumberMarks) -> _Header:
     try:
         names = _cells(text, delimiter)
     except ValueError as error:
@@ -144,6 +161,8 @@ def _header(text: bytes, delimiter: str, kind: Kind, name: str) -> _Header:
         raise UnreadableInput(
             f"{name}: {said}. The first line must name the columns; trueup/producer/README.md lists them"
         )
+    if marks.are_told:
+        columns = [replace(each, encode=marks.encode) if each.numeric else each for each in columns]
     return _Header(delimiter, names, columns, [index for index, name in enumerate(names) if not name])
 
 
@@ -170,7 +189,7 @@ def _find_header(lines: Iterable[Line], form: Form, name: str) -> tuple[str, lis
 
 
 def _named_columns(text: bytes, delimiter: str, form: Form) -> int:
-    """How many columns of requests a line names."""
+    """Count the columns of requests that a line names."""
     named = 0
     with suppress(ValueError):
         for cell in _cells(text, delimiter):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from threading import Event
 
@@ -34,13 +35,16 @@ class Scan:
     """Findings of the first pass over a file.
 
     Attributes:
-        sha256_hex: of the uncompressed content: what a batch's id is made of.
+        sha256_hex: of the uncompressed content and of how its numbers are read, if that was told: what a batch's id is
+            made of.
+        content_sha256_hex: of the content alone.
         rows: how many requests there are.
         keyless_rows: how many of them have no `uniqueness_key`.
         format: JSONL, CSV, or a JSON document.
     """
 
     sha256_hex: str
+    content_sha256_hex: str
     rows: int
     keyless_rows: int
     format: Format
@@ -69,7 +73,8 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
     if count == 0:
         raise UnreadableInput(f"{source.name} has no row: {_NO_ROW[source.format]}")
     has_stayed(source)
-    return Scan(digest.result(), count, keyless, source.format)
+    content_sha256_hex = digest.result()
+    return Scan(_as_read(source, content_sha256_hex), content_sha256_hex, count, keyless, source.format)
 
 
 def rows(source: Source, *, kind: Kind = "commit", scanned: Scan | None = None) -> Iterator[Row]:
@@ -85,7 +90,7 @@ def rows(source: Source, *, kind: Kind = "commit", scanned: Scan | None = None) 
         ChangedInput: at its end: this is not what the first pass found.
     """
     yield from islice(_rows(source, kind), None if scanned is None else scanned.rows)
-    if scanned and not has_stayed(source) and sha256_hex(source, stop=Event()) != scanned.sha256_hex:
+    if scanned and not has_stayed(source) and sha256_hex(source, stop=Event()) != scanned.content_sha256_hex:
         raise ChangedInput(f"{source.name} was changed while it was read")
 
 
@@ -95,8 +100,16 @@ def _read(source: Source) -> Generator[Line, None, None]:
 
 def _rows(source: Source, kind: Kind) -> Iterator[Row]:
     if source.format == "csv":
-        return csv_rows(lines(source), kind, name=source.name, warn=None)
+        return csv_rows(lines(source), kind, name=source.name, marks=source.marks)
     return jsonl_rows(_read(source), kind)
+
+
+def _as_read(source: Source, content_sha256_hex: str) -> str:
+    """Digest of a content and of what else decides what is sent."""
+    if not source.marks.are_told:
+        return content_sha256_hex
+    told = f"{content_sha256_hex} decimal_comma={bool(source.marks.decimal_comma)} thousands={source.marks.thousands}"
+    return sha256(told.encode()).hexdigest()
 
 
 def _count(keyless: Iterable[bool]) -> tuple[int, int]:
@@ -110,5 +123,8 @@ def _count(keyless: Iterable[bool]) -> tuple[int, int]:
 
 def _keyless(read: Iterable[Line], source: Source, kind: Kind, warn: Warn | None) -> Iterator[bool]:
     if source.format == "csv":
-        return (row.keyless for row in csv_rows(read, kind, name=source.name, warn=warn))
+        return (
+            row.keyless
+            for row in csv_rows(read, kind, name=source.name, marks=source.marks, warn=warn, first_pass=True)
+        )
     return jsonl_keyless(read, kind)

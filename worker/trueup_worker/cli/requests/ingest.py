@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trueup.clock import utc_now
 from trueup.errors import ExitCode
 from trueup.producer.files.content import Source, open_source
+from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import Scan, scan
 from trueup.producer.ingest import Ingest, NothingDecided, RowOutcome, Summary, name_batch
@@ -23,6 +24,7 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.secret_key import require_secret_key
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.message.envelope import CommitKind, Kind
+from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
 from trueup_worker.cli.requests.references import judge_with_references
 from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
@@ -59,6 +61,7 @@ class Plan:
         require_keys: refuses a file with rows that have no uniqueness key.
         results: where to write every row's outcome, as JSON lines.
         failed: where to write the rows that failed, to be corrected and sent.
+        marks: how the numbers of a CSV file are written.
     """
 
     kind: Kind = "commit"
@@ -67,6 +70,7 @@ class Plan:
     require_keys: bool = False
     results: Path | None = None
     failed: Path | None = None
+    marks: NumberMarks = AS_IN_JSON
 
     @property
     def scope(self) -> Scope:
@@ -88,6 +92,8 @@ def ingest(
     dry_run: DryRun = False,
     results: Results = None,
     failed: Failed = None,
+    decimal_comma: DecimalComma = None,
+    thousands: Thousands = None,
     as_json: AsJson = False,
 ) -> None:
     """Send files of requests and wait until every row has its outcome.
@@ -96,7 +102,7 @@ def ingest(
     twice: request ids are made of batch and row, the batch's id of account and content. --json ends with one line:
     batch_id, rows, new, created, duplicate, invalid, not_found, parked, seconds.
     """
-    plan = Plan(kind, batch_id, new, require_keys, results, failed)
+    plan = Plan(kind, batch_id, new, require_keys, results, failed, NumberMarks(decimal_comma, thousands))
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 
 
@@ -113,7 +119,7 @@ def ingest_files(current: Session, files: list[str], plan: Plan, *, dry_run: boo
         raise CommandError("--new and --batch-id exclude each other")
     if dry_run:
         judge = judge_with_references(current, kind=plan.kind)
-        raise typer.Exit(judge_files(files, judge, kind=plan.kind, as_json=as_json))
+        raise typer.Exit(judge_files(files, judge, kind=plan.kind, marks=plan.marks, as_json=as_json))
     raise typer.Exit(max([ingest_file(current, name, plan, as_json=as_json) for name in files]))
 
 
@@ -128,7 +134,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
         NotAuthenticated: likewise those of this token.
     """
     caller = _signing_caller(current, plan.scope)
-    with open_source(name) as source:
+    with open_source(name, marks=plan.marks) as source:
         scanned = scan(source, kind=plan.kind, warn=say)
         _warn_of_keyless(source, scanned, plan)
         batch = name_batch(source, scanned, account=caller.account, kind=plan.kind, name=plan.batch_name, new=plan.new)

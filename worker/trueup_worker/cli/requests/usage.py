@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from trueup.producer.files.numbers import NumberMarks
 from trueup.store.usage.lines import list_usage
+from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
 from trueup_worker.cli.requests.ingest import BatchName, DryRun, Failed, Files, New, Plan, Results, ingest_files
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
@@ -26,6 +28,8 @@ def ingest(
     dry_run: DryRun = False,
     results: Results = None,
     failed: Failed = None,
+    decimal_comma: DecimalComma = None,
+    thousands: Thousands = None,
     as_json: AsJson = False,
 ) -> None:
     """Send files of usage lines and wait until every row has its outcome.
@@ -33,7 +37,7 @@ def ingest(
     Needs the scope usage:write. A transaction id is used once, for ever: a line that is stored already is created once
     more without effect; with other content it is refused. Otherwise as `trueup ingest`.
     """
-    plan = Plan("usage", batch_id, new, results=results, failed=failed)
+    plan = Plan("usage", batch_id, new, results=results, failed=failed, marks=NumberMarks(decimal_comma, thousands))
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 
 

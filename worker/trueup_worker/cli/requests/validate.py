@@ -7,7 +7,9 @@ import typer
 
 from trueup.errors import ExitCode
 from trueup.extras import extra
+from trueup.producer.files.numbers import NumberMarks
 from trueup.wire.message.envelope import Kind
+from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
 from trueup_worker.cli.requests.verdicts import Judge, judge_bodies_alone, judge_files
 from trueup_worker.cli.terminal.listing import AsJson
 
@@ -21,6 +23,8 @@ def validate(
     *,
     kind: Annotated[Kind, typer.Option(help="What a row without a kind is.")] = "commit",
     offline: Annotated[bool, typer.Option("--offline", help="Judge no references: no database is asked.")] = False,
+    decimal_comma: DecimalComma = None,
+    thousands: Thousands = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge every row of the files, references too, and send nothing.
@@ -35,6 +39,7 @@ def validate(
             from trueup_worker.cli.requests.references import judge_with_references  # noqa: PLC0415 - needs the extra
             from trueup_worker.cli.terminal.context import session  # noqa: PLC0415 - likewise
         judge = judge_with_references(session(ctx), kind=kind)
-    code = judge_files(files, judge, kind=kind, as_json=as_json)
+    marks = NumberMarks(decimal_comma, thousands)
+    code = judge_files(files, judge, kind=kind, marks=marks, as_json=as_json)
     if code is not ExitCode.OK:
         raise typer.Exit(code)
