@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from trueup.producer.errors import DatabaseUnavailable
+from trueup.producer.errors import BadDatabaseUrl, DatabaseUnavailable
 from trueup.store.accounts.accounts import account_named
 from trueup.store.postgres.engine import make_engine, transaction
 from trueup.store.requests.kept_envelopes import Kept, accept
@@ -21,10 +21,14 @@ _IDS_AT_ONCE = 1_000
 
 
 class Database:
-    """Database as one account's producer needs it; safe to share between threads."""
+    """Database as one account's producer needs it; safe to share between threads.
+
+    Raises:
+        BadDatabaseUrl: the URL is none of Postgres.
+    """
 
     def __init__(self, database_url: str, *, account: str) -> None:
-        url = make_url(database_url)
+        url = _read_url(database_url)
         self._address = f"{url.host}:{url.port or 5432}/{url.database}"
         self._engine = make_engine(database_url)
         self._account = account
@@ -81,6 +85,16 @@ class Database:
                 raise DatabaseUnavailable(f"the database at {self._address} has no account {self._account!r}")
             self._account_id = account.id
         return self._account_id
+
+
+def _read_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
+        raise BadDatabaseUrl from None
+    if not url.drivername.startswith("postgres"):
+        raise BadDatabaseUrl
+    return url
 
 
 def _cause(error: SQLAlchemyError) -> str:
