@@ -13,8 +13,7 @@ Invariants:
       entry holds that same lock, so an entry is either in the true-up or refused;
     * a customer's months close one after the other; a line counts in its month or is late: whoever closes locks the
       customer, and so does whoever takes usage in;
-    * what fails alone is parked alone;
-    * what looks ahead or back (forecast, explain, balance) reads one snapshot, and nothing can be written in it.
+    * what fails alone is parked alone.
 
 Not guaranteed: the order of numbers between two claims that run at once. Within a claim it is the order of due times.
 """

@@ -1,1 +1,4 @@
-"""Reports: forecasts, explanations, balances, drafts. Nothing here writes."""
+"""Reports: forecasts, explanations, balances, drafts.
+
+Each reads one snapshot, in a transaction in which nothing can be written.
+"""
