@@ -41,7 +41,7 @@ UNAUTHENTICATED_ROWS_MAX = 10_000
 PARKED_BYTES_MAX = 256 * 1024 * 1024  # kept whole; from there on by its beginning, and beyond twice that only counted
 PARKED_EXCERPT_BYTES = 1024
 
-# Patience.
+# Times and tries.
 IDEMPOTENCY_DAYS = 7
 TRANSIENT_TRIES_MAX = 5
 TRANSIENT_SECONDS_MAX = 30

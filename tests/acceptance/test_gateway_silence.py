@@ -19,12 +19,12 @@ Here = tuple[Gateway, Line]
 
 @pytest.fixture(scope="module")
 def silenced(module_fleet: Fleet, account: Intake, module_database: Engine) -> Iterator[Here]:
-    """A gateway with little patience before a worker, and its line to the database."""
+    """A gateway with short timeouts before a worker, and its line to the database."""
     module_fleet.worker("commits")
-    patience = {"TRUEUP_HTTP_DATABASE_S": "0.5", "TRUEUP_HTTP_WAIT_S": "0.5"}
+    timeouts = {"TRUEUP_HTTP_DATABASE_S": "0.5", "TRUEUP_HTTP_WAIT_S": "0.5"}
     with (
         line_to(module_database.url) as (line, url),
-        gateway(module_fleet, account.token, TRUEUP_DATABASE_URL=url, **patience) as running,
+        gateway(module_fleet, account.token, TRUEUP_DATABASE_URL=url, **timeouts) as running,
     ):
         yield running, line
 

@@ -19,10 +19,10 @@ BEGUN = b"GET /livez HTTP/1.1\r\nhost: here\r\n"
 
 @pytest.fixture(scope="module")
 def here(module_fleet: Fleet, module_database: Engine) -> Iterator[Gateway]:
-    """A gateway with little patience."""
-    account = Intake(module_database, account="patience")
-    patience = {"TRUEUP_HTTP_HEADERS_S": "1", "TRUEUP_HTTP_BODY_S": "1", "TRUEUP_HTTP_WAIT_S": "1.5"}
-    with gateway(module_fleet, account.token, **patience) as running:
+    """A gateway with short timeouts."""
+    account = Intake(module_database, account="timeouts")
+    timeouts = {"TRUEUP_HTTP_HEADERS_S": "1", "TRUEUP_HTTP_BODY_S": "1", "TRUEUP_HTTP_WAIT_S": "1.5"}
+    with gateway(module_fleet, account.token, **timeouts) as running:
         assert running.call("GET", "/livez").status == 200
         yield running
 

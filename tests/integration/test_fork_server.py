@@ -91,7 +91,7 @@ def test_no_end_is_missed(fork_server: ForkServer, tmp_path: Path) -> None:
     assert {fork.wait() for fork in forks} == {1}
 
 
-def test_a_nursery_that_cannot_import_says_so(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_fork_server_that_cannot_import_says_so(environ: dict[str, str], tmp_path: Path) -> None:
     """Its log's end stands in the error."""
     (tmp_path / "celery.py").write_text("raise RuntimeError('broken')")
     fork_server = ForkServer(environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}, LogFile(tmp_path / "fork_server.log"))
@@ -100,7 +100,7 @@ def test_a_nursery_that_cannot_import_says_so(environ: dict[str, str], tmp_path:
     fork_server.stop()
 
 
-def test_when_the_nursery_is_killed_its_processes_start_anew(environ: dict[str, str], tmp_path: Path) -> None:
+def test_when_the_fork_server_is_killed_its_processes_start_anew(environ: dict[str, str], tmp_path: Path) -> None:
     """The runner ends what nobody watches any more, and has it forked by a new fork server."""
     fork_server = ForkServer(environ, LogFile(tmp_path / "fork_server.log"))
     runner = Runner(
@@ -126,7 +126,7 @@ def test_when_the_nursery_is_killed_its_processes_start_anew(environ: dict[str, 
     assert not alive(second)
 
 
-def test_orphans_of_a_nursery_are_found(environ: dict[str, str], tmp_path: Path) -> None:
+def test_orphans_of_a_fork_server_are_found(environ: dict[str, str], tmp_path: Path) -> None:
     """What it forked outlives it, and is known by the ready folder."""
     fork_server = ForkServer(environ | {READY_FOLDER_VARIABLE: str(tmp_path)}, LogFile(tmp_path / "fork_server.log"))
     orphan = fork_server.fork(["for_forks", "stay"], environ={}, log=LogFile(tmp_path / "s.log")).pid

@@ -1,4 +1,4 @@
-"""Plans of hot look-ups before any statistics know the tables."""
+"""Plans of look-ups before any statistics know the tables."""
 
 import re
 

@@ -242,7 +242,7 @@ def test_services_out_of_reach_are_named_all_at_once() -> None:
 
 
 def test_one_that_ignores_the_stop_is_killed_with_what_it_started(tmp_path: Path) -> None:
-    """SIGTERM, patience, SIGKILL: neither the process nor its children outlive the stop."""
+    """SIGTERM, a while, SIGKILL: neither the process nor its children outlive the stop."""
     procfile = (
         "stubborn: trap '' TERM; (trap '' TERM; sleep 300 & wait) & touch $TRUEUP_READY_DIR/stubborn.1; sleep 300; wait"
     )

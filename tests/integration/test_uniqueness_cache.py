@@ -15,7 +15,7 @@ from trueup_worker.local.servers.server import free_port
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def long_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shown here does not depend on how soon Redis answers."""
     monkeypatch.setattr("trueup.redis.uniqueness_cache._TIMEOUT_S", 10.0)
 

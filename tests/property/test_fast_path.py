@@ -1,4 +1,4 @@
-"""The shortcut for usual requests says nothing that the long way does not say."""
+"""The fast path for usual requests says nothing that the long way does not say."""
 
 import json
 from pathlib import Path
@@ -39,14 +39,14 @@ def long_way(written: str | bytes, kind: Kind) -> Normal | None:
 
 
 def agrees(written: str | bytes, kind: Kind) -> bool:
-    """Whether the shortcut says nothing, or the same."""
+    """True where the fast path says nothing, or the same."""
     usual = read_usual(written, kind)
     return usual is None or usual == long_way(written, kind)
 
 
 @pytest.mark.parametrize("name", USUAL)
 def test_usual_requests_take_the_shortcut(name: str) -> None:
-    """The plain forms of each type of request take the shortcut: else it would be of no use."""
+    """The plain forms of each type of request take the fast path: else it would be of no use."""
     assert read_usual(text(USUAL[name]), "credit" if name == "credit" else "commit") is not None
 
 

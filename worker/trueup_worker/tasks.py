@@ -60,7 +60,7 @@ def _park(task: "Task[Any, Any]", args: tuple[Any, ...], detail: str) -> None:
 
 @contextmanager
 def _nothing_lost() -> Iterator[None]:
-    """Whatever goes wrong at the task's edge, the message goes back to the queue: Celery would drop it."""
+    """Reject to the queue whatever message goes wrong around its use case: Celery would drop it."""
     try:
         yield
     except Reject:

@@ -28,7 +28,7 @@ _WAITS = f"""
                               AND m.starting_at < s.ending_before)) OFFSET 0)
 """
 
-# The probe stays one index descent per account and kind of work: LIMIT keeps the planner from turning it into a scan
+# The probe stays one index look-up per account and kind of work: LIMIT keeps the planner from turning it into a scan
 # of the future. What waits for months stands before what does not, and is passed over: up to `rows_max` rows of it.
 _ACCOUNTS = text(f"""
     SELECT account.id

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from trueup.store.usage.billed_lines import OPEN_VOID
 
-# LIMIT 1 keeps it one descent of the index of what is due, for each account.
+# LIMIT 1 keeps it one look-up in the index of what is due, for each account.
 _OLDEST = text("""
     SELECT max(coalesce(account.clock_at, now()) - oldest.due_at)
       FROM account

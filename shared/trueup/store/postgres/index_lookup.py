@@ -1,4 +1,4 @@
-"""Look-ups that stay one descent of an index for each row, whatever the planner takes a table for."""
+"""Look-ups that stay one probe of an index for each row, whatever the planner takes a table for."""
 
 
 def row_of(table: str, column: str, value: str, *, account: str = ":account_id") -> str:
@@ -12,5 +12,5 @@ def row_of(table: str, column: str, value: str, *, account: str = ":account_id")
 
 
 def lacks(table: str, column: str, value: str, *, account: str = ":account_id") -> str:
-    """The condition that the account has no row with this value, in one descent."""
+    """The condition that the account has no row with this value, in one probe of an index."""
     return f"{value} IS DISTINCT FROM (SELECT {column} FROM {row_of(table, column, value, account=account)} AS held)"

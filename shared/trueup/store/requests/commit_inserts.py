@@ -19,7 +19,7 @@ from trueup.store.requests.standing_outcomes import DECIDED_AT, REFUSING, STANDS
 
 Json = Mapping[str, Any]
 
-# OFFSET 0 keeps a look-up what it is: one descent of the primary key for each row. Between a flood of rows and the next
+# OFFSET 0 keeps a look-up what it is: one probe of the primary key for each row. Between a flood of rows and the next
 # ANALYZE the planner takes an account for small, and would read all of it for every envelope.
 # Whoever closes months of a customer holds the customer's row. A POSTPAID commit locks it before it says when it was
 # booked: so what is closed before that did not draw on it, and what is closed after that may.

@@ -1,4 +1,4 @@
-"""The usual request, from its text straight to its normal form: a shortcut past `read` and `normal`.
+"""The usual request, from its text straight to its normal form: the fast path past `read` and `normal`.
 
 It says yes, or nothing: whatever is rare (a specifier, a recurring schedule), spelt in a rare way or not valid goes the
 long way, which alone judges. What it says yes to is valid and has the normal form that the long way gives it, which a

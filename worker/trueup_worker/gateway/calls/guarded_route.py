@@ -37,10 +37,10 @@ class GuardedRoute(APIRoute):
         self.strict_content_type = False  # a body that does not say what it is counts as JSON; `Call` judges it
         guarded = self._guarded(super().get_route_handler(), reads_body=self.body_field is not None)
 
-        async def handle(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             return await guarded(Call(request.scope, request.receive))
 
-        return handle
+        return respond
 
     def _guarded(self, handler: Handler, *, reads_body: bool) -> Callable[[Call], Coroutine[Any, Any, Response]]:
         (method,) = self.methods or {"GET"}
