@@ -69,8 +69,6 @@ def test_the_driver_remembers_how_it_reads_each_of_them() -> None:
         for found in walk_packages(trueup.store.__path__, "trueup.store.")
         if ".migrations" not in found.name
     )
-    kept = {
-        id(each): each for module in modules for each in vars(module).values() if isinstance(each, DriverStatement)
-    }
+    kept = {id(each): each for module in modules for each in vars(module).values() if isinstance(each, DriverStatement)}
     assert len(kept) >= 10
     assert max(len(each.text) for each in kept.values()) <= MAX_CACHED_STATEMENT_LENGTH

@@ -87,7 +87,7 @@ def test_what_the_application_may_not_do(common_database: Engine, statement: str
 
 
 def test_every_table_has_a_line() -> None:
-    """A new table says in `trueup.store.postgres.grants` what the application may write; else it may only read it."""
+    """A new table says in `trueup.store.postgres.roles.grants` what the application may write, if anything."""
     assert metadata.tables.keys() - APP_WRITES.keys() == set(), "these tables have no line among APP_WRITES"
     assert APP_WRITES.keys() - metadata.tables.keys() == set(), "these lines have no table"
 
