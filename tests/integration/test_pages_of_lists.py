@@ -21,9 +21,10 @@ from trueup.store.commits.details import list_commits, show_commit
 from trueup.store.commits.pages import Choice, list_commit_records
 from trueup.store.invoices.explain import true_up_of
 from trueup.store.invoices.listing import list_invoices
+from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX
 from trueup.store.requests.batch_results import batch_results, list_batches
 from trueup.store.requests.parking import list_parked
-from trueup.store.requests.refused import SEARCHED_ROWS_MAX, Place, RefusedChoice, search_refused
+from trueup.store.requests.refused import Place, RefusedChoice, search_refused
 
 BUFFERS_MAX = 300
 PAGE_ROWS = 20
@@ -158,9 +159,19 @@ def test_what_has_no_index_is_searched_some_thousand_rows_a_page(stored: tuple[C
     """A page says how far it has searched, found or not, and the pages together find all that there is."""
     connection, account_id = stored
     choice, pages = RefusedChoice(code="rare"), 0
-    before: Place | None = None
-    while not (page := search_refused(connection, account_id, choice, limit=PAGE_ROWS, before=before)).outcomes:
+    after: Place | None = None
+    while not (page := search_refused(connection, account_id, choice, limit=PAGE_ROWS, after=after)).rows:
         assert page.searched_to is not None
-        before, pages = page.searched_to, pages + 1
-    assert [each.errors for each in page.outcomes] == [({"code": "rare"},)]
+        after, pages = page.searched_to, pages + 1
+    assert [each.errors for each in page.rows] == [({"code": "rare"},)]
     assert pages == 20_000 // SEARCHED_ROWS_MAX - 1
+
+
+def test_commits_of_a_rare_type_are_searched_likewise(stored: tuple[Connection, int]) -> None:
+    """No page reads all commits for those of a type that there is none of, and the last one says that it is."""
+    connection, account_id = stored
+    after, pages = None, 0
+    while (page := list_commits(connection, account_id, limit=9, commit_type="CREDIT", after=after)).searched_to:
+        assert not page.rows
+        after, pages = page.searched_to, pages + 1
+    assert pages == 40_000 // SEARCHED_ROWS_MAX

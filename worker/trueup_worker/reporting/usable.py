@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from trueup.store.commits.details import CommitDetails, ListedCommit, list_commits, show_commit, usable_balances
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
+from trueup.store.postgres.search_page import SearchPage
 from trueup_worker.reporting.balance import left_by_drafts
 
 C = TypeVar("C", ListedCommit, CommitDetails)
@@ -27,9 +28,10 @@ class UsableCommits:
         self._connection, self._account_id = connection, account_id
         self._left: dict[UUID, dict[str, Decimal]] = {}
 
-    def page(self, **choice: Any) -> list[ListedCommit]:
+    def page(self, **choice: Any) -> SearchPage[ListedCommit, UUID]:
         """A page as `list_commits` gives it, with balances, and what is unpaid."""
-        return self._with_balances(list_commits(self._connection, self._account_id, **choice))
+        page = list_commits(self._connection, self._account_id, **choice)
+        return replace(page, rows=self._with_balances(page.rows))
 
     def one(self, commit_id: UUID) -> CommitDetails | None:
         """One as `show_commit` gives it, with its balance, and what is unpaid of it."""

@@ -1,17 +1,15 @@
 """The catalog as people look things up in it: by a piece of a name, in the order of ids, a page at a time."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all
-
-SEARCHED_ROWS_MAX = 5_000  # of a page: a piece of a name has no index
+from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 
 T = TypeVar("T")
 
@@ -49,14 +47,6 @@ class FoundContract:
     ending_before: datetime | None
     uniqueness_key: str | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPage(Generic[T]):
-    """Some of the records; `searched_to`: the id after which the next page begins, None where this is the last one."""
-
-    records: Sequence[T]
-    searched_to: UUID | None
 
 
 _AFTER = {"after": "id > :after"}
@@ -111,7 +101,7 @@ def search_catalog(
     limit: int,
     piece: str | None = None,
     after: UUID | None = None,
-) -> SearchPage[T]:
+) -> SearchPage[T, UUID]:
     """Find up to `limit` among the next 5,000 records, which may hold none, with more to come.
 
     Args:

@@ -14,6 +14,7 @@ from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.postgres.amounts import amounts_as_json
 from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all, fetch_one
+from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 
 # What may be drawn now: segments that are future or over count 0, and none counts below 0; drafts reserve, and `left`
 # says what they leave, by segment.
@@ -26,22 +27,31 @@ USABLE = """
      GROUP BY s.id
 """
 
+_INDEXED = {
+    "customer_id": "customer_id = :customer_id",
+    "uniqueness_key": "uniqueness_key = :uniqueness_key",
+    "after": "id > :after",
+}
+
+
+def _searched(given: str) -> str:
+    return f"commit WHERE account_id = :account_id{given} ORDER BY id"
+
+
 _LIST = Filtered(
     lambda given: text(f"""
     SELECT c.id, c.type, c.name, c.customer_id, u.name AS customer, c.priority, c.uniqueness_key, c.created_at,
            (SELECT sum(amount) FROM segment s WHERE s.account_id = c.account_id AND s.commit_id = c.id) AS amount
-      FROM commit c
+      FROM (SELECT * FROM (SELECT * FROM {_searched(given)} LIMIT {SEARCHED_ROWS_MAX}) AS searched
+             WHERE CAST(:type AS text) IS NULL OR type = :type ORDER BY id LIMIT :limit) AS c
       LEFT JOIN customer u ON u.account_id = c.account_id AND u.id = c.customer_id
-     WHERE c.account_id = :account_id{given}
      ORDER BY c.id
-     LIMIT :limit
 """),
-    {
-        "customer_id": "c.customer_id = :customer_id",
-        "type": "c.type = :type",
-        "uniqueness_key": "c.uniqueness_key = :uniqueness_key",
-        "after": "c.id > :after",
-    },
+    _INDEXED,
+)
+
+_LAST_SEARCHED = Filtered(
+    lambda given: text(f"SELECT id FROM {_searched(given)} OFFSET {SEARCHED_ROWS_MAX - 1} LIMIT 1"), _INDEXED
 )
 
 _SHOW = text("""
@@ -196,11 +206,24 @@ def list_commits(
     commit_type: str | None = None,
     uniqueness_key: str | None = None,
     after: UUID | None = None,
-) -> list[ListedCommit]:
-    """Commits and credits in the order of their ids, a page at a time: `after` is the last id of the page before."""
+) -> SearchPage[ListedCommit, UUID]:
+    """Commits and credits in the order of their ids; of a type, for which there is no index, among the next 5,000.
+
+    Args:
+        connection: a transaction.
+        account_id: whose.
+        limit: at most this many.
+        customer_id: of this customer only.
+        commit_type: of this type only.
+        uniqueness_key: with this key only.
+        after: the id to which the page before has searched.
+    """
     chosen = {"customer_id": customer_id, "type": commit_type, "uniqueness_key": uniqueness_key, "after": after}
     which = {"account_id": account_id, "limit": limit, **chosen}
-    return fetch_all(connection, ListedCommit, _LIST.given(which), which)
+    found = fetch_all(connection, ListedCommit, _LIST.given(which), which)
+    if len(found) == limit:
+        return SearchPage(found, found[-1].id)
+    return SearchPage(found, connection.scalar(_LAST_SEARCHED.given(which), which))
 
 
 def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> CommitDetails | None:

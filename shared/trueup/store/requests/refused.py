@@ -1,6 +1,5 @@
 """Requests that made no commit of their own, found by when and why: newest first, a page at a time."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,10 +10,9 @@ from sqlalchemy import Connection, text
 
 from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.index_lookup import lacks
+from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 from trueup.store.requests.outcomes import outcome_of_row
 from trueup.wire.outcome import Outcome, Verdict
-
-SEARCHED_ROWS_MAX = 5_000  # of a page: outcome and code have no index
 
 _PLACES = {
     "since": "decided_at >= :since",
@@ -68,21 +66,13 @@ class RefusedChoice:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedPage:
-    """Some of them; `searched_to`: where the next page begins, None where this is the last one."""
-
-    outcomes: Sequence[Outcome]
-    searched_to: Place | None
-
-
 def search_refused(
-    connection: Connection, account_id: int, choice: RefusedChoice, *, limit: int, before: Place | None = None
-) -> RefusedPage:
+    connection: Connection, account_id: int, choice: RefusedChoice, *, limit: int, after: Place | None = None
+) -> SearchPage[Outcome, Place]:
     """Find up to `limit` among the next 5,000, which may hold none, with more to come.
 
     Args:
-        before: where the page before has searched to.
+        after: where the page before has searched to: those are older.
     """
     which: dict[str, Any] = {
         "account_id": account_id,
@@ -91,11 +81,11 @@ def search_refused(
         "errors": None if choice.code is None else orjson.dumps([{"code": choice.code}]).decode(),
         "since": choice.since,
         "until": choice.until,
-        "before_at": before and before.decided_at,
-        "before_id": before and before.id,
+        "before_at": after and after.decided_at,
+        "before_id": after and after.id,
     }
     found = [outcome_of_row(row) for row in connection.execute(_FOUND.given(which), which)]
     if len(found) == limit:
-        return RefusedPage(found, Place(found[-1].decided_at, found[-1].request_id))
+        return SearchPage(found, Place(found[-1].decided_at, found[-1].request_id))
     last = connection.execute(_LAST_SEARCHED.given(which), which).one_or_none()
-    return RefusedPage(found, None if last is None else Place(*last))
+    return SearchPage(found, None if last is None else Place(*last))

@@ -1,6 +1,5 @@
 """The catalog: customers, products, contracts and units that requests refer to."""
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +9,12 @@ import typer
 
 from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
-from trueup.store.catalog.search import FoundContract, FoundCustomer, FoundProduct, SearchPage, search_catalog
+from trueup.store.catalog.search import FoundContract, FoundCustomer, FoundProduct, search_catalog
 from trueup.wire.catalog import Catalog, read_catalog
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.listing import PAGE_ROWS, AsJson, Limit, emit_rows
-from trueup_worker.cli.terminal.output import emit_json, emit_record, say
+from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
+from trueup_worker.cli.terminal.output import emit_json, emit_record
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -45,12 +44,11 @@ def load(
 
 
 _Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="With this in the name, in any case.")]
-_After = Annotated[UUID | None, typer.Option(metavar="ID", help="Only those whose id comes after this one.")]
 
 
 @app.command()
 def customers(
-    ctx: typer.Context, *, search: _Search = None, after: _After = None, limit: Limit = None, as_json: AsJson = False
+    ctx: typer.Context, *, search: _Search = None, after: After = None, limit: Limit = None, as_json: AsJson = False
 ) -> None:
     """List customers in the order of their ids; --search also takes a whole alias. Needs the scope read."""
     _list(ctx, FoundCustomer, ("name", "aliases", "id"), search, after, limit=limit, as_json=as_json)
@@ -58,7 +56,7 @@ def customers(
 
 @app.command()
 def products(
-    ctx: typer.Context, *, search: _Search = None, after: _After = None, limit: Limit = None, as_json: AsJson = False
+    ctx: typer.Context, *, search: _Search = None, after: After = None, limit: Limit = None, as_json: AsJson = False
 ) -> None:
     """List products in the order of their ids. Needs the scope read."""
     _list(ctx, FoundProduct, ("name", "type", "tags", "id"), search, after, limit=limit, as_json=as_json)
@@ -66,7 +64,7 @@ def products(
 
 @app.command()
 def contracts(
-    ctx: typer.Context, *, search: _Search = None, after: _After = None, limit: Limit = None, as_json: AsJson = False
+    ctx: typer.Context, *, search: _Search = None, after: After = None, limit: Limit = None, as_json: AsJson = False
 ) -> None:
     """List contracts in the order of their ids. Needs the scope read.
 
@@ -88,20 +86,7 @@ def _list(
 ) -> None:
     with session(ctx).snapshot("read") as (connection, caller):
         fetch = partial(search_catalog, connection, caller.account_id, kind, piece=search)
-        emit_rows(_searched(fetch, after, is_whole=as_json), columns, limit=limit, as_json=as_json)
-
-
-def _searched(fetch: Callable[..., SearchPage[Any]], after: UUID | None, *, is_whole: bool) -> Iterator[object]:
-    """Records as they are found; those of one page that was searched to its end, unless all are wanted."""
-    while True:
-        page = fetch(limit=PAGE_ROWS, after=after)
-        yield from page.records
-        after = page.searched_to
-        if after is None:
-            return
-        if not is_whole and len(page.records) < PAGE_ROWS:
-            say(f"searched to {after}: go on with --after {after}")
-            return
+        emit_search(fetch, columns, after, limit=limit, as_json=as_json)
 
 
 def read_catalog_file(file: Path) -> Catalog:

@@ -8,7 +8,7 @@ import typer
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
-from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
 from trueup_worker.cli.terminal.named import id_if_named, id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_record
 from trueup_worker.reporting.usable import UsableCommits
@@ -49,6 +49,7 @@ def list_(
         Literal["PREPAID", "POSTPAID", "CREDIT"] | None, typer.Option(help="Of this type only.", case_sensitive=False)
     ] = None,
     uniqueness_key: Annotated[str | None, typer.Option(metavar="KEY", help="With this key only.")] = None,
+    after: After = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +61,7 @@ def list_(
             commit_type=type,
             uniqueness_key=uniqueness_key,
         )
-        emit_list(fetch, _COLUMNS, limit=limit, as_json=as_json)
+        emit_search(fetch, _COLUMNS, after, limit=limit, as_json=as_json)
 
 
 @app.command()

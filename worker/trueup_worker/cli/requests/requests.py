@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -18,8 +19,8 @@ from trueup_worker.cli.requests.told import COLUMNS, with_first_problem
 from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.listing import PAGE_ROWS, AsJson, Limit, emit_rows
-from trueup_worker.cli.terminal.output import Record, as_text, emit_json, emit_record, say
+from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_rows, every_found
+from trueup_worker.cli.terminal.output import Record, as_text, emit_json, emit_record
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -59,26 +60,17 @@ def list_(
     )
     with session(ctx).snapshot("read") as (connection, caller):
         if batch is None:
-            found = _searched(connection, caller.account_id, choice, is_whole=as_json)
+            fetch = partial(search_refused, connection, caller.account_id, choice)
+            found = every_found(fetch, None, limit=limit, as_json=as_json, go_on=_older)
         else:
             found = _of_batch(connection, caller.account_id, batch, choice)
         told = map(asdict, found) if as_json else (with_first_problem(asdict(each)) for each in found)
         emit_rows(told, COLUMNS, limit=limit, as_json=as_json)
 
 
-def _searched(connection: Connection, account_id: int, choice: RefusedChoice, *, is_whole: bool) -> Iterator[Outcome]:
-    """Requests as they are found; those of one page that was searched to its end, unless all are wanted."""
-    before: Place | None = None
-    while True:
-        page = search_refused(connection, account_id, choice, limit=PAGE_ROWS, before=before)
-        yield from page.outcomes
-        if page.searched_to is None:
-            return
-        before = page.searched_to
-        if not is_whole and len(page.outcomes) < PAGE_ROWS:
-            beyond = before.decided_at + _INSTANT  # others may have been decided at the same one
-            say(f"searched to {as_text(before.decided_at)}: go on with --until {beyond.isoformat()}")
-            return
+def _older(place: Place) -> str:
+    beyond = place.decided_at + _INSTANT  # others may have been decided at the same one
+    return f"{as_text(place.decided_at)}: go on with --until {beyond.isoformat()}"
 
 
 def _of_batch(connection: Connection, account_id: int, batch_id: UUID, choice: RefusedChoice) -> Iterator[Outcome]:

@@ -53,7 +53,7 @@ def run_demo(here: Session) -> None:
 def has_commits(here: Session) -> bool:
     """Tell whether the account has any commit or credit."""
     with here.transaction("read") as (connection, caller):
-        return bool(list_commits(connection, caller.account_id, limit=1))
+        return bool(list_commits(connection, caller.account_id, limit=1).rows)
 
 
 def _wait_until_settled(here: Session, account_id: int) -> None:

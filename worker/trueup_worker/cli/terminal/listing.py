@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 import typer
 
+from trueup.store.postgres.search_page import SearchPage
 from trueup_worker.cli.terminal.output import emit_json_list, emit_table, member, say
 
 PAGE_ROWS = 500
 SHOWN_ROWS = 50
 
 T = TypeVar("T")
+P = TypeVar("P")
+
+After = Annotated[UUID | None, typer.Option(metavar="ID", help="Only those whose id comes after this one.")]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[
@@ -35,6 +40,50 @@ def _rows(fetch: Callable[..., Sequence[T]], *, size: int) -> Iterator[T]:
     while page := fetch(limit=size, after=after):
         yield from page
         after = member(page[-1], "id")
+
+
+def every_found(
+    fetch: Callable[..., SearchPage[T, P]],
+    after: P | None,
+    *,
+    limit: int | None,
+    as_json: bool,
+    go_on: Callable[[P], str],
+) -> Iterator[T]:
+    """Rows of a search as they are found; for people, those of a page that was searched to its end, and how to go on.
+
+    Args:
+        fetch: gives the page of at most `limit` rows that comes after the place `after`.
+        after: where to begin; None: at the first.
+        limit: how many are wanted.
+        as_json: all are searched.
+        go_on: tells, of a place, how a search goes on from there.
+    """
+    size = PAGE_ROWS if as_json and limit is None else min((limit or SHOWN_ROWS) + 1, PAGE_ROWS)
+    while True:
+        page = fetch(limit=size, after=after)
+        yield from page.rows
+        if page.searched_to is None:
+            return
+        after = page.searched_to
+        if not as_json and len(page.rows) < size:
+            say(f"searched to {go_on(after)}")
+            return
+
+
+def emit_search(
+    fetch: Callable[..., SearchPage[T, UUID]],
+    columns: tuple[str, ...],
+    after: UUID | None,
+    *,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Print what a search in the order of ids finds, as `emit_list`."""
+    found = every_found(
+        fetch, after, limit=limit, as_json=as_json, go_on=lambda reached: f"{reached}: go on with --after {reached}"
+    )
+    emit_rows(found, columns, limit=limit, as_json=as_json)
 
 
 def as_it_is(row: object) -> object:
