@@ -22,6 +22,7 @@ ENVELOPE_BYTES_MAX = 1024 * 1024
 META_BYTES_MAX = 16 * 1024  # of an envelope's first argument
 EXPANDED_ROWS_MAX = 20_000  # segments and obligations that one transaction writes: half a second, 40 MB of a worker
 TURN_S = 1.0  # after which an envelope of several transactions gives its worker back, and comes again for the rest
+FOUND_CHARS_MAX = 500  # what is said of a row whose form is wrong
 RAW_EXCERPT_BYTES = 4 * 1024  # what travels of a row that is too large
 
 # The message (what carries an envelope through the broker).

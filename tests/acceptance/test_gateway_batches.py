@@ -102,6 +102,16 @@ def test_a_batch(here: Gateway, account: Intake) -> None:
     wait_for(lambda: account.count("intake") == 0, what="every envelope to be let go")
 
 
+def test_a_record_of_another_form(here: Gateway) -> None:
+    """Its outcome says so, with the record's number and what was found."""
+    header = b"customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before\n"
+    sent = upload(here, header + b"Overall Total,1\n", "text/csv")
+    (row,) = decided(here, sent.json["data"]["id"])["data"]["results"]
+    (error,) = row["errors"]
+    assert error["code"] == "csv_row_shape"
+    assert "record 1 (line 2): 2 cells where the header has 7" in error["message"]
+
+
 def test_a_customer_that_comes_later(here: Gateway, account: Intake) -> None:
     """The same file again has its refused rows judged anew; a client's own retry of it has not."""
     customer_id = str(uuid4())

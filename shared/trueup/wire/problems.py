@@ -11,6 +11,9 @@ CODES: dict[str, str] = {
     # The text as a whole: each of these comes alone.
     "body_too_large": f"must have at most {BODY_BYTES_MAX} bytes of UTF-8",
     "json_invalid": "must be valid JSON: {detail}",
+    "csv_row_shape": "must have as many cells as the header names columns: {found}",
+    "csv_quotes": "must have quotes that match: {found}",
+    "not_utf8": "must be UTF-8: {found}",
     "too_deep": "must not be nested deeper than a request ever is",
     "not_an_object": "must be a JSON object",
     # Fields.
@@ -60,7 +63,12 @@ NOT_FOUND_CODES = frozenset({"customer_not_found", "product_not_found", "contrac
 
 _TOLD_MAX = 3  # problems that the message spells out; the list has them all
 _NAME_CHARS_MAX = 120
-_DEFAULTS = {"detail": "it cannot be read", "expected": "of another JSON type", "max_length": SCHEDULE_ITEMS_MAX}
+_DEFAULTS = {
+    "detail": "it cannot be read",
+    "found": "it is not",
+    "expected": "of another JSON type",
+    "max_length": SCHEDULE_ITEMS_MAX,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,8 +178,8 @@ def test_records_with_other_cell_counts_travel_as_raw() -> None:
     assert [row.raw for row in (good, more, fewer, last)] == [False, True, True, False]
     assert [row.number for row in (good, more, fewer, last)] == [1, 2, 3, 4]
     assert warnings == [
-        "deals.csv, record 2 (line 3): its cell count is 8, the header's 7; it will be refused",
-        "deals.csv, record 3 (line 4): its cell count is 1, the header's 7; it will be refused",
+        "deals.csv, record 2 (line 3): 8 cells where the header has 7; it will be refused",
+        "deals.csv, record 3 (line 4): 1 cells where the header has 7; it will be refused",
     ]
     for row in (more, fewer):
         verdict = read_body(row.text, "commit")

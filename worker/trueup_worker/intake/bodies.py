@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from trueup.limits import BODY_BYTES_MAX
 from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.problems import Problem
 from trueup.wire.request.fast_path import read_usual
 from trueup.wire.request.normal import fingerprint, normalise
+from trueup.wire.request.raw import raw_problem
 from trueup.wire.request.read import read_body
 
 
@@ -58,8 +58,8 @@ def read_bodies(requests: Iterable[QueuedRequest]) -> Bodies:
 
 
 def _read(request: QueuedRequest) -> Candidate | Refusal:
-    if request.raw_bytes is not None and request.raw_bytes > BODY_BYTES_MAX:
-        return Refusal(request, [Problem.of("body_too_large", path="")])
+    if request.raw and (problem := raw_problem(request)):
+        return Refusal(request, [problem])
     normal = read_usual(request.text, request.kind)
     if normal is None:
         body = read_body(request.text, request.kind)

@@ -11,7 +11,7 @@ from typing import cast, get_args
 
 import msgspec
 
-from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX, RAW_EXCERPT_BYTES
+from trueup.limits import FOUND_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
 from trueup.producer.files.csv_columns import (
     Column,
@@ -26,7 +26,7 @@ from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
 from trueup.producer.files.shown import shown
 from trueup.producer.files.suspects import Suspects
-from trueup.wire.message.envelope import CommitKind, Kind
+from trueup.wire.message.envelope import CommitKind, FormCode, FormProblem, Kind
 from trueup.wire.message.packing import content_of, raw_content
 
 _DELIMITERS = ",;\t"
@@ -37,6 +37,7 @@ _AROUND = f" \t\r\n\xa0{_BOM}"
 _BLANK = b' \t\r\n",;'
 _LINES_ABOVE_MAX = 20
 _COLUMNS_MIN = 2
+_CODE_PAGES = ("cp1252", "cp850", "mac_roman")  # in which spreadsheets write, the usual one first
 _WARNINGS_MAX = 10
 
 csv.field_size_limit(max(csv.field_size_limit(), LINE_BYTES_MAX))
@@ -59,6 +60,14 @@ class _Header:
     names: Sequence[str]
     columns: Sequence[Column]
     nameless: Sequence[int]
+
+
+class _BadForm(Exception):
+    """A record is no CSV, or has another form than the header's; without a code it is only too large."""
+
+    def __init__(self, found: str, code: FormCode | None = None) -> None:
+        super().__init__(found)
+        self.code = code
 
 
 def csv_rows(
@@ -95,28 +104,38 @@ def csv_rows(
     for number, record in enumerate(records, start=1):
         try:
             yield _row(number, record, header, kind, suspects)
-        except ValueError as error:
+        except _BadForm as bad:
             refused += 1
+            found = f"record {number} (line {record.line_number}): {bad}"
             if warn and refused <= _WARNINGS_MAX:
-                warn(f"{name}, record {number} (line {record.line_number}): {error}; it will be refused")
-            yield Row(number, kind, None, *raw_content(record.text, size_bytes=record.size_bytes))
+                warn(f"{name}, {found}; it will be refused")
+            form = FormProblem(bad.code, found.replace("\0", "\\0")[:FOUND_CHARS_MAX]) if bad.code else None
+            content = raw_content(record.text, size_bytes=record.size_bytes)
+            whole = record.text if len(record.text) == record.size_bytes else b""
+            yield Row(number, kind, None, *content, form=form, record=whole)
     if warn and refused > _WARNINGS_MAX:
         warn(f"{name}: {refused - _WARNINGS_MAX} more records will be refused for their form")
     if suspects:
         suspects.require_none(name)
 
 
+def csv_header(lines: Iterable[Line], kind: Kind, *, name: str) -> bytes:
+    """The header of a CSV input as it stands there, for records of it that are written to another file."""
+    delimiter, _, lines = _find_header(lines, form_of(kind), name)
+    return next(_records(lines, delimiter, name)).text
+
+
 def _row(number: int, record: _Record, header: _Header, kind: Kind, suspects: Suspects | None) -> Row:
     if len(record.text) < record.size_bytes:
-        raise ValueError(f"{record.size_bytes} bytes are too large")
+        raise _BadForm(f"{record.size_bytes} bytes are too large")
     cells = _cells(record.text, header.delimiter)
     if len(cells) != len(header.names):
         if len(cells) < len(header.names) or any(cells[len(header.names) :]):
-            raise ValueError(f"its cell count is {len(cells)}, the header's {len(header.names)}")
+            raise _BadForm(f"{len(cells)} cells where the header has {len(header.names)}", "csv_row_shape")
         del cells[len(header.names) :]
     for index in header.nameless:
         if cells[index]:
-            raise ValueError(f"{shown(cells[index])} stands in column {index + 1}, which has no name")
+            raise _BadForm(f"{shown(cells[index])} stands in column {index + 1}, which has no name", "csv_row_shape")
     if suspects:
         suspects.look(number, cells)
     row = dict(zip(header.names, cells, strict=True))
@@ -131,6 +150,7 @@ def _row(number: int, record: _Record, header: _Header, kind: Kind, suspects: Su
         own.get("idempotency_key"),
         *content_of(body_text(header.columns, cells)),
         keyless=kind != "usage" and not row.get("uniqueness_key"),
+        record=record.text,
     )
 
 
@@ -142,7 +162,7 @@ def _usable(own: dict[str, str]) -> bool:
 def _header(text: bytes, delimiter: str, kind: Kind, name: str, marks: NumberMarks) -> _Header:
     try:
         names = _cells(text, delimiter)
-    except ValueError as error:
+    except _BadForm as error:
         raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
     columns, unknown = [], []
     form = form_of(kind)
@@ -191,7 +211,7 @@ def _find_header(lines: Iterable[Line], form: Form, name: str) -> tuple[str, lis
 def _named_columns(text: bytes, delimiter: str, form: Form) -> int:
     """Count the columns of requests that a line names."""
     named = 0
-    with suppress(ValueError):
+    with suppress(_BadForm):
         for cell in _cells(text, delimiter):
             with suppress(UnknownColumn):
                 named += bool(cell and _column(cell, form))
@@ -225,10 +245,24 @@ def _cells(text: bytes, delimiter: str) -> list[str]:
     try:
         cells = next(csv.reader([text.decode().removeprefix(_BOM)], delimiter=delimiter, strict=True))
         return [cell.strip(_AROUND) for cell in cells]
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise _BadForm(_not_utf8(text, error.start, delimiter), "not_utf8") from None
     except csv.Error as error:
-        raise ValueError(str(error)) from None
+        raise _BadForm(str(error), "csv_quotes") from None
+
+
+def _not_utf8(text: bytes, at: int, delimiter: str) -> str:
+    """Name a byte that is no UTF-8, its cell, and the code page that makes a word of it."""
+    edge = delimiter.encode()
+    cell = text[text.rfind(edge, 0, at) + 1 : (text.find(edge, at) + 1 or len(text) + 1) - 1]
+    told = f"not UTF-8: the byte 0x{text[at]:02x} in {shown(cell.decode(errors='replace'))}"
+    for page in _CODE_PAGES:
+        with suppress(UnicodeDecodeError):
+            word = cell.decode(page)
+            if all(character.isascii() or character.isalpha() for character in word):
+                told += f", which is {shown(word)} in {page}"
+                break
+    return f"{told}; save the file as UTF-8 (in Excel: CSV UTF-8)"
 
 
 def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Record]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from trueup.wire.message.envelope import Kind, QueuedRequest
+from trueup.wire.message.envelope import FormProblem, Kind, QueuedRequest
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -15,6 +15,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
         text: the body's own text; of a raw row, what travels of it.
         raw: the row is no JSON, or too large to travel whole.
         raw_bytes: the size of a row that does not travel whole.
+        form: what is wrong with the form of a raw row.
+        record: the record of a CSV file as it stands there; empty when it is too large to be held.
         keyless: a commit's body without `uniqueness_key`: an edited copy of the file would create it again.
     """
 
@@ -25,7 +27,11 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     raw: bool = False
     raw_bytes: int | None = None
     keyless: bool = False
+    form: FormProblem | None = None
+    record: bytes | None = None
 
     def request(self, request_id: str) -> QueuedRequest:
         """Request of this row, under the id that its outcome will have: a UUID in lower case."""
-        return QueuedRequest(request_id, self.kind, self.idempotency_key, self.text, self.raw, self.raw_bytes)
+        return QueuedRequest(
+            request_id, self.kind, self.idempotency_key, self.text, self.raw, self.raw_bytes, self.form
+        )

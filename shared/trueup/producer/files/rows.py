@@ -19,7 +19,7 @@ from trueup.producer.files.content import (
     pieces,
     sha256_hex,
 )
-from trueup.producer.files.csv_rows import csv_rows
+from trueup.producer.files.csv_rows import csv_header, csv_rows
 from trueup.producer.files.json_document import elements
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
 from trueup.producer.files.row import Row
@@ -102,6 +102,12 @@ def _rows(source: Source, kind: Kind) -> Iterator[Row]:
     if source.format == "csv":
         return csv_rows(lines(source), kind, name=source.name, marks=source.marks)
     return jsonl_rows(_read(source), kind)
+
+
+def header_of(source: Source, *, kind: Kind) -> bytes:
+    """The header of a CSV source as it stands there."""
+    with closing(lines(source)) as read:
+        return csv_header(read, kind, name=source.name)
 
 
 def _as_read(source: Source, content_sha256_hex: str) -> str:

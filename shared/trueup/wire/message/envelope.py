@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,13 @@ from msgspec import UNSET, Raw, UnsetType
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 from trueup.errors import TrueupError
-from trueup.limits import ENVELOPE_BYTES_MAX, ENVELOPE_REQUESTS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, META_BYTES_MAX
+from trueup.limits import (
+    ENVELOPE_BYTES_MAX,
+    ENVELOPE_REQUESTS_MAX,
+    FOUND_CHARS_MAX,
+    IDEMPOTENCY_KEY_CHARS_MAX,
+    META_BYTES_MAX,
+)
 from trueup.wire.message.json_split import split_array, split_object
 from trueup.wire.message.signature import SECONDS_AHEAD_MAX
 from trueup.wire.values import timestamp
@@ -35,6 +41,17 @@ RequestId = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_UUID.
 IdempotencyKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_CHARS_MAX, pattern=r"\A[^\x00]*\Z")
 ]
+
+
+FormCode = Literal["csv_row_shape", "csv_quotes", "not_utf8"]  # why a row of a file is no request at all
+Found = Annotated[str, msgspec.Meta(max_length=FOUND_CHARS_MAX, pattern=r"\A[^\x00]*\Z")]
+
+
+class FormProblem(NamedTuple):
+    """The problem of a row's form: its code, and what was found where."""
+
+    code: FormCode
+    found: str
 
 
 class BadEnvelope(TrueupError):
@@ -96,6 +113,8 @@ class RequestEntry(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     body: Raw | UnsetType = UNSET
     raw: str | None = None
     raw_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    form: FormCode | None = None
+    found: Found | None = None
 
 
 class QueuedRequest(msgspec.Struct, frozen=True, gc=False):  # a frozen dataclass takes thrice as long to make
@@ -108,6 +127,7 @@ class QueuedRequest(msgspec.Struct, frozen=True, gc=False):  # a frozen dataclas
         text: the body's own text, untouched; of a raw row, what travelled of it.
         raw: the row was no JSON, or too large to travel whole.
         raw_bytes: the size of a row that did not travel whole.
+        form: what its sender found wrong with the form of a raw row.
     """
 
     id: str
@@ -116,6 +136,7 @@ class QueuedRequest(msgspec.Struct, frozen=True, gc=False):  # a frozen dataclas
     text: str | bytes
     raw: bool = False
     raw_bytes: int | None = None
+    form: FormProblem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +249,12 @@ def _ids(given: list[str]) -> list[str]:
 
 def _queued(entry: RequestEntry, request_id: str, kind: Kind) -> QueuedRequest:
     body, raw, raw_bytes = entry.body, entry.raw, entry.raw_bytes
-    if body is not UNSET and raw is None and raw_bytes is None:
+    if body is not UNSET and raw is None and raw_bytes is None and entry.form is None:
         return QueuedRequest(request_id, kind, entry.idempotency_key, bytes(body))
     if body is UNSET and raw is not None:
-        return QueuedRequest(request_id, kind, entry.idempotency_key, raw, raw=True, raw_bytes=raw_bytes)
-    raise BadEnvelope(f"requests: {entry.id} needs either body or raw (raw_bytes goes with raw)")
+        form = None if entry.form is None else FormProblem(entry.form, entry.found or "")
+        return QueuedRequest(request_id, kind, entry.idempotency_key, raw, raw=True, raw_bytes=raw_bytes, form=form)
+    raise BadEnvelope(f"requests: {entry.id} needs either body or raw (raw_bytes and form go with raw)")
 
 
 def _read_one_by_one(text: bytes) -> list[RequestEntry]:

@@ -152,4 +152,8 @@ def _entry(request: QueuedRequest) -> str:
     if not request.raw:
         return f'{members},"body":{text}}}'
     size = "" if request.raw_bytes is None else f',"raw_bytes":{request.raw_bytes}'
-    return f'{members},"raw":{_encode(text).decode()}{size}}}'
+    form = ""
+    if request.form is not None:
+        code, found = request.form
+        form = f',"form":"{code}","found":{_encode(found).decode()}'
+    return f'{members},"raw":{_encode(text).decode()}{size}{form}}}'

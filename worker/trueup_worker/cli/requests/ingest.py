@@ -17,7 +17,7 @@ from trueup.errors import ExitCode
 from trueup.producer.files.content import Source, open_source
 from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
-from trueup.producer.files.rows import Scan, scan
+from trueup.producer.files.rows import Scan, header_of, scan
 from trueup.producer.ingest import Ingest, NothingDecided, RowOutcome, Summary, name_batch
 from trueup.producer.publish import BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
@@ -154,7 +154,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
                 summary = run.run()
             except (KeyboardInterrupt, BrokerUnavailable, NothingDecided) as stop:
                 return _report_stop(run, stop, as_json=as_json)
-        failures = _write_results(current, run, summary, plan)
+        failures = _write_results(current, run, summary, plan, source)
     _report(summary, failures, as_json=as_json)
     return ExitCode.ROWS_FAILED if failures else ExitCode.OK
 
@@ -216,12 +216,15 @@ def _report_stop(run: Ingest, stop: BaseException, *, as_json: bool) -> ExitCode
     return ExitCode.INTERRUPTED if isinstance(stop, KeyboardInterrupt) else ExitCode.UNAVAILABLE
 
 
-def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan) -> list[RowOutcome]:
+def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan, source: Source) -> list[RowOutcome]:
     """Write both files, whole or not at all; returns the first failed rows."""
     if summary.created == summary.rows and not plan.results:
         return []
     failures: list[RowOutcome] = []
-    failed_path = plan.failed or current.folder.path / "batches" / f"{summary.batch_id}.failed.jsonl"
+    failed_path = (
+        plan.failed
+        or current.folder.path / "batches" / f"{summary.batch_id}.failed.{'csv' if source.format == 'csv' else 'jsonl'}"
+    )
     with ExitStack() as stack:
         results = stack.enter_context(written_whole(plan.results)) if plan.results else None
         failed: IO[bytes] | None = None
@@ -229,7 +232,9 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan) 
             if results:
                 results.write(_result_line(row))
             if row.failed:
-                failed = failed or stack.enter_context(_created(failed_path))
+                if failed is None:
+                    failed = stack.enter_context(_created(failed_path))
+                    failed.write(_header_line(source, plan.kind))
                 failed.write(_input_line(row.row))
                 failures += [row] if len(failures) < _REASONS_SHOWN else []
     if failed:
@@ -258,8 +263,14 @@ def _result_line(row: RowOutcome) -> bytes:
     )
 
 
+def _header_line(source: Source, kind: Kind) -> bytes:
+    return header_of(source, kind=kind) + b"\n" if source.format == "csv" else b""
+
+
 def _input_line(row: Row) -> bytes:
     """The row as `ingest` reads it again."""
+    if row.record is not None:
+        return row.record and row.record + b"\n"
     if row.raw or (row.kind != "credit" and row.idempotency_key is None):
         return row.text.replace("\n", " ").encode() + b"\n"
     key = b"" if row.idempotency_key is None else b'"idempotency_key":' + orjson.dumps(row.idempotency_key) + b","

@@ -15,6 +15,7 @@ from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem, outcome_of
+from trueup.wire.request.raw import raw_problem
 from trueup.wire.request.read import read_body
 from trueup_worker.cli.terminal.output import Record, emit, emit_table, say, to_json
 
@@ -29,8 +30,8 @@ def judge_bodies_alone(requests: Sequence[QueuedRequest]) -> dict[str, list[Prob
 
 
 def _problems(request: QueuedRequest) -> list[Problem]:
-    if request.raw_bytes is not None:  # too long to be read whole
-        return [Problem.of("body_too_large", path="")]
+    if problem := raw_problem(request):
+        return [problem]
     read = read_body(request.text, request.kind)
     return read if isinstance(read, list) else []
 

@@ -1,0 +1,64 @@
+"""Rows whose form is wrong (spec 7.1): each has a code of its own, and says what was found where."""
+
+from pathlib import Path
+
+import pytest
+
+from trueup.ids import new_id_text
+from trueup.producer.files.content import open_source
+from trueup.producer.files.row import Row
+from trueup.producer.files.rows import header_of, rows, scan
+from trueup.wire.message.envelope import BadEnvelope, read_requests
+from trueup.wire.message.packing import write_requests
+from trueup.wire.problems import Problem
+from trueup_worker.intake.bodies import read_bodies
+
+CASES = Path(__file__).parents[2] / "data" / "files"
+
+
+def judged(row: Row) -> list[Problem]:
+    """The problems of a row once it has travelled."""
+    requests = read_requests(write_requests([row.request(new_id_text())]))
+    return [problem for refusal in read_bodies(requests).refusals for problem in refusal.problems]
+
+
+def test_form_is_judged_as_form() -> None:
+    """A spreadsheet's user is told of cells and bytes, not of JSON; the good row beside them is a request."""
+    with open_source(CASES / "05_csv_form_told_as_json.csv") as source:
+        good, short, odd = rows(source, scanned=scan(source))
+        header = header_of(source, kind="commit")
+    assert judged(good) == []
+    (shape,), (octets,) = judged(short), judged(odd)
+    assert (shape.path, shape.code) == ("", "csv_row_shape")
+    assert "record 2 (line 3): 2 cells where the header has 12" in shape.message
+    assert octets.code == "not_utf8"
+    assert "record 3 (line 4): not UTF-8: the byte 0xfc" in octets.message
+    assert "which is 'Zürich' in cp1252; save the file as UTF-8" in octets.message
+    content = (CASES / "05_csv_form_told_as_json.csv").read_bytes()
+    assert b"\r\n".join([header, *(row.record or b"" for row in (good, short, odd)), b""]) == content
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        (b'"a"b', "csv_quotes"),
+        (b"x" * 300_000, "body_too_large"),
+        (b"M\xfcller", "not_utf8"),
+    ],
+)
+def test_each_form_has_its_code(tmp_path: Path, cell: bytes, code: str) -> None:
+    """Whatever stands in the record, its outcome can be stored."""
+    path = tmp_path / "deals.csv"
+    header = b"customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before,name\n"
+    path.write_bytes(header + b"c,PREPAID,1,p,1,s,e," + cell + b"\n")
+    with open_source(path) as source:
+        (row,) = rows(source)
+    (problem,) = judged(row)
+    assert problem.code == code
+    assert "\0" not in problem.message
+
+
+def test_a_form_goes_with_a_raw_row_alone() -> None:
+    """Beside a body it would contradict it."""
+    with pytest.raises(BadEnvelope, match="form go with raw"):
+        read_requests(f'[{{"id": "{new_id_text()}", "body": {{}}, "form": "not_utf8"}}]')
