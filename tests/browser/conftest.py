@@ -134,6 +134,6 @@ def texts_missing(section: Locator, texts: Iterable[str]) -> list[str]:
 
 @pytest.fixture
 def page(site: Site, chromium: Browser) -> Iterator[Page]:
-    """A page as wide as a desk's screen."""
+    """A page as wide as a desktop screen."""
     with opened(site, chromium) as page:
         yield page

@@ -13,7 +13,7 @@ from trueup_worker.gateway.http.refusals import Refusal, change_in_doubt
 
 @pytest.fixture
 def threads() -> Iterator[Threads]:
-    """Four of them, with some patience."""
+    """Four of them, with 20 seconds for each call."""
     with closing(Threads(4, name="four", wait_s=20)) as made:
         yield made
 
