@@ -46,6 +46,9 @@ def test_what_is_called_by_its_name(stack: Command, tmp_path: Path) -> None:
         assert stack.ok("explain", named, "--json").json()["id"] == listed["id"]
     edited = stack.ok("commits", "edit", key, "--priority", "7")
     assert f"is {listed['id']}" in edited.stderr
+    [noted] = stack.ok("audit", "list", "--limit", "1", "--json").json()
+    assert listed["id"] in noted["subject"]
+    assert noted["at"].endswith("Z")
     assert listed["id"] in [
         each["id"] for each in stack.ok("commits", "list", "--customer", listed["customer"], "--json").json()
     ]

@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Entry] = {
     "forecast": Entry("trueup_worker.cli.ledger.forecast", "What will be invoiced until a date.", _LEDGER),
     "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
     "catalog": Entry("trueup_worker.cli.administration.catalog", "Customers, products, contracts and units.", _OPERATE),
+    "audit": Entry("trueup_worker.cli.administration.audit", "What operators did: list.", _OPERATE),
     "accounts": Entry("trueup_worker.cli.administration.accounts", "Accounts: create, list.", _OPERATE),
     "tokens": Entry("trueup_worker.cli.administration.tokens", "API tokens: create, list, revoke.", _OPERATE),
     "clock": Entry("trueup_worker.cli.administration.clock", "The clock of a sandbox account.", _OPERATE),

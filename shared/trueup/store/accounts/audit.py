@@ -1,11 +1,42 @@
 """Audit of operators' actions: who, when, to what, before and after."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, text
 
+from trueup.store.postgres.filtered import Filtered
+from trueup.store.postgres.rows import fetch_all
 from trueup.store.tables import audit
+
+_NEWEST = Filtered(
+    lambda given: text(f"""
+    SELECT seq AS id, at, actor, action, subject, before, after
+      FROM audit WHERE account_id = :account_id{given} ORDER BY seq DESC LIMIT :limit
+"""),
+    {"older_than": "seq < :older_than"},
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """An act of an operator, whose token has the key id `actor`, on a subject that was `before` and became `after`."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+def list_audit(connection: Connection, account_id: int, *, limit: int, after: int | None = None) -> list[AuditRecord]:
+    """Audit rows, newest first; `after` is the last id of the page before."""
+    which = {"account_id": account_id, "limit": limit, "older_than": after}
+    return fetch_all(connection, AuditRecord, _NEWEST.given(which), which)
 
 
 def note(

@@ -1,0 +1,25 @@
+"""The audit: what operators did."""
+
+from functools import partial
+
+import typer
+
+from trueup.store.accounts.audit import list_audit
+from trueup_worker.cli.terminal.context import session
+from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+
+app = typer.Typer(no_args_is_help=True)
+
+_COLUMNS = ("at", "actor", "action", "subject", "before", "after")
+
+
+@app.callback()
+def audit() -> None:
+    """Acts of operators."""
+
+
+@app.command("list")
+def list_(ctx: typer.Context, *, limit: Limit = None, as_json: AsJson = False) -> None:
+    """List who did what to what, newest first, with how it was before and after. Needs the scope operate."""
+    with session(ctx).snapshot("operate") as (connection, caller):
+        emit_list(partial(list_audit, connection, caller.account_id), _COLUMNS, limit=limit, as_json=as_json)
