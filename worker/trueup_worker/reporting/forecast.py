@@ -1,6 +1,6 @@
 """The use case: every invoice that would be made until a date, with nothing written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from trueup.domain.bills import PeriodBill
 from trueup.domain.money import plain_text
+from trueup.domain.money_text import Money
 from trueup.domain.month import YEAR_MAX, Month, month_of
 from trueup.domain.payable_rounding import payable
 from trueup.errors import Refused
@@ -26,6 +27,11 @@ from trueup_worker.invoicing.holds import Hold, holds_of
 from trueup_worker.invoicing.open_months import added_up, bills_of_open_usage
 
 Outcome = Literal["issued", "nothing_due", "suppressed", "held", "parked", "waiting"]
+
+
+def exact_text(money: Money) -> str:
+    """An amount as it is stored."""
+    return plain_text(money.amount)
 
 
 class ForecastRefused(Refused):
@@ -71,6 +77,7 @@ class _Present:
     now: datetime
     until: datetime
     grace: timedelta
+    written: Callable[[Money], str]
 
     def closing(self, month_end: datetime) -> datetime:
         """Time at which a month is closed."""
@@ -98,6 +105,7 @@ def forecast(
     usage_grace_h: int,
     customer_id: UUID | None = None,
     contract_id: UUID | None = None,
+    written: Callable[[Money], str] = exact_text,
 ) -> list[Foreseen]:
     """Forecast what will settle until then, in that order, if no more usage comes and nobody changes anything.
 
@@ -111,13 +119,14 @@ def forecast(
         usage_grace_h: hours for which a month is left open after its end.
         customer_id: of this customer only.
         contract_id: on this contract only.
+        written: how amounts stand in `why`.
 
     Raises:
         ForecastRefused: the date has passed, or the account has no such customer or contract.
     """
     now = account_now(connection, account_id)
     _refuse(connection, account_id, now=now, until=until, customer_id=customer_id, contract_id=contract_id)
-    present = _Present(now, until, timedelta(hours=usage_grace_h))
+    present = _Present(now, until, timedelta(hours=usage_grace_h), written)
     customer = customer_id or (contract_id and customer_of_contract(connection, account_id, contract_id))
     outlooks = _outlooks(connection, account_id, present, customer)
     draws = added_up(
@@ -221,7 +230,7 @@ def _of_month(month: Month, parked: AwaitedMonth | None, present: _Present) -> t
 
 def _of_obligation(draft: Draft, outlook: _Outlook, present: _Present, hold: Hold | None) -> Foreseen:
     awaited = _awaited(draft, outlook)
-    outcome, why = _outcome(draft, [month for month in awaited if month.state == "parked"], hold)
+    outcome, why = _outcome(draft, [month for month in awaited if month.state == "parked"], hold, present)
     ends = [_end(month) for month in awaited]
     if draft.kind == "TRUE_UP" and draft.access_ends:
         ends.append(_relies_on(draft.access_ends))
@@ -255,7 +264,7 @@ def _relies_on(access_ends: datetime) -> datetime:
     return month_of(access_ends - timedelta(hours=1)).ending_before
 
 
-def _outcome(draft: Draft, parked: Sequence[AwaitedMonth], hold: Hold | None) -> tuple[Outcome, str]:
+def _outcome(draft: Draft, parked: Sequence[AwaitedMonth], hold: Hold | None, present: _Present) -> tuple[Outcome, str]:
     if draft.state != "pending":
         return draft.state, draft.reason or ""
     if parked:
@@ -266,17 +275,20 @@ def _outcome(draft: Draft, parked: Sequence[AwaitedMonth], hold: Hold | None) ->
         return "parked", "its commit has no ledger to bill"
     if hold and (draft.amount or hold.reason == "usage_voided"):
         return "held", hold.reason
-    return ("issued" if draft.amount else "nothing_due"), _arithmetic(draft)
+    return ("issued" if draft.amount else "nothing_due"), _arithmetic(draft, present)
 
 
-def _arithmetic(draft: Draft) -> str:
-    """Arithmetic of the amount, once the usage that is known is closed."""
+def _arithmetic(draft: Draft, present: _Present) -> str:
+    """How the amount comes about, once the usage that is known is closed."""
+
+    def written(amount: Decimal | str | None) -> str:
+        return "" if amount is None else present.written(Money(Decimal(amount), draft.unit or ""))
+
     if draft.arithmetic:
         return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(
-            **draft.arithmetic
+            **{name: written(figure) for name, figure in draft.arithmetic.items()}
         )
-    price = "" if draft.unit_price is None else plain_text(draft.unit_price)
-    return f"item {draft.position} of {draft.name}: {plain_text(draft.quantity)} x {price}"
+    return f"item {draft.position} of {draft.name}: {plain_text(draft.quantity)} x {written(draft.unit_price)}"
 
 
 def _waits(parked: AwaitedMonth) -> str:

@@ -1,14 +1,18 @@
 """Balance: what a customer can still use."""
 
+from dataclasses import replace
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
+from trueup.store.commits.units import units_of_commits
+from trueup_worker.cli.terminal.amounts import in_its_unit, in_money
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.named import id_of
-from trueup_worker.cli.terminal.output import emit_json, emit_record
-from trueup_worker.reporting.balance import customer_balance
+from trueup_worker.cli.terminal.output import Record, emit_json, emit_record, members
+from trueup_worker.reporting.balance import Usable, UsableCommit, customer_balance
 
 app = typer.Typer()
 
@@ -27,4 +31,23 @@ def balance(
     with session(ctx).snapshot("read") as (connection, caller):
         customer_id = id_of(connection, caller, customer, "customer")
         found = customer_balance(connection, account_id=caller.account_id, customer_id=customer_id)
-    emit_json(found) if as_json else emit_record(found)
+        invoiced = units_of_commits(connection, caller.account_id, [UUID(each.commit_id) for each in found.commits])
+    if as_json:
+        emit_json(found)
+        return
+    commits = [_shown_commit(each, invoiced[UUID(each.commit_id)].invoice) for each in found.commits]
+    emit_record({**members(found), "units": [_shown(each) for each in found.units], "commits": commits})
+
+
+_COLUMNS = ("type", "name", "usable", "finalized", "unpaid", "access_type", "commit_id")
+
+
+def _shown_commit(commit: UsableCommit, invoice_unit: str | None) -> Record:
+    record = _shown(commit) | in_money({"unpaid": commit.unpaid}, invoice_unit)
+    return {name: record[name] for name in _COLUMNS}
+
+
+def _shown(usable: Usable) -> Record:
+    """Quantities count pieces of usage, not their unit."""
+    record = in_its_unit(replace(usable, unit="") if usable.access_type == "QUANTITY" else usable)
+    return {name: value for name, value in record.items() if name != "unit_id"}

@@ -7,9 +7,11 @@ import typer
 
 from trueup.clock import utc_now
 from trueup.limits import BODY_BYTES_MAX
+from trueup.store.commits.units import units_of_commits
 from trueup.wire.problems import Problem
 from trueup.wire.request.changes import EDIT, END_DATE
 from trueup_worker.cli.ledger.commits import CommitName
+from trueup_worker.cli.terminal.amounts import in_money
 from trueup_worker.cli.terminal.arguments import read_amount, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
@@ -52,7 +54,8 @@ def adjust(
             segment=segment,
             usage_grace_h=here.settings.usage_grace_h,
         )
-    emit_json(booked) if as_json else emit_record(booked, title="booked")
+        units = units_of_commits(connection, caller.account_id, [commit_id])
+    emit_json(booked) if as_json else emit_record(in_money(booked, units[commit_id].access), title="booked")
 
 
 @app.command()

@@ -1,16 +1,21 @@
 """Commits and credits: listed and shown."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
 import typer
+from sqlalchemy import Connection
 
+from trueup.store.commits.details import CommitDetails, ListedCommit
+from trueup.store.commits.units import CommitUnits, units_of_commits
+from trueup_worker.cli.terminal.amounts import in_money
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
 from trueup_worker.cli.terminal.named import id_if_named, id_of
-from trueup_worker.cli.terminal.output import emit_json, emit_record
+from trueup_worker.cli.terminal.output import Record, emit_json, emit_record
 from trueup_worker.reporting.usable import UsableCommits
 
 _CHANGES = "trueup_worker.cli.ledger.commit_changes"
@@ -61,7 +66,8 @@ def list_(
             commit_type=type,
             uniqueness_key=uniqueness_key,
         )
-        emit_search(fetch, _COLUMNS, after, limit=limit, as_json=as_json)
+        shown = partial(_in_money, connection, caller.account_id)
+        emit_search(fetch, _COLUMNS, after, limit=limit, as_json=as_json, shown=shown)
 
 
 @app.command()
@@ -69,6 +75,24 @@ def show(ctx: typer.Context, commit: CommitName, *, as_json: AsJson = False) -> 
     """Show one commit with its segments, obligations and ledger. Needs the scope read."""
     with session(ctx).snapshot("read") as (connection, caller):
         found = UsableCommits(connection, caller.account_id).one(id_of(connection, caller, commit, "commit"))
-    if found is None:
-        raise CommandError(f"account {caller.account} has no commit or credit {commit}")
-    emit_json(found) if as_json else emit_record(found)
+        if found is None:
+            raise CommandError(f"account {caller.account} has no commit or credit {commit}")
+        if as_json:
+            emit_json(found)
+        else:
+            [shown] = _in_money(connection, caller.account_id, [found])
+            emit_record(shown)
+
+
+def _in_money(connection: Connection, account_id: int, commits: Sequence[ListedCommit | CommitDetails]) -> list[Record]:
+    units = units_of_commits(connection, account_id, [each.id for each in commits])
+    return [_with_units(each, units.get(each.id, CommitUnits(None, None))) for each in commits]
+
+
+def _with_units(commit: ListedCommit | CommitDetails, units: CommitUnits) -> Record:
+    """Amounts with their units: what is invoiced may be in another than what can be used."""
+    shown = in_money(commit, units.access) | {"unpaid": in_money({"unpaid": commit.unpaid}, units.invoice)["unpaid"]}
+    for part, unit in (("segments", units.access), ("ledger", units.access), ("obligations", units.invoice)):
+        if part in shown:
+            shown[part] = [in_money(each, unit) for each in shown[part]]
+    return shown

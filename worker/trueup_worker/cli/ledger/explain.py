@@ -1,13 +1,18 @@
 """Explanation of amounts: the entries, usage and rules behind them."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
+from sqlalchemy import Connection
 
-from trueup.domain.money import plain_text
+from trueup.store.catalog.names import unit_names
+from trueup.store.commits.units import CommitUnits, units_of_commits
 from trueup.store.invoices.invoice import TrueUpFigures
 from trueup_worker.cli.ledger.records import explanation
+from trueup_worker.cli.terminal.amounts import in_money, sentence, true_up_text
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import SHOWN_ROWS, AsJson
 from trueup_worker.cli.terminal.named import id_of
@@ -40,26 +45,63 @@ def explain(
     with session(ctx).snapshot("read") as (connection, caller):
         chosen = id_of(connection, caller, which, "commit", "invoice")
         found = explanation(explained(connection, account_id=caller.account_id, which=chosen, lines=lines))
+        units = _Units.of(connection, caller.account_id, found)
     if as_json:
         emit_json(found)
         return
-    emit_record({name: _shown(value, found) for name, value in found.items()})
+    shown = {name: _shown(name, value, found, units) for name, value in found.items() if name != "unit"}
+    emit_record(in_money(shown, units.own))
     if any(isinstance(value, list) and len(value) > SHOWN_ROWS for value in found.values()):
         say(f"the first {SHOWN_ROWS} of each: see all with --json")
 
 
-def _shown(value: Any, found: Record) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """Names of the units in which the amounts of an explanation are.
+
+    Attributes:
+        own: of what is explained: what can be used, for a commit, and what is invoiced otherwise.
+        invoiced: of its invoices.
+        named: by the units' ids.
+        of_commits: by the commits' ids.
+    """
+
+    own: str | None
+    invoiced: str | None
+    named: Mapping[str, str]
+    of_commits: Mapping[UUID, CommitUnits]
+
+    @classmethod
+    def of(cls, connection: Connection, account_id: int, found: Record) -> "_Units":
+        """Those of an explanation."""
+        is_commit = found["what"] == "commit"
+        entries = {UUID(str(entry["commit_id"])) for entry in found.get("entries", ())}
+        ids = entries | ({UUID(str(found["id"]))} if is_commit else set())
+        of_commits, named = units_of_commits(connection, account_id, ids), unit_names(connection, account_id)
+        if is_commit:
+            own = of_commits[UUID(str(found["id"]))]
+            return cls(own.access, own.invoice, named, of_commits)
+        invoiced = found.get("unit") or named.get(str(found.get("unit_id")))
+        return cls(invoiced, invoiced, named, of_commits)
+
+    def of_row(self, part: str, row: Record) -> str | None:
+        """Of a row of one of the explanation's lists."""
+        if part == "entries":
+            return self.of_commits[UUID(str(row["commit_id"]))].access
+        return self.named.get(str(row["unit_id"])) if "unit_id" in row else self.own
+
+
+def _shown(name: str, value: Any, found: Record, units: _Units) -> Any:
     match value:
         case TrueUpFigures():
-            return _sentence("committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}", value)
+            return true_up_text(asdict(value), units.invoiced or "")
         case UsageFigures():
-            shown = ", with {not_subtracted} applied and not subtracted" if value.not_subtracted else ""
-            return _sentence("usage {usage} - subtracted {subtracted} = total {total}" + shown, value)
-    return ([_row(each, found) for each in value[:SHOWN_ROWS]] or None) if isinstance(value, list) else value
-
-
-def _sentence(pattern: str, figures: TrueUpFigures | UsageFigures) -> str:
-    return pattern.format(**{name: plain_text(amount) for name, amount in asdict(figures).items()})
+            shown = ", with {not_subtracted} {currency} applied and not subtracted" if value.not_subtracted else ""
+            pattern = "usage {usage} - subtracted {subtracted} = total {total} {currency}" + shown
+            return sentence(pattern, asdict(value), units.invoiced or "")
+        case list():
+            return [_row(in_money(each, units.of_row(name, each)), found) for each in value[:SHOWN_ROWS]]
+    return value
 
 
 def _row(row: Record, found: Record) -> Record:

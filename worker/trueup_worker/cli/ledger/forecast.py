@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from trueup.domain.money_text import figure
+from trueup_worker.cli.terminal.amounts import in_its_unit
 from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
@@ -11,11 +13,12 @@ from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.named import id_if_named
 from trueup_worker.cli.terminal.output import emit_json_list, emit_table, say
 from trueup_worker.invoicing.clock import account_now
+from trueup_worker.reporting.forecast import exact_text
 from trueup_worker.reporting.forecast import forecast as foresee
 
 app = typer.Typer()
 
-_COLUMNS = ("at", "outcome", "type", "issued_at", "customer", "amount", "amount_due", "unit", "why", "id")
+_COLUMNS = ("at", "outcome", "type", "issued_at", "customer", "amount", "amount_due", "why", "id")
 
 
 @app.command()
@@ -42,10 +45,11 @@ def forecast(
             usage_grace_h=here.settings.usage_grace_h,
             customer_id=id_if_named(connection, caller, customer, "customer"),
             contract_id=id_if_named(connection, caller, contract, "contract"),
+            written=exact_text if as_json else figure,
         )
     if as_json:
         emit_json_list(found)
     else:
-        emit_table(_COLUMNS, found)
+        emit_table(_COLUMNS, map(in_its_unit, found), nothing=None)
         issued = sum(each.outcome == "issued" for each in found)
         say(f"{issued} invoices would be made until {until}" if found else f"nothing falls due until {until}")

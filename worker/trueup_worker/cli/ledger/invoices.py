@@ -11,15 +11,15 @@ from uuid import UUID
 import typer
 
 from trueup.domain.burndown.exact import exact_sum
-from trueup.domain.money import plain_text
 from trueup.store.catalog.names import unit_names
-from trueup.store.invoices.invoice import Status
+from trueup.store.invoices.invoice import Invoice, Status
 from trueup_worker.cli.ledger.records import listed_invoice, shown_invoice
+from trueup_worker.cli.terminal.amounts import in_its_unit, in_money, sentence, true_up_text
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
 from trueup_worker.cli.terminal.named import id_if_named, id_of
-from trueup_worker.cli.terminal.output import as_printed, as_text, emit_json, emit_record, emit_table, say
+from trueup_worker.cli.terminal.output import Record, as_printed, as_text, emit_json, emit_record, emit_table, say
 from trueup_worker.invoicing.correct import Correction, correct_month
 from trueup_worker.invoicing.mark import Mark, mark_invoice
 from trueup_worker.invoicing.regenerate import regenerate_invoice, regenerate_month
@@ -31,7 +31,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Invoices and drafts: list, show, release, void, regenerate, correct, mark."
 )
 
-COLUMNS = ("number", "status", "issued_at", "customer", "total", "amount_due", "unit", "held", "id")
+COLUMNS = ("number", "status", "issued_at", "customer", "total", "amount_due", "held", "id")
 CORRECTED = ("type", "month", "contract_id", "commit_id", "before_number", "before", "after_number", "after")
 
 
@@ -57,7 +57,7 @@ def list_(
             commit_id=id_if_named(connection, caller, commit, "commit"),
             usage_grace_h=here.settings.usage_grace_h,
         )
-        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json, told=listed_invoice)
+        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json, told=listed_invoice, shown=in_money_listed)
 
 
 @app.command()
@@ -78,7 +78,18 @@ def show(
     if as_json:
         emit_json(told)
     else:
-        emit_record(told | {"lines": [as_printed(line) for line in told["lines"]]})
+        emit_record(in_its_unit(told) | {"lines": [_shown_line(line, told["unit"] or "") for line in told["lines"]]})
+
+
+def in_money_listed(invoices: Sequence[Invoice]) -> list[Record]:
+    """Rows of `COLUMNS`."""
+    return [in_its_unit(listed_invoice(each)) for each in invoices]
+
+
+def _shown_line(line: Record, unit: str) -> Record:
+    """A line of an invoice; the figures of a true-up as a sentence."""
+    figures = {"arithmetic": true_up_text(line["arithmetic"], unit)} if line.get("arithmetic") else {}
+    return in_money(as_printed(line), unit) | figures
 
 
 @app.command()
@@ -180,11 +191,12 @@ def correct(
         emit_json(records)
         return
     if made:
-        emit_table((*CORRECTED, "difference", "state"), records)
+        shown = [in_money(each, units.get(str(each["unit_id"]))) for each in records]
+        emit_table((*CORRECTED, "difference", "state"), shown)
     for unit_id in dict.fromkeys(each.unit_id for each in made):
         before, after = (exact_sum(figures) for figures in _charged(made, unit_id))
-        unit = units.get(str(unit_id), "")
-        say(f"charged before {plain_text(before)}, now {plain_text(after)} {unit}")
+        charged = {"before": before, "after": after}
+        say(sentence("charged before {before}, now {after} {currency}", charged, units.get(str(unit_id), "")))
     say(("nothing was done: this is what would be" if dry_run else "done") if made else "all stands as it should")
 
 

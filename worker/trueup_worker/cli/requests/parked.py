@@ -59,7 +59,7 @@ def list_(
             say(", ".join(f"{count} {each}" for each, count in counts.items()) or f"nothing is {state}")
             if unkept := count_unkept_of(connection, caller.account_id):
                 say(f"{unkept} more were only counted: there was no room for so much; their outcomes are parked")
-    emit_json_list(rows) if as_json else emit_table(_COLUMNS, rows)
+    emit_json_list(rows) if as_json else emit_table(_COLUMNS, rows, nothing="nothing found" if unattributed else None)
 
 
 @app.command()

@@ -1,17 +1,21 @@
 """Rated usage: files of it are ingested, and what is stored is listed."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from trueup.producer.files.numbers import NumberMarks
-from trueup.store.usage.lines import list_usage
+from trueup.store.catalog.names import unit_names
+from trueup.store.usage.lines import RatedLine, list_usage
 from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
 from trueup_worker.cli.requests.ingest import BatchName, DryRun, Failed, Files, New, Plan, Results, ingest_files
+from trueup_worker.cli.terminal.amounts import in_money
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
 from trueup_worker.cli.terminal.named import id_if_named
+from trueup_worker.cli.terminal.output import Record
 
 app = typer.Typer(no_args_is_help=True, help="Rated usage: ingest files of it, list it.")
 
@@ -61,4 +65,9 @@ def list_(
             contract_id=id_if_named(connection, caller, contract, "contract"),
             late_only=late,
         )
-        emit_list(fetch, _COLUMNS, limit=limit, as_json=as_json)
+        shown = partial(_in_money, unit_names(connection, caller.account_id))
+        emit_list(fetch, _COLUMNS, limit=limit, as_json=as_json, shown=shown)
+
+
+def _in_money(units: Mapping[str, str], lines: Sequence[RatedLine]) -> list[Record]:
+    return [in_money(each, units.get(str(each.credit_type_id))) for each in lines]

@@ -7,6 +7,7 @@ from functools import partial
 
 import typer
 
+from trueup.domain.money_text import Money
 from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
 from trueup.store.commits.details import list_commits
@@ -14,7 +15,7 @@ from trueup.store.invoices.listing import list_invoices
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import transaction
 from trueup_worker.cli.administration.catalog import read_catalog_file
-from trueup_worker.cli.ledger.invoices import COLUMNS
+from trueup_worker.cli.ledger.invoices import COLUMNS, in_money_listed
 from trueup_worker.cli.requests.ingest import Plan, ingest_file
 from trueup_worker.cli.stack.project import project_file
 from trueup_worker.cli.terminal.context import Session, session
@@ -76,9 +77,9 @@ def _show_invoices(here: Session) -> None:
         for invoice in every_page(fetch, limit=None):
             counts[invoice.unit] += 1
             totals[invoice.unit] += invoice.total or 0
-    emit_table(COLUMNS[:7], first, title="the first invoices that fell due")
+    emit_table(COLUMNS[:6], in_money_listed(first), title="the first invoices that fell due")
     emit_table(
-        ("unit", "invoices", "total"),
-        [{"unit": unit, "invoices": count, "total": totals[unit]} for unit, count in counts.items()],
+        ("invoices", "total"),
+        [{"invoices": count, "total": Money(totals[unit], unit or "")} for unit, count in counts.items()],
         title="all of them",
     )

@@ -7,6 +7,7 @@ import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from trueup_worker.cli.stack.project import project_file
@@ -43,10 +44,10 @@ def say_next_steps(folder: DataFolder) -> None:
 def say_gateway(folder: DataFolder, url: str, account: str) -> None:
     """Tell where the gateway is, and how to create a commit there: lines that work from here, and tell no secret."""
     file = os.path.relpath(folder.token_file(account))
-    body = _example()
+    curl, sdk_body = _example(), _example()
     python = shlex.quote(os.path.relpath(sys.executable))
     first = "" if find_spec("metronome") else f" (first: {python} -m pip install metronome-sdk)"
-    named = ", ".join(f"{name}={value!r}" for name, value in body.items())
+    named = ", ".join(f"{name}={value!r}" for name, value in sdk_body.items())
     sdk = f"Metronome(base_url={url!r}, bearer_token=open({file!r}).read().strip())"
     say(
         "\n".join(
@@ -55,7 +56,7 @@ def say_gateway(folder: DataFolder, url: str, account: str) -> None:
                 f"the token of account {account} is in {file}",
                 "create a commit of the sample's catalog with curl:",
                 f'  curl -sS {url}{_CREATE} -H "authorization: Bearer $(cat {shlex.quote(file)})" \\',
-                f"    -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}",
+                f"    -H 'content-type: application/json' -d {shlex.quote(json.dumps(curl))}",
                 f"or with Metronome's SDK{first}:",
                 f"  {python} - <<'END'",
                 "from metronome import Metronome",
@@ -68,9 +69,9 @@ def say_gateway(folder: DataFolder, url: str, account: str) -> None:
 
 
 def _example() -> dict[str, Any]:
-    """A request of the sample's catalog that can be sent any number of times: it has no uniqueness key."""
+    """A request of the sample's catalog, with a key of its own: sent once more, it makes no second commit."""
     whole: dict[str, Any] = json.loads(project_file(_EXAMPLE).read_text(encoding="utf-8"))
-    return {name: whole[name] for name in _SHORT} | {"type": "PREPAID"}
+    return {name: whole[name] for name in _SHORT} | {"type": "PREPAID", "uniqueness_key": f"try-{token_hex(4)}"}
 
 
 def _program() -> str:

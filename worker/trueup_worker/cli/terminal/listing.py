@@ -78,12 +78,13 @@ def emit_search(
     *,
     limit: int | None,
     as_json: bool,
+    shown: Callable[[Sequence[T]], Iterable[object]] | None = None,
 ) -> None:
     """Print what a search in the order of ids finds, as `emit_list`."""
     found = every_found(
         fetch, after, limit=limit, as_json=as_json, go_on=lambda reached: f"{reached}: go on with --after {reached}"
     )
-    emit_rows(found, columns, limit=limit, as_json=as_json)
+    emit_rows(found, columns, limit=limit, as_json=as_json, shown=shown)
 
 
 def as_it_is(row: object) -> object:
@@ -98,10 +99,11 @@ def emit_list(
     limit: int | None,
     as_json: bool,
     told: Callable[[T], object] = as_it_is,
+    shown: Callable[[Sequence[T]], Iterable[object]] | None = None,
 ) -> None:
-    """Print a list as JSON or as a table of these columns; of each row what `told` makes of it."""
+    """Print a list as JSON or as a table of these columns; see `emit_rows`."""
     most = limit if as_json else (limit or SHOWN_ROWS) + 1
-    emit_rows(every_page(fetch, limit=most), columns, limit=limit, as_json=as_json, told=told)
+    emit_rows(every_page(fetch, limit=most), columns, limit=limit, as_json=as_json, told=told, shown=shown)
 
 
 def emit_rows(
@@ -111,15 +113,24 @@ def emit_rows(
     limit: int | None,
     as_json: bool,
     told: Callable[[T], object] = as_it_is,
+    shown: Callable[[Sequence[T]], Iterable[object]] | None = None,
 ) -> None:
-    """Print rows, as `emit_list`; no more of them are read than are printed, and one."""
+    """Print rows; no more of them are read than are printed, and one.
+
+    Args:
+        found: the rows.
+        columns: of the table.
+        limit: rows at most; None: all in JSON, `SHOWN_ROWS` in a table.
+        as_json: whether JSON is printed.
+        told: what JSON tells of a row, and the table where `shown` is left out.
+        shown: what the table shows of its rows.
+    """
     if as_json:
         emit_json_list(map(told, islice(found, limit)))
         return
     shown_max = limit or SHOWN_ROWS
     rows = list(islice(found, shown_max + 1))
-    emit_table(columns, map(told, rows[:shown_max]))
-    if not rows:
-        say("nothing found")
-    elif len(rows) > shown_max:
+    chosen = rows[:shown_max]
+    emit_table(columns, shown(chosen) if shown else map(told, chosen))
+    if len(rows) > shown_max:
         say(f"the first {shown_max}: see more with --limit, or all with --json")

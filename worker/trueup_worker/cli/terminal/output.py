@@ -1,30 +1,30 @@
 """Output to stdout: JSON for programs, tables for people. Nothing else in the command writes there."""
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from io import StringIO
 from itertools import chain
 from typing import Any
-from uuid import UUID
 
 import orjson
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len
 
 from trueup.domain.money import plain_text
+from trueup.domain.money_text import Money, money_text
 from trueup.errors import ExitCode
+from trueup_worker.cli.terminal.layout import TEXT_CHARS_MIN, Cell, Column, table_lines, wrapped
 
 Record = dict[str, Any]
 
-_WIDE_CHARS = 10_000  # where nobody looks, nothing is cut or wrapped
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != ord("\n")}
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 def emit(text: bytes) -> None:
@@ -72,28 +72,32 @@ def member(row: object, name: str) -> Any:
     return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
 
 
-def emit_table(columns: Sequence[str], rows: Iterable[object], *, title: str | None = None) -> None:
-    """Print a table of values or records; a column shows the member of the same name."""
-    on_terminal = sys.stdout.isatty()
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD if on_terminal else None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(member(row, column)) for column in columns))
-    _render(table, on_terminal=on_terminal)
+def emit_table(
+    columns: Sequence[str], rows: Iterable[object], *, title: str | None = None, nothing: str | None = "nothing found"
+) -> None:
+    """Prints a table of values or records; a column shows the member of the same name.
+
+    Args:
+        columns: from the most to the least important: where the terminal is narrow, the last ones go under their rows.
+        rows: where there are none, nothing is printed, and stderr says so.
+        title: stands above.
+        nothing: how it is said that there are none; None: the caller says it.
+    """
+    shown = list(rows)
+    if shown:
+        _print_table([_column(name, shown) for name in columns], title)
+    elif nothing is not None:
+        say(nothing)
 
 
 def emit_record(value: object, *, title: str | None = None) -> None:
-    """Print one value or record, a member a line; members that are lists of such become tables below it."""
-    record = _members(value)
-    plain = {name: each for name, each in record.items() if not _is_table(each) and each is not None}
-    table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
-    for name, each in plain.items():
-        table.add_row(Text(name.replace("_", " "), style="bold"), _cell(each, justify="left"))
-    _render(table, on_terminal=sys.stdout.isatty())
+    """Prints one value or record, a member a line; members that are lists of such become tables below it."""
+    record = members(value)
+    plain = {name: each for name, each in record.items() if not _is_table(each) and each not in (None, [], ())}
+    _print([*_title(title), *_member_lines({name.replace("_", " "): as_text(each) for name, each in plain.items()})])
     for name, rows in record.items():
         if _is_table(rows):
-            columns = [column for column in _members(rows[0]) if any(member(row, column) is not None for row in rows)]
+            columns = [column for column in members(rows[0]) if any(member(row, column) is not None for row in rows)]
             emit_table(columns, rows, title=f"\n{name.replace('_', ' ')}")
 
 
@@ -104,32 +108,49 @@ def as_printed(line: Record) -> Record:
 
 
 def as_text(value: Any) -> str:
-    """A value as people read it: amounts with every digit, times in UTC."""
+    """A value as people read it: amounts with every digit, times in UTC; nothing in it can steer a terminal."""
     match value:
         case None:
-            return ""
+            text = ""
         case bool():
-            return "yes" if value else "no"
+            text = "yes" if value else "no"
+        case Money():
+            text = money_text(value)
         case Decimal():
-            return plain_text(value)
+            text = plain_text(value)
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            text = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         case list() | tuple() | dict():
-            return _joined(value)
-    return str(value)
+            text = _joined(value)
+        case _:
+            text = str(value)
+    return text.translate(_CONTROLS)
 
 
 def _joined(value: Any) -> str:
-    if isinstance(value, list | tuple) and all(isinstance(entry, str | UUID) for entry in value):
-        return ", ".join(map(str, value))
-    return to_json(value).decode()
+    """Names and values, or values alone, with commas; with semicolons where they hold more of that kind."""
+    named = isinstance(value, dict)
+    parts = [f"{name} {as_text(each)}" for name, each in value.items()] if named else map(as_text, value)
+    nested = any(isinstance(each, list | tuple | dict) for each in (value.values() if named else value))
+    return ("; " if nested else ", ").join(parts)
 
 
-def _cell(value: Any, *, justify: str = "right") -> Text:
-    return Text(as_text(value), justify=justify if isinstance(value, Decimal | int) else "left")  # type: ignore[arg-type]
+def _column(name: str, rows: Iterable[object]) -> Column:
+    return Column(name.replace("_", " "), [_cell(member(row, name)) for row in rows])
 
 
-def _members(value: Any) -> Mapping[str, Any]:
+def _cell(value: Any) -> Cell:
+    text = as_text(value)
+    return Cell(
+        text,
+        wraps=isinstance(value, str | list | tuple | dict),
+        right=isinstance(value, Money | Decimal | int) and not isinstance(value, bool),
+        is_id=_ID.fullmatch(text) is not None,
+    )
+
+
+def members(value: Any) -> Mapping[str, Any]:
+    """A value's members, or a record as it is."""
     return value if isinstance(value, Mapping) else record_of(value, (field.name for field in fields(value)))
 
 
@@ -137,15 +158,35 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and (isinstance(value[0], Mapping) or is_dataclass(value[0]))
 
 
-def _render(table: Table, *, on_terminal: bool) -> None:
-    """Print it as wide as the terminal, or as its longest words need: an id is never broken."""
-    drawn = StringIO()
-    console = Console(file=drawn, width=_WIDE_CHARS, force_terminal=on_terminal, highlight=False)
-    if on_terminal:
-        console.width = max(shutil.get_terminal_size().columns, console.measure(table).minimum)
-    console.print(table)
-    lines = (line.rstrip() for line in drawn.getvalue().splitlines())
-    emit(("\n".join(lines) + "\n").encode(errors="replace"))
+def _print_table(columns: Sequence[Column], title: str | None) -> None:
+    width = _width()
+    head, rows = table_lines(columns, width=width)
+    rule = [] if width is None else ["\u2500" * min(width, max(map(cell_len, [*head, *rows])))]
+    _print([*_title(title), *map(_bold, head), *rule, *rows])
+
+
+def _member_lines(texts: Mapping[str, str]) -> Iterator[str]:
+    width, names = _width(), max(map(len, texts), default=0)
+    for name, text in texts.items():
+        for number, line in enumerate(wrapped(text, width and max(width - names - 2, TEXT_CHARS_MIN))):
+            yield f"{' ' * names if number else _bold(name.ljust(names))}  {line}".rstrip()
+
+
+def _title(title: str | None) -> list[str]:
+    return [] if title is None else title.split("\n")
+
+
+def _width() -> int | None:
+    """The terminal's width; None where stdout is none, and nothing is to be wrapped."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _bold(text: str) -> str:
+    return f"{_BOLD}{text}{_PLAIN}" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else text
+
+
+def _print(lines: Iterable[str]) -> None:
+    emit("".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
 def _json_form(value: Any) -> Any:
