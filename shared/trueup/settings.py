@@ -1,20 +1,21 @@
 """Settings: environment variables with the prefix TRUEUP_, all checked at once."""
 
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AnyHttpUrl, Field, PostgresDsn, RedisDsn, SecretStr, UrlConstraints, ValidationError
+from pydantic import AnyHttpUrl, BeforeValidator, Field, PostgresDsn, RedisDsn, SecretStr, ValidationError
 from pydantic.networks import AnyUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trueup.defaults import HTTP_HEADERS_S, ISSUE_ROWS, QUEUE_LIMIT, STATEMENT_TIMEOUT_S, USAGE_GRACE_H
 from trueup.errors import TrueupError
+from trueup.service_urls import judged_broker, judged_cache, judged_database
 
 PREFIX = "TRUEUP_"
 
-BrokerUrl = Annotated[
-    AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "sentinel", "amqp", "amqps"], host_required=True)
-]
+DatabaseUrl = Annotated[PostgresDsn, BeforeValidator(lambda url: judged_database(str(url)))]
+BrokerUrl = Annotated[AnyUrl, BeforeValidator(lambda url: judged_broker(str(url)))]
+CacheUrl = Annotated[RedisDsn, BeforeValidator(lambda url: judged_cache(str(url)))]
 
 
 class SettingsError(TrueupError):
@@ -26,9 +27,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: Annotated[PostgresDsn, Field(repr=False, description="Postgres: the truth")]
+    database_url: Annotated[DatabaseUrl, Field(repr=False, description="Postgres: the truth")]
     database_direct_url: Annotated[
-        PostgresDsn | None,
+        DatabaseUrl | None,
         Field(
             repr=False,
             description="for migrations alone: as the schema's owner, past any pooler; default: database_url",
@@ -38,7 +39,7 @@ class Settings(BaseSettings):
         BrokerUrl, Field(repr=False, description="the queue; must never evict (maxmemory-policy noeviction)")
     ]
     redis_url: Annotated[
-        RedisDsn | None,
+        CacheUrl | None,
         Field(repr=False, description="uniqueness cache and reply hints; may be lost at any time; default: none"),
     ] = None
     secret_key: Annotated[
@@ -162,5 +163,11 @@ def _line(problem: object) -> str:
     assert isinstance(problem, dict)
     name = str(problem["loc"][0])
     field = Settings.model_fields[name]
-    said = "is not set" if problem["type"] == "missing" else str(problem["msg"]).lower()
+    said = "is not set" if problem["type"] == "missing" else _said(problem)
     return f"{PREFIX}{name.upper()}: {said} ({field.description})"
+
+
+def _said(problem: dict[str, Any]) -> str:
+    """What is wrong: a rule of ours as it says it, one of the library's without its capitals."""
+    reason = problem.get("ctx", {}).get("error") if problem["type"] == "value_error" else None
+    return str(reason or problem["msg"].lower())

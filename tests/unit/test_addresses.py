@@ -61,3 +61,18 @@ def test_settings_in_a_traceback() -> None:
         secret_key="hush" * 8,
     )
     assert "hush" not in f"{read!r} {read}"
+
+
+MISPLACED = {
+    "redis://hush@host/0": "redis://***@host/0",
+    "postgresql://me%3Ahush@db/x": "postgresql://***@db/x",
+    "postgresql://me:123/hush%40db/x": MASK,
+    "postgresql://db/x?password=a&hush": "postgresql://db/x?password=***&***",
+    "postgresql://db/x?pass%77ord=hush": "postgresql://db/x?pass%77ord=***",
+}
+
+
+@pytest.mark.parametrize("url", MISPLACED)
+def test_a_password_in_the_wrong_place(url: str) -> None:
+    """What may be a password is not shown, where it stands in another's place or a delimiter was encoded with it."""
+    assert shown_url(url) == MISPLACED[url]

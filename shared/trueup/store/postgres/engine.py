@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -29,7 +29,7 @@ def make_engine(database_url: str, *, statement_timeout_s: int = STATEMENT_TIMEO
         pool_size: connections that are kept.
     """
     url = make_url(database_url).set(drivername="postgresql+psycopg")
-    given = _arguments(statement_timeout_s)
+    given = _arguments(url, statement_timeout_s)
     made = create_engine(url, pool_size=pool_size, max_overflow=2, connect_args=given)
     event.listen(made, "connect", _note_answer)
     event.listen(made, "checkin", _note_answer)
@@ -43,17 +43,21 @@ async def connect_in_loop(database_url: str, *, statement_timeout_s: int) -> "ps
     Raises:
         psycopg.Error: the database does not answer.
     """
-    url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return await psycopg.AsyncConnection.connect(url, autocommit=True, **_arguments(statement_timeout_s))
+    url = make_url(database_url).set(drivername="postgresql")
+    given = _arguments(url, statement_timeout_s)
+    return await psycopg.AsyncConnection.connect(url.render_as_string(hide_password=False), autocommit=True, **given)
 
 
-def _arguments(statement_timeout_s: int) -> dict[str, Any]:
+def _arguments(url: URL, statement_timeout_s: int) -> dict[str, Any]:
+    """What a connection is given beside its URL, whose options count, but for those settings that ours name."""
     limit_ms = statement_timeout_s * 1_000
     # A plan made for one account's values trusts statistics that may not know the account yet, and reads all its rows.
     settings = ("timezone=UTC", "plan_cache_mode=force_generic_plan")
     limits = (f"statement_timeout={limit_ms}", f"lock_timeout={limit_ms // _LOCK_SHARE}")
-    options = " ".join(f"-c {setting}" for setting in (*settings, *limits))
-    return {"options": options, "connect_timeout": 10, "application_name": "trueup", **_WHEN_SILENT}
+    ours = [f"-c {setting}" for setting in (*settings, *limits)]
+    wished = {"connect_timeout": 10, "application_name": "trueup", **_WHEN_SILENT}
+    defaults = {name: value for name, value in wished.items() if name not in url.query}
+    return {"options": " ".join([*url.normalized_query.get("options", ()), *ours]), **defaults}
 
 
 def _note_answer(_: Any, entry: ConnectionPoolEntry) -> None:
