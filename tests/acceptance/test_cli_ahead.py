@@ -110,7 +110,7 @@ def test_twelve_months_of_800_leave_400_of_10_000(account: Account) -> None:
     explained = account.ok("explain", promise)
     assert explained["true_up"] == {"committed": 10000, "drawn": 9600, "adjustments": 0, "due": 400}
     assert [each["amount"] for each in explained["entries"]] == [10000, *[Decimal(-800)] * 12, -400]
-    assert "committed 10000 - drawn 9600 + adjustments 0 = due 400" in account.shown("explain", promise)
+    assert "committed 100.00 - drawn 96.00 + adjustments 0.00 = due 4.00 USD" in account.shown("explain", promise)
     assert account.ok("reconcile") == []
 
 
