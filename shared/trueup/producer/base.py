@@ -32,7 +32,7 @@ class ProducerBase:
     """Base of the producers.
 
     Args:
-        broker_url: redis, rediss, sentinel, amqp or amqps.
+        broker_url: redis, rediss, amqp or amqps.
         token: signs what is sent; None for workers that do not ask for signatures.
         account: on whose behalf; the token's own.
         database_url: where requests are kept and outcomes are read; without it there are no outcomes to be had here.

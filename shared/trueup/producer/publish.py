@@ -36,7 +36,7 @@ class Publisher:
     """A sender of envelopes to one broker, on connections that are kept open and shared by threads.
 
     Args:
-        broker_url: redis, rediss, sentinel, amqp or amqps.
+        broker_url: redis, rediss, amqp or amqps.
         account: on whose behalf envelopes are sent.
         signer: None leaves messages unsigned, for workers that do not ask for signatures.
         queue_limit: envelopes on a queue above which nothing more is put on it.

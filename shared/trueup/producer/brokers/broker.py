@@ -47,7 +47,7 @@ def open_broker(url: str) -> Broker:
     """The broker that a URL names.
 
     Args:
-        url: redis, rediss, sentinel, amqp or amqps. With redis and no query in it, Celery is not imported.
+        url: redis, rediss, amqp or amqps. With redis and no query in it, Celery is not imported.
 
     Raises:
         MissingExtra: it takes Celery, which is not installed.
