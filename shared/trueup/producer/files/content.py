@@ -142,7 +142,7 @@ def lines(source: Source) -> Generator[Line, None, None]:
                 yield _long_line(number, piece, stream)
                 continue
             text = piece.removesuffix(b"\n").removesuffix(b"\r")
-            if text.startswith(_BOM):  # files put together have one in the middle
+            if number == 1:
                 text = text.removeprefix(_BOM)
             yield Line(number, text, len(text))
 

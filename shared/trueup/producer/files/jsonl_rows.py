@@ -26,6 +26,7 @@ class _Wrapper(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     idempotency_key: IdempotencyKey | None = None
 
 
+_BOM = b"\xef\xbb\xbf"
 _outline = msgspec.json.Decoder(_Outline)
 _wrapper = msgspec.json.Decoder(_Wrapper)
 
@@ -46,6 +47,8 @@ def jsonl_keyless(lines: Iterable[Line], kind: Kind) -> Iterator[bool]:
 
 def _is_keyless(text: bytes) -> bool:
     outline = _outline_of(text)
+    if outline is None and text.startswith(_BOM):
+        return _is_keyless(text.removeprefix(_BOM))
     wrapper = _wrapper_of(text) if outline and outline.body is not UNSET else None
     return _keyless(outline if wrapper is None else _outline_of(bytes(wrapper.body)))
 
@@ -54,6 +57,9 @@ def _row(line: Line, kind: Kind) -> Row:
     if kind == "usage":
         return Row(line.number, kind, None, *content_of(line.text, size_bytes=line.size_bytes))
     outline = _outline_of(line.text)
+    if outline is None and line.text.startswith(_BOM):  # files put together have one in the middle
+        text = line.text.removeprefix(_BOM)
+        return _row(Line(line.number, text, line.size_bytes - len(_BOM)), kind)
     wrapper = _wrapper_of(line.text) if outline and outline.body is not UNSET else None
     if wrapper is None:
         content = content_of(line.text, size_bytes=line.size_bytes, is_parsed=outline is not None)

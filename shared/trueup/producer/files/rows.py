@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from threading import Event
 
 from trueup.producer.files.content import (
@@ -89,9 +89,17 @@ def rows(source: Source, *, kind: Kind = "commit", scanned: Scan | None = None) 
         UnreadableInput: as `scan`.
         ChangedInput: at its end: this is not what the first pass found.
     """
-    yield from islice(_rows(source, kind), None if scanned is None else scanned.rows)
-    if scanned and not has_stayed(source) and sha256_hex(source, stop=Event()) != scanned.content_sha256_hex:
+    found = _rows(source, kind)
+    if scanned is None:
+        return found
+    return chain(islice(found, scanned.rows), _required_unchanged(source, scanned))
+
+
+def _required_unchanged(source: Source, scanned: Scan) -> Iterator[Row]:
+    """No row; refuses the file when it is another than its first pass found."""
+    if not has_stayed(source) and sha256_hex(source, stop=Event()) != scanned.content_sha256_hex:
         raise ChangedInput(f"{source.name} was changed while it was read")
+    yield from ()
 
 
 def _read(source: Source) -> Generator[Line, None, None]:
