@@ -58,7 +58,7 @@ def _netloc(parts: SplitResult) -> str:
 
 
 def _without_misplaced_secret(parts: SplitResult) -> str:
-    """Where a user name alone is the password: Redis knows none without, and an encoded colon separates nothing."""
+    """Mask a user name that alone is the password: Redis knows none without, and an encoded colon separates nothing."""
     user, separator, host = parts.netloc.rpartition("@")
     misplaced = user and (parts.scheme.startswith("redis") or _ENCODED_DELIMITER.search(user))
     return f"{MASK}{separator}{host}" if misplaced else parts.netloc

@@ -168,6 +168,6 @@ def _line(problem: object) -> str:
 
 
 def _said(problem: dict[str, Any]) -> str:
-    """What is wrong: a rule of ours as it says it, one of the library's without its capitals."""
+    """Words for what is wrong: a rule of ours as it says it, one of the library's without its capitals."""
     reason = problem.get("ctx", {}).get("error") if problem["type"] == "value_error" else None
     return str(reason or problem["msg"].lower())

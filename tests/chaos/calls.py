@@ -74,8 +74,11 @@ def _client(world: World) -> httpx.Client:
 
 
 def _is_served(world: World, client: httpx.Client, calls: Calls) -> bool:
-    """What came before may have left a gateway that believes a service to be away, for a moment."""
-    if client.get("/readyz").status_code != 200:
+    """What came before may have left a gateway that starts, or believes a service to be away, for a moment."""
+    try:
+        if client.get("/readyz").status_code != 200:
+            return False
+    except httpx.TransportError:
         return False
     _call(world, client, calls, {})
     calls.errors.clear()

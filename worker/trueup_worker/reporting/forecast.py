@@ -279,7 +279,7 @@ def _outcome(draft: Draft, parked: Sequence[AwaitedMonth], hold: Hold | None, pr
 
 
 def _arithmetic(draft: Draft, present: _Present) -> str:
-    """How the amount comes about, once the usage that is known is closed."""
+    """Arithmetic of the amount, once the usage that is known is closed."""
 
     def written(amount: Decimal | str | None) -> str:
         return "" if amount is None else present.written(Money(Decimal(amount), draft.unit or ""))

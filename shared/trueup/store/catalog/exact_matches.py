@@ -67,7 +67,7 @@ def ways_of(kind: Kind) -> list[str]:
 
 
 def exact_matches(connection: Connection, account_id: int, kinds: Collection[Kind], named: str) -> list[Match]:
-    """Records of these kinds that a text names, each once; of each way ten at most."""
+    """Record of these kinds that a text names, each once; of each way ten at most."""
     which = {"account_id": account_id, "named": named, "id": _uuid(named), "number": _number(named)}
     found = (each for kind in kinds for each in fetch_all(connection, Match, _STATEMENTS[kind], which))
     return list({each.id: each for each in found}.values())

@@ -1,4 +1,4 @@
-"""What the amounts of commits are counted in."""
+"""Units in which the amounts of commits are counted."""
 
 from collections.abc import Collection
 from typing import NamedTuple

@@ -49,7 +49,7 @@ async def connect_in_loop(database_url: str, *, statement_timeout_s: int) -> "ps
 
 
 def _arguments(url: URL, statement_timeout_s: int) -> dict[str, Any]:
-    """What a connection is given beside its URL, whose options count, but for those settings that ours name."""
+    """Arguments of a connection beside its URL, whose options count, but for those settings that ours name."""
     limit_ms = statement_timeout_s * 1_000
     # A plan made for one account's values trusts statistics that may not know the account yet, and reads all its rows.
     settings = ("timezone=UTC", "plan_cache_mode=force_generic_plan")

@@ -15,7 +15,7 @@ _COLUMNS = ("at", "actor", "action", "subject", "before", "after")
 
 @app.callback()
 def audit() -> None:
-    """Acts of operators."""
+    """Act of operators."""
 
 
 @app.command("list")

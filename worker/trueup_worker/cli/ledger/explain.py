@@ -85,7 +85,7 @@ class _Units:
         return cls(invoiced, invoiced, named, of_commits)
 
     def of_row(self, part: str, row: Record) -> str | None:
-        """Of a row of one of the explanation's lists."""
+        """Amounts of a row of one of the explanation's lists."""
         if part == "entries":
             return self.of_commits[UUID(str(row["commit_id"]))].access
         return self.named.get(str(row["unit_id"])) if "unit_id" in row else self.own

@@ -45,7 +45,7 @@ def in_its_unit(row: object) -> Record:
 
 
 def true_up_text(figures: Mapping[str, object], unit: str) -> str:
-    """How a true-up comes about, on one line.
+    """Arithmetic of a true-up, on one line.
 
     Args:
         figures: committed, drawn, adjustments and due, each a number, its text, or None where it is not known.

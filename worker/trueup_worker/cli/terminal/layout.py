@@ -45,12 +45,12 @@ class Column:
 
     @property
     def natural(self) -> int:
-        """How wide it is when nothing wraps."""
+        """Width when nothing wraps."""
         return max([cell_len(self.header), *(_widest(cell.text.split("\n")) for cell in self.cells)])
 
     @property
     def least(self) -> int:
-        """How wide it must be at least."""
+        """Width that it must have at least."""
         wrapping = [cell for cell in self.cells if cell.wraps]
         kept = [_widest(cell.text.split("\n")) for cell in self.cells if not cell.wraps]
         words = [_widest(cell.text.split()) for cell in wrapping]
@@ -87,7 +87,7 @@ def _fitted(columns: Sequence[Column], width: int | None) -> tuple[list[Column],
 
 
 def _widened(columns: Sequence[Column], width: int) -> list[Column]:
-    """What is left of the width goes to the columns that lack some, the least needy first."""
+    """Give what is left of the width to the columns that lack some, the least needy first."""
     spare = max(width - _total([column.least for column in columns]), 0)
     given = {}
     needy = sorted(range(len(columns)), key=lambda index: columns[index].natural - columns[index].least)

@@ -75,7 +75,7 @@ def member(row: object, name: str) -> Any:
 def emit_table(
     columns: Sequence[str], rows: Iterable[object], *, title: str | None = None, nothing: str | None = "nothing found"
 ) -> None:
-    """Prints a table of values or records; a column shows the member of the same name.
+    """Print a table of values or records; a column shows the member of the same name.
 
     Args:
         columns: from the most to the least important: where the terminal is narrow, the last ones go under their rows.
@@ -91,7 +91,7 @@ def emit_table(
 
 
 def emit_record(value: object, *, title: str | None = None) -> None:
-    """Prints one value or record, a member a line; members that are lists of such become tables below it."""
+    """Print one value or record, a member a line; members that are lists of such become tables below it."""
     record = members(value)
     plain = {name: each for name, each in record.items() if not _is_table(each) and each not in (None, [], ())}
     _print([*_title(title), *_member_lines({name.replace("_", " "): as_text(each) for name, each in plain.items()})])
