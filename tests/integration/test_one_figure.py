@@ -79,7 +79,7 @@ def usable(connection: Connection, account_id: int, _: UUID) -> Decimal:
 
 def listed_as_commit(connection: Connection, account_id: int, _: UUID) -> Decimal:
     """In the list of commits."""
-    return UsableCommits(connection, account_id).page(limit=9)[0].balance or Decimal()
+    return UsableCommits(connection, account_id).page(limit=9).rows[0].balance or Decimal()
 
 
 VIEWS: list[Callable[[Connection, int, UUID], Decimal]] = [

@@ -87,7 +87,7 @@ def test_what_can_be_used_now(book: UsageBook, case: Row) -> None:
         usable = list_commit_records(connection, book.account_id, replace(choice, has_balance=True), limit=9)
         listed = with_balances(connection, book.account_id, listed, left)
         read = UsableCommits(connection, book.account_id)
-        shown = [*read.page(limit=9), *(read.one(key) for key in commits)]
+        shown = [*read.page(limit=9).rows, *(read.one(key) for key in commits)]
     by_id = {each.commit_id: each for each in balance.commits}
     found = [by_id[str(key)] for key in commits]
     assert [each.usable for each in found] == [Decimal(amount) for amount in case["usable"].split()]

@@ -47,7 +47,7 @@ def views(book: ChangeBook, commit_id: UUID) -> dict[str, Any]:
         found = find_commit_record(connection, account_id, id=commit_id)
         assert found
         return {
-            "list": usable.page(limit=9)[0],
+            "list": usable.page(limit=9).rows[0],
             "show": usable.one(commit_id),
             "explain": explanation(explain(connection, account_id=account_id, which=commit_id)),
             "balance": {"unpaid": balance.commits[0].unpaid if balance.commits else None},
