@@ -43,9 +43,10 @@ def execute(page: Page, call: Locator, *, key: str) -> tuple[str, str]:
         call.get_by_role("button", name="Try it out").click()
     body = call.locator("textarea.body-param__text")
     body.fill(body.input_value().replace(KEY, key))
-    with page.expect_response("**/v1/contracts/customerCommits/create"):
+    with page.expect_response("**/v1/contracts/customerCommits/create") as response:
         call.get_by_role("button", name="Execute").click()
     answer = call.locator(".live-responses-table .response")
+    expect(answer.locator(".response-col_status")).to_contain_text(str(response.value.status))  # not that of before
     return answer.locator(".response-col_status").inner_text(), answer.locator(".response-col_description").inner_text()
 
 
