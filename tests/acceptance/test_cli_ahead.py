@@ -1,4 +1,4 @@
-"""The worked examples of the specification (3.4), from the command line to the invoice and back to the usage."""
+"""Worked examples, from the command line to the invoice and back to the usage."""
 
 import json
 import time

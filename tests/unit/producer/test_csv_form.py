@@ -1,4 +1,4 @@
-"""Rows whose form is wrong (spec 7.1): each has a code of its own, and says what was found where."""
+"""Rows whose form is wrong: each has a code of its own, and says what was found where."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""JSON that is no JSON Lines (spec 7.1): read as what it is, or refused whole."""
+"""JSON that is no JSON Lines: read as what it is, or refused whole."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What spreadsheets leave in a file (spec 7.1)."""
+"""What spreadsheets leave in a file."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Values that can be read in two ways, or that a spreadsheet changed (spec 7.1): refused before anything is sent."""
+"""Values that can be read in two ways, or that a spreadsheet changed: refused before anything is sent."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""JSONL: a line is a request, either a bare body or {"kind", "idempotency_key", "body"}; of usage a bare body (2.6)."""
+"""JSONL: a line is a request, either a bare body or {"kind", "idempotency_key", "body"}; of usage a bare body."""
 
 from collections.abc import Iterable, Iterator
 
