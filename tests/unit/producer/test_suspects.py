@@ -8,6 +8,7 @@ import pytest
 
 from trueup.producer.files.content import UnreadableInput, open_source
 from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks, WrongMarks
+from trueup.producer.files.reading import Reading
 from trueup.producer.files.rows import Scan, rows, scan
 
 CASES = Path(__file__).parents[2] / "data" / "files"
@@ -17,7 +18,7 @@ COMMAS = NumberMarks(decimal_comma=True, thousands=".")
 
 def scanned(path: Path, marks: NumberMarks = AS_IN_JSON) -> Scan:
     """What the first pass finds."""
-    with open_source(path, marks=marks) as source:
+    with open_source(path, reading=Reading(marks)) as source:
         return scan(source)
 
 
@@ -45,7 +46,7 @@ def test_a_point_beside_semicolons_is_not_guessed() -> None:
     assert "--decimal-comma" in told
     assert "--thousands" in told
     assert "Nothing was sent" in told
-    with open_source(path, marks=COMMAS) as source:
+    with open_source(path, reading=Reading(COMMAS)) as source:
         bodies = [json.loads(row.text, parse_float=Decimal) for row in rows(source, scanned=scan(source))]
     amounts = [body["access_schedule"]["schedule_items"][0]["amount"] for body in bodies]
     assert [str(amount) for amount in amounts] == ["12000", "1500.00"]

@@ -23,7 +23,7 @@ import msgspec
 from trueup.errors import ExitCode, TrueupError
 from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.json_beginning import is_json_document
-from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
+from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.spool import spooled
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Source:
         format: one JSON text a line, CSV, or a JSON document.
         size_bytes: as it lay there when it was opened; of what is added later nothing is read.
         has_cr_ends: its lines end with CR alone, as old spreadsheets' do.
-        marks: how its numbers are written.
+        reading: how it is read, as far as that was told.
         stamp: by which a later change is noticed.
     """
 
@@ -73,7 +73,7 @@ class Source:
     size_bytes: int
     stamp: Stamp
     has_cr_ends: bool = False
-    marks: NumberMarks = AS_IN_JSON
+    reading: Reading = AS_IT_STANDS
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +101,7 @@ def open_source(
     *,
     format: Format | None = None,  # noqa: A002
     stdin: BinaryIO | None = None,
-    marks: NumberMarks = AS_IN_JSON,
+    reading: Reading = AS_IT_STANDS,
 ) -> Iterator[Source]:
     """Open an input for as many passes as needed.
 
@@ -110,7 +110,7 @@ def open_source(
             file first.
         format: JSONL or CSV; left out, the name's ending decides, else the first character.
         stdin: standard input, when it is not the process's own.
-        marks: how the numbers of a CSV file are written.
+        reading: how it is read, as far as that was told.
 
     Raises:
         UnreadableInput: it is missing, a folder, not permitted, empty, binary, or no gzip where it says so.
@@ -124,7 +124,7 @@ def open_source(
                 copied = path
             else:
                 copied = stack.enter_context(spooled(path.open("rb")))
-        yield replace(_source(shown, copied, format or _format_of_name(path)), marks=marks)
+        yield replace(_source(shown, copied, format or _format_of_name(path)), reading=reading)
 
 
 def lines(source: Source) -> Generator[Line, None, None]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import chain, islice
 from threading import Event
 
@@ -35,8 +34,7 @@ class Scan:
     """Findings of the first pass over a file.
 
     Attributes:
-        sha256_hex: of the uncompressed content and of how its numbers are read, if that was told: what a batch's id is
-            made of.
+        sha256_hex: of the uncompressed content and of how it is read, if that was told: what a batch's id is made of.
         content_sha256_hex: of the content alone.
         rows: how many requests there are.
         keyless_rows: how many of them have no `uniqueness_key`.
@@ -74,7 +72,7 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
         raise UnreadableInput(f"{source.name} has no row: {_NO_ROW[source.format]}")
     has_stayed(source)
     content_sha256_hex = digest.result()
-    return Scan(_as_read(source, content_sha256_hex), content_sha256_hex, count, keyless, source.format)
+    return Scan(source.reading.digest(content_sha256_hex), content_sha256_hex, count, keyless, source.format)
 
 
 def rows(source: Source, *, kind: Kind = "commit", scanned: Scan | None = None) -> Iterator[Row]:
@@ -108,7 +106,7 @@ def _read(source: Source) -> Generator[Line, None, None]:
 
 def _rows(source: Source, kind: Kind) -> Iterator[Row]:
     if source.format == "csv":
-        return csv_rows(lines(source), kind, name=source.name, marks=source.marks)
+        return csv_rows(lines(source), kind, name=source.name, marks=source.reading.marks)
     return jsonl_rows(_read(source), kind)
 
 
@@ -116,14 +114,6 @@ def header_of(source: Source, *, kind: Kind) -> bytes:
     """The header of a CSV source as it stands there."""
     with closing(lines(source)) as read:
         return csv_header(read, kind, name=source.name)
-
-
-def _as_read(source: Source, content_sha256_hex: str) -> str:
-    """Digest of a content and of what else decides what is sent."""
-    if not source.marks.are_told:
-        return content_sha256_hex
-    told = f"{content_sha256_hex} decimal_comma={bool(source.marks.decimal_comma)} thousands={source.marks.thousands}"
-    return sha256(told.encode()).hexdigest()
 
 
 def _count(keyless: Iterable[bool]) -> tuple[int, int]:
@@ -139,6 +129,6 @@ def _keyless(read: Iterable[Line], source: Source, kind: Kind, warn: Warn | None
     if source.format == "csv":
         return (
             row.keyless
-            for row in csv_rows(read, kind, name=source.name, marks=source.marks, warn=warn, first_pass=True)
+            for row in csv_rows(read, kind, name=source.name, marks=source.reading.marks, warn=warn, first_pass=True)
         )
     return jsonl_keyless(read, kind)

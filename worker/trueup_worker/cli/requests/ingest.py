@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trueup.clock import utc_now
 from trueup.errors import ExitCode
 from trueup.producer.files.content import Source, open_source
-from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
+from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import Scan, header_of, scan
 from trueup.producer.ingest import Ingest, NothingDecided, RowOutcome, Summary, name_batch
@@ -61,7 +62,7 @@ class Plan:
         require_keys: refuses a file with rows that have no uniqueness key.
         results: where to write every row's outcome, as JSON lines.
         failed: where to write the rows that failed, to be corrected and sent.
-        marks: how the numbers of a CSV file are written.
+        reading: how the files are read, as far as that was told.
     """
 
     kind: Kind = "commit"
@@ -70,7 +71,7 @@ class Plan:
     require_keys: bool = False
     results: Path | None = None
     failed: Path | None = None
-    marks: NumberMarks = AS_IN_JSON
+    reading: Reading = AS_IT_STANDS
 
     @property
     def scope(self) -> Scope:
@@ -102,7 +103,8 @@ def ingest(
     twice: request ids are made of batch and row, the batch's id of account and content. --json ends with one line:
     batch_id, rows, new, created, duplicate, invalid, not_found, parked, seconds.
     """
-    plan = Plan(kind, batch_id, new, require_keys, results, failed, NumberMarks(decimal_comma, thousands))
+    reading = Reading(NumberMarks(decimal_comma, thousands))
+    plan = Plan(kind, batch_id, new, require_keys, results, failed, reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 
 
@@ -119,7 +121,7 @@ def ingest_files(current: Session, files: list[str], plan: Plan, *, dry_run: boo
         raise CommandError("--new and --batch-id exclude each other")
     if dry_run:
         judge = judge_with_references(current, kind=plan.kind)
-        raise typer.Exit(judge_files(files, judge, kind=plan.kind, marks=plan.marks, as_json=as_json))
+        raise typer.Exit(judge_files(files, judge, kind=plan.kind, reading=plan.reading, as_json=as_json))
     raise typer.Exit(max([ingest_file(current, name, plan, as_json=as_json) for name in files]))
 
 
@@ -134,7 +136,7 @@ def ingest_file(current: Session, name: str, plan: Plan, *, as_json: bool = Fals
         NotAuthenticated: likewise those of this token.
     """
     caller = _signing_caller(current, plan.scope)
-    with open_source(name, marks=plan.marks) as source:
+    with open_source(name, reading=plan.reading) as source:
         scanned = scan(source, kind=plan.kind, warn=say)
         _warn_of_keyless(source, scanned, plan)
         batch = name_batch(source, scanned, account=caller.account, kind=plan.kind, name=plan.batch_name, new=plan.new)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.reading import Reading
 from trueup.store.catalog.names import unit_names
 from trueup.store.usage.lines import RatedLine, list_usage
 from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
@@ -41,7 +42,8 @@ def ingest(
     Needs the scope usage:write. A transaction id is used once, for ever: a line that is stored already is created once
     more without effect; with other content it is refused. Otherwise as `trueup ingest`.
     """
-    plan = Plan("usage", batch_id, new, results=results, failed=failed, marks=NumberMarks(decimal_comma, thousands))
+    reading = Reading(NumberMarks(decimal_comma, thousands))
+    plan = Plan("usage", batch_id, new, results=results, failed=failed, reading=reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 
 

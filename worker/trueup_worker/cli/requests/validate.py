@@ -8,6 +8,7 @@ import typer
 from trueup.errors import ExitCode
 from trueup.extras import extra
 from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.reading import Reading
 from trueup.wire.message.envelope import Kind
 from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
 from trueup_worker.cli.requests.verdicts import Judge, judge_bodies_alone, judge_files
@@ -39,7 +40,7 @@ def validate(
             from trueup_worker.cli.requests.references import judge_with_references  # noqa: PLC0415 - needs the extra
             from trueup_worker.cli.terminal.context import session  # noqa: PLC0415 - likewise
         judge = judge_with_references(session(ctx), kind=kind)
-    marks = NumberMarks(decimal_comma, thousands)
-    code = judge_files(files, judge, kind=kind, marks=marks, as_json=as_json)
+    reading = Reading(NumberMarks(decimal_comma, thousands))
+    code = judge_files(files, judge, kind=kind, reading=reading, as_json=as_json)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

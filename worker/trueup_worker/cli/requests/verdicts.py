@@ -10,7 +10,7 @@ from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
 from trueup.producer.files.content import open_source
-from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 from trueup.wire.message.envelope import Kind, QueuedRequest
@@ -36,13 +36,11 @@ def _problems(request: QueuedRequest) -> list[Problem]:
     return read if isinstance(read, list) else []
 
 
-def judge_files(
-    files: Sequence[str | Path], judge: Judge, *, kind: Kind, marks: NumberMarks, as_json: bool
-) -> ExitCode:
+def judge_files(files: Sequence[str | Path], judge: Judge, *, kind: Kind, reading: Reading, as_json: bool) -> ExitCode:
     """Judge and print every row; `ROWS_FAILED` when some are not valid."""
     counts: Counter[str] = Counter()
     for file in files:
-        with open_source(file, marks=marks) as source:
+        with open_source(file, reading=reading) as source:
             scanned = scan(source, kind=kind, warn=say)
             verdicts = _verdicts(rows(source, kind=kind, scanned=scanned), judge)
             _emit_lines(verdicts, counts) if as_json else _emit_failed(source.name, verdicts, counts)

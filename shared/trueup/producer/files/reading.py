@@ -1,0 +1,31 @@
+"""Reading of a file, as its user told it: whatever decides, beside the content, what is sent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Options by which a file is read; a field that changes what is sent has a line in `_told`, too.
+
+    Attributes:
+        marks: how the numbers of a table are written.
+    """
+
+    marks: NumberMarks = AS_IN_JSON
+
+    def digest(self, content_sha256_hex: str) -> str:
+        """Digest of a content read so: what a batch's id is made of. The content's own where nothing was told."""
+        told = " ".join(self._told())
+        return sha256(f"{content_sha256_hex} {told}".encode()).hexdigest() if told else content_sha256_hex
+
+    def _told(self) -> Iterator[str]:
+        """The options that were given; their texts and their order are kept, as they make the ids of batches."""
+        if self.marks.are_told:
+            yield f"decimal_comma={bool(self.marks.decimal_comma)} thousands={self.marks.thousands}"
+
+
+AS_IT_STANDS = Reading()
