@@ -11,6 +11,7 @@ ProductType = Literal["FIXED", "USAGE", "SUBSCRIPTION", "COMPOSITE"]
 UsageInvoicing = Literal["MONTHLY", "NONE"]
 
 _Name = Annotated[str, Field(max_length=1_000, pattern=r"^[^\x00]*$")]
+_Alias = Annotated[_Name, Field(min_length=1)]
 
 
 class InvalidCatalog(TrueupError):
@@ -26,10 +27,11 @@ class _Entry(BaseModel):
 
 
 class Customer(_Entry):
-    """Customer: who promises to spend."""
+    """Customer: who promises to spend; the aliases are what other systems call them, each one customer's alone."""
 
     name: _Name
     custom_fields: dict[str, str] = {}
+    ingest_aliases: tuple[_Alias, ...] = ()
 
 
 class Product(_Entry):
@@ -44,6 +46,7 @@ class Contract(_Entry):
     """Under which agreement; its customer never changes. The time is half-open, in any offset."""
 
     customer_id: UUID
+    name: _Name | None = None
     starting_at: AwareDatetime
     ending_before: AwareDatetime | None = None
     usage_invoicing: UsageInvoicing = "MONTHLY"

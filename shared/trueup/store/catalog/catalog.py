@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Connection, Table, or_
+from sqlalchemy import ColumnElement, Connection, Table, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from trueup.errors import TrueupError
 from trueup.store.postgres.driver_statement import DriverStatement, uuid_array
-from trueup.store.tables import contract, customer, product, unit
-from trueup.wire.catalog import Catalog
+from trueup.store.tables import contract, customer, ingest_alias, product, unit
+from trueup.wire.catalog import Catalog, Contract, Customer
 from trueup.wire.request.normal import Normal
 from trueup.wire.request.references import Known, References, references_of
 from trueup.wire.request.usage_references import KnownToUsage
@@ -37,7 +37,7 @@ _KNOWN = DriverStatement("""
 
 
 class CatalogConflict(TrueupError):
-    """The file changes what never changes: a product's type or a contract's customer. Nothing was loaded."""
+    """The file changes what never changes: a product's type, a contract's customer, an alias. Nothing was loaded."""
 
     code = "duplicate"
 
@@ -46,10 +46,12 @@ def load_catalog(connection: Connection, account_id: int, catalog: Catalog) -> d
     """Insert or update every entry, in the caller's transaction; returns how many of each.
 
     Raises:
-        CatalogConflict: names what would change but never does, or the customers that contracts name in vain.
+        CatalogConflict: names what would change but never does, the customers that contracts name in vain, or the
+            aliases that are other customers'.
     """
     _refuse_unknown_customers(connection, account_id, catalog)
     _upsert(connection, customer, account_id, catalog.customers)
+    _add_aliases(connection, account_id, catalog.customers)
     _upsert(connection, product, account_id, catalog.products, fixed="type")
     _upsert(connection, contract, account_id, catalog.contracts, fixed="customer_id")
     _upsert(connection, unit, account_id, catalog.units)
@@ -149,7 +151,11 @@ def _upsert(
     if not rows:
         return
     statement = insert(table)
-    updated = {name: statement.excluded[name] for name in rows[0] if name not in ("account_id", "id")}
+    updated: dict[str, ColumnElement[Any]] = {
+        name: statement.excluded[name] for name in rows[0] if name not in ("account_id", "id")
+    }
+    if "kept" in updated:
+        updated["kept"] = table.c.kept.concat(statement.excluded.kept)
     unchanged: ColumnElement[bool] | None = None
     if fixed is not None:
         unchanged = or_(table.c[fixed] == statement.excluded[fixed])
@@ -166,4 +172,26 @@ def _upsert(
 
 def _row(account_id: int, entry: BaseModel) -> dict[str, Any]:
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in entry.model_dump().items()}
+    values.pop("ingest_aliases", None)
+    if isinstance(entry, Contract):
+        values["kept"] = {"name": name} if (name := values.pop("name")) is not None else {}
     return {"account_id": account_id, **values}
+
+
+def _add_aliases(connection: Connection, account_id: int, customers: Sequence[Customer]) -> None:
+    named = sorted(  # so that two who share aliases wait for each other
+        (alias, entry.id, position)
+        for entry in customers
+        for position, alias in enumerate(dict.fromkeys(entry.ingest_aliases))
+    )
+    if not named:
+        return
+    columns = ("account_id", "alias", "customer_id", "position")
+    rows = [dict(zip(columns, (account_id, *each), strict=True)) for each in named]
+    connection.execute(insert(ingest_alias).on_conflict_do_nothing(), rows)
+    these = ingest_alias.c.account_id == account_id, ingest_alias.c.alias.in_([alias for alias, *_ in named])
+    query = select(ingest_alias.c.alias, ingest_alias.c.customer_id).where(*these)
+    owners = dict(connection.execute(query).all())
+    refused = {alias for alias, customer_id, _ in named if owners[alias] != customer_id}
+    if refused:
+        raise CatalogConflict(f"aliases that are other customers': {', '.join(sorted(refused))}")
