@@ -58,6 +58,7 @@ CODES: dict[str, str] = {
     # What was stored before.
     "change_refused": "cannot be changed so: {detail}",
     "transaction_id_reused": "was used before with other content: a correction is a line of its own",
+    "batch_undone": "came with a batch that was undone, of which nothing becomes a commit any more: {detail}",
 }
 NOT_FOUND_CODES = frozenset({"customer_not_found", "product_not_found", "contract_not_found", "unit_not_found"})
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.commits.changes import archive_row, finalized_of
+from trueup.store.commits.archive import archive_rows, finalized_of
 from trueup_worker.commit_changes.refusal import Changed, ChangeRefused, Meant, lock_known, tell
 
 _NAMED_MAX = 5
@@ -26,12 +26,12 @@ def archive_commit(
     stored = lock_known(connection, account_id, commit_id, **meant)
     if stored.archived_at is not None:
         return Changed(commit_id)
-    finalized = finalized_of(connection, account_id, commit_id)
+    finalized = finalized_of(connection, account_id, [commit_id])
     if finalized:
-        named = ", ".join(f"{what} {key}" for key, what in finalized[:_NAMED_MAX])
+        named = ", ".join(f"{each.what} {each.id}" for each in finalized[:_NAMED_MAX])
         more = f" and {len(finalized) - _NAMED_MAX} more" if len(finalized) > _NAMED_MAX else ""
         raise ChangeRefused("", f"{commit_id} stands on what is finalized: void it first: {named}{more}")
-    archived_at = archive_row(connection, account_id, commit_id)
+    archived_at = archive_rows(connection, account_id, [commit_id]).at
     drafts = {str(item.id): item.state for item in stored.items if item.is_open}
     changed = Changed(
         commit_id,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from trueup.redis.uniqueness_cache import Reply, UniquenessCache
 from trueup_worker.intake.admission.admit import admit
+from trueup_worker.intake.closed_batch import refuse_if_closed
 from trueup_worker.intake.commits.pipeline import COMMITS
 from trueup_worker.intake.decision import Decision
 from trueup_worker.intake.delivery import Delivery
@@ -35,6 +36,9 @@ def receive(message: Message, services: Services, *, now: datetime, pipeline: Pi
     """
 
     def decide(connection: Connection, part: Delivery) -> list[Decision]:
+        late = refuse_if_closed(connection, part)
+        if late is not None:
+            return late
         decisions: list[Decision] = []
         for bodies in pipeline.read(part):
             judged = pipeline.judge(connection, part, bodies, services)

@@ -79,18 +79,6 @@ _ITEMS = text(f"""
      ORDER BY o.position
 """)
 
-_FINALIZED = text("""
-    SELECT i.id, 'invoice' AS what FROM invoice AS i
-     WHERE i.account_id = :account_id AND i.commit_id = :commit_id AND i.status = 'FINALIZED'
-    UNION ALL
-    SELECT p.id, CASE WHEN p.is_invoiced THEN 'usage invoice' ELSE 'usage period' END FROM (
-        SELECT period_id FROM ledger_entry WHERE account_id = :account_id AND commit_id = :commit_id
-           AND period_id IS NOT NULL GROUP BY period_id, segment_id HAVING sum(amount) <> 0) AS drawn
-      JOIN usage_period AS p ON p.account_id = :account_id AND p.id = drawn.period_id AND p.voided_at IS NULL
-     GROUP BY p.id, p.is_invoiced
-     ORDER BY id
-""")
-
 _CHANGE_SEGMENT = text("""
     UPDATE segment SET amount = :amount, starting_at = :starting_at, ending_before = :ending_before
      WHERE account_id = :account_id AND commit_id = :commit_id AND id = :id
@@ -155,34 +143,6 @@ _SUPPRESS = text("""
            reason = CASE WHEN state = 'voided' THEN reason WHEN kind = 'TRUE_UP' THEN NULL ELSE :why END,
            settled_at = CASE WHEN state = 'voided' THEN settled_at WHEN kind = 'TRUE_UP' THEN NULL ELSE now() END
      WHERE account_id = :account_id AND id = ANY(CAST(:ids AS uuid[]))
-""")
-
-_EXPIRE = text("""
-    WITH rest AS (
-        SELECT segment_id, sum(amount) AS amount FROM ledger_entry
-         WHERE account_id = :account_id AND commit_id = :commit_id GROUP BY segment_id HAVING sum(amount) > 0
-    )
-    INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at, reason)
-    SELECT c.account_id, c.id, rest.segment_id,
-           CASE c.type WHEN 'PREPAID' THEN 'PREPAID_COMMIT_EXPIRATION' WHEN 'CREDIT' THEN 'CREDIT_EXPIRATION'
-                       ELSE 'POSTPAID_COMMIT_EXPIRATION' END,
-           -rest.amount, coalesce(a.clock_at, now()), 'archived'
-      FROM rest
-      JOIN commit AS c ON c.account_id = :account_id AND c.id = :commit_id
-      JOIN account AS a ON a.id = :account_id
-     ORDER BY rest.segment_id
-""")
-_CLOSE_SEGMENTS = text(
-    "UPDATE segment SET expires = false WHERE account_id = :account_id AND commit_id = :commit_id AND expires"
-)
-_CLOSE_ITEMS = text("""
-    UPDATE obligation SET suppressed_by = 'archived', state = 'suppressed', reason = 'archived', settled_at = now()
-     WHERE account_id = :account_id AND commit_id = :commit_id AND state IN ('pending', 'held', 'parked')
-""")
-_ARCHIVE = text("""
-    UPDATE commit AS c SET archived_at = coalesce(a.clock_at, now()) FROM account AS a
-     WHERE a.id = :account_id AND c.account_id = :account_id AND c.id = :commit_id
-    RETURNING c.archived_at
 """)
 
 
@@ -273,12 +233,6 @@ def lock_commit(connection: Connection, account_id: int, commit_id: UUID) -> Sto
     return found and replace(found, segments=segments, items=fetch_all(connection, Item, _ITEMS, which))
 
 
-def finalized_of(connection: Connection, account_id: int, commit_id: UUID) -> list[tuple[UUID, str]]:
-    """Invoices and periods that are not void and bill or draw on the commit: id and kind."""
-    rows = connection.execute(_FINALIZED, {"account_id": account_id, "commit_id": commit_id})
-    return [(row.id, row.what) for row in rows]
-
-
 def change_columns(connection: Connection, account_id: int, commit_id: UUID, values: Mapping[str, Any]) -> None:
     """Write columns of the commit's own row; None is SQL's null, for JSON too."""
     which = (commit.c.account_id == account_id, commit.c.id == commit_id)
@@ -366,15 +320,6 @@ def add_item(
 def suppress_items(connection: Connection, account_id: int, ids: Sequence[UUID], why: Suppression) -> None:
     """Make sure that these items are never invoiced."""
     connection.execute(_SUPPRESS, {"account_id": account_id, "ids": list(ids), "why": why})
-
-
-def archive_row(connection: Connection, account_id: int, commit_id: UUID) -> datetime:
-    """Take the commit out: what is left of it expires, what was to be invoiced is suppressed."""
-    which = {"account_id": account_id, "commit_id": commit_id}
-    for statement in (_EXPIRE, _CLOSE_SEGMENTS, _CLOSE_ITEMS):
-        connection.execute(statement, which)
-    archived_at: datetime = connection.execute(_ARCHIVE, which).scalar_one()
-    return archived_at
 
 
 def _priced(charge: tuple[Decimal, Decimal, Decimal]) -> dict[str, Decimal]:

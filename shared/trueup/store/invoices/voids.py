@@ -3,9 +3,11 @@
 Locks are taken in the order that holds everywhere: obligations, customers, then what belongs to them.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -43,9 +45,9 @@ _SET_MARK = {
     for mark in ("paid", "exported")
 }
 
-_MARK_INVOICE_VOID = text("""
+_MARK_INVOICES_VOID = text("""
     UPDATE invoice AS i SET status = 'VOID', voided_at = coalesce(a.clock_at, now())
-      FROM account AS a WHERE a.id = :account_id AND i.account_id = :account_id AND i.id = :id
+      FROM account AS a WHERE a.id = :account_id AND i.account_id = :account_id AND i.id = ANY(CAST(:ids AS uuid[]))
     RETURNING i.voided_at
 """)
 
@@ -55,7 +57,9 @@ _MARK_PERIOD_VOID = text("""
     RETURNING p.voided_at
 """)
 
-_MARK_OBLIGATION_VOID = text("UPDATE obligation SET state = 'voided' WHERE account_id = :account_id AND id = :id")
+_MARK_OBLIGATIONS_VOID = text("""
+    UPDATE obligation SET state = 'voided' WHERE account_id = :account_id AND id = ANY(CAST(:ids AS uuid[]))
+""")
 
 _OPPOSITE = """
     INSERT INTO ledger_entry (
@@ -73,11 +77,12 @@ _TAKE_BACK_PERIOD = text(
      WHERE c.account_id = :account_id AND c.customer_id = :customer_id AND e.period_id = :id"""
     )
 )
-_TAKE_BACK_TRUE_UP = text(
+_TAKE_BACK_TRUE_UPS = text(
     _OPPOSITE.format(
-        source="""ledger_entry AS e
-     WHERE e.account_id = :account_id AND e.commit_id = :commit_id AND e.invoice_id = :id
-       AND e.type = 'POSTPAID_COMMIT_TRUEUP'"""
+        source="""unnest(CAST(:commit_ids AS uuid[]), CAST(:ids AS uuid[])) AS chosen (commit_id, id)
+      JOIN ledger_entry AS e
+        ON e.account_id = :account_id AND e.commit_id = chosen.commit_id AND e.invoice_id = chosen.id
+     WHERE e.type = 'POSTPAID_COMMIT_TRUEUP'"""
     )
 )
 _TAKE_BACK_EXPIRATIONS = text(
@@ -97,7 +102,10 @@ _EXPIRE_ANEW = text("""
        AND c.account_id = :account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID' AND NOT s.expires
 """)
 
-_ANNOUNCE = text("INSERT INTO outbox (account_id, event, subject_ids) VALUES (:account_id, :event, :ids)")
+_ANNOUNCE = text("""
+    INSERT INTO outbox (account_id, event, subject_ids, detail)
+    VALUES (:account_id, :event, :ids, CAST(:detail AS jsonb))
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +173,18 @@ def void_scheduled(
     connection: Connection, account_id: int, invoice_id: UUID, *, commit_id: UUID, reason: str
 ) -> datetime:
     """Void an invoice of a commit and take back what a true-up booked; returns the account's present."""
-    which = {"account_id": account_id, "id": invoice_id}
-    connection.execute(_TAKE_BACK_TRUE_UP, which | {"commit_id": commit_id, "reason": reason})
-    connection.execute(_MARK_OBLIGATION_VOID, which)
-    return _void_invoice(connection, account_id, invoice_id)
+    return void_all_scheduled(connection, account_id, {invoice_id: commit_id}, reason=reason)
+
+
+def void_all_scheduled(
+    connection: Connection, account_id: int, commit_ids: Mapping[UUID, UUID], *, reason: str
+) -> datetime:
+    """As `void_scheduled`, of at least one invoice, with the commits that they bill by their ids."""
+    ids = list(commit_ids)
+    which = {"account_id": account_id, "ids": ids}
+    connection.execute(_TAKE_BACK_TRUE_UPS, which | {"commit_ids": list(commit_ids.values()), "reason": reason})
+    connection.execute(_MARK_OBLIGATIONS_VOID, which)
+    return _void_invoices(connection, account_id, ids)
 
 
 def void_period(
@@ -187,7 +203,7 @@ def void_period(
     take_back_expirations(connection, account_id, drawn, reason=reason)
     reopen_true_ups(connection, account_id, period.customer_id, {each.commit_id for each in drawn})
     if period.is_invoiced:
-        _void_invoice(connection, account_id, period.id)
+        _void_invoices(connection, account_id, [period.id])
     voided_at: datetime = connection.execute(_MARK_PERIOD_VOID, which).scalar_one()
     return voided_at
 
@@ -203,14 +219,16 @@ def take_back_expirations(connection: Connection, account_id: int, segments: Seq
     connection.execute(_EXPIRE_ANEW, chosen)
 
 
-def announce(connection: Connection, account_id: int, event: str, ids: Sequence[UUID]) -> None:
-    """Write an event in the transaction of what it tells about."""
-    connection.execute(_ANNOUNCE, {"account_id": account_id, "event": event, "ids": list(ids)})
+def announce(
+    connection: Connection, account_id: int, event: str, ids: Sequence[UUID], *, detail: Mapping[str, Any] | None = None
+) -> None:
+    """Write an event in the transaction of what it tells about; `detail` is the same for all of its subjects."""
+    told = {"event": event, "ids": list(ids), "detail": json.dumps(detail or {})}
+    connection.execute(_ANNOUNCE, {"account_id": account_id, **told})
 
 
-def _void_invoice(connection: Connection, account_id: int, invoice_id: UUID) -> datetime:
-    voided_at: datetime = connection.execute(
-        _MARK_INVOICE_VOID, {"account_id": account_id, "id": invoice_id}
-    ).scalar_one()
-    announce(connection, account_id, "invoice.voided", [invoice_id])
+def _void_invoices(connection: Connection, account_id: int, ids: Sequence[UUID]) -> datetime:
+    voided = connection.scalars(_MARK_INVOICES_VOID, {"account_id": account_id, "ids": list(ids)})
+    voided_at: datetime = voided.all()[0]
+    announce(connection, account_id, "invoice.voided", ids)
     return voided_at

@@ -13,7 +13,7 @@ _IS_DECIDED = """
 """
 
 
-def _batches(name: str, comparison: str) -> Check:
+def _batches(name: str, comparison: str, *, which: str = "true") -> Check:
     """Received = sum of outcomes; a created commit, or usage line, is its own outcome."""
     return Check(
         name,
@@ -29,13 +29,13 @@ def _batches(name: str, comparison: str) -> Check:
                  AND NOT EXISTS (SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)
                  AND NOT EXISTS (
                     SELECT FROM usage_line WHERE account_id = o.account_id AND request_id = o.request_id)) AS outcomes
-         WHERE {chosen("b")} AND commits.n + lines.n + outcomes.n {comparison} b.rows
+         WHERE {chosen("b")} AND {which} AND commits.n + lines.n + outcomes.n {comparison} b.rows
         """,
     )
 
 
 CHECKS = (
-    _batches("batch_undecided", "<"),
+    _batches("batch_undecided", "<", which="b.closed_at IS NULL"),  # of one that was undone no more need come
     _batches("batch_outcomes", ">"),
     Check(
         "kept_undecided",

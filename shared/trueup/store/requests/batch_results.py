@@ -41,7 +41,8 @@ _REFUSED = text("""
 
 _NEWEST = Filtered(
     lambda given: text(f"""
-    SELECT id, name, source, kind, rows, coalesce(content_rows, rows) AS content_rows, created_at
+    SELECT id, name, source, kind, rows, coalesce(content_rows, rows) AS content_rows, created_at, closed_at,
+           undo IS NOT NULL AS is_undoing
       FROM batch WHERE account_id = :account_id{given} ORDER BY created_at DESC, id DESC LIMIT :limit
 """),
     {
@@ -49,6 +50,8 @@ _NEWEST = Filtered(
             ((SELECT created_at FROM batch WHERE account_id = :account_id AND id = :after), CAST(:after AS uuid))"""
     },
 )
+
+BatchState = Literal["uploading", "received", "undoing", "undone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class BatchRecord:
     Attributes:
         rows: how many of its rows are received.
         content_rows: how many rows its content has.
+        closed_at: from when on nothing of it becomes a commit, as it is taken back.
+        is_undoing: whether an undo is under way, or was cut short.
     """
 
     id: UUID
@@ -67,17 +72,23 @@ class BatchRecord:
     rows: int
     content_rows: int
     created_at: datetime
+    closed_at: datetime | None = None
+    is_undoing: bool = False
 
     @property
-    def state(self) -> Literal["uploading", "received"]:
-        """`received` once all of its content is."""
+    def state(self) -> BatchState:
+        """`received` once all of its content is; `undoing` and `undone` when it is taken back."""
+        if self.closed_at is not None:
+            return "undoing" if self.is_undoing else "undone"
         return "received" if self.rows == self.content_rows else "uploading"
 
 
 def find_batch(connection: Connection, account_id: int, batch_id: UUID) -> BatchRecord | None:
     """The batch, if there is one."""
     content_rows = func.coalesce(batch.c.content_rows, batch.c.rows).label("content_rows")
-    told = batch.c.id, batch.c.name, batch.c.source, batch.c.kind, batch.c.rows, content_rows, batch.c.created_at
+    is_undoing = batch.c.undo.is_not(None).label("is_undoing")
+    own = (batch.c[name] for name in ("id", "name", "source", "kind", "rows", "created_at", "closed_at"))
+    told = *own, content_rows, is_undoing
     query = select(*told).where(batch.c.account_id == account_id, batch.c.id == batch_id)
     return fetch_one(connection, BatchRecord, query, {})
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from trueup.errors import TrueupError
+from trueup.errors import ExitCode, TrueupError
 from trueup.store.tables import batch
 from trueup.wire.message.envelope import Kind
 
@@ -15,6 +15,13 @@ class BatchDiffers(TrueupError):
     """The batch exists, with other content."""
 
     code = "duplicate"
+
+
+class BatchUndone(TrueupError):
+    """The batch was taken back: nothing of it is received again."""
+
+    code = "duplicate"
+    exit_code = ExitCode.ROWS_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ def open_batch(connection: Connection, account_id: int, opened: Batch, *, receiv
 
     Raises:
         BatchDiffers: the id is another file's.
+        BatchUndone: it was taken back.
     """
     statement = insert(batch).values(
         account_id=account_id,
@@ -58,7 +66,7 @@ def open_batch(connection: Connection, account_id: int, opened: Batch, *, receiv
     )
     connection.execute(statement.on_conflict_do_nothing())
     there = connection.execute(
-        select(batch.c.content_sha256, batch.c.kind, batch.c.source).where(
+        select(batch.c.content_sha256, batch.c.kind, batch.c.source, batch.c.closed_at).where(
             batch.c.account_id == account_id, batch.c.id == opened.id
         )
     ).one()
@@ -66,6 +74,12 @@ def open_batch(connection: Connection, account_id: int, opened: Batch, *, receiv
         raise BatchDiffers(
             f"batch {opened.name or opened.id} was made of other content ({there.source}): "
             "give this content another name, or none"
+        )
+    if there.closed_at is not None:
+        raise BatchUndone(
+            f"batch {opened.name or opened.id} was undone at {there.closed_at:%Y-%m-%dT%H:%M:%SZ}: nothing of it is "
+            "received again, and its uniqueness keys stay used. Send what is right now as a batch of its own, with "
+            "keys of its own: --new --key-suffix=-r2"
         )
     if received is None:
         receive_rows(connection, account_id, opened.id, opened.rows)

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Identity,
+    Index,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -37,5 +38,11 @@ audit = Table(
     optional("before", JSONB, "as it was"),
     optional("after", JSONB, "as it became"),
     PrimaryKeyConstraint("account_id", "seq"),
+    Index(
+        "audit_changed_commit_idx",
+        "account_id",
+        "subject",
+        postgresql_where=text("action IN ('adjust_commit', 'disable_true_up', 'edit_commit', 'end_commit')"),
+    ),
     comment="What operators did.",
 )

@@ -103,6 +103,12 @@ batch = Table(
     required("rows", BigInteger, "received: every one of them gets an outcome"),
     optional("content_rows", BigInteger, "how many the content has: an upload is received in parts; null: as `rows`"),
     required("created_at", TIME, "real time", server_default=NOW),
+    optional(
+        "closed_at",
+        TIME,
+        "real time; from then on nothing of it becomes a commit, as it is taken back; null: it is open",
+    ),
+    optional("undo", JSONB, "how far taking it back has come; null: none is under way"),
     PrimaryKeyConstraint("account_id", "id"),
     Index(None, "account_id", "created_at", "id"),
     references_account(),

@@ -16,15 +16,25 @@ from trueup.wire.outcome import Outcome, Verdict
 from trueup_worker.cli.requests.told import COLUMNS_OF_ROWS, as_row, with_first_problem
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
+from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 from trueup_worker.cli.terminal.listing import PAGE_ROWS, AsJson, Limit, emit_list, emit_rows
 from trueup_worker.cli.terminal.output import emit_json, emit_record, record_of
 
-app = typer.Typer(no_args_is_help=True, help="Batches: list, show, rows. Needs the scope read.")
+
+class _Batches(LazyGroup):
+    table = {  # noqa: RUF012 (declared as ClassVar where it comes from)
+        "undo": Entry("trueup_worker.cli.requests.batch_undo", "Take a batch back, as far as nothing came of it."),
+    }
+
+
+app = typer.Typer(
+    cls=_Batches, no_args_is_help=True, help="Batches: list, show, rows, undo. Lists need the scope read."
+)
 
 _COLUMNS = ("created_at", "name", "source", "kind", "rows", "state", "id")
-_MEMBERS = ("id", "name", "source", "kind", "state", "rows", "content_rows", "created_at")
+_MEMBERS = ("id", "name", "source", "kind", "state", "rows", "content_rows", "created_at", "closed_at")
 
-_Batch = Annotated[str, typer.Argument(metavar="ID|NAME", help="The batch's id, or the name of --batch-id.")]
+BatchName = Annotated[str, typer.Argument(metavar="ID|NAME", help="The batch's id, or the name of --batch-id.")]
 
 
 @app.command("list")
@@ -36,10 +46,10 @@ def list_(ctx: typer.Context, *, limit: Limit = None, as_json: AsJson = False) -
 
 
 @app.command()
-def show(ctx: typer.Context, batch: _Batch, *, as_json: AsJson = False) -> None:
+def show(ctx: typer.Context, batch: BatchName, *, as_json: AsJson = False) -> None:
     """Show one batch, and how many of its rows have which outcome."""
     with session(ctx).snapshot("read") as (connection, caller):
-        found = _found(connection, caller, batch)
+        found = batch_named(connection, caller, batch)
         outcomes = count_outcomes(connection, caller.account_id, found.id)
     undecided = found.rows - sum(outcomes.values())
     if as_json:
@@ -51,7 +61,7 @@ def show(ctx: typer.Context, batch: _Batch, *, as_json: AsJson = False) -> None:
 @app.command()
 def rows(
     ctx: typer.Context,
-    batch: _Batch,
+    batch: BatchName,
     *,
     outcome: Annotated[Verdict | None, typer.Option(help="With this outcome only.", case_sensitive=False)] = None,
     limit: Limit = None,
@@ -59,7 +69,7 @@ def rows(
 ) -> None:
     """List the rows of a batch that have an outcome, in their order."""
     with session(ctx).snapshot("read") as (connection, caller):
-        found = rows_of_batch(connection, caller.account_id, _found(connection, caller, batch).id, outcome)
+        found = rows_of_batch(connection, caller.account_id, batch_named(connection, caller, batch).id, outcome)
         told = map(as_row, found) if as_json else (with_first_problem(as_row(each)) for each in found)
         emit_rows(told, COLUMNS_OF_ROWS, limit=limit, as_json=as_json)
 
@@ -75,7 +85,12 @@ def rows_of_batch(
         after_row = page.next_row
 
 
-def _found(connection: Connection, caller: Caller, named: str) -> BatchRecord:
+def batch_named(connection: Connection, caller: Caller, named: str) -> BatchRecord:
+    """The batch of this id or name.
+
+    Raises:
+        CommandError: there is none.
+    """
     try:
         batch_id = UUID(named)
     except ValueError:

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 
 from trueup.ids import row_id, row_of
-from trueup.store.requests.batch_results import BatchRecord, ResultsPage
+from trueup.store.requests.batch_results import BatchRecord, BatchState, ResultsPage
 from trueup.wire.message.envelope import Kind
 from trueup.wire.outcome import Outcome, Verdict
 from trueup_worker.gateway.answers import examples
@@ -103,6 +103,7 @@ class Batch(Answer):
     """A batch as it stands: of the rows that its content has, some are received while it is uploaded.
 
     Attributes:
+        closed_at: from when on nothing of it becomes a commit, as it is taken back.
         rows: those that are received.
         outcomes: how many rows have which.
         undecided: how many received rows have none yet.
@@ -113,10 +114,11 @@ class Batch(Answer):
     name: str | None
     source: str
     kind: Kind
-    state: Literal["uploading", "received"]
+    state: BatchState
     rows: int
     content_rows: int
     created_at: Instant
+    closed_at: Instant | None
     outcomes: Annotated[Mapping[Verdict, int], keys_of(Verdict)]
     undecided: int
     results: list[RowOutcome]
