@@ -25,6 +25,14 @@ TURN_S = 1.0  # after which an envelope of several transactions gives its worker
 FOUND_CHARS_MAX = 500  # what is said of a row whose form is wrong
 RAW_EXCERPT_BYTES = 4 * 1024  # what travels of a row that is too large
 
+# Mappings of tables, and what they look up.
+MAPPING_BYTES_MAX = 1024 * 1024
+MAPPING_FIELDS_MAX = 1_000
+MAPPING_SKIPS_MAX = 100
+MAPPING_TABLE_ENTRIES_MAX = 20_000
+LOOKUPS_MAX = 100_000  # different ones of a batch: 20 MB while it is read
+LOOKUP_CANDIDATES_MAX = 5  # that are told of one that is ambiguous
+
 # The message (what carries an envelope through the broker).
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # of its body, unfolded: an envelope's text, each character escaped where need be
 ELEMENT_BYTES_MAX = 6 * 1024 * 1024  # as it lies on a Redis list: such a body in base64

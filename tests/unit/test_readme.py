@@ -37,6 +37,7 @@ TEXTS = {
         "worker/trueup_worker/local/README.md",
         "deploy/README.md",
         "tests/README.md",
+        "shared/trueup/producer/files/mapping/README.md",
         *GUIDES,
     )
 }

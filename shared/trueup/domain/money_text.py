@@ -33,11 +33,15 @@ def money_text(money: Money) -> str:
 
 def figure(money: Money) -> str:
     """Amount without its currency: of `USD (cents)` or `KWD (minor units)` in dollars or dinars, else as it is."""
-    minor = _MINOR.fullmatch(money.unit)
+    return grouped(money.amount, shift=minor_decimals(money.unit))
+
+
+def minor_decimals(unit: str) -> int:
+    """Decimals of a currency whose minor unit this counts: 2 of `USD (cents)`, 3 of `KWD (minor units)`; else 0."""
+    minor = _MINOR.fullmatch(unit)
     if minor is None:
-        return grouped(money.amount)
-    decimals = _HUNDREDTHS if minor["cents"] else _DECIMALS.get(minor["currency"], _HUNDREDTHS)
-    return grouped(money.amount, shift=decimals)
+        return 0
+    return _HUNDREDTHS if minor["cents"] else _DECIMALS.get(minor["currency"], _HUNDREDTHS)
 
 
 def currency_of(unit: str) -> str:

@@ -14,6 +14,10 @@ CODES: dict[str, str] = {
     "csv_row_shape": "must have as many cells as the header names columns: {found}",
     "csv_quotes": "must have quotes that match: {found}",
     "not_utf8": "must be UTF-8: {found}",
+    "cell_unreadable": "must be read as its mapping says: {found}",
+    "cell_missing": "must have content where its mapping needs it: {found}",
+    "lookup_not_found": "must name a record of the catalog: {found}",
+    "lookup_ambiguous": "must name one record of the catalog alone: {found}",
     "too_deep": "must not be nested deeper than a request ever is",
     "not_an_object": "must be a JSON object",
     # Fields.
@@ -60,7 +64,9 @@ CODES: dict[str, str] = {
     "transaction_id_reused": "was used before with other content: a correction is a line of its own",
     "batch_undone": "came with a batch that was undone, of which nothing becomes a commit any more: {detail}",
 }
-NOT_FOUND_CODES = frozenset({"customer_not_found", "product_not_found", "contract_not_found", "unit_not_found"})
+NOT_FOUND_CODES = frozenset(
+    {"customer_not_found", "product_not_found", "contract_not_found", "unit_not_found", "lookup_not_found"}
+)
 
 _TOLD_MAX = 3  # problems that the message spells out; the list has them all
 _NAME_CHARS_MAX = 120

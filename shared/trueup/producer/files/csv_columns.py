@@ -15,6 +15,7 @@ A file of usage has the fields of `trueup.wire.request.usage`, and neither short
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -50,6 +51,7 @@ SCHEDULE_DETAILS = {
     "do_not_invoice": ("invoice_schedule.do_not_invoice",),
 }
 ROW_COLUMNS = ("kind", "idempotency_key")
+KEYS = frozenset({"uniqueness_key", "transaction_id", "idempotency_key"})
 
 
 class UnknownColumn(Exception):
@@ -90,13 +92,18 @@ class Column:
         paths: the fields that it fills.
         encode: makes JSON of a cell.
         detail: fills them only in rows that have the schedule.
-        numeric: its cells are numbers.
+        leaf: the type of the fields.
     """
 
     paths: tuple[FieldPath, ...]
     encode: Encode
     detail: bool = False
-    numeric: bool = False
+    leaf: Any = str
+
+    @property
+    def numeric(self) -> bool:
+        """Tell whether its cells are numbers."""
+        return self.leaf is Decimal
 
 
 def column_named(name: str, form: Form = COMMITS) -> Column:
@@ -113,7 +120,18 @@ def column_named(name: str, form: Form = COMMITS) -> Column:
         raise UnknownColumn(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name)) from None
     leaf = fields[0][1]
     paths = tuple(path for path, _ in fields)
-    return Column(paths, _encoding(leaf), detail=name in form.details, numeric=leaf is Decimal)
+    return Column(paths, _encoding(leaf), detail=name in form.details, leaf=leaf)
+
+
+def names_field(name: str, form: Form = COMMITS) -> bool:
+    """Tell whether this is a header cell of this form."""
+    if name in form.row_columns:
+        return True
+    try:
+        column_named(name, form)
+    except UnknownColumn:
+        return False
+    return True
 
 
 def known_columns(form: Form = COMMITS) -> list[str]:
@@ -134,6 +152,17 @@ def missing_columns(columns: Sequence[Column], form: Form = COMMITS) -> list[str
     return missing
 
 
+def named_twice(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """The columns that fill what another one fills too, or a part of it."""
+    times = Counter(path[:length] for column in columns for path in column.paths for length in range(1, len(path) + 1))
+    whole = Counter(path for column in columns for path in column.paths)
+    return [
+        name
+        for name, column in zip(names, columns, strict=True)
+        if any(times[path] > 1 or any(whole[path[:length]] for length in range(1, len(path))) for path in column.paths)
+    ]
+
+
 def body_text(columns: Sequence[Column], cells: Sequence[str]) -> bytes:
     """The body that a record's cells make, as JSON."""
     body: dict[Any, Any] = {}
@@ -145,7 +174,7 @@ def body_text(columns: Sequence[Column], cells: Sequence[str]) -> bytes:
         for path in column.paths if column.detail else ():
             if isinstance(body.get(path[0]), dict):
                 _put(body, path, column.encode(cell))
-    return msgspec.json.encode(_with_lists(body))
+    return msgspec.json.encode(with_lists(body))
 
 
 def _put(body: dict[Any, Any], path: FieldPath, value: bytes) -> None:
@@ -154,13 +183,13 @@ def _put(body: dict[Any, Any], path: FieldPath, value: bytes) -> None:
     body[path[-1]] = msgspec.Raw(value)
 
 
-def _with_lists(node: Any) -> Any:
+def with_lists(node: Any) -> Any:
     """Turn what is indexed by numbers into lists, in their order and without gaps."""
     if not isinstance(node, dict):
         return node
     if any(isinstance(key, int) for key in node):
-        return [_with_lists(node[index]) for index in sorted(node)]
-    return {key: _with_lists(child) for key, child in node.items()}
+        return [with_lists(node[index]) for index in sorted(node)]
+    return {key: with_lists(child) for key, child in node.items()}
 
 
 def _first_items(path: FieldPath) -> FieldPath:

@@ -3,31 +3,25 @@
 import csv
 import itertools
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import cast, get_args
+from dataclasses import dataclass
 
-import msgspec
-
-from trueup.limits import FOUND_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, RAW_EXCERPT_BYTES
+from trueup.limits import FOUND_CHARS_MAX, LOOKUPS_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
-from trueup.producer.files.csv_columns import (
-    Column,
-    Form,
-    UnknownColumn,
-    body_text,
-    column_named,
-    form_of,
-    missing_columns,
-)
-from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
+from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
+from trueup.producer.files.mapping.problems import BadCell, WrongMapping
+from trueup.producer.files.meaning import header_finder, meaning_of
+from trueup.producer.files.named_table import WrongColumns
+from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.shown import shown
 from trueup.producer.files.suspects import Suspects
-from trueup.wire.message.envelope import CommitKind, FormCode, FormProblem, Kind
-from trueup.wire.message.packing import content_of, raw_content
+from trueup.wire.message.envelope import FormCode, FormProblem, Kind
+from trueup.wire.message.packing import raw_content
+
+IsHeader = Callable[[Sequence[str]], bool]
+Warn = Callable[[str], None]
 
 _DELIMITERS = ",;\t"
 _QUOTED_REST = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')
@@ -36,7 +30,6 @@ _BOM = "\ufeff"
 _AROUND = f" \t\r\n\xa0{_BOM}"
 _BLANK = b' \t\r\n",;'
 _LINES_ABOVE_MAX = 20
-_COLUMNS_MIN = 2
 _CODE_PAGES = ("cp1252", "cp850", "mac_roman")  # in which spreadsheets write, the usual one first
 _WARNINGS_MAX = 10
 
@@ -52,16 +45,6 @@ class _Record:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """Header of a file: for each cell of a record, its column."""
-
-    delimiter: str
-    names: Sequence[str]
-    columns: Sequence[Column]
-    nameless: Sequence[int]
-
-
 class _BadForm(Exception):
     """A record is no CSV, or has another form than the header's; without a code it is only too large."""
 
@@ -75,118 +58,167 @@ def csv_rows(
     kind: Kind,
     *,
     name: str,
-    warn: Callable[[str], None] | None = None,
-    marks: NumberMarks = AS_IN_JSON,
-    first_pass: bool = False,
+    warn: Warn | None = None,
+    reading: Reading = AS_IT_STANDS,
+    lookups: Lookups = NOTHING_LOOKED_UP,
 ) -> Iterator[Row]:
     """The rows of a CSV input; a row's number is its record's, counted after the header without blank lines.
 
-    A record with more or fewer cells than the header, or with broken quotes, travels as raw: its outcome says so.
+    A record with more or fewer cells than the header, with broken quotes, or that its mapping cannot read, travels as
+    raw: its outcome says so.
 
     Args:
         lines: of the file.
         kind: of a row that has no `kind` cell; rows of usage have none.
         name: what the user calls the file.
-        marks: how numbers are written.
-        first_pass: cells that can be read in two ways, or that a spreadsheet changed, refuse the file at its end.
-        warn: is told of records that travel as raw: the first ten one by one, then how many more.
+        reading: how it is read.
+        lookups: what the catalog said of what the file asks for.
+        warn: is told of records whose form is wrong: the first ten one by one, then how many more.
 
     Raises:
         UnreadableInput: the header cannot be understood, or a quote is never closed.
     """
-    delimiter, above, lines = _find_header(lines, form_of(kind), name)
-    if above and warn:
-        warn(f"{name}: lines above its header are left out: {', '.join(map(shown, above))}")
-    records = _records(lines, delimiter, name)
-    header = _header(next(records).text, delimiter, kind, name, marks)
-    suspects = Suspects(header.names, header.columns, delimiter=delimiter, marks=marks) if first_pass else None
-    refused = 0
-    for number, record in enumerate(records, start=1):
+    table = _Table(lines, kind, name=name, reading=reading, lookups=lookups, warn=warn)
+    for number, record in table.records():
         try:
-            yield _row(number, record, header, kind, suspects)
-        except _BadForm as bad:
-            refused += 1
-            found = f"record {number} (line {record.line_number}): {bad}"
-            if warn and refused <= _WARNINGS_MAX:
-                warn(f"{name}, {found}; it will be refused")
-            form = FormProblem(bad.code, found.replace("\0", "\\0")[:FOUND_CHARS_MAX]) if bad.code else None
+            cells = table.cells(record)
+            if cells is not None:
+                yield table.meaning.row(number, cells, record.text)
+        except (_BadForm, BadCell) as bad:
+            if isinstance(bad, _BadForm):
+                table.warn_of(number, record, bad)
+            form = FormProblem(bad.code, table.found(number, record, bad)) if bad.code else None
             content = raw_content(record.text, size_bytes=record.size_bytes)
             whole = record.text if len(record.text) == record.size_bytes else b""
             yield Row(number, kind, None, *content, form=form, record=whole)
-    if warn and refused > _WARNINGS_MAX:
-        warn(f"{name}: {refused - _WARNINGS_MAX} more records will be refused for their form")
-    if suspects:
-        suspects.require_none(name)
+    table.warn_of_all()
 
 
-def csv_header(lines: Iterable[Line], kind: Kind, *, name: str) -> bytes:
+def csv_first_pass(
+    lines: Iterable[Line], kind: Kind, *, name: str, reading: Reading, warn: Warn | None, wanted: set[Wanted]
+) -> Iterator[bool]:
+    """Look at all records before anything is sent: of each whose row is sent, whether it is keyless.
+
+    Args:
+        lines: of the file.
+        kind: of a row that has no `kind` cell.
+        name: what the user calls the file.
+        reading: how it is read.
+        warn: is told of records whose form is wrong, and of those that are left out.
+        wanted: takes what the file asks the catalog for.
+
+    Raises:
+        UnreadableInput: as `csv_rows`; or cells can be read in two ways, a spreadsheet changed them, or they name too
+            many records.
+    """
+    table = _Table(lines, kind, name=name, reading=reading, lookups=NOTHING_LOOKED_UP, warn=warn)
+    meaning = table.meaning
+    suspects = Suspects(numeric=meaning.numeric, keys=meaning.keys, delimiter=table.delimiter, marks=reading.marks)
+    for number, record in table.records():
+        try:
+            cells = table.cells(record)
+        except _BadForm as bad:
+            table.warn_of(number, record, bad)
+            yield False
+            continue
+        if cells is None:
+            continue
+        suspects.look(number, cells)
+        wanted.update(meaning.wanted(cells))
+        if len(wanted) > LOOKUPS_MAX:
+            raise UnreadableInput(f"{name} names more than {LOOKUPS_MAX} different records to look up: split it")
+        yield meaning.is_keyless(cells)
+    table.warn_of_all()
+    suspects.require_none(name)
+
+
+def csv_header(lines: Iterable[Line], kind: Kind, *, name: str, reading: Reading = AS_IT_STANDS) -> bytes:
     """The header of a CSV input as it stands there, for records of it that are written to another file."""
-    delimiter, _, lines = _find_header(lines, form_of(kind), name)
+    delimiter, _, lines = _find_header(lines, header_finder(kind, reading), name)
     return next(_records(lines, delimiter, name)).text
 
 
-def _row(number: int, record: _Record, header: _Header, kind: Kind, suspects: Suspects | None) -> Row:
-    if len(record.text) < record.size_bytes:
-        raise _BadForm(f"{record.size_bytes} bytes are too large")
-    cells = _cells(record.text, header.delimiter)
-    if len(cells) != len(header.names):
-        if len(cells) < len(header.names) or any(cells[len(header.names) :]):
-            raise _BadForm(f"{len(cells)} cells where the header has {len(header.names)}", "csv_row_shape")
-        del cells[len(header.names) :]
-    for index in header.nameless:
-        if cells[index]:
-            raise _BadForm(f"{shown(cells[index])} stands in column {index + 1}, which has no name", "csv_row_shape")
-    if suspects:
-        suspects.look(number, cells)
-    row = dict(zip(header.names, cells, strict=True))
-    own = {name: row[name] for name in form_of(kind).row_columns if row.get(name)}
-    if _usable(own):  # else they stay in the body, where they are refused by name
-        cells = ["" if name in own else cell for name, cell in zip(header.names, cells, strict=True)]
-    else:
-        own = {}
-    return Row(
-        number,
-        cast("Kind", own.get("kind", kind)),
-        own.get("idempotency_key"),
-        *content_of(body_text(header.columns, cells)),
-        keyless=kind != "usage" and not row.get("uniqueness_key"),
-        record=record.text,
-    )
+class _Table:
+    """A table as it is read once: its header, what its records mean, and what is told of them."""
 
-
-def _usable(own: dict[str, str]) -> bool:
-    kind, key = own.get("kind", "commit"), own.get("idempotency_key", "-")
-    return kind in get_args(CommitKind) and len(key) <= IDEMPOTENCY_KEY_CHARS_MAX and "\0" not in key
-
-
-def _header(text: bytes, delimiter: str, kind: Kind, name: str, marks: NumberMarks) -> _Header:
-    try:
-        names = _cells(text, delimiter)
-    except _BadForm as error:
-        raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
-    columns, unknown = [], []
-    form = form_of(kind)
-    for column in names:
+    def __init__(
+        self,
+        lines: Iterable[Line],
+        kind: Kind,
+        *,
+        name: str,
+        reading: Reading,
+        lookups: Lookups,
+        warn: Warn | None,
+    ) -> None:
+        self.delimiter, above, lines = _find_header(lines, header_finder(kind, reading), name)
+        self._name, self._warn = name, warn or _silent
+        self._refused = 0
+        if above:
+            self._warn(f"{name}: lines above its header are left out: {', '.join(map(shown, above))}")
+        self._records = _records(lines, self.delimiter, name)
         try:
-            columns.append(_column(column, form))
-        except UnknownColumn as error:
-            unknown.append(str(error))
-    problems = {
-        "unknown columns": unknown,
-        "columns named twice": _named_twice(names, columns) if not unknown else [],
-        "missing columns": _missing(names, columns, kind) if not unknown else [],
-    }
-    said = "; ".join(f"{what}: {', '.join(which)}" for what, which in problems.items() if which)
-    if said:
-        raise UnreadableInput(
-            f"{name}: {said}. The first line must name the columns; trueup/producer/README.md lists them"
-        )
-    if marks.are_told:
-        columns = [replace(each, encode=marks.encode) if each.numeric else each for each in columns]
-    return _Header(delimiter, names, columns, [index for index, name in enumerate(names) if not name])
+            names = _cells(next(self._records).text, self.delimiter)
+            self.meaning = meaning_of(names, kind, reading, lookups)
+        except _BadForm as error:
+            raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
+        except (WrongColumns, WrongMapping) as error:
+            raise UnreadableInput(f"{name}: {error}") from None
+        self._width, self._is_mapped = len(names), reading.mapping is not None
+        self._nameless = [index for index, each in enumerate(names) if not each]
+
+    def records(self) -> Iterator[tuple[int, _Record]]:
+        """The records below the header, with their numbers."""
+        return enumerate(self._records, start=1)
+
+    def cells(self, record: _Record) -> list[str] | None:
+        """The cells of a record, as many as the header has; None: it is left out.
+
+        Raises:
+            _BadForm: it has another form.
+        """
+        if len(record.text) < record.size_bytes:
+            raise _BadForm(f"{record.size_bytes} bytes are too large")
+        cells = _cells(record.text, self.delimiter)
+        if len(cells) != self._width:
+            # A footer has one cell: a condition of the mapping may leave it out.
+            if len(cells) == 1 and self._is_mapped and self.meaning.is_skipped(cells + [""] * (self._width - 1)):
+                return None
+            if len(cells) < self._width or any(cells[self._width :]):
+                raise _BadForm(f"{len(cells)} cells where the header has {self._width}", "csv_row_shape")
+            del cells[self._width :]
+        if self.meaning.is_skipped(cells):
+            return None
+        for index in self._nameless:
+            if cells[index]:
+                raise _BadForm(
+                    f"{shown(cells[index])} stands in column {index + 1}, which has no name", "csv_row_shape"
+                )
+        return cells
+
+    def found(self, number: int, record: _Record, bad: Exception) -> str:
+        """Words on a record that is refused: where it is, and why."""
+        return f"record {number} (line {record.line_number}): {bad}".replace("\0", "\\0")[:FOUND_CHARS_MAX]
+
+    def warn_of(self, number: int, record: _Record, bad: _BadForm) -> None:
+        """Tell of a record whose form is wrong, unless many were told of."""
+        self._refused += 1
+        if self._refused <= _WARNINGS_MAX:
+            self._warn(f"{self._name}, record {number} (line {record.line_number}): {bad}; it will be refused")
+
+    def warn_of_all(self) -> None:
+        """Tell how many more records there were, and which are left out."""
+        if self._refused > _WARNINGS_MAX:
+            self._warn(f"{self._name}: {self._refused - _WARNINGS_MAX} more records will be refused for their form")
+        if told := self.meaning.told_of_skipped():
+            self._warn(f"{self._name}: rows that the mapping leaves out: {'; '.join(told)}")
 
 
-def _find_header(lines: Iterable[Line], form: Form, name: str) -> tuple[str, list[str], Iterator[Line]]:
+def _silent(_: str) -> None:
+    pass
+
+
+def _find_header(lines: Iterable[Line], is_header: IsHeader, name: str) -> tuple[str, list[str], Iterator[Line]]:
     """The delimiter, the lines above the header, and the lines from the header on.
 
     The header is the first line that names two columns; where none does, the first line, of which that is told.
@@ -199,45 +231,14 @@ def _find_header(lines: Iterable[Line], form: Form, name: str) -> tuple[str, lis
             delimiters = said[1].decode()
             continue
         delimiter = max(delimiters, key=lambda character: line.text.count(character.encode()))
-        if _named_columns(line.text, delimiter, form) >= _COLUMNS_MIN:
-            return delimiter, [each.text.decode(errors="replace") for each in above], itertools.chain([line], lines)
+        with suppress(_BadForm):
+            if is_header(_cells(line.text, delimiter)):
+                return delimiter, [each.text.decode(errors="replace") for each in above], itertools.chain([line], lines)
         above.append(line)
     if not above:
         raise UnreadableInput(f"{name} has no header")
     delimiter = max(delimiters, key=lambda character: above[0].text.count(character.encode()))
     return delimiter, [], itertools.chain(above, lines)
-
-
-def _named_columns(text: bytes, delimiter: str, form: Form) -> int:
-    """Count the columns of requests that a line names."""
-    named = 0
-    with suppress(_BadForm):
-        for cell in _cells(text, delimiter):
-            with suppress(UnknownColumn):
-                named += bool(cell and _column(cell, form))
-    return named
-
-
-def _column(name: str, form: Form) -> Column:
-    if not name:
-        return Column((), msgspec.json.encode, detail=True)
-    return Column(((name,),), msgspec.json.encode) if name in form.row_columns else column_named(name, form)
-
-
-def _named_twice(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    """The columns that fill what another one fills too, or a part of it."""
-    times = Counter(path[:length] for column in columns for path in column.paths for length in range(1, len(path) + 1))
-    whole = Counter(path for column in columns for path in column.paths)
-    return [
-        name
-        for name, column in zip(names, columns, strict=True)
-        if any(times[path] > 1 or any(whole[path[:length]] for length in range(1, len(path))) for path in column.paths)
-    ]
-
-
-def _missing(names: Sequence[str], columns: Sequence[Column], kind: Kind) -> list[str]:
-    without_type = kind == "credit" or "kind" in names
-    return [column for column in missing_columns(columns, form_of(kind)) if not (column == "type" and without_type)]
 
 
 def _cells(text: bytes, delimiter: str) -> list[str]:

@@ -48,15 +48,26 @@ class NumberMarks:
         """Tell whether numbers are written otherwise than in JSON."""
         return bool(self.decimal_comma) or self.thousands is not None
 
+    def plain(self, cell: str) -> str | None:
+        """The number in a cell as JSON, with its digits as they are; None when it is none."""
+        if self.are_told:
+            if not self._pattern().fullmatch(cell):
+                return None
+            whole, _, decimals = cell.partition(self._decimal)
+            digits = re.sub(r"[^0-9-]", "", whole)
+            cell = f"{digits}.{decimals}" if decimals else digits
+        number = cell.strip()
+        return number if _JSON_NUMBER.fullmatch(number) else None
+
     def encode(self, cell: str) -> bytes:
         """The number in a cell as JSON, with its digits as they are; a string when it is none."""
-        if not self.are_told:
-            return encode_number(cell)
-        if not self._pattern().fullmatch(cell):
-            return msgspec.json.encode(cell)
-        whole, _, decimals = cell.partition(self._decimal)
-        digits = re.sub(r"[^0-9-]", "", whole)
-        return encode_number(f"{digits}.{decimals}" if decimals else digits)
+        number = self.plain(cell)
+        return msgspec.json.encode(cell) if number is None else number.encode()
+
+    def told(self) -> str:
+        """Tell the marks in words."""
+        between = f", {self.thousands!r} between thousands" if self.thousands else ", nothing between thousands"
+        return f"{self._decimal!r} before decimals{between}"
 
     @property
     def _decimal(self) -> str:
@@ -72,4 +83,4 @@ AS_IN_JSON = NumberMarks()
 
 def encode_number(cell: str) -> bytes:
     """A cell as JSON: a number with every digit kept, or a string."""
-    return cell.strip().encode() if _JSON_NUMBER.fullmatch(cell.strip()) else msgspec.json.encode(cell)
+    return AS_IN_JSON.encode(cell)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from trueup.producer.files.mapping.model import TableMapping
 from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 
 
@@ -13,9 +14,11 @@ class Reading:
 
     Attributes:
         marks: how the numbers of a table are written.
+        mapping: how the columns of a table fill the fields of requests; None: its header names fields.
     """
 
     marks: NumberMarks = AS_IN_JSON
+    mapping: TableMapping | None = None
 
     def digest(self, content_sha256_hex: str) -> str:
         """Digest of a content read so: what a batch's id is made of. The content's own where nothing was told."""
@@ -26,6 +29,8 @@ class Reading:
         """The options that were given; their texts and their order are kept, as they make the ids of batches."""
         if self.marks.are_told:
             yield f"decimal_comma={bool(self.marks.decimal_comma)} thousands={self.marks.thousands}"
+        if self.mapping is not None:
+            yield f"mapping={self.mapping.sha256_hex}"
 
 
 AS_IT_STANDS = Reading()

@@ -18,9 +18,10 @@ from trueup.producer.files.content import (
     pieces,
     sha256_hex,
 )
-from trueup.producer.files.csv_rows import csv_header, csv_rows
+from trueup.producer.files.csv_rows import csv_first_pass, csv_header, csv_rows
 from trueup.producer.files.json_document import elements
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
+from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import Kind
 
@@ -36,6 +37,7 @@ class Scan:
     Attributes:
         sha256_hex: of the uncompressed content and of how it is read, if that was told: what a batch's id is made of.
         content_sha256_hex: of the content alone.
+        wanted: what the file asks the catalog for.
         rows: how many requests there are.
         keyless_rows: how many of them have no `uniqueness_key`.
         format: JSONL, CSV, or a JSON document.
@@ -46,6 +48,7 @@ class Scan:
     rows: int
     keyless_rows: int
     format: Format
+    wanted: frozenset[Wanted] = frozenset()
 
 
 def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> Scan:
@@ -60,11 +63,11 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
         UnreadableInput: it cannot be read to its end, has no row, changes meanwhile, or has a header (CSV) that cannot
             be understood.
     """
-    stop = Event()
+    stop, wanted = Event(), set[Wanted]()
     with ThreadPoolExecutor(1) as pool, closing(_read(source)) as read:
         digest = pool.submit(sha256_hex, source, stop=stop)  # of a plain file a third of the work, for another core
         try:
-            count, keyless = _count(_keyless(read, source, kind, warn))
+            count, keyless = _count(_keyless(read, source, kind, warn, wanted))
         except BaseException:
             stop.set()
             raise
@@ -72,22 +75,27 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
         raise UnreadableInput(f"{source.name} has no row: {_NO_ROW[source.format]}")
     has_stayed(source)
     content_sha256_hex = digest.result()
-    return Scan(source.reading.digest(content_sha256_hex), content_sha256_hex, count, keyless, source.format)
+    return Scan(
+        source.reading.digest(content_sha256_hex), content_sha256_hex, count, keyless, source.format, frozenset(wanted)
+    )
 
 
-def rows(source: Source, *, kind: Kind = "commit", scanned: Scan | None = None) -> Iterator[Row]:
+def rows(
+    source: Source, *, kind: Kind = "commit", scanned: Scan | None = None, lookups: Lookups = NOTHING_LOOKED_UP
+) -> Iterator[Row]:
     """A later pass: every row, in order.
 
     Args:
         source: what `open_source` opened.
         kind: what a bare body in it is.
         scanned: what the first pass found, which this one is held to; left out for a file that nobody can change.
+        lookups: what the catalog said of what the first pass found wanted.
 
     Raises:
         UnreadableInput: as `scan`.
         ChangedInput: at its end: this is not what the first pass found.
     """
-    found = _rows(source, kind)
+    found = _rows(source, kind, lookups)
     if scanned is None:
         return found
     return chain(islice(found, scanned.rows), _required_unchanged(source, scanned))
@@ -104,16 +112,16 @@ def _read(source: Source) -> Generator[Line, None, None]:
     return elements(pieces(source), name=source.name) if source.format == "json" else lines(source)
 
 
-def _rows(source: Source, kind: Kind) -> Iterator[Row]:
+def _rows(source: Source, kind: Kind, lookups: Lookups) -> Iterator[Row]:
     if source.format == "csv":
-        return csv_rows(lines(source), kind, name=source.name, marks=source.reading.marks)
+        return csv_rows(lines(source), kind, name=source.name, reading=source.reading, lookups=lookups)
     return jsonl_rows(_read(source), kind)
 
 
 def header_of(source: Source, *, kind: Kind) -> bytes:
     """The header of a CSV source as it stands there."""
     with closing(lines(source)) as read:
-        return csv_header(read, kind, name=source.name)
+        return csv_header(read, kind, name=source.name, reading=source.reading)
 
 
 def _count(keyless: Iterable[bool]) -> tuple[int, int]:
@@ -125,10 +133,9 @@ def _count(keyless: Iterable[bool]) -> tuple[int, int]:
     return rows, keyless_rows
 
 
-def _keyless(read: Iterable[Line], source: Source, kind: Kind, warn: Warn | None) -> Iterator[bool]:
+def _keyless(
+    read: Iterable[Line], source: Source, kind: Kind, warn: Warn | None, wanted: set[Wanted]
+) -> Iterator[bool]:
     if source.format == "csv":
-        return (
-            row.keyless
-            for row in csv_rows(read, kind, name=source.name, marks=source.reading.marks, warn=warn, first_pass=True)
-        )
+        return csv_first_pass(read, kind, name=source.name, reading=source.reading, warn=warn, wanted=wanted)
     return jsonl_keyless(read, kind)

@@ -4,14 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from trueup.producer.files.content import UnreadableInput
-from trueup.producer.files.csv_columns import Column
 from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.shown import shown
 
 _ONE_GROUP = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", re.ASCII)  # 12.000: twelve, or twelve thousand
 _DECIMAL_COMMA = re.compile(r"-?[0-9][0-9.]*,(?:[0-9]{1,2}|[0-9]{4,})|-?[0-9]+\.[0-9.]*,[0-9]+", re.ASCII)
 _ROUNDED = re.compile(r"-?([0-9](?:[.,][0-9]+)?)E\+([0-9]{2,4})", re.ASCII)  # as spreadsheets show large numbers
-_KEYS = ("uniqueness_key", "transaction_id", "idempotency_key")
 _TOLD_MAX = 5
 
 
@@ -36,15 +34,21 @@ class Suspects:
     """Suspects among the cells of one file.
 
     Args:
-        names: of the columns.
-        columns: what they say.
+        numeric: index and name of the columns whose cells are numbers.
+        keys: index and name of those that keys are made of.
         delimiter: between cells.
         marks: how numbers are written, as far as it was told.
     """
 
-    def __init__(self, names: Sequence[str], columns: Sequence[Column], *, delimiter: str, marks: NumberMarks) -> None:
-        self._numeric = [(index, names[index]) for index, column in enumerate(columns) if column.numeric]
-        self._keys = [(index, name) for index, name in enumerate(names) if name in _KEYS]
+    def __init__(
+        self,
+        *,
+        numeric: Sequence[tuple[int, str]],
+        keys: Sequence[tuple[int, str]],
+        delimiter: str,
+        marks: NumberMarks,
+    ) -> None:
+        self._numeric, self._keys = numeric, keys
         self._marks = marks
         self._has_commas = delimiter == ";" or bool(marks.decimal_comma)
         self._ambiguous, self._rounded, self._rounded_keys = _Cells(), _Cells(), _Cells()

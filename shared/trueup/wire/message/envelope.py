@@ -43,7 +43,15 @@ IdempotencyKey = Annotated[
 ]
 
 
-FormCode = Literal["csv_row_shape", "csv_quotes", "not_utf8"]  # why a row of a file is no request at all
+FormCode = Literal[  # why a row of a file is no request at all
+    "csv_row_shape",
+    "csv_quotes",
+    "not_utf8",
+    "cell_unreadable",
+    "cell_missing",
+    "lookup_not_found",
+    "lookup_ambiguous",
+]
 Found = Annotated[str, msgspec.Meta(max_length=FOUND_CHARS_MAX, pattern=r"\A[^\x00]*\Z")]
 
 

@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trueup.clock import utc_now
 from trueup.errors import ExitCode
 from trueup.producer.files.content import Source, open_source
-from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import Scan, header_of, scan
@@ -25,7 +24,7 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.secret_key import require_secret_key
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.message.envelope import CommitKind, Kind
-from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
+from trueup_worker.cli.requests.csv_options import DecimalComma, MappingFile, Thousands, reading_of
 from trueup_worker.cli.requests.references import judge_with_references
 from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
@@ -95,6 +94,7 @@ def ingest(
     failed: Failed = None,
     decimal_comma: DecimalComma = None,
     thousands: Thousands = None,
+    mapping: MappingFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Send files of requests and wait until every row has its outcome.
@@ -103,7 +103,7 @@ def ingest(
     twice: request ids are made of batch and row, the batch's id of account and content. --json ends with one line:
     batch_id, rows, new, created, duplicate, invalid, not_found, parked, seconds.
     """
-    reading = Reading(NumberMarks(decimal_comma, thousands))
+    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping)
     plan = Plan(kind, batch_id, new, require_keys, results, failed, reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 

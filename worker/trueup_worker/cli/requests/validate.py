@@ -7,10 +7,8 @@ import typer
 
 from trueup.errors import ExitCode
 from trueup.extras import extra
-from trueup.producer.files.numbers import NumberMarks
-from trueup.producer.files.reading import Reading
 from trueup.wire.message.envelope import Kind
-from trueup_worker.cli.requests.csv_options import DecimalComma, Thousands
+from trueup_worker.cli.requests.csv_options import DecimalComma, MappingFile, Thousands, reading_of
 from trueup_worker.cli.requests.verdicts import Judge, judge_bodies_alone, judge_files
 from trueup_worker.cli.terminal.listing import AsJson
 
@@ -26,6 +24,7 @@ def validate(
     offline: Annotated[bool, typer.Option("--offline", help="Judge no references: no database is asked.")] = False,
     decimal_comma: DecimalComma = None,
     thousands: Thousands = None,
+    mapping: MappingFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge every row of the files, references too, and send nothing.
@@ -40,7 +39,7 @@ def validate(
             from trueup_worker.cli.requests.references import judge_with_references  # noqa: PLC0415 - needs the extra
             from trueup_worker.cli.terminal.context import session  # noqa: PLC0415 - likewise
         judge = judge_with_references(session(ctx), kind=kind)
-    reading = Reading(NumberMarks(decimal_comma, thousands))
+    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping)
     code = judge_files(files, judge, kind=kind, reading=reading, as_json=as_json)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

@@ -1,0 +1,58 @@
+"""Numbers of cells: by their marks, with every digit kept, and money in the minor unit of its currency."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from trueup.producer.files.mapping.problems import BadCell
+from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.shown import shown
+
+ReadNumber = Callable[[str, int], str]  # from a cell and decimals to move, to a JSON number; raises BadCell
+
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
+
+
+def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) -> ReadNumber:
+    """A reader of the numbers of a column.
+
+    Args:
+        marks: how they are written.
+        symbols: one of these may stand before or after a number.
+        column: as messages call it.
+    """
+    edges = sorted(filter(None, symbols), key=len, reverse=True)
+
+    def read(cell: str, decimals: int) -> str:
+        text = _without_symbol(cell, edges)
+        number = marks.plain(text)
+        if number is None:
+            how = marks.told() + (f", with {' or '.join(map(repr, edges))}" if edges else "")
+            raise BadCell("cell_unreadable", f"{column}: {shown(cell)} is no number as the mapping has it ({how})")
+        if not decimals:
+            return number
+        if not _PLAIN.fullmatch(number):
+            raise BadCell("cell_unreadable", f"{column}: {shown(cell)} is money with an exponent: write all its digits")
+        return in_minor_units(number, decimals)
+
+    return read
+
+
+def in_minor_units(number: str, decimals: int) -> str:
+    """Move the point of a plain number to the right: 301000.00 by 2 is 30100000; no digit is lost."""
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    whole, _, fraction = digits.partition(".")
+    fraction = fraction.ljust(decimals, "0")
+    whole = (whole + fraction[:decimals]).lstrip("0") or "0"
+    fraction = fraction[decimals:].rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def _without_symbol(cell: str, symbols: Sequence[str]) -> str:
+    for symbol in symbols:
+        if cell.startswith(symbol):
+            return cell[len(symbol) :].strip()
+        if cell.startswith("-" + symbol):
+            return "-" + cell[len(symbol) + 1 :].strip()
+        if cell.endswith(symbol):
+            return cell[: -len(symbol)].strip()
+    return cell

@@ -1,0 +1,243 @@
+"""A mapping compiled for a table: a record's cells become a request, or the reason why they cannot."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import cast, get_args
+
+import msgspec
+
+from trueup.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from trueup.producer.files.csv_columns import (
+    KEYS,
+    Column,
+    UnknownColumn,
+    column_named,
+    form_of,
+    missing_columns,
+    named_twice,
+)
+from trueup.producer.files.mapping.fields import Cells, FieldCompiler, FieldReader
+from trueup.producer.files.mapping.header import Header
+from trueup.producer.files.mapping.layout import Layout, Leaf, layout_of
+from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
+from trueup.producer.files.mapping.model import TableMapping
+from trueup.producer.files.mapping.problems import BadCell, WrongMapping
+from trueup.producer.files.mapping.skip import Condition, compile_skip
+from trueup.producer.files.mapping.template import parse_template
+from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
+from trueup.producer.files.row import Row
+from trueup.wire.message.envelope import CommitKind, Kind
+from trueup.wire.message.packing import Content, content_of
+
+_LAYOUTS_MAX = 1_024
+_PROBLEMS_TOLD_MAX = 5
+_BYTES_PER_CHAR_MAX = 4
+_COLUMNS_MIN = 2
+
+
+class MappedTable:
+    """A mapping compiled for a table's header.
+
+    Args:
+        mapping: the model.
+        names: of the table's columns.
+        kind: of rows of which the mapping says nothing else.
+        marks: how numbers are written where the mapping says nothing.
+        lookups: what the catalog said; left out for a pass that makes no rows.
+
+    Attributes:
+        numeric: index and name of columns of numbers whose marks nobody told.
+        keys: index and name of columns that keys are made of.
+
+    Raises:
+        WrongMapping: with every problem.
+    """
+
+    def __init__(
+        self,
+        mapping: TableMapping,
+        names: Sequence[str],
+        kind: Kind,
+        *,
+        marks: NumberMarks = AS_IN_JSON,
+        lookups: Lookups = NOTHING_LOOKED_UP,
+    ) -> None:
+        self._kind, self._header = kind, Header(names)
+        columns = _columns(mapping, kind)
+        compiler = FieldCompiler(mapping, self._header, columns, marks, lookups)
+        fields: dict[str, FieldReader] = {}
+        self._skips: list[Condition] = []
+        problems: list[str] = []
+        for name in columns:
+            try:
+                fields[name] = compiler.compile(name)
+            except WrongMapping as wrong:
+                problems.append(str(wrong))
+        for number, skip in enumerate(mapping.skip, start=1):
+            try:
+                self._skips.append(compile_skip(skip, self._header, f"skip {number}"))
+            except WrongMapping as wrong:
+                problems.append(str(wrong))
+        if problems:
+            raise WrongMapping("\n  ".join(["the mapping does not fit:", *problems]))
+        self.skipped = [0] * len(self._skips)
+        self._own = {name: fields.pop(name) for name in form_of(kind).row_columns if name in fields}
+        self._fields = list(fields.values())
+        self._simple = [
+            (at, field.index, field.encode)
+            for at, field in enumerate(self._fields)
+            if field.index is not None and field.encode is not None
+        ]
+        self._made = [(at, field.read) for at, field in enumerate(self._fields) if field.read is not None]
+        self._key = next((field for field in self._fields if field.name == "uniqueness_key"), None)
+        self._wanted = [field.wanted for field in (*self._fields, *self._own.values()) if field.wanted]
+        self._layouts: dict[tuple[bool, ...], Layout] = {}
+        told = [field for field in self._fields if field.column.numeric and not compiler.decides_marks(field.name)]
+        self.numeric = sorted({(at, names[at]) for field in told for at in field.columns})
+        keyed = [field for field in (*self._fields, *self._own.values()) if field.name in KEYS]
+        self.keys = sorted({(at, names[at]) for field in keyed for at in field.columns})
+
+    @property
+    def unused(self) -> list[str]:
+        """The columns that nothing is made of."""
+        return [name for index, name in enumerate(self._header.names) if name and index not in self._header.used]
+
+    def told_of_skipped(self) -> list[str]:
+        """The numbers of records that were left out, with the reasons."""
+        counted = zip(self.skipped, self._skips, strict=True)
+        return [f"{count} where {condition.told}" for count, condition in counted if count]
+
+    def is_skipped(self, cells: Cells) -> bool:
+        """Tell whether a record is left out, and count it."""
+        for at, condition in enumerate(self._skips):
+            if condition.meets(cells):
+                self.skipped[at] += 1
+                return True
+        return False
+
+    def is_keyless(self, cells: Cells) -> bool:
+        """Tell whether a record makes a commit without a uniqueness key."""
+        if self._kind == "usage":
+            return False
+        if self._key is None:
+            return True
+        return self._key.index is not None and not cells[self._key.index] and self._key.default is None
+
+    def wanted(self, cells: Cells) -> list[Wanted]:
+        """List what a record asks the catalog for; of one that cannot be read, nothing."""
+        try:
+            return [each for wanted in self._wanted for each in wanted(cells)]
+        except BadCell:
+            return []
+
+    def row(self, number: int, cells: Cells, record: bytes) -> Row:
+        """The request that a record makes.
+
+        Raises:
+            BadCell: its cells cannot be read as the mapping says; every problem is told.
+        """
+        try:
+            values: list[str | None] = [None] * len(self._fields)
+            for at, index, encode in self._simple:
+                if cell := cells[index]:
+                    values[at] = encode(cell)
+            for at, read in self._made:
+                values[at] = read(cells)
+            content = self._content(values)
+            kind, key = self._kind_and_key(cells) if self._own else (self._kind, None)
+        except BadCell:
+            raise self._problems(cells) from None
+        return Row(number, kind, key, *content, keyless=self.is_keyless(cells), record=record)
+
+    def _content(self, values: list[str | None]) -> Content:
+        filled = tuple([value is not None for value in values])
+        layout = self._layouts.get(filled)
+        if layout is None:
+            layout = layout_of([_leaf(*each) for each in zip(self._fields, filled, strict=True)], filled)
+            if len(self._layouts) >= _LAYOUTS_MAX:
+                self._layouts.clear()
+            self._layouts[filled] = layout
+        text = layout.body(values)
+        if len(text) * _BYTES_PER_CHAR_MAX > BODY_BYTES_MAX:
+            return content_of(text)
+        return text, False, None
+
+    def _kind_and_key(self, cells: Cells) -> tuple[Kind, str | None]:
+        own = {name: _text(field, cells) for name, field in self._own.items()}
+        kind, key = own.get("kind") or self._kind, own.get("idempotency_key")
+        if kind not in get_args(CommitKind):
+            raise BadCell("cell_unreadable", f"kind: {kind!r} is neither commit nor credit")
+        if key is not None and (len(key) > IDEMPOTENCY_KEY_CHARS_MAX or "\0" in key):
+            raise BadCell("cell_unreadable", f"idempotency_key: has more than {IDEMPOTENCY_KEY_CHARS_MAX} characters")
+        return cast("Kind", kind), key
+
+    def _problems(self, cells: Cells) -> BadCell:
+        """All problems of a record, under the code of the first."""
+        found: list[BadCell] = []
+        for field in (*self._fields, *self._own.values()):
+            try:
+                field.json_of(cells)
+            except BadCell as bad:
+                if str(bad) not in map(str, found):
+                    found.append(bad)
+        if not found:
+            self._kind_and_key(cells)
+        more = f"; and {len(found) - _PROBLEMS_TOLD_MAX} more" if len(found) > _PROBLEMS_TOLD_MAX else ""
+        return BadCell(found[0].code, "; ".join(map(str, found[:_PROBLEMS_TOLD_MAX])) + more)
+
+
+def names_columns(mapping: TableMapping, cells: Sequence[str]) -> bool:
+    """Tell whether a line is the header of the table that a mapping reads: two of its columns stand there."""
+    named = columns_of(mapping)
+    return len(named.intersection(cells)) >= min(_COLUMNS_MIN, len(named))
+
+
+def columns_of(mapping: TableMapping) -> set[str]:
+    """The columns that a mapping reads."""
+    sources = mapping.fields.values()
+    templates = [parse_template(each.template).columns for each in sources if each.template is not None]
+    alone = [each.column for each in sources if each.column is not None]
+    named = (*alone, *(each.column for each in mapping.skip))
+    return {*map(str.strip, named), *chain(*templates)}
+
+
+def _columns(mapping: TableMapping, kind: Kind) -> dict[str, Column]:
+    """The places of all fields.
+
+    Raises:
+        WrongMapping: a field is unknown, stands twice, or is missing.
+    """
+    form, columns, unknown = form_of(kind), {}, []
+    for name in mapping.fields:
+        try:
+            columns[name] = column_named(name, form) if name not in form.row_columns else Column((), _no_json)
+        except UnknownColumn as error:
+            unknown.append(str(error))
+    has_type = kind == "credit" or "kind" in mapping.fields
+    placed = {name: column for name, column in columns.items() if column.paths}
+    wrong = {
+        "unknown fields": unknown,
+        "fields that stand twice": [] if unknown else named_twice(list(placed), list(placed.values())),
+        "missing fields": []
+        if unknown
+        else [each for each in missing_columns(list(placed.values()), form) if not (each == "type" and has_type)],
+    }
+    told = "; ".join(f"{what}: {', '.join(which)}" for what, which in wrong.items() if which)
+    if told:
+        raise WrongMapping(f"the mapping does not make requests: {told}")
+    return columns
+
+
+def _leaf(field: FieldReader, is_filled: bool) -> Leaf:  # noqa: FBT001
+    constant = None if is_filled or field.default is None else field.default()
+    return Leaf(field.column.paths, field.column.detail, constant, may_be_filled=bool(field.columns))
+
+
+def _text(field: FieldReader, cells: Cells) -> str | None:
+    """The text that a field has in a row."""
+    told = field.json_of(cells)
+    return None if told is None else str(msgspec.json.decode(told))
+
+
+def _no_json(text: str) -> bytes:
+    return msgspec.json.encode(text)

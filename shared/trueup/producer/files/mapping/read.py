@@ -1,0 +1,108 @@
+"""Reading of a mapping: TOML, whose every mistake is told with its key and the cure."""
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from trueup.limits import MAPPING_BYTES_MAX
+from trueup.producer.files.mapping.model import Dates, FieldSource, Numbers, Skip, TableMapping, source_keys
+from trueup.producer.files.mapping.problems import WrongMapping
+from trueup.producer.files.shown import shown
+
+_PROBLEMS_MAX = 20
+_SECTIONS: dict[str, type[BaseModel]] = {"dates": Dates, "numbers": Numbers, "skip": Skip, "fields": FieldSource}
+
+
+def read_mapping(path: Path) -> TableMapping:
+    """Read a mapping's file.
+
+    Raises:
+        WrongMapping: it is missing, too large, or no mapping.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAPPING_BYTES_MAX + 1)
+    except OSError as error:
+        raise WrongMapping(f"{path} cannot be read: {error.strerror or error}") from None
+    return parse_mapping(content, name=str(path))
+
+
+def parse_mapping(content: bytes, *, name: str) -> TableMapping:
+    """Parse the content of a mapping's file.
+
+    Args:
+        content: TOML in UTF-8.
+        name: what the user calls the file.
+
+    Raises:
+        WrongMapping: every problem, with its key; or the line where it is no TOML.
+    """
+    if len(content) > MAPPING_BYTES_MAX:
+        raise WrongMapping(f"{name} is larger than {MAPPING_BYTES_MAX // 1024} KiB: keep its tables shorter")
+    try:
+        told = tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
+    except UnicodeDecodeError as error:
+        raise WrongMapping(f"{name} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise WrongMapping(f"{name} is no TOML: {error}. Names with spaces or dots stand in quotes") from None
+    try:
+        fields = told.get("fields")
+        if isinstance(fields, dict):
+            told["fields"] = dict(_sources(fields, ""))
+        return TableMapping.model_validate(told)
+    except ValidationError as error:
+        problems = [_told(each) for each in error.errors(include_url=False)]
+        more = f"\n  and {len(problems) - _PROBLEMS_MAX} more" if len(problems) > _PROBLEMS_MAX else ""
+        listed = "".join(f"\n  {each}" for each in problems[:_PROBLEMS_MAX])
+        raise WrongMapping(f"{name} is no mapping:{listed}{more}") from None
+
+
+def _sources(fields: dict[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    """The fields with their sources, one level deep: TOML takes a name with dots and no quotes apart."""
+    known = source_keys()
+    for name, told in fields.items():
+        field = f"{above}{name}"
+        if isinstance(told, dict) and told and not known & told.keys() and all(map(_goes_on, told.values())):
+            yield from _sources(told, f"{field}.")
+        else:
+            yield field, _source(told)
+
+
+def _goes_on(told: Any) -> bool:
+    return not isinstance(told, dict) or bool(told)
+
+
+def _source(told: Any) -> Any:
+    """A field's table; a text alone is a column or, with braces, a template, anything else a value."""
+    if isinstance(told, dict):
+        return told
+    if isinstance(told, str):
+        return {"template" if "{" in told else "column": told}
+    return {"value": told}
+
+
+def _told(error: ErrorDetails) -> str:
+    """A problem of the model, with the key where it is."""
+    where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "constrained-", "lax-or-"))]
+    key = ".".join(where)
+    match error["type"]:
+        case "mapping":
+            return f"{key}: {error['msg']}" if key else error["msg"]
+        case "extra_forbidden":
+            return f"{key}: there is no such key{_near(where)}"
+        case "missing":
+            return f"{key}: is needed"
+    return f"{key}: {error['msg']}, not {shown(str(error['input']))}"
+
+
+def _near(where: list[str]) -> str:
+    model = _SECTIONS.get(where[0], TableMapping) if len(where) > 1 else TableMapping
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    near = difflib.get_close_matches(where[-1][:100], known, n=1)
+    return f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"

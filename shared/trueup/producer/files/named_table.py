@@ -1,0 +1,120 @@
+"""A table whose header names fields."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast, get_args
+
+import msgspec
+
+from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from trueup.producer.files.csv_columns import (
+    KEYS,
+    Column,
+    Form,
+    UnknownColumn,
+    body_text,
+    column_named,
+    form_of,
+    missing_columns,
+    named_twice,
+)
+from trueup.producer.files.mapping.lookup import Wanted
+from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.row import Row
+from trueup.wire.message.envelope import CommitKind, Kind
+from trueup.wire.message.packing import content_of
+
+
+class WrongColumns(Exception):
+    """The header names columns that no request has, or lacks some."""
+
+
+class NamedTable:
+    """The meaning of a table by its header's names; as `trueup.producer.files.meaning.Meaning`.
+
+    Args:
+        names: of the columns.
+        kind: of rows without a `kind` cell.
+        marks: how numbers are written.
+
+    Raises:
+        WrongColumns: a name is unknown, stands twice, or is missing.
+    """
+
+    def __init__(self, names: Sequence[str], kind: Kind, *, marks: NumberMarks) -> None:
+        self._names, self._kind = names, kind
+        self._row_columns = form_of(kind).row_columns
+        self._columns = _columns(names, kind)
+        if marks.are_told:
+            self._columns = [replace(each, encode=marks.encode) if each.numeric else each for each in self._columns]
+        self._key = names.index("uniqueness_key") if "uniqueness_key" in names else None
+        self.numeric = [(index, names[index]) for index, column in enumerate(self._columns) if column.numeric]
+        self.keys = [(index, name) for index, name in enumerate(names) if name in KEYS]
+
+    def is_skipped(self, cells: Sequence[str]) -> bool:  # noqa: ARG002
+        """Leave no record out."""
+        return False
+
+    def told_of_skipped(self) -> Sequence[str]:
+        """Nothing: no record is left out."""
+        return ()
+
+    def is_keyless(self, cells: Sequence[str]) -> bool:
+        """Tell whether a record makes a commit without a uniqueness key."""
+        return self._kind != "usage" and (self._key is None or not cells[self._key])
+
+    def wanted(self, cells: Sequence[str]) -> Sequence[Wanted]:  # noqa: ARG002
+        """Nothing: ids stand in the cells."""
+        return ()
+
+    def row(self, number: int, cells: Sequence[str], record: bytes) -> Row:
+        """The request that a record makes."""
+        row = dict(zip(self._names, cells, strict=True))
+        own = {name: row[name] for name in self._row_columns if row.get(name)}
+        if _usable(own):  # else they stay in the body, where they are refused by name
+            cells = ["" if name in own else cell for name, cell in zip(self._names, cells, strict=True)]
+        else:
+            own = {}
+        return Row(
+            number,
+            cast("Kind", own.get("kind", self._kind)),
+            own.get("idempotency_key"),
+            *content_of(body_text(self._columns, cells)),
+            keyless=self._kind != "usage" and not row.get("uniqueness_key"),
+            record=record,
+        )
+
+
+def _usable(own: dict[str, str]) -> bool:
+    kind, key = own.get("kind", "commit"), own.get("idempotency_key", "-")
+    return kind in get_args(CommitKind) and len(key) <= IDEMPOTENCY_KEY_CHARS_MAX and "\0" not in key
+
+
+def _columns(names: Sequence[str], kind: Kind) -> list[Column]:
+    columns, unknown = [], []
+    form = form_of(kind)
+    for column in names:
+        try:
+            columns.append(_column(column, form))
+        except UnknownColumn as error:
+            unknown.append(str(error))
+    problems = {
+        "unknown columns": unknown,
+        "columns named twice": named_twice(names, columns) if not unknown else [],
+        "missing columns": _missing(names, columns, kind) if not unknown else [],
+    }
+    told = "; ".join(f"{what}: {', '.join(which)}" for what, which in problems.items() if which)
+    if told:
+        raise WrongColumns(f"{told}. The first line must name the columns; trueup/producer/README.md lists them")
+    return columns
+
+
+def _column(name: str, form: Form) -> Column:
+    if not name:
+        return Column((), msgspec.json.encode, detail=True)
+    return Column(((name,),), msgspec.json.encode) if name in form.row_columns else column_named(name, form)
+
+
+def _missing(names: Sequence[str], columns: Sequence[Column], kind: Kind) -> list[str]:
+    without_type = kind == "credit" or "kind" in names
+    return [column for column in missing_columns(columns, form_of(kind)) if not (column == "type" and without_type)]
