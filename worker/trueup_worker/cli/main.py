@@ -36,6 +36,9 @@ COMMANDS: Mapping[str, Entry] = {
     "ingest": Entry(
         "trueup_worker.cli.requests.ingest", "Send files of requests and wait for the outcomes.", _REQUESTS
     ),
+    "mapping": Entry(
+        "trueup_worker.cli.requests.mapping", "Columns of an export become fields: suggest.", _REQUESTS, extra=None
+    ),
     "usage": Entry("trueup_worker.cli.requests.usage", "Rated usage: ingest files of it, list it.", _REQUESTS),
     "requests": Entry("trueup_worker.cli.requests.requests", "What became of requests.", _REQUESTS),
     "batches": Entry("trueup_worker.cli.requests.batches", "Files that were ingested, and their rows.", _REQUESTS),

@@ -138,6 +138,31 @@ def csv_header(lines: Iterable[Line], kind: Kind, *, name: str, reading: Reading
     return next(_records(lines, delimiter, name)).text
 
 
+def csv_cells(
+    lines: Iterable[Line], is_header: IsHeader, *, name: str
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The header's cells, and below it the numbers and cells of the records that have its form.
+
+    Raises:
+        UnreadableInput: there is no header, or it cannot be read.
+    """
+    delimiter, _, lines = _find_header(lines, is_header, name)
+    records = _records(lines, delimiter, name)
+    try:
+        names = _cells(next(records).text, delimiter)
+    except _BadForm as error:
+        raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
+    return names, _of_width(records, delimiter, len(names))
+
+
+def _of_width(records: Iterator[_Record], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
+    for number, record in enumerate(records, start=1):
+        with suppress(_BadForm):
+            cells = _cells(record.text, delimiter) if len(record.text) == record.size_bytes else []
+            if len(cells) >= width and not any(cells[width:]):
+                yield number, cells[:width]
+
+
 class _Table:
     """A table as it is read once: its header, what its records mean, and what is told of them."""
 

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from trueup.limits import MAPPING_BYTES_MAX
 from trueup.producer.files.mapping.model import Dates, FieldSource, Numbers, Skip, TableMapping, source_keys
+from trueup.producer.files.mapping.open_points import require_decided
 from trueup.producer.files.mapping.problems import WrongMapping
 from trueup.producer.files.shown import shown
 
@@ -51,6 +52,7 @@ def parse_mapping(content: bytes, *, name: str) -> TableMapping:
         raise WrongMapping(f"{name} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise WrongMapping(f"{name} is no TOML: {error}. Names with spaces or dots stand in quotes") from None
+    require_decided(told, name=name)
     try:
         fields = told.get("fields")
         if isinstance(fields, dict):
