@@ -37,5 +37,5 @@ def _open_points(told: Any, key: str) -> Iterator[str]:
     elif isinstance(told, list):
         for index, value in enumerate(told):
             yield from _open_points(value, f"{key}.{index}")
-    elif isinstance(told, str) and told.startswith(OPEN.strip()):
+    elif isinstance(told, str) and told.partition(":")[0].strip() == "TODO":
         yield f"{key} = {told[:_TOLD_CHARS_MAX]!r}"
