@@ -18,6 +18,8 @@ from sqlalchemy import Engine
 from trueup.errors import Unavailable
 from trueup.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
 from trueup.producer.files.content import ChangedInput, Source
+from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP
+from trueup.producer.files.mapping.resolve import lookups_of_batch
 from trueup.producer.files.row import Row
 from trueup.producer.files.row_set import RowSet
 from trueup.producer.files.rows import Scan, rows
@@ -136,6 +138,7 @@ class Ingest:
         self._progress = progress
         self._outlast = Outage(say)
         self._check = check
+        self._lookups = NOTHING_LOOKED_UP
         self._began_s = time.monotonic()
         self._anew_before: datetime
         self._made_before = 0
@@ -197,11 +200,14 @@ class Ingest:
 
     def results(self) -> Iterator[RowOutcome]:
         """Every row with its outcome, in the file's order, with flat memory."""
-        for chunk in _chunks(rows(self._source, kind=self._batch.kind, scanned=self._scanned), _OUTCOMES_AT_ONCE):
+        for chunk in _chunks(self._rows(), _OUTCOMES_AT_ONCE):
             ids = [row_id(self._batch.id, row.number) for row in chunk]
             outcomes = self._outlast.run(partial(self._read, ids))
             for row, request_id in zip(chunk, ids, strict=True):
                 yield RowOutcome(row, request_id, outcomes.get(request_id))
+
+    def _rows(self) -> Iterator[Row]:
+        return rows(self._source, kind=self._batch.kind, scanned=self._scanned, lookups=self._lookups)
 
     def _read(self, ids: Collection[UUID]) -> dict[UUID, Outcome]:
         with self._engine.connect() as connection:
@@ -213,6 +219,7 @@ class Ingest:
             self._anew_before = read_instant(connection, self._account_id)
         with self._engine.begin() as connection:
             open_batch(connection, self._account_id, self._batch)
+            self._lookups = lookups_of_batch(connection, self._account_id, self._batch.id, self._scanned.wanted)
             return _rows_of(created_ids(connection, self._account_id, self._batch.id))
 
     def _send(self, done: RowSet) -> None:
@@ -232,7 +239,7 @@ class Ingest:
 
     def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
         id_of = row_id_texts(self._batch.id)
-        for row in rows(self._source, kind=self._batch.kind, scanned=self._scanned):
+        for row in self._rows():
             if not done or row.number not in done:
                 yield row.request(id_of(row.number))
 

@@ -9,6 +9,7 @@ from trueup.store.tables.invoices import excepted_line, invoice, invoice_line
 from trueup.store.tables.requests import (
     answered_call,
     batch,
+    batch_lookup,
     create_try,
     delivery,
     idempotency,
@@ -24,6 +25,7 @@ __all__ = [
     "answered_call",
     "audit",
     "batch",
+    "batch_lookup",
     "commit",
     "contract",
     "create_try",

@@ -115,6 +115,21 @@ batch = Table(
     comment="Files that were ingested.",
 )
 
+batch_lookup = Table(
+    "batch_lookup",
+    metadata,
+    account_column(),
+    required("batch_id", ID, "whose file"),
+    required("digest", LargeBinary, "SHA-256 of what was asked for: kind, way, text, and of a contract its customer"),
+    required("kind", Text, "customer, product, contract or unit"),
+    required("named", Text, "the text in the file"),
+    required("record_id", ID, "the record that it named when the batch was begun"),
+    required("record_name", Text, "what that was called then"),
+    PrimaryKeyConstraint("account_id", "batch_id", "digest"),
+    references_account(),
+    comment="What the texts of a batch's file were found to name: a batch that is resumed is sent as it was begun.",
+)
+
 intake = Table(
     "intake",
     metadata,

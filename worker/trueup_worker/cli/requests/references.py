@@ -1,14 +1,33 @@
 """References of a file's rows, looked up in the catalog of whoever holds the token."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
+from trueup.producer.files.mapping.resolve import resolve
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem
-from trueup_worker.cli.requests.verdicts import Judge
+from trueup_worker.cli.requests.verdicts import Judge, LookUp
 from trueup_worker.cli.terminal.context import Session
 from trueup_worker.intake.bodies import read_bodies
 from trueup_worker.intake.commits.catalog import judge_catalog
 from trueup_worker.intake.usage.judge import judge_terms
+
+
+def look_up_in_catalog(here: Session) -> LookUp:
+    """A look-up in the catalog that keeps nothing.
+
+    Raises:
+        NotAuthenticated, NotAuthorised: the token may not read.
+    """
+    account_id = here.caller("read").account_id
+
+    def look_up(wanted: Collection[Wanted]) -> Lookups:
+        if not wanted:
+            return NOTHING_LOOKED_UP
+        with here.engine.connect() as connection:
+            return resolve(connection, account_id, wanted)
+
+    return look_up
 
 
 def judge_with_references(here: Session, *, kind: Kind) -> Judge:

@@ -1,7 +1,7 @@
 """Verdicts on the rows of a file, and how they are told."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
 from trueup.producer.files.content import open_source
+from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
@@ -17,8 +18,10 @@ from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem, outcome_of
 from trueup.wire.request.raw import raw_problem
 from trueup.wire.request.read import read_body
+from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.output import Record, emit, emit_table, say, to_json
 
+LookUp = Callable[[Collection[Wanted]], Lookups]
 Judge = Callable[[Sequence[QueuedRequest]], Mapping[str, list[Problem]]]  # the problems of those that have some, by id
 
 _TOLD_ROWS = 50  # to people; --json tells them all
@@ -29,6 +32,17 @@ def judge_bodies_alone(requests: Sequence[QueuedRequest]) -> dict[str, list[Prob
     return {request.id: found for request in requests if (found := _problems(request))}
 
 
+def look_up_nothing(wanted: Collection[Wanted]) -> Lookups:
+    """Look-up that asks no database.
+
+    Raises:
+        CommandError: a mapping asks for records.
+    """
+    if wanted:
+        raise CommandError("the mapping looks records up, which --offline cannot: leave --offline out")
+    return NOTHING_LOOKED_UP
+
+
 def _problems(request: QueuedRequest) -> list[Problem]:
     if problem := raw_problem(request):
         return [problem]
@@ -36,13 +50,16 @@ def _problems(request: QueuedRequest) -> list[Problem]:
     return read if isinstance(read, list) else []
 
 
-def judge_files(files: Sequence[str | Path], judge: Judge, *, kind: Kind, reading: Reading, as_json: bool) -> ExitCode:
+def judge_files(
+    files: Sequence[str | Path], judge: Judge, look_up: LookUp, *, kind: Kind, reading: Reading, as_json: bool
+) -> ExitCode:
     """Judge and print every row; `ROWS_FAILED` when some are not valid."""
     counts: Counter[str] = Counter()
     for file in files:
         with open_source(file, reading=reading) as source:
             scanned = scan(source, kind=kind, warn=say)
-            verdicts = _verdicts(rows(source, kind=kind, scanned=scanned), judge)
+            lookups = look_up(scanned.wanted)
+            verdicts = _verdicts(rows(source, kind=kind, scanned=scanned, lookups=lookups), judge)
             _emit_lines(verdicts, counts) if as_json else _emit_failed(source.name, verdicts, counts)
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
     return ExitCode.OK if counts.total() == counts["valid"] else ExitCode.ROWS_FAILED

@@ -19,6 +19,7 @@ APP_WRITES: Mapping[str, str] = {
     "answered_call": "INSERT, UPDATE",
     "audit": "INSERT",
     "batch": "INSERT, UPDATE",
+    "batch_lookup": "INSERT",
     "commit": "INSERT, UPDATE",
     "contract": "INSERT, UPDATE",
     "create_try": "INSERT, UPDATE (is_claimed, is_lost)",
