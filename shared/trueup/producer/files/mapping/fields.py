@@ -1,10 +1,12 @@
 """Fields of a mapping, compiled for a table's header: from a record's cells to JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from typing import get_args, get_origin
 
 import msgspec
@@ -31,6 +33,7 @@ _MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})
 _REMEMBERED = 16_384  # cells of a column: the same dates, names and amounts come again
 _CELL_CHARS_REMEMBERED = 200
 _TELLS_OF = {"name": "name", "external_id": "external id", "id": "id"}
+_UUID = re.compile("[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _USD = Found(USD_CENTS, "USD (cents)")
 
 
@@ -87,6 +90,7 @@ class FieldCompiler:
     ) -> None:
         self._mapping, self._header, self._columns = mapping, header, columns
         self._marks, self._lookups = marks, lookups
+        self._ids = frozenset(_ids_in(mapping))
         self._by_path = {path: name for name, column in columns.items() for path in column.paths}
 
     def compile(self, name: str) -> FieldReader:
@@ -289,7 +293,7 @@ class FieldCompiler:
         return entry
 
     def _entry(self, told: str, source: FieldSource) -> Encode:
-        return lambda text: f'"{self._found(told, _wanted_by(source, text)).id}"'
+        return lambda text: f'"{self._found(told, self._wanted_by(source, text)).id}"'
 
     def _wanted(self, source: FieldSource, column: Column) -> Callable[[Cells], Sequence[Wanted]] | None:
         """Function that tells what a record asks for, where a field is made of one column or none."""
@@ -314,7 +318,7 @@ class FieldCompiler:
         if source.lookup is None:  # the id of a unit, whose name is needed
             return (Wanted("unit", "id", text),)
         texts = _entries(text) if get_origin(column.leaf) is list else [text]
-        return [_wanted_by(source, each) for each in texts]
+        return [self._wanted_by(source, each) for each in texts]
 
     def _text_of(self, source: FieldSource) -> Callable[[Cells], str | None]:
         """The text of a field, behind its table; None where it has none."""
@@ -356,7 +360,7 @@ class FieldCompiler:
                 return otherwise
             if source.lookup is None:
                 return self._found(told, Wanted("unit", "id", text)) if kind == "unit" else Found(text.lower(), text)
-            return self._found(told, _wanted_by(source, text))
+            return self._found(told, self._wanted_by(source, text))
 
         return read
 
@@ -373,12 +377,14 @@ class FieldCompiler:
             text, whose = text_of(cells), customer_text(cells)
             if text is None or whose is None:
                 return None
-            owner = _wanted_by(customer, whose) if customer.lookup else Wanted("customer", "id", whose)
+            owner = self._wanted_by(customer, whose) if customer.lookup else Wanted("customer", "id", whose)
             return Wanted("contract", source.by or "name", text, owner)
 
         def read(cells: Cells) -> str | None:
             wanted = wanted_in(cells)
-            return None if wanted is None else f'"{self._found(told, wanted).id}"'
+            if wanted is None or not self._has_owner(wanted):
+                return None
+            return f'"{self._found(told, wanted).id}"'
 
         def wanted(cells: Cells) -> Sequence[Wanted]:
             each = wanted_in(cells)
@@ -387,7 +393,18 @@ class FieldCompiler:
         indexes = () if source.column is None else (self._header.index(source.column, name),)
         return FieldReader(name, column, read=read, wanted=wanted, columns=indexes)
 
+    def _has_owner(self, wanted: Wanted) -> bool:
+        """Tell whether the customer of a contract is known: one that is not refuses its row alone."""
+        owner = wanted.customer
+        return owner is None or owner.by == "id" or isinstance(self._lookups.get(owner), Found)
+
+    def _wanted_by(self, source: FieldSource, text: str) -> Wanted:
+        assert source.lookup is not None, "only what is looked up is wanted"
+        return Wanted(source.lookup, "id" if text in self._ids else source.by or "name", text)
+
     def _found(self, told: str, wanted: Wanted) -> Found:
+        if wanted.by == "id" and wanted.kind != "unit":
+            return Found(wanted.text.lower(), wanted.text)
         found = self._lookups.get(wanted)
         if isinstance(found, Found):
             return found
@@ -400,9 +417,13 @@ class FieldCompiler:
         return self._mapping.tables[source.table] if source.table is not None else source.values
 
 
-def _wanted_by(source: FieldSource, text: str) -> Wanted:
-    assert source.lookup is not None, "only what is looked up is wanted"
-    return Wanted(source.lookup, source.by or "name", text)
+def _ids_in(mapping: TableMapping) -> Iterator[str]:
+    """Ids that a mapping itself says for names: these are not looked up."""
+    tables = [*mapping.tables.values(), *(source.values for source in mapping.fields.values() if source.values)]
+    constants = [each for source in mapping.fields.values() for each in (source.value, source.default)]
+    for told in (*chain(*(table.values() for table in tables)), *constants):
+        if isinstance(told, str) and _UUID.fullmatch(told):
+            yield told
 
 
 def _no_record(wanted: Wanted) -> str:
