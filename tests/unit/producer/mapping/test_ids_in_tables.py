@@ -5,13 +5,10 @@ from trueup.producer.files.mapping.lookup import Found, Unfound, Wanted
 
 ALDER, FIRST, SECOND = (f"c0000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
 CONTRACT = "a0000000-0000-4000-8000-000000000001"
-FIELDS = (
-    """
-customer_id = { column = "Account", lookup = "customer", values = { "Summit (London)" = "%s" } }
-invoice_contract_id = { column = "Contract", lookup = "contract" }
+FIELDS = f"""
+customer_id = {{ column = "Account", lookup = "customer", values = {{ "Summit (London)" = "{SECOND}" }} }}
+invoice_contract_id = {{ column = "Contract", lookup = "contract" }}
 """
-    % SECOND
-)  # noqa: UP031 - braces
 NAMED = Wanted("customer", "name", "Alder")
 LOOKUPS = {
     NAMED: Found(ALDER, "Alder"),
