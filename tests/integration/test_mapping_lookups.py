@@ -43,7 +43,7 @@ CATALOG = {
 MAPPING = """
 [fields]
 uniqueness_key = "{Key}"
-customer_id = { column = "Account", lookup = "customer", values = { "Alder Analytics Inc." = "Alder" } }
+customer_id = { column = "Account", lookup = "customer", values = { "2nd" = "%s", "Alder Analytics Inc." = "Alder" } }
 product_id = { value = "Prepaid commitment", lookup = "product" }
 type = { value = "PREPAID" }
 priority = 1
@@ -55,7 +55,7 @@ invoice_timestamp = 2030-01-01
 invoice_contract_id = { column = "Contract", lookup = "contract" }
 credit_type_id = { column = "Currency", lookup = "unit" }
 applicable_product_ids = { column = "Products", lookup = "product" }
-"""
+""".replace("%s", TWIN_TOO)
 HEADER = "Key,Account,Amount,Contract,Currency,Products"
 
 
@@ -224,3 +224,11 @@ def test_another_mapping_makes_another_batch(tmp_path: Path) -> None:
     assert digest(MAPPING) == digest(same)
     changed = [MAPPING.replace("priority = 1", "priority = 2"), MAPPING.replace('= "Alder" }', '= "Birch" }')]
     assert len({digest(each) for each in (MAPPING, *changed)}) == 3
+
+
+def test_an_id_in_a_table_says_which_of_several(bare: Intake, tmp_path: Path) -> None:
+    """It is not asked for, in a new batch and in one that is resumed."""
+    path, batch_id = csv_file(tmp_path, "k1,2nd,1.50,,EUR,"), new_id()
+    for _ in range(2):
+        (row,) = read_rows(bare, path, batch_id)
+        assert json.loads(row.text)["customer_id"] == TWIN_TOO

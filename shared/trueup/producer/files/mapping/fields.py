@@ -318,7 +318,8 @@ class FieldCompiler:
         if source.lookup is None:  # the id of a unit, whose name is needed
             return (Wanted("unit", "id", text),)
         texts = _entries(text) if get_origin(column.leaf) is list else [text]
-        return [self._wanted_by(source, each) for each in texts]
+        wanted = [self._wanted_by(source, each) for each in texts]
+        return [each for each in wanted if each.by != "id" or each.kind == "unit"]
 
     def _text_of(self, source: FieldSource) -> Callable[[Cells], str | None]:
         """The text of a field, behind its table; None where it has none."""
