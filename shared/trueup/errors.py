@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import ClassVar, Literal, Self
 
 ErrorCode = Literal[
-    "invalid_request", "not_found", "duplicate", "unauthenticated", "forbidden", "rate_limited", "unavailable"
+    "invalid_request", "not_found", "gone", "duplicate", "unauthenticated", "forbidden", "rate_limited", "unavailable"
 ]
 
 

@@ -62,6 +62,12 @@ TIDIED_ROWS_MAX = 1_000  # old rows that one look of the scheduler removes
 TIDIED_TRIES_MAX = 5_000  # likewise, of creates over HTTP: more than come meanwhile
 SWEEP_ENVELOPES_MAX = 50  # that one sweep takes
 
+# Events.
+RELAYED_ROWS_MAX = 1_000  # outbox rows that one transaction places in the feed
+RELAYED_ROUNDS_MAX = 20  # such transactions of one look of the scheduler
+TRIMMED_ROWS_MAX = 500  # outbox rows that one look removes; each may hold 500 ids
+EVENTS_PAGE_MAX = 1_000
+
 # Usage.
 USAGE_PUT_OFF_H_MAX = 24  # lines put the closing of a month that was over off for so long, and all later months with it
 

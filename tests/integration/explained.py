@@ -41,7 +41,8 @@ def _explain(connection: Connection, statement: str, parameters: dict[str, Any])
     driver = connection.connection.driver_connection
     with psycopg.ClientCursor(driver) as cursor:  # type: ignore[arg-type,var-annotated]
         values = ", ".join(_literal(cursor, parameters[name]) for name in names)
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE explained ({values})".encode())
+        given = f"({values})" if values else ""
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE explained {given}".encode())
         row = cursor.fetchone()
         cursor.execute("DEALLOCATE explained")
     assert row is not None

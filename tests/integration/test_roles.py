@@ -57,7 +57,7 @@ FORBIDDEN = [
     "UPDATE alembic_version SET version_num = '0001'",
     *(f"SELECT trim_{table}(interval '{term}', 100)" for table, term in
       (("idempotency", "6 days"), ("delivery", "0"), ("answered_call", "9 minutes"), ("answered_call", "-1 year"),
-       ("create_try", "9 minutes"))),
+       ("create_try", "9 minutes"), ("outbox", "23 hours"))),
 ]  # fmt: skip
 PRIVILEGES = text("""
     SELECT table_name, string_agg(privilege_type, ', ' ORDER BY privilege_type) FROM information_schema.table_privileges
@@ -146,7 +146,7 @@ def test_functions_of_the_owner_have_a_fixed_path(common_database: Engine) -> No
     )
     with by_hand(common_database) as connection:
         found: list[Any] = list(connection.execute(text(query)))
-    tables = {"answered_call", "create_try", "delivery", "idempotency"}
+    tables = {"answered_call", "create_try", "delivery", "idempotency", "outbox"}
     assert {each.proname for each in found} == {f"trim_{table}" for table in tables}
     for each in found:
         assert each.proconfig == ["search_path=pg_catalog, public, pg_temp"]

@@ -206,6 +206,8 @@ def test_late_usage(intake: Intake) -> None:
     with intake.engine.connect() as connection:
         late = list_usage(connection, intake.account_id, limit=9, late_only=True)
     assert [each.transaction_id for each in late] == ["t-1"]
+    told = "SELECT subject_ids FROM outbox WHERE account_id = :a AND event = 'usage.late'"
+    assert intake.rows(told) == [([each.id for each in late],)]
     assert months(intake) == [(STRANGER, "2025-01-01"), (CUSTOMER, "2025-02-01")]
 
 

@@ -47,6 +47,7 @@ EXPECTED = """
     POST /v1/usage/batch                          usage:write
     GET  /v1/parked                               operate
     POST /v1/parked/replay                        operate
+    GET  /v1/events                               read
     POST /v1/batches                              commits:write
     POST /v1/commits/validate                     read
     POST /v1/contract-pricing/products/create     operate

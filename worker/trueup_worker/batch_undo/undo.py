@@ -11,7 +11,8 @@ from trueup.domain.number_ranges import Range, count_of, merged, ranges_of, rang
 from trueup.errors import NotFound, Refused
 from trueup.store.accounts.audit import note
 from trueup.store.commits.archive import Active, active_of, archive_rows, count_open_items, lock_for_archiving
-from trueup.store.invoices.voids import announce, void_all_scheduled
+from trueup.store.events.outbox import announce
+from trueup.store.invoices.voids import void_all_scheduled
 from trueup.store.postgres.engine import snapshot, transaction
 from trueup.store.postgres.retry import with_retries
 from trueup.store.requests.batch_undo import (
@@ -24,6 +25,7 @@ from trueup.store.requests.batch_undo import (
     find_to_undo,
     read_undo,
 )
+from trueup.wire.events import EVENT_TYPES
 from trueup_worker.batch_undo.consequences import Judged, Reason, judge
 
 GROUP_COMMITS = 500  # of one transaction: whoever bills or changes one of them waits for it
@@ -171,7 +173,7 @@ class _Group:
     def _archive(self, connection: Connection, free: Sequence[Judged]) -> None:
         archived = archive_rows(connection, self.account_id, [each.commit.id for each in free])
         for kind, ids in _by_kind([each.commit for each in free]).items():
-            announce(connection, self.account_id, f"{kind}.archived", ids)
+            announce(connection, self.account_id, EVENT_TYPES[f"{kind}.archived"], ids)
         count_undone(
             connection,
             self.account_id,

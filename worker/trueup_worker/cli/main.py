@@ -15,7 +15,8 @@ from trueup_worker.cli.terminal.exits import exit_code_of, message_of
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 from trueup_worker.cli.terminal.options import with_common_options
 
-_STACK, _REQUESTS, _LEDGER, _OPERATE = "The stack", "Requests", "Commits and invoices", "Accounts and care"
+_STACK, _REQUESTS, _LEDGER = "The stack", "Requests", "Commits and invoices"
+_EVENTS, _OPERATE = "Events", "Accounts and care"
 
 
 COMMANDS: Mapping[str, Entry] = {
@@ -55,6 +56,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "forecast": Entry("trueup_worker.cli.ledger.forecast", "What will be invoiced until a date.", _LEDGER),
     "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
+    "events": Entry("trueup_worker.cli.events.events", "What happened: list, follow.", _EVENTS),
     "catalog": Entry("trueup_worker.cli.administration.catalog", "Customers, products, contracts and units.", _OPERATE),
     "audit": Entry("trueup_worker.cli.administration.audit", "What operators did: list.", _OPERATE),
     "accounts": Entry("trueup_worker.cli.administration.accounts", "Accounts: create, list.", _OPERATE),

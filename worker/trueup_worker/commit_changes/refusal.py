@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from trueup.errors import Refused, TrueupError
 from trueup.store.accounts.audit import note
 from trueup.store.commits.changes import Stored, lock_commit
-from trueup.store.invoices.voids import announce
+from trueup.store.events.outbox import announce
+from trueup.wire.events import EVENT_TYPES
 from trueup.wire.message.envelope import CommitKind
 from trueup.wire.problems import Problem, error_body
 from trueup_worker.invoicing.adjust import UnknownCommit
@@ -88,7 +89,14 @@ def refuse_other_commit(change: Mapping[str, Any], commit_id: UUID) -> None:
 
 
 def tell(
-    connection: Connection, account_id: int, stored: Stored, changed: Changed, *, actor: str, action: str, event: str
+    connection: Connection,
+    account_id: int,
+    stored: Stored,
+    changed: Changed,
+    *,
+    actor: str,
+    action: str,
+    event: Literal["edited", "archived"],
 ) -> Changed:
     """Write the audit row and the event of a change that changed something."""
     if changed.after:
@@ -101,5 +109,6 @@ def tell(
             before=changed.before,
             after=changed.after,
         )
-        announce(connection, account_id, f"{'credit' if stored.type == 'CREDIT' else 'commit'}.{event}", [stored.id])
+        kind = "credit" if stored.type == "CREDIT" else "commit"
+        announce(connection, account_id, EVENT_TYPES[f"{kind}.{event}"], [stored.id])
     return changed

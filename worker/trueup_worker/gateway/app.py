@@ -20,6 +20,7 @@ from trueup_worker.gateway.routes import (
     create,
     document,
     edits,
+    events,
     health,
     invoices,
     parked,
@@ -43,6 +44,7 @@ _MODULES = (
     invoices,
     batches,
     parked,
+    events,
     health,
     document,
 )

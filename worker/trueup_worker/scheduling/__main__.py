@@ -9,6 +9,8 @@ from trueup.settings import Settings, settings
 from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
 from trueup.store.postgres.engine import engine
 from trueup_worker.celery.app import app
+from trueup_worker.events.complete_batches import complete_batches
+from trueup_worker.events.relay import relay
 from trueup_worker.scheduling.look import Looks, look
 from trueup_worker.scheduling.loop import run, stop_on_signals
 from trueup_worker.scheduling.sweep import sweep
@@ -26,7 +28,9 @@ def main() -> None:
     publisher = _publisher(config)
 
     def look_and_sweep() -> int:
-        tidy(engine())
+        tidy(engine(), events_days=config.events_days)
+        complete_batches(engine())
+        relay(engine())
         rows_max = looks.rows_max(time.monotonic())
         sent = look(engine(), app, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
         return sent + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)

@@ -3,15 +3,14 @@
 Locks are taken in the order that holds everywhere: obligations, customers, then what belongs to them.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.store.events.outbox import announce
 from trueup.store.invoices.true_ups import reopen_true_ups
 from trueup.store.postgres.rows import fetch_all, fetch_one
 from trueup.store.usage.periods import UsagePeriod
@@ -100,11 +99,6 @@ _EXPIRE_ANEW = text("""
            unnest(CAST(:commit_ids AS uuid[]), CAST(:segment_ids AS uuid[])) AS chosen (commit_id, id)
      WHERE s.account_id = :account_id AND s.commit_id = chosen.commit_id AND s.id = chosen.id
        AND c.account_id = :account_id AND c.id = s.commit_id AND c.type <> 'POSTPAID' AND NOT s.expires
-""")
-
-_ANNOUNCE = text("""
-    INSERT INTO outbox (account_id, event, subject_ids, detail)
-    VALUES (:account_id, :event, :ids, CAST(:detail AS jsonb))
 """)
 
 
@@ -217,14 +211,6 @@ def take_back_expirations(connection: Connection, account_id: int, segments: Seq
     }
     connection.execute(_TAKE_BACK_EXPIRATIONS, chosen | {"reason": reason})
     connection.execute(_EXPIRE_ANEW, chosen)
-
-
-def announce(
-    connection: Connection, account_id: int, event: str, ids: Sequence[UUID], *, detail: Mapping[str, Any] | None = None
-) -> None:
-    """Write an event in the transaction of what it tells about; `detail` is the same for all of its subjects."""
-    told = {"event": event, "ids": list(ids), "detail": json.dumps(detail or {})}
-    connection.execute(_ANNOUNCE, {"account_id": account_id, **told})
 
 
 def _void_invoices(connection: Connection, account_id: int, ids: Sequence[UUID]) -> datetime:

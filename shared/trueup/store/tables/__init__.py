@@ -4,7 +4,7 @@ from trueup.store.tables.accounts import account, installation, token
 from trueup.store.tables.catalog import contract, customer, ingest_alias, product, unit
 from trueup.store.tables.columns import metadata
 from trueup.store.tables.commits import commit, ledger_entry, obligation, segment
-from trueup.store.tables.history import audit, outbox
+from trueup.store.tables.history import audit, feed, outbox
 from trueup.store.tables.invoices import excepted_line, invoice, invoice_line
 from trueup.store.tables.requests import (
     answered_call,
@@ -32,6 +32,7 @@ __all__ = [
     "customer",
     "delivery",
     "excepted_line",
+    "feed",
     "idempotency",
     "ingest_alias",
     "installation",

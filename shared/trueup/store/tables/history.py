@@ -11,7 +11,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from trueup.store.tables.columns import ID, NOW, TIME, account_column, metadata, optional, required
+from trueup.store.tables.columns import (
+    ID,
+    NOW,
+    TIME,
+    account_column,
+    metadata,
+    optional,
+    references_account,
+    required,
+)
+
+HAS_POSITION, HAS_NONE = text("last_position IS NOT NULL"), text("last_position IS NULL")
 
 outbox = Table(
     "outbox",
@@ -22,8 +33,25 @@ outbox = Table(
     required("subject_ids", ARRAY(ID), "what it happened to: one event each, in this order"),
     required("detail", JSONB, "the same for all of them", server_default=text("'{}'")),
     required("created_at", TIME, "real time", server_default=NOW),
+    optional("first_position", BigInteger, "of its first event in the account's feed; null: it has none yet"),
+    optional("last_position", BigInteger, "of its last event in the account's feed; null: it has none yet"),
     PrimaryKeyConstraint("account_id", "seq"),
+    Index("outbox_seq_idx", "seq", postgresql_where=HAS_NONE),
+    Index("outbox_position_key", "account_id", "last_position", unique=True, postgresql_where=HAS_POSITION),
     comment="Events, written in the transaction that made them happen; one row per transaction and kind.",
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    account_column(),
+    required("last_position", BigInteger, "the last one that was given"),
+    required("trimmed_through", BigInteger, "events up to this position are gone", server_default=text("0")),
+    optional("oldest_at", TIME, "when the first event that is left happened; null: none is left"),
+    PrimaryKeyConstraint("account_id"),
+    Index(None, "oldest_at", postgresql_where=text("oldest_at IS NOT NULL")),
+    references_account(),
+    comment="How far each account's feed of events goes, and from where on it is still there.",
 )
 
 audit = Table(

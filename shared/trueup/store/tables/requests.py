@@ -109,8 +109,15 @@ batch = Table(
         "real time; from then on nothing of it becomes a commit, as it is taken back; null: it is open",
     ),
     optional("undo", JSONB, "how far taking it back has come; null: none is under way"),
+    optional(
+        "awaited_at",
+        TIME,
+        "when it is next counted whether all of it has outcomes; null: that was announced",
+        server_default=NOW,
+    ),
     PrimaryKeyConstraint("account_id", "id"),
     Index(None, "account_id", "created_at", "id"),
+    Index(None, "awaited_at", postgresql_where=text("awaited_at IS NOT NULL")),
     references_account(),
     comment="Files that were ingested.",
 )

@@ -79,6 +79,9 @@ WITH line AS (
                FOR UPDATE OF m SKIP LOCKED) AS settling
      WHERE put.account_id = :account_id AND put.customer_id = settling.customer_id
        AND put.starting_at = settling.starting_at
+), announced AS (
+    INSERT INTO outbox (account_id, event, subject_ids)
+    SELECT :account_id, 'usage.late', array_agg(request_id) FROM new WHERE is_late HAVING count(*) > 0
 )
 SELECT string_agg(CAST(request_id AS text), ',') FROM new
 """)

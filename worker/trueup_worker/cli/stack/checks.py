@@ -17,6 +17,7 @@ from trueup.limits import BROKER_BULK_BYTES_MAX
 from trueup.producer.publish import Publisher, broker_address
 from trueup.settings import PREFIX, Settings, SettingsError
 from trueup.store.accounts.secret_key import WrongSecretKey, require_secret_key
+from trueup.store.events.relay import lag_s
 from trueup.store.invoices.overdue import unfinished
 from trueup.store.postgres.engine import transaction
 from trueup.store.postgres.migrate import pending_revisions
@@ -31,6 +32,7 @@ from trueup_worker.cli.terminal.exits import message_of
 OWN_VARIABLES = frozenset(PREFIX + name for name in ("DATA", "TOKEN", "DEBUG", "READY_DIR", "PROCESS_NAME", "COMPLETE"))
 CLOCK_SECONDS_MAX = 30.0
 FREE_MB_MIN = 200
+EVENTS_LAG_S_MAX = 60.0
 _ADVICE_GATEWAY = "workers: start them; calls_answered: restart the gateway, and report its log; else see that check"
 _TIMEOUT_S = 5
 
@@ -229,6 +231,13 @@ def _invoicing(here: Session) -> Iterator[Check]:
     yield Check("invoicing", told, advice)
 
 
+def _events(here: Session) -> Iterator[Check]:
+    with transaction(here.engine) as connection:
+        behind_s = lag_s(connection)
+    advice = "" if behind_s <= EVENTS_LAG_S_MAX else "start a scheduler, which gives events their places; see its log"
+    yield Check("events", f"{behind_s:.0f} s behind" if behind_s else "all are in the feed", advice)
+
+
 def _publisher(here: Session) -> Publisher:
     return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_TIMEOUT_S)
 
@@ -273,5 +282,6 @@ _CHECKS = (
     _processes,
     _gateway,
     _invoicing,
+    _events,
     _disk,
 )

@@ -46,6 +46,7 @@ SCOPES: dict[tuple[str, str], Scope | Literal["public"]] = {
     ("POST", "/v1/usage/batch"): "usage:write",
     ("GET", "/v1/parked"): "operate",
     ("POST", "/v1/parked/replay"): "operate",
+    ("GET", "/v1/events"): "read",
     ("GET", "/livez"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,

@@ -38,6 +38,7 @@ class Error(Answer):
         more: how many problems there are beyond these.
         existing: whose the key is.
         same_content: whether that was made of the same content.
+        oldest: the place of the oldest event that is left.
         data: the id under which to ask what became of the call.
     """
 
@@ -47,4 +48,5 @@ class Error(Answer):
     more: int = 0
     existing: Existing | None = None
     same_content: bool | None = None
+    oldest: int | None = None
     data: Id | None = None

@@ -33,6 +33,7 @@ _STATUS: dict[ErrorCode, int] = {
     "unauthenticated": 401,
     "forbidden": 403,
     "not_found": 404,
+    "gone": 410,
     "duplicate": 409,
     "rate_limited": 429,
     "unavailable": 503,
@@ -58,6 +59,11 @@ def forbidden(message: str) -> Refusal:
 def not_found(message: str) -> Refusal:
     """404: missing, or another account's: which of them is not told."""
     return Refusal(404, "not_found", message)
+
+
+def gone(message: str, *, oldest: int) -> Refusal:
+    """410: it was kept for its term."""
+    return Refusal(410, "gone", message, oldest=oldest)
 
 
 def invalid(problems: Sequence[Problem], *, status: int | None = None, more: int = 0) -> Refusal:

@@ -34,6 +34,10 @@ REFUSALS: dict[str, tuple[str, tuple[Refusal, ...]]] = {
             Refusal(409, "idempotency_key_reused", "the idempotency key was used before with other content"),
         ),
     ),
+    "410": (
+        "Events after this place were kept for their term, and are gone: `oldest` is the place of the first one left.",
+        (refusals.gone("events after 100 are no longer kept: the oldest one left has the position 4711", oldest=4711),),
+    ),
     "413": ("The body is too long.", (refusals.too_large(),)),
     "415": ("The body is of another type.", (refusals.wrong_media_type(),)),
     "429": (

@@ -26,6 +26,7 @@ APP_WRITES: Mapping[str, str] = {
     "customer": "INSERT, UPDATE",
     "delivery": "INSERT, UPDATE, DELETE",  # removed with the outcomes
     "excepted_line": "INSERT",
+    "feed": "INSERT, UPDATE",
     "idempotency": "INSERT, UPDATE, DELETE",  # a refused request gives its key back
     "ingest_alias": "INSERT, UPDATE",
     "installation": "INSERT",
@@ -34,7 +35,7 @@ APP_WRITES: Mapping[str, str] = {
     "invoice_line": "INSERT",
     "ledger_entry": "INSERT",
     "obligation": "INSERT, UPDATE",
-    "outbox": "INSERT",
+    "outbox": "INSERT, UPDATE (first_position, last_position)",
     "outcome": "INSERT, UPDATE",
     "parked": "INSERT, UPDATE",
     "parked_total": "INSERT, UPDATE",
@@ -48,7 +49,7 @@ APP_WRITES: Mapping[str, str] = {
 }
 APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
 APP_CALLS = tuple(
-    f"trim_{table}(interval, integer)" for table in ("answered_call", "create_try", "delivery", "idempotency")
+    f"trim_{table}(interval, integer)" for table in ("answered_call", "create_try", "delivery", "idempotency", "outbox")
 )
 HIDDEN: Mapping[str, frozenset[str]] = {  # from trueup_read
     "installation": frozenset({"secret_key_check"}),

@@ -1,0 +1,44 @@
+"""Batches that somebody waits for: not all of their rows had outcomes when they were last counted."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from trueup.store.postgres.rows import fetch_one
+
+# The pause grows with the batch's age: counting costs as much as the batch is long.
+_TAKE = text("""
+    UPDATE batch AS b
+       SET awaited_at = now() + least(greatest((now() - b.created_at) / 8, interval '1 second'), interval '1 hour')
+      FROM (SELECT account_id, id FROM batch WHERE awaited_at <= now()
+             ORDER BY awaited_at LIMIT 1 FOR UPDATE SKIP LOCKED) AS due
+     WHERE b.account_id = due.account_id AND b.id = due.id
+    RETURNING b.account_id, b.id, b.rows, b.rows = coalesce(b.content_rows, b.rows) AS is_received
+""")
+_FORGET = text("UPDATE batch SET awaited_at = NULL WHERE account_id = :account_id AND id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A batch that is to be counted.
+
+    Attributes:
+        rows: that are received.
+        is_received: whether these are all of them.
+    """
+
+    account_id: int
+    id: UUID
+    rows: int
+    is_received: bool
+
+
+def take_awaited(connection: Connection) -> Awaited | None:
+    """Lock the batch that has been due for the longest time, and put the next look at it off."""
+    return fetch_one(connection, Awaited, _TAKE, {})
+
+
+def await_no_more(connection: Connection, account_id: int, batch_id: UUID) -> None:
+    """Leave a batch alone from now on."""
+    connection.execute(_FORGET, {"account_id": account_id, "id": batch_id})
