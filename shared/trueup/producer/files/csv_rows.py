@@ -295,8 +295,12 @@ def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Reco
     """Join the lines of each record. A line too large to be held ends its record, whatever it may quote."""
     blank = _BLANK + delimiter.encode()
     cell_in_quotes = re.compile(rb'(?:\A|%b)"' % re.escape(delimiter.encode()))
+    whole = _whole_line(delimiter)
     first, kept, size_bytes, quoted = 0, bytearray(), 0, False
     for line in lines:
+        if not quoted and len(line.text) == line.size_bytes and whole.fullmatch(line.text) and line.text.strip(blank):
+            yield _Record(line.number, line.text, line.size_bytes)
+            continue
         if quoted:
             kept += b"\n"
         else:
@@ -310,6 +314,13 @@ def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Reco
             yield _Record(first, bytes(kept), size_bytes)
     if quoted:
         raise UnreadableInput(f"{name}: the quote that opens in the record at line {first} is never closed")
+
+
+def _whole_line(delimiter: str) -> re.Pattern[bytes]:
+    """Pattern of the usual line: each cell without quotes, or all of it in quotes. It never goes back."""
+    edge = re.escape(delimiter.encode())
+    cell = rb'(?:"(?:[^"]++|"")*+"|[^"%b]*+)' % edge
+    return re.compile(rb"%b(?:%b%b)*+" % (cell, edge, cell))
 
 
 def _ends_in_quotes(line: bytes, cell_in_quotes: re.Pattern[bytes], *, quoted: bool) -> bool:

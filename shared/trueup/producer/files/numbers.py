@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import msgspec
 
@@ -51,7 +52,7 @@ class NumberMarks:
     def plain(self, cell: str) -> str | None:
         """The number in a cell as JSON, with its digits as they are; None when it is none."""
         if self.are_told:
-            if not self._pattern().fullmatch(cell):
+            if not _pattern(self._decimal, self.thousands).fullmatch(cell):
                 return None
             whole, _, decimals = cell.partition(self._decimal)
             digits = re.sub(r"[^0-9-]", "", whole)
@@ -73,9 +74,11 @@ class NumberMarks:
     def _decimal(self) -> str:
         return "," if self.decimal_comma else "."
 
-    def _pattern(self) -> re.Pattern[str]:
-        grouped = f"|[0-9]{{1,3}}(?:{THOUSANDS[self.thousands]}[0-9]{{3}})+" if self.thousands else ""
-        return re.compile(rf"-?(?:[0-9]+{grouped})(?:\{self._decimal}[0-9]+)?", re.ASCII)
+
+@cache
+def _pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
+    grouped = f"|[0-9]{{1,3}}(?:{THOUSANDS[thousands]}[0-9]{{3}})+" if thousands else ""
+    return re.compile(rf"-?(?:[0-9]+{grouped})(?:\{decimal}[0-9]+)?", re.ASCII)
 
 
 AS_IN_JSON = NumberMarks()

@@ -1,6 +1,5 @@
 """Numbers of cells: by their marks, with every digit kept, and money in the minor unit of its currency."""
 
-import re
 from collections.abc import Callable, Sequence
 
 from trueup.producer.files.mapping.problems import BadCell
@@ -8,8 +7,6 @@ from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.shown import shown
 
 ReadNumber = Callable[[str, int], str]  # from a cell and decimals to move, to a JSON number; raises BadCell
-
-_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
 
 def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) -> ReadNumber:
@@ -30,7 +27,7 @@ def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) ->
             raise BadCell("cell_unreadable", f"{column}: {shown(cell)} is no number as the mapping has it ({how})")
         if not decimals:
             return number
-        if not _PLAIN.fullmatch(number):
+        if "e" in number or "E" in number:
             raise BadCell("cell_unreadable", f"{column}: {shown(cell)} is money with an exponent: write all its digits")
         return in_minor_units(number, decimals)
 

@@ -1,8 +1,10 @@
 """A mapping compiled for a table: a record's cells become a request, or the reason why they cannot."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain
-from typing import cast, get_args
+from operator import itemgetter
+from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
@@ -16,7 +18,8 @@ from trueup.producer.files.csv_columns import (
     missing_columns,
     named_twice,
 )
-from trueup.producer.files.mapping.fields import Cells, FieldCompiler, FieldReader
+from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader, Read
+from trueup.producer.files.mapping.fields import FieldCompiler
 from trueup.producer.files.mapping.header import Header
 from trueup.producer.files.mapping.layout import Layout, Leaf, layout_of
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
@@ -29,7 +32,13 @@ from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.message.packing import Content, content_of
 
+T = TypeVar("T")
+Pick = Callable[[Cells], Any]
+
 _LAYOUTS_MAX = 1_024
+_REMEMBERED = 16_384  # texts of a field: the same dates, names and units come again
+_CHARS_REMEMBERED = 200
+_UNKNOWN: Any = object()
 _PROBLEMS_TOLD_MAX = 5
 _BYTES_PER_CHAR_MAX = 4
 _COLUMNS_MIN = 2
@@ -83,19 +92,35 @@ class MappedTable:
         self.skipped = [0] * len(self._skips)
         self._own = {name: fields.pop(name) for name in form_of(kind).row_columns if name in fields}
         self._fields = list(fields.values())
-        self._simple = [
-            (at, field.index, field.encode)
-            for at, field in enumerate(self._fields)
-            if field.index is not None and field.encode is not None
-        ]
-        self._made = [(at, field.read) for at, field in enumerate(self._fields) if field.read is not None]
-        self._key = next((field for field in self._fields if field.name == "uniqueness_key"), None)
-        self._wanted = [field.wanted for field in (*self._fields, *self._own.values()) if field.wanted]
+        self._sort_out()
         self._layouts: dict[tuple[bool, ...], Layout] = {}
+        self._key = next((field for field in self._fields if field.name == "uniqueness_key"), None)
+        asking = [field for field in (*self._fields, *self._own.values()) if field.wanted is not None]
+        asked = sorted({index for field in asking for index in field.columns})
+        self._asking = [field.wanted for field in asking if field.wanted is not None]
+        self._asked: Pick = itemgetter(*asked) if asked else tuple
+        self._asked_before: set[Any] = set()
         told = [field for field in self._fields if field.column.numeric and not compiler.decides_marks(field.name)]
         self.numeric = sorted({(at, names[at]) for field in told for at in field.columns})
         keyed = [field for field in (*self._fields, *self._own.values()) if field.name in KEYS]
         self.keys = sorted({(at, names[at]) for field in keyed for at in field.columns})
+
+    def _sort_out(self) -> None:
+        """Sort the fields by the way in which they are made: places of their values, and what makes these."""
+        self._plain: list[tuple[int, int, Encode]] = []
+        self._repeated: list[tuple[int, int, Encode, dict[str, str]]] = []
+        self._made_again: list[tuple[int, Read, Pick, dict[Any, str | None]]] = []
+        made: dict[Read, list[int]] = {}
+        for at, field in enumerate(self._fields):
+            if field.encode is not None and field.is_repeated:
+                self._repeated.append((at, field.columns[0], field.encode, {}))
+            elif field.encode is not None:
+                self._plain.append((at, field.columns[0], field.encode))
+            elif field.read is not None and field.is_repeated and field.columns:
+                self._made_again.append((at, field.read, itemgetter(*field.columns), {}))
+            elif field.read is not None:
+                made.setdefault(field.read, []).append(at)
+        self._made = [(places, read) for read, places in made.items()]
 
     @property
     def unused(self) -> list[str]:
@@ -121,14 +146,23 @@ class MappedTable:
             return False
         if self._key is None:
             return True
-        return self._key.index is not None and not cells[self._key.index] and self._key.default is None
+        return self._key.encode is not None and not cells[self._key.columns[0]] and self._key.default is None
 
     def wanted(self, cells: Cells) -> list[Wanted]:
-        """List what a record asks the catalog for; of one that cannot be read, nothing."""
-        try:
-            return [each for wanted in self._wanted for each in wanted(cells)]
-        except BadCell:
+        """List what a record asks the catalog for, unless the one before asked for the same."""
+        if not self._asking:
             return []
+        asked = self._asked(cells)
+        if asked in self._asked_before:
+            return []
+        if len(self._asked_before) >= _REMEMBERED:
+            self._asked_before.clear()
+        self._asked_before.add(asked)
+        found: list[Wanted] = []
+        for wanted in self._asking:
+            with suppress(BadCell):
+                found += wanted(cells)
+        return found
 
     def row(self, number: int, cells: Cells, record: bytes) -> Row:
         """The request that a record makes.
@@ -137,17 +171,31 @@ class MappedTable:
             BadCell: its cells cannot be read as the mapping says; every problem is told.
         """
         try:
-            values: list[str | None] = [None] * len(self._fields)
-            for at, index, encode in self._simple:
-                if cell := cells[index]:
-                    values[at] = encode(cell)
-            for at, read in self._made:
-                values[at] = read(cells)
-            content = self._content(values)
+            content = self._content(self._values(cells))
             kind, key = self._kind_and_key(cells) if self._own else (self._kind, None)
         except BadCell:
             raise self._problems(cells) from None
         return Row(number, kind, key, *content, keyless=self.is_keyless(cells), record=record)
+
+    def _values(self, cells: Cells) -> list[str | None]:
+        """The JSON of each field that cells fill; what comes again and again is remembered."""
+        values: list[str | None] = [None] * len(self._fields)
+        for at, index, encode in self._plain:
+            if cell := cells[index]:
+                values[at] = encode(cell)
+        for at, index, encode, known in self._repeated:
+            if cell := cells[index]:
+                value = known.get(cell)
+                values[at] = _remembered(known, cell, encode(cell), cell) if value is None else value
+        for places, read in self._made:
+            value = read(cells)
+            for at in places:
+                values[at] = value
+        for at, read, pick, known_of in self._made_again:
+            picked = pick(cells)
+            made = known_of.get(picked, _UNKNOWN)
+            values[at] = _remembered(known_of, picked, read(cells), *picked) if made is _UNKNOWN else made
+        return values
 
     def _content(self, values: list[str | None]) -> Content:
         filled = tuple([value is not None for value in values])
@@ -226,6 +274,15 @@ def _columns(mapping: TableMapping, kind: Kind) -> dict[str, Column]:
     if told:
         raise WrongMapping(f"the mapping does not make requests: {told}")
     return columns
+
+
+def _remembered(known: dict[Any, T], key: Any, value: T, *cells: str) -> T:
+    """A value, which is remembered under a key unless the cells are long."""
+    if sum(map(len, cells)) <= _CHARS_REMEMBERED:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[key] = value
+    return value
 
 
 def _leaf(field: FieldReader, is_filled: bool) -> Leaf:  # noqa: FBT001
