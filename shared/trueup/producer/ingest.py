@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from trueup.errors import Unavailable
 from trueup.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
 from trueup.producer.files.content import ChangedInput, Source
+from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP
 from trueup.producer.files.mapping.resolve import lookups_of_batch
 from trueup.producer.files.row import Row
@@ -238,10 +239,11 @@ class Ingest:
             self._progress(len(done) + self.sent, self._count_decided(at_most_every_s=self._count_every_s()))
 
     def _requests(self, done: RowSet) -> Iterator[QueuedRequest]:
-        id_of = row_id_texts(self._batch.id)
+        id_of, suffix = row_id_texts(self._batch.id), self._source.reading.key_suffix
         for row in self._rows():
             if not done or row.number not in done:
-                yield row.request(id_of(row.number))
+                request = row.request(id_of(row.number))
+                yield request if suffix is None else with_suffix(request, suffix)
 
     def _wait(self) -> None:
         """Wait until all is decided; sends again what stays without an outcome while the queue is empty."""

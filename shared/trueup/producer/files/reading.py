@@ -15,10 +15,12 @@ class Reading:
     Attributes:
         marks: how the numbers of a table are written.
         mapping: how the columns of a table fill the fields of requests; None: its header names fields.
+        key_suffix: ends the keys of all rows that have one, which makes new keys of them; None: they are as they are.
     """
 
     marks: NumberMarks = AS_IN_JSON
     mapping: TableMapping | None = None
+    key_suffix: str | None = None
 
     def digest(self, content_sha256_hex: str) -> str:
         """Digest of a content read so: what a batch's id is made of. The content's own where nothing was told."""
@@ -31,6 +33,8 @@ class Reading:
             yield f"decimal_comma={bool(self.marks.decimal_comma)} thousands={self.marks.thousands}"
         if self.mapping is not None:
             yield f"mapping={self.mapping.sha256_hex}"
+        if self.key_suffix is not None:
+            yield f"key_suffix={self.key_suffix!r}"
 
 
 AS_IT_STANDS = Reading()

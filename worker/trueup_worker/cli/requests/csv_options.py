@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from trueup.producer.files.key_suffix import require_suffix
 from trueup.producer.files.mapping.read import read_mapping
 from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.reading import Reading
@@ -17,12 +18,26 @@ Thousands = Annotated[str | None, typer.Option(metavar="MARK", help="What stands
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", metavar="TOML", help="How a table's columns fill the fields of requests.")
 ]
+KeySuffix = Annotated[
+    str | None,
+    typer.Option(
+        "--key-suffix",
+        metavar="TEXT",
+        help="Ends every uniqueness key and idempotency key of the file: new keys, for a file that was taken back.",
+    ),
+]
 
 
-def reading_of(*, decimal_comma: bool | None, thousands: str | None, mapping: Path | None) -> Reading:
+def reading_of(
+    *, decimal_comma: bool | None, thousands: str | None, mapping: Path | None, key_suffix: str | None = None
+) -> Reading:
     """Reading that these options tell.
 
     Raises:
-        WrongMarks, WrongMapping: they cannot be used.
+        WrongMarks, WrongMapping, WrongSuffix: they cannot be used.
     """
-    return Reading(NumberMarks(decimal_comma, thousands), None if mapping is None else read_mapping(mapping))
+    return Reading(
+        NumberMarks(decimal_comma, thousands),
+        None if mapping is None else read_mapping(mapping),
+        None if key_suffix is None else require_suffix(key_suffix),
+    )

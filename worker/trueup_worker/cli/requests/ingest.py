@@ -24,7 +24,7 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.secret_key import require_secret_key
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.message.envelope import CommitKind, Kind
-from trueup_worker.cli.requests.csv_options import DecimalComma, MappingFile, Thousands, reading_of
+from trueup_worker.cli.requests.csv_options import DecimalComma, KeySuffix, MappingFile, Thousands, reading_of
 from trueup_worker.cli.requests.references import judge_with_references, look_up_in_catalog
 from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
@@ -95,6 +95,7 @@ def ingest(
     decimal_comma: DecimalComma = None,
     thousands: Thousands = None,
     mapping: MappingFile = None,
+    key_suffix: KeySuffix = None,
     as_json: AsJson = False,
 ) -> None:
     """Send files of requests and wait until every row has its outcome.
@@ -103,7 +104,7 @@ def ingest(
     twice: request ids are made of batch and row, the batch's id of account and content. --json ends with one line:
     batch_id, rows, new, created, duplicate, invalid, not_found, parked, seconds.
     """
-    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping)
+    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, key_suffix=key_suffix)
     plan = Plan(kind, batch_id, new, require_keys, results, failed, reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 
@@ -181,6 +182,8 @@ def _warn_of_keyless(source: Source, scanned: Scan, plan: Plan) -> None:
     if plan.require_keys:
         raise CommandError(f"{told}; --require-keys refuses the file: give each row a key. Nothing was sent")
     say(f"{told}: an edited copy of this file would create them again (correct the file of failed rows instead)")
+    if plan.reading.key_suffix is not None:
+        say("--key-suffix leaves those rows as they are")
 
 
 @contextmanager
@@ -241,7 +244,9 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan, 
                 failed.write(_input_line(row.row))
                 failures += [row] if len(failures) < _REASONS_SHOWN else []
     if failed:
-        say(f"failed rows, to be corrected and sent: {failed_path}")
+        suffix = plan.reading.key_suffix
+        again = "" if suffix is None else f" (with --key-suffix={suffix} again: they are as they were in the file)"
+        say(f"failed rows, to be corrected and sent{again}: {failed_path}")
     return failures
 
 

@@ -10,6 +10,7 @@ from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
 from trueup.producer.files.content import open_source
+from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
@@ -59,16 +60,20 @@ def judge_files(
         with open_source(file, reading=reading) as source:
             scanned = scan(source, kind=kind, warn=say)
             lookups = look_up(scanned.wanted)
-            verdicts = _verdicts(rows(source, kind=kind, scanned=scanned, lookups=lookups), judge)
+            verdicts = _verdicts(
+                rows(source, kind=kind, scanned=scanned, lookups=lookups), judge, suffix=reading.key_suffix
+            )
             _emit_lines(verdicts, counts) if as_json else _emit_failed(source.name, verdicts, counts)
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
     return ExitCode.OK if counts.total() == counts["valid"] else ExitCode.ROWS_FAILED
 
 
-def _verdicts(stream: Iterator[Row], judge: Judge) -> Iterator[Record]:
+def _verdicts(stream: Iterator[Row], judge: Judge, *, suffix: str | None) -> Iterator[Record]:
     """A verdict per row, in the file's order, with flat memory."""
     while chunk := list(islice(stream, ENVELOPE_REQUESTS_MAX)):
         requests = [row.request(new_id_text()) for row in chunk]
+        if suffix is not None:
+            requests = [with_suffix(request, suffix) for request in requests]
         problems = judge(requests)
         for row, request in zip(chunk, requests, strict=True):
             yield _verdict(row, problems.get(request.id, []))
