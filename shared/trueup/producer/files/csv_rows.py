@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from trueup.limits import FOUND_CHARS_MAX, LOOKUPS_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
+from trueup.producer.files.mapping.mapped_table import MappedField, MappedTable
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
 from trueup.producer.files.meaning import header_finder, meaning_of
 from trueup.producer.files.named_table import WrongColumns
@@ -130,6 +131,18 @@ def csv_first_pass(
         yield meaning.is_keyless(cells)
     table.warn_of_all()
     suspects.require_none(name)
+
+
+def csv_mapped(
+    lines: Iterable[Line], kind: Kind, *, name: str, reading: Reading, lookups: Lookups
+) -> Iterator[tuple[int, list[MappedField]]]:
+    """The numbers of the records that a mapping reads, and their fields before and after; of bad form none."""
+    table = _Table(lines, kind, name=name, reading=reading, lookups=lookups, warn=None)
+    for number, record in table.records():
+        with suppress(_BadForm):
+            cells = table.cells(record)
+            if cells is not None and isinstance(table.meaning, MappedTable):
+                yield number, list(table.meaning.fields_of(cells))
 
 
 def csv_header(lines: Iterable[Line], kind: Kind, *, name: str, reading: Reading = AS_IT_STANDS) -> bytes:

@@ -18,10 +18,11 @@ from trueup.producer.files.content import (
     pieces,
     sha256_hex,
 )
-from trueup.producer.files.csv_rows import csv_first_pass, csv_header, csv_rows
+from trueup.producer.files.csv_rows import csv_first_pass, csv_header, csv_mapped, csv_rows
 from trueup.producer.files.json_document import elements
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
+from trueup.producer.files.mapping.mapped_table import MappedField
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import Kind
 
@@ -99,6 +100,12 @@ def rows(
     if scanned is None:
         return found
     return chain(islice(found, scanned.rows), _required_unchanged(source, scanned))
+
+
+def mapped_rows(source: Source, *, kind: Kind, lookups: Lookups) -> Iterator[tuple[int, list[MappedField]]]:
+    """Rows of a table that is read by a mapping: their numbers, and their fields before and after."""
+    if source.format == "csv" and source.reading.mapping is not None:
+        yield from csv_mapped(lines(source), kind, name=source.name, reading=source.reading, lookups=lookups)
 
 
 def _required_unchanged(source: Source, scanned: Scan) -> Iterator[Row]:

@@ -25,7 +25,7 @@ from trueup.store.accounts.secret_key import require_secret_key
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup_worker.cli.requests.csv_options import DecimalComma, KeySuffix, MappingFile, Thousands, reading_of
-from trueup_worker.cli.requests.references import judge_with_references, look_up_in_catalog
+from trueup_worker.cli.requests.references import judge_with_references
 from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
@@ -121,9 +121,8 @@ def ingest_files(current: Session, files: list[str], plan: Plan, *, dry_run: boo
     if plan.new and plan.batch_name:
         raise CommandError("--new and --batch-id exclude each other")
     if dry_run:
-        judge = judge_with_references(current, kind=plan.kind)
-        look_up = look_up_in_catalog(current)
-        raise typer.Exit(judge_files(files, judge, look_up, kind=plan.kind, reading=plan.reading, as_json=as_json))
+        judges = judge_with_references(current, kind=plan.kind)
+        raise typer.Exit(judge_files(files, judges, kind=plan.kind, reading=plan.reading, as_json=as_json))
     raise typer.Exit(max([ingest_file(current, name, plan, as_json=as_json) for name in files]))
 
 

@@ -1,37 +1,21 @@
 """References of a file's rows, looked up in the catalog of whoever holds the token."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.resolve import resolve
+from trueup.store.catalog.names import unit_names
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem
-from trueup_worker.cli.requests.verdicts import Judge, LookUp
+from trueup_worker.cli.requests.verdicts import Judges
 from trueup_worker.cli.terminal.context import Session
 from trueup_worker.intake.bodies import read_bodies
 from trueup_worker.intake.commits.catalog import judge_catalog
 from trueup_worker.intake.usage.judge import judge_terms
 
 
-def look_up_in_catalog(here: Session) -> LookUp:
-    """A look-up in the catalog that keeps nothing.
-
-    Raises:
-        NotAuthenticated, NotAuthorised: the token may not read.
-    """
-    account_id = here.caller("read").account_id
-
-    def look_up(wanted: Collection[Wanted]) -> Lookups:
-        if not wanted:
-            return NOTHING_LOOKED_UP
-        with here.engine.connect() as connection:
-            return resolve(connection, account_id, wanted)
-
-    return look_up
-
-
-def judge_with_references(here: Session, *, kind: Kind) -> Judge:
-    """A judge of bodies and references.
+def judge_with_references(here: Session, *, kind: Kind) -> Judges:
+    """Judges of bodies and references; what they look up for a mapping is not kept.
 
     Raises:
         NotAuthenticated, NotAuthorised: the token may not read.
@@ -44,4 +28,14 @@ def judge_with_references(here: Session, *, kind: Kind) -> Judge:
             judged = judge_references(connection, account_id, read_bodies(requests))
         return {refusal.request.id: refusal.problems for refusal in judged.refusals}
 
-    return judge
+    def look_up(wanted: Collection[Wanted]) -> Lookups:
+        if not wanted:
+            return NOTHING_LOOKED_UP
+        with here.engine.connect() as connection:
+            return resolve(connection, account_id, wanted)
+
+    def names() -> Mapping[str, str]:
+        with here.engine.connect() as connection:
+            return unit_names(connection, account_id)
+
+    return Judges(judge, look_up, names)

@@ -9,7 +9,7 @@ from trueup.errors import ExitCode
 from trueup.extras import extra
 from trueup.wire.message.envelope import Kind
 from trueup_worker.cli.requests.csv_options import DecimalComma, MappingFile, Thousands, reading_of
-from trueup_worker.cli.requests.verdicts import Judge, LookUp, judge_bodies_alone, judge_files, look_up_nothing
+from trueup_worker.cli.requests.verdicts import judge_bodies_alone, judge_files
 from trueup_worker.cli.terminal.listing import AsJson
 
 app = typer.Typer()
@@ -33,18 +33,13 @@ def validate(
     rows are not valid. Whether a uniqueness key or a transaction id is used already is not judged. Needs the scope
     read, unless --offline.
     """
-    judge: Judge = judge_bodies_alone
-    look_up: LookUp = look_up_nothing
+    judges = judge_bodies_alone()
     if not offline:
         with extra("worker", needed_by=f"`{ctx.command_path}` without --offline"):
-            from trueup_worker.cli.requests.references import (  # noqa: PLC0415 - needs the extra
-                judge_with_references,
-                look_up_in_catalog,
-            )
+            from trueup_worker.cli.requests.references import judge_with_references  # noqa: PLC0415 - needs the extra
             from trueup_worker.cli.terminal.context import session  # noqa: PLC0415 - likewise
-        here = session(ctx)
-        judge, look_up = judge_with_references(here, kind=kind), look_up_in_catalog(here)
+        judges = judge_with_references(session(ctx), kind=kind)
     reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping)
-    code = judge_files(files, judge, look_up, kind=kind, reading=reading, as_json=as_json)
+    code = judge_files(files, judges, kind=kind, reading=reading, as_json=as_json)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

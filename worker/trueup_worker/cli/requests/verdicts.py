@@ -2,43 +2,62 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+from trueup.domain.payable_rounding import USD_CENTS
 from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
 from trueup.producer.files.content import open_source
 from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
+from trueup.producer.files.mapping.mapped_table import MappedField
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
-from trueup.producer.files.rows import rows, scan
+from trueup.producer.files.rows import mapped_rows, rows, scan
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem, outcome_of
 from trueup.wire.request.raw import raw_problem
 from trueup.wire.request.read import read_body
+from trueup_worker.cli.requests.totals import Totals
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.output import Record, emit, emit_table, say, to_json
 
-LookUp = Callable[[Collection[Wanted]], Lookups]
 Judge = Callable[[Sequence[QueuedRequest]], Mapping[str, list[Problem]]]  # the problems of those that have some, by id
 
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Judges of a file's rows.
+
+    Attributes:
+        judge: judges requests.
+        look_up: finds the records that a mapping asks for.
+        unit_names: tells what units are called, by id.
+    """
+
+    judge: Judge
+    look_up: Callable[[Collection[Wanted]], Lookups]
+    unit_names: Callable[[], Mapping[str, str]]
+
+
 _TOLD_ROWS = 50  # to people; --json tells them all
+_ROWS_SHOWN = 3
+_TOTALS = ["type", "unit", "rows", "amount", "invoices"]
 
 
-def judge_bodies_alone(requests: Sequence[QueuedRequest]) -> dict[str, list[Problem]]:
-    """A judge that asks no database: what requests refer to is taken to be there."""
+def judge_bodies_alone() -> Judges:
+    """Judges that ask no database: what requests refer to is taken to be there."""
+    return Judges(_judge_bodies, _look_up_nothing, lambda: {USD_CENTS: "USD (cents)"})
+
+
+def _judge_bodies(requests: Sequence[QueuedRequest]) -> dict[str, list[Problem]]:
     return {request.id: found for request in requests if (found := _problems(request))}
 
 
-def look_up_nothing(wanted: Collection[Wanted]) -> Lookups:
-    """Look-up that asks no database.
-
-    Raises:
-        CommandError: a mapping asks for records.
-    """
+def _look_up_nothing(wanted: Collection[Wanted]) -> Lookups:
     if wanted:
         raise CommandError("the mapping looks records up, which --offline cannot: leave --offline out")
     return NOTHING_LOOKED_UP
@@ -52,29 +71,45 @@ def _problems(request: QueuedRequest) -> list[Problem]:
 
 
 def judge_files(
-    files: Sequence[str | Path], judge: Judge, look_up: LookUp, *, kind: Kind, reading: Reading, as_json: bool
+    files: Sequence[str | Path], judges: Judges, *, kind: Kind, reading: Reading, as_json: bool
 ) -> ExitCode:
-    """Judge and print every row; `ROWS_FAILED` when some are not valid."""
+    """Judge and print every row; `ROWS_FAILED` when some are not valid.
+
+    With a mapping people see the first rows before and after, and the totals by type and unit.
+    """
     counts: Counter[str] = Counter()
+    totals = Totals() if reading.mapping is not None and not as_json else None
     for file in files:
         with open_source(file, reading=reading) as source:
             scanned = scan(source, kind=kind, warn=say)
-            lookups = look_up(scanned.wanted)
-            verdicts = _verdicts(
-                rows(source, kind=kind, scanned=scanned, lookups=lookups), judge, suffix=reading.key_suffix
-            )
+            lookups = judges.look_up(scanned.wanted)
+            if totals:
+                _emit_first_rows(mapped_rows(source, kind=kind, lookups=lookups), source.name)
+            found = rows(source, kind=kind, scanned=scanned, lookups=lookups)
+            verdicts = _verdicts(found, judges.judge, totals, suffix=reading.key_suffix)
             _emit_lines(verdicts, counts) if as_json else _emit_failed(source.name, verdicts, counts)
+    if totals:
+        sums = totals.records(judges.unit_names())
+        columns = _TOTALS + ["recurring"] * any("recurring" in each for each in sums)
+        emit_table(columns, sums, title="what would be sent", nothing=None)
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
     return ExitCode.OK if counts.total() == counts["valid"] else ExitCode.ROWS_FAILED
 
 
-def _verdicts(stream: Iterator[Row], judge: Judge, *, suffix: str | None) -> Iterator[Record]:
+def _emit_first_rows(mapped: Iterator[tuple[int, list[MappedField]]], name: str) -> None:
+    for number, fields in islice(mapped, _ROWS_SHOWN):
+        emit_table(("field", "before", "after"), fields, title=f"{name}, row {number}")
+
+
+def _verdicts(stream: Iterator[Row], judge: Judge, totals: Totals | None, *, suffix: str | None) -> Iterator[Record]:
     """A verdict per row, in the file's order, with flat memory."""
     while chunk := list(islice(stream, ENVELOPE_REQUESTS_MAX)):
         requests = [row.request(new_id_text()) for row in chunk]
         if suffix is not None:
             requests = [with_suffix(request, suffix) for request in requests]
         problems = judge(requests)
+        if totals:
+            totals.add(row for row, request in zip(chunk, requests, strict=True) if request.id not in problems)
         for row, request in zip(chunk, requests, strict=True):
             yield _verdict(row, problems.get(request.id, []))
 

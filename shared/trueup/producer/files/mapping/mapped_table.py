@@ -1,10 +1,10 @@
 """A mapping compiled for a table: a record's cells become a request, or the reason why they cannot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from operator import itemgetter
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 import msgspec
 
@@ -29,6 +29,7 @@ from trueup.producer.files.mapping.skip import Condition, compile_skip
 from trueup.producer.files.mapping.template import parse_template
 from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
+from trueup.producer.files.shown import shown
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.message.packing import Content, content_of
 
@@ -42,6 +43,14 @@ _UNKNOWN: Any = object()
 _PROBLEMS_TOLD_MAX = 5
 _BYTES_PER_CHAR_MAX = 4
 _COLUMNS_MIN = 2
+
+
+class MappedField(NamedTuple):
+    """A field of a record: the cells that it is made of, and what they become."""
+
+    field: str
+    before: str
+    after: str
 
 
 class MappedTable:
@@ -104,6 +113,21 @@ class MappedTable:
         self.numeric = sorted({(at, names[at]) for field in told for at in field.columns})
         keyed = [field for field in (*self._fields, *self._own.values()) if field.name in KEYS]
         self.keys = sorted({(at, names[at]) for field in keyed for at in field.columns})
+
+    def fields_of(self, cells: Cells) -> Iterator[MappedField]:
+        """The fields of a record, with the cells that they are made of and what these become."""
+        for field in (*self._own.values(), *self._fields):
+            own = dict.fromkeys(index for index in field.columns if cells[index])
+            before = ", ".join(f"{self._header.names[index]}: {shown(cells[index])}" for index in own)
+            try:
+                told = field.json_of(cells)
+                if told is None and field.default is not None:
+                    told = field.default()
+            except BadCell as bad:
+                yield MappedField(field.name, before, f"refused: {bad}")
+            else:
+                if told is not None:
+                    yield MappedField(field.name, before, told[1:-1] if told.startswith('"') else told)
 
     def _sort_out(self) -> None:
         """Sort the fields by the way in which they are made: places of their values, and what makes these."""
