@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,14 +52,16 @@ def parse_mapping(content: bytes, *, name: str) -> TableMapping:
         raise WrongMapping(f"{name} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise WrongMapping(f"{name} is no TOML: {error}. Names with spaces or dots stand in quotes") from None
-    require_decided(told, name=name)
     try:
+        require_decided(told, name=name)
         fields = told.get("fields")
         if isinstance(fields, dict):
             told["fields"] = dict(_sources(fields, ""))
         return TableMapping.model_validate(told)
+    except RecursionError:
+        raise WrongMapping(f"{name} is no mapping: its keys are nested too deep") from None
     except ValidationError as error:
-        problems = [_told(each) for each in error.errors(include_url=False)]
+        problems = [*_problems(error.errors(include_url=False))]
         more = f"\n  and {len(problems) - _PROBLEMS_MAX} more" if len(problems) > _PROBLEMS_MAX else ""
         listed = "".join(f"\n  {each}" for each in problems[:_PROBLEMS_MAX])
         raise WrongMapping(f"{name} is no mapping:{listed}{more}") from None
@@ -89,9 +91,28 @@ def _source(told: Any) -> Any:
     return {"value": told}
 
 
+def _problems(errors: list[ErrorDetails]) -> Iterator[str]:
+    """Problems in words; of a value that is none of the kinds of values one, and not one for each kind."""
+    kinds = {where[:-1]: each for each in errors if (where := _where(each))[-1:] == ("bool",)}
+    too_long = {_where(each) for each in errors if each["type"] == "string_too_long"}
+    for each in errors:
+        where = _where(each)
+        value = next((where[:length] for length in range(len(where), 0, -1) if where[:length] in kinds), None)
+        if value is None or (where == value and value in too_long):
+            yield _told(each)
+        elif each is kinds[value] and value not in too_long:
+            found = shown(str(each["input"]))
+            yield f"{'.'.join(value)}: must be a text, a number, true or false, or a date, not {found}"
+
+
+def _where(error: ErrorDetails) -> tuple[str, ...]:
+    hidden = ("function-", "constrained-", "lax-or-")
+    return tuple(str(part) for part in error["loc"] if not str(part).startswith(hidden))
+
+
 def _told(error: ErrorDetails) -> str:
     """A problem of the model, with the key where it is."""
-    where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "constrained-", "lax-or-"))]
+    where = _where(error)
     key = ".".join(where)
     match error["type"]:
         case "mapping":
@@ -103,7 +124,7 @@ def _told(error: ErrorDetails) -> str:
     return f"{key}: {error['msg']}, not {shown(str(error['input']))}"
 
 
-def _near(where: list[str]) -> str:
+def _near(where: Sequence[str]) -> str:
     model = _SECTIONS.get(where[0], TableMapping) if len(where) > 1 else TableMapping
     known = [field.alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(where[-1][:100], known, n=1)

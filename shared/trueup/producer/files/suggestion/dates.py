@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import product
+from functools import cache
+from itertools import islice, product
 
 from trueup.producer.files.mapping.problems import BadCell
-from trueup.producer.files.mapping.times import time_reader
+from trueup.producer.files.mapping.times import ReadTime, time_reader
 from trueup.producer.files.suggestion.sample import SampledColumn, are_enough
 
 _DAYS = (
@@ -18,6 +19,7 @@ _DAYS = (
 )  # fmt: skip
 _TIMES = ("", " HH:mm", " HH:mm:ss", " h:mm A", ", h:mm A", ", HH:mm")
 ISO = "YYYY-MM-DD"
+_COLUMNS_MAX = 1_000
 _TRIED = 40  # values by which a format may be ruled out
 _CHARS_MAX = 40  # of a date with its time
 _FORMATS: tuple[str | None, ...] = (None, *(day + time for time, day in product(_TIMES, _DAYS)))
@@ -82,7 +84,8 @@ def dates_of(columns: Iterable[SampledColumn]) -> dict[str, WrittenDates]:
 
     A file is written in one way: what the values of one column leave open, those of another one may decide.
     """
-    found = {column.name: dates for column in columns if (dates := written_dates(column))}
+    looked_at = islice(columns, _COLUMNS_MAX)
+    found = {column.name: dates for column in looked_at if (dates := written_dates(column))}
     decided = {_day(dates.format): name for name, dates in reversed(found.items()) if dates.format}
     return {name: _decided(dates, decided) for name, dates in found.items()}
 
@@ -105,12 +108,16 @@ def _may_be_date(value: str) -> bool:
 
 def _read(format_: str | None, values: Iterable[str]) -> dict[str, str]:
     """The values that a format reads, with their instants."""
-    reader = time_reader(format_, timezone="UTC", inclusive_end=False, column="")
-    found = {}
+    reader, found = _reader(format_), {}
     for value in values:
         with suppress(BadCell):
             found[value] = reader(value)
     return found
+
+
+@cache
+def _reader(format_: str | None) -> ReadTime:
+    return time_reader(format_, timezone="UTC", inclusive_end=False, column="")
 
 
 def _is_swapped(one: str, other: str) -> bool:

@@ -1,5 +1,6 @@
 """Sample of a table: its columns with the values of its first rows."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,7 +61,7 @@ class Sample:
         read = list(records)
         rows = [cells for cells in read if not _total(cells)]
         totals = dict.fromkeys(total for cells in read if (total := _total(cells)))
-        repeated = list(dict.fromkeys(name for name in names if name and names.count(name) > 1))
+        repeated = [name for name, times in Counter(names).items() if name and times > 1]
         return cls(
             {
                 name: SampledColumn(name, [row[index] for row in rows])
@@ -74,11 +75,16 @@ class Sample:
 
     def called(self, role: Role) -> list[SampledColumn]:
         """Columns that the vocabulary has under a role, the clearest first."""
+        found = (self._by_name[name] for name in names_for(role) if name in self._by_name)
+        return list({each.name: each for each in found}.values())
+
+    @cached_property
+    def _by_name(self) -> dict[str, SampledColumn]:
         by_name: dict[str, SampledColumn] = {}
         for column in self.columns.values():
             for name in names_of(column.name):
                 by_name.setdefault(name, column)
-        return list({(each := by_name[name]).name: each for name in names_for(role) if name in by_name}.values())
+        return by_name
 
 
 def _total(cells: Sequence[str]) -> tuple[int, str] | None:
