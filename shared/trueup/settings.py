@@ -7,7 +7,15 @@ from pydantic import AnyHttpUrl, BeforeValidator, Field, PostgresDsn, RedisDsn, 
 from pydantic.networks import AnyUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from trueup.defaults import EVENTS_DAYS, HTTP_HEADERS_S, ISSUE_ROWS, QUEUE_LIMIT, STATEMENT_TIMEOUT_S, USAGE_GRACE_H
+from trueup.defaults import (
+    EVENTS_DAYS,
+    HTTP_HEADERS_S,
+    ISSUE_ROWS,
+    OUTCOME_BODY_DAYS,
+    QUEUE_LIMIT,
+    STATEMENT_TIMEOUT_S,
+    USAGE_GRACE_H,
+)
 from trueup.errors import TrueupError
 from trueup.service_urls import judged_broker, judged_cache, judged_database
 
@@ -79,6 +87,9 @@ class Settings(BaseSettings):
     events_days: Annotated[
         int, Field(ge=1, le=36_500, description="how long events are kept for whoever reads the feed")
     ] = EVENTS_DAYS
+    outcome_body_days: Annotated[
+        int, Field(ge=0, le=3650, description="how long bodies of refused requests are kept; 0: they are not")
+    ] = OUTCOME_BODY_DAYS
     uniqueness_cache_s: Annotated[int, Field(ge=1, description="how long Redis remembers a used key")] = 3600
     http_host: Annotated[str, Field(min_length=1, description="where the gateway listens")] = "127.0.0.1"
     http_port: Annotated[int, Field(ge=1, le=65535, description="on which port the gateway listens")] = 8080

@@ -13,8 +13,9 @@ from tests.bodies import prepaid, text
 @pytest.mark.slow
 def test_why_a_row_was_refused(stack: Command, tmp_path: Path) -> None:
     """A batch is found by its name, its refused rows by their outcome, and requests by code and time."""
-    name, file = f"batch {uuid4()}", tmp_path / "rows.jsonl"
-    bodies = [prepaid(uniqueness_key=str(uuid4())), prepaid(priority="high"), prepaid(uniqueness_key=str(uuid4()))]
+    name, key, file = f"batch {uuid4()}", f"deal {uuid4()}", tmp_path / "rows.jsonl"
+    bodies = [prepaid(uniqueness_key=str(uuid4())), prepaid(priority="high", uniqueness_key=key)]
+    bodies.append(prepaid(uniqueness_key=str(uuid4())))
     file.write_text("\n".join(map(text, bodies)))
     assert stack("ingest", file, "--batch-id", name).code == 3
     [newest] = stack.ok("batches", "list", "--limit", "1", "--json").json()
@@ -29,6 +30,20 @@ def test_why_a_row_was_refused(stack: Command, tmp_path: Path) -> None:
         listed = stack.ok("requests", "list", *options, "--json").json()
         assert refused["request_id"] in [each["request_id"] for each in listed]
     assert "priority" in stack.ok("batches", "rows", name, "--outcome", "invalid").stdout
+    [row] = stack.ok("batches", "rows", str(file), "--row", "2", "--json").json()
+    assert row == refused
+    file.with_name("mended.jsonl").write_text(text(prepaid(uniqueness_key=key)))
+    stack.ok("ingest", file.with_name("mended.jsonl"))
+    story = stack.ok("requests", "show", row["request_id"], "--json").json()
+    assert (story["errors"][0]["path"], story["errors"][0]["value"]) == ("/priority", "high")
+    assert json.loads(story["body"])["uniqueness_key"] == story["uniqueness_key"] == key
+    assert [(each["what"], each["by"]) for each in story["since"]] == [("commit", "uniqueness key")]
+    assert "uniqueness key" in stack.ok("requests", "show", row["request_id"]).stdout
+    for options in (("--customer", story["customer"]), ("--key", key), ("--batch", str(file), "--code", code)):
+        listed = stack.ok("requests", "list", *options, "--json").json()
+        assert row["request_id"] in [each["request_id"] for each in listed]
+    two = stack("requests", "show", key)
+    assert (two.code, row["request_id"] in two.stderr) == (2, True)
     assert stack.ok("requests", "list", "--until", "2020-01-01", "--json").json() == []
     assert stack("batches", "show", "no such batch").code == 2
 

@@ -14,6 +14,7 @@ from tests.conftest import by_hand
 from tests.integration.explained import explain_all
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
+from trueup.store.accounts.audit import list_audit
 from trueup.store.catalog.exact_matches import exact_matches
 from trueup.store.catalog.search import FoundContract, FoundCustomer, search_catalog
 from trueup.store.commits.changes import lock_commit
@@ -24,11 +25,24 @@ from trueup.store.invoices.listing import list_invoices
 from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX
 from trueup.store.requests.batch_results import batch_results, list_batches
 from trueup.store.requests.parking import list_parked
-from trueup.store.requests.refused import Place, RefusedChoice, search_refused
+from trueup.store.requests.refused import Place, RefusedChoice, search_refused, search_refused_of_batch
+from trueup_worker.reporting.request_history import request_history
 
 BUFFERS_MAX = 300
 PAGE_ROWS = 20
-BIG = {"batch", "outcome", "commit", "invoice", "obligation", "segment", "ledger_entry", "parked"}
+BIG = {
+    "audit",
+    "refused_body",
+    "batch",
+    "outcome",
+    "commit",
+    "invoice",
+    "obligation",
+    "segment",
+    "ledger_entry",
+    "parked",
+}
+REFUSED = UUID(md5(b"request 4711", usedforsecurity=False).hexdigest())
 COMMIT = UUID(md5(b"commit 4711", usedforsecurity=False).hexdigest())
 BATCH = UUID(md5(b"batch", usedforsecurity=False).hexdigest())
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,13 +78,19 @@ _ROWS = """
     SELECT :account_id, md5('parked ' || n)::uuid, 'defect', 'task', '', '', decode(md5(n::text), 'hex'),
            CASE WHEN n % 100 = 0 THEN 'parked' ELSE 'replayed' END, timestamptz '2026-01-01Z' + interval '1 second' * n
       FROM generate_series(1, 20000) AS n;
-    INSERT INTO outcome (account_id, request_id, outcome, errors, batch_id, decided_at)
+    INSERT INTO outcome (account_id, request_id, outcome, errors, batch_id, decided_at, customer, uniqueness_key)
     SELECT :account_id, md5('request ' || n)::uuid, CASE WHEN n % 1000 = 0 THEN 'not_found' ELSE 'invalid' END,
-           CASE n WHEN 5 THEN '[{"code": "rare"}]'::jsonb ELSE '[{"code": "missing"}]' END, md5('batch')::uuid,
-           timestamptz '2026-01-01Z' + interval '1 second' * n
+           CASE n WHEN 5 THEN '[{"code": "rare", "path": "", "message": ""}]'::jsonb
+                ELSE '[{"code": "missing", "path": "", "message": ""}]' END, md5('batch')::uuid,
+           timestamptz '2026-01-01Z' + interval '1 second' * n,
+           CASE WHEN n % 2 = 0 THEN 'large' ELSE 'customer ' || n % 1000 END, 'order-' || n / 2
       FROM generate_series(1, 20000) AS n;
+    INSERT INTO refused_body (account_id, request_id, body, kept_at)
+    SELECT account_id, request_id, '{}', decided_at FROM outcome;
+    INSERT INTO audit (account_id, actor, action, subject)
+    SELECT :account_id, 'key', 'edit_commit', md5('commit ' || n)::uuid FROM generate_series(1, 20000) AS n;
     INSERT INTO batch (account_id, id, source, content_sha256, kind, rows, created_at)
-    SELECT :account_id, md5('batch ' || n)::uuid, 'file', '', 'commit', 1,
+    SELECT :account_id, md5('batch ' || n)::uuid, 'file ' || n, '', 'commit', 1,
            timestamptz '2026-01-01Z' + interval '1 second' * n
       FROM generate_series(1, 20000) AS n;
 """
@@ -120,6 +140,21 @@ LISTS: dict[str, Callable[[Connection, int], object]] = {
     "refused requests of a time": lambda on, account: search_refused(
         on, account, RefusedChoice(since=NEW_YEAR, until=NEW_YEAR + timedelta(hours=1)), limit=PAGE_ROWS
     ),
+    "refused requests of a customer with many": lambda on, account: search_refused(
+        on, account, RefusedChoice(customer="large", until=NEW_YEAR + timedelta(hours=2)), limit=PAGE_ROWS
+    ),
+    "refused requests of a customer with few": lambda on, account: search_refused(
+        on, account, RefusedChoice(customer="customer 7", outcome="invalid"), limit=PAGE_ROWS
+    ),
+    "refused requests of a key": lambda on, account: search_refused(
+        on, account, RefusedChoice(customer="large", uniqueness_key="order-4711"), limit=PAGE_ROWS
+    ),
+    "refused requests of a batch": lambda on, account: search_refused_of_batch(
+        on, account, BATCH, RefusedChoice(outcome="not_found"), limit=PAGE_ROWS
+    ),
+    "why a request was refused, and what came of it": lambda on, account: request_history(on, account, REFUSED),
+    "a batch by its name": lambda on, account: exact_matches(on, account, ["batch", "request"], "file 4711"),
+    "acts on a commit": lambda on, account: list_audit(on, account, limit=PAGE_ROWS, subject=str(COMMIT)),
     "invoices": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS),
     "void invoices": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS, status="VOID"),
     "invoices of a customer with many": lambda on, account: list_invoices(
@@ -163,7 +198,7 @@ def test_what_has_no_index_is_searched_some_thousand_rows_a_page(stored: tuple[C
     while not (page := search_refused(connection, account_id, choice, limit=PAGE_ROWS, after=after)).rows:
         assert page.searched_to is not None
         after, pages = page.searched_to, pages + 1
-    assert [each.errors for each in page.rows] == [({"code": "rare"},)]
+    assert [each.errors[0]["code"] for each in page.rows] == ["rare"]
     assert pages == 20_000 // SEARCHED_ROWS_MAX - 1
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from tests.conftest import by_hand
+from trueup.defaults import OUTCOME_BODY_DAYS
 from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
 from trueup.store.postgres.engine import make_engine
 from trueup.store.postgres.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
@@ -57,7 +58,7 @@ FORBIDDEN = [
     "UPDATE alembic_version SET version_num = '0001'",
     *(f"SELECT trim_{table}(interval '{term}', 100)" for table, term in
       (("idempotency", "6 days"), ("delivery", "0"), ("answered_call", "9 minutes"), ("answered_call", "-1 year"),
-       ("create_try", "9 minutes"), ("outbox", "23 hours"))),
+       ("create_try", "9 minutes"), ("outbox", "23 hours"), ("refused_body", "23 hours"))),
 ]  # fmt: skip
 PRIVILEGES = text("""
     SELECT table_name, string_agg(privilege_type, ', ' ORDER BY privilege_type) FROM information_schema.table_privileges
@@ -146,7 +147,7 @@ def test_functions_of_the_owner_have_a_fixed_path(common_database: Engine) -> No
     )
     with by_hand(common_database) as connection:
         found: list[Any] = list(connection.execute(text(query)))
-    tables = {"answered_call", "create_try", "delivery", "idempotency", "outbox"}
+    tables = {"answered_call", "create_try", "delivery", "idempotency", "outbox", "refused_body"}
     assert {each.proname for each in found} == {f"trim_{table}" for table in tables}
     for each in found:
         assert each.proconfig == ["search_path=pg_catalog, public, pg_temp"]
@@ -164,6 +165,7 @@ def test_the_application_trims_what_its_term_has_ended(database: Engine) -> None
             ("answered_call", "digest", "int4send(n)", "answered_at", f"{RETRY_MINUTES_MAX} minutes"),
             ("create_try", "digest, request_id, retries", "int4send(n), gen_random_uuid(), 0", "tried_at",
              f"{RETRY_MINUTES_MAX} minutes"),
+            ("refused_body", "request_id, body", "gen_random_uuid(), ''", "kept_at", f"{OUTCOME_BODY_DAYS} days"),
         ):  # fmt: skip
             connection.exec_driver_sql(
                 f"INSERT INTO {table} (account_id, {columns}, {at}) SELECT id, {values}, "
@@ -171,7 +173,7 @@ def test_the_application_trims_what_its_term_has_ended(database: Engine) -> None
             )
     tidy(database)
     with database.connect() as connection:
-        for table in ("idempotency", "delivery", "answered_call", "create_try"):
+        for table in ("idempotency", "delivery", "answered_call", "create_try", "refused_body"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() <= 2, table
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() >= 1, table
 

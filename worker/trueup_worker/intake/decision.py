@@ -9,6 +9,7 @@ from trueup.store.requests.commit_inserts import Stored
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.outcome import Outcome, Verdict
 from trueup.wire.problems import Problem, error_body, outcome_of
+from trueup.wire.request.named import NAMELESS, named_in
 from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.bodies import Candidate, Refusal
 
@@ -46,9 +47,18 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         """Tell whether no outcome row is needed."""
         return self.verdict == "created" and self.existing is None
 
+    @property
+    def keeps_body(self) -> bool:
+        """Tell whether the body is kept: it was refused, or repeats a key with other content."""
+        is_other = self.verdict == "duplicate" and self.existing is not None and not self.existing["same_content"]
+        return is_other or self.verdict in ("invalid", "not_found")
+
     def row(self) -> dict[str, Any]:
-        """The outcome's row, with the event it is announced under."""
+        """The outcome's row, with the event it is announced under; what is parked is not read for names."""
+        named = NAMELESS if self.verdict == "parked" else named_in(self.request.text)
         return {
+            "customer": named.customer,
+            "uniqueness_key": named.key,
             "request_id": self.request.id,
             "outcome": self.verdict,
             "errors": self.errors,

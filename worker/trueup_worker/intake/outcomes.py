@@ -1,12 +1,14 @@
 """Outcomes that are no commits: stored, unless what was answered before stands."""
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from trueup.store.requests.commit_inserts import store_outcomes
 from trueup.store.requests.outcomes import read_outcomes
+from trueup.store.requests.refused_bodies import body_row
 from trueup.wire.message.envelope import QueuedRequest
 from trueup_worker.intake.decision import Decision, repeated
 from trueup_worker.intake.delivery import Delivery
@@ -22,7 +24,9 @@ def store(connection: Connection, part: Delivery, decisions: list[Decision]) -> 
     Returns:
         The decisions as they are answered: where an outcome stands, that is repeated.
     """
-    rows = {each.request.id: each.row() for each in reversed(decisions)}
+    first = {each.request.id: each for each in reversed(decisions)}
+    rows = {request_id: each.row() for request_id, each in first.items()}
+    keeps = part.settings.outcome_body_days > 0
     stored = store_outcomes(
         connection,
         part.account_id,
@@ -30,11 +34,16 @@ def store(connection: Connection, part: Delivery, decisions: list[Decision]) -> 
         batch_id=part.batch_id,
         attempt=part.number,
         anew_before=part.anew_before,
+        bodies=[_body_row(each.request) for each in first.values() if each.keeps_body] if keeps else (),
     )
     if len(stored) == len(rows):
         return decisions
     before = repeats(connection, part, [each.request for each in decisions if each.request.id not in stored])
     return [before.get(each.request.id, each) for each in decisions]
+
+
+def _body_row(request: QueuedRequest) -> dict[str, Any]:
+    return body_row(request.id, request.text, whole_bytes=request.raw_bytes)
 
 
 def repeats(connection: Connection, part: Delivery, requests: Iterable[QueuedRequest]) -> dict[str, Decision]:

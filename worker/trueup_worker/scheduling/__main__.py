@@ -28,7 +28,7 @@ def main() -> None:
     publisher = _publisher(config)
 
     def look_and_sweep() -> int:
-        tidy(engine(), events_days=config.events_days)
+        tidy(engine(), events_days=config.events_days, outcome_body_days=config.outcome_body_days)
         complete_batches(engine())
         relay(engine())
         rows_max = looks.rows_max(time.monotonic())

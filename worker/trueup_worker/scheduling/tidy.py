@@ -1,23 +1,25 @@
-"""Forgets what is past its term: idempotency keys, answers, tries, deliveries of what never came again, events."""
+"""Forgets what is past its term: idempotency keys, answers, tries, old deliveries, events, bodies of refusals."""
 
 from sqlalchemy import Engine
 
-from trueup.defaults import EVENTS_DAYS
+from trueup.defaults import EVENTS_DAYS, OUTCOME_BODY_DAYS
 from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX, TIDIED_ROWS_MAX, TIDIED_TRIES_MAX, TRIMMED_ROWS_MAX
 from trueup.store.events.relay import trim
 from trueup.store.postgres.engine import transaction
 from trueup.store.requests.commit_inserts import forget_idempotency_keys
 from trueup.store.requests.create_tries import forget_tries
 from trueup.store.requests.kept_envelopes import forget_old_deliveries
+from trueup.store.requests.refused_bodies import forget_bodies
 from trueup.store.requests.repeats import forget_answers
 
 
-def tidy(on: Engine, *, events_days: int = EVENTS_DAYS) -> None:
+def tidy(on: Engine, *, events_days: int = EVENTS_DAYS, outcome_body_days: int = OUTCOME_BODY_DAYS) -> None:
     """Remove some old rows; often enough called, it keeps up with whatever came in.
 
     Args:
         on: the database.
         events_days: how long events are kept.
+        outcome_body_days: how long bodies of refused requests are kept; at least a day, where no more of them are.
 
     Raises:
         DBAPIError: the database is away.
@@ -26,6 +28,7 @@ def tidy(on: Engine, *, events_days: int = EVENTS_DAYS) -> None:
         forget_idempotency_keys(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
         forget_old_deliveries(connection, days=IDEMPOTENCY_DAYS, limit=TIDIED_ROWS_MAX)
         forget_answers(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_ROWS_MAX)
+        forget_bodies(connection, days=max(outcome_body_days, 1), limit=TIDIED_ROWS_MAX)
         forget_tries(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_TRIES_MAX)
     with transaction(on) as connection:
         trim(connection, days=events_days, rows_max=TRIMMED_ROWS_MAX)

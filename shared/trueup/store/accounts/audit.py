@@ -1,6 +1,6 @@
 """Audit of operators' actions: who, when, to what, before and after."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,12 @@ _NEWEST = Filtered(
     SELECT seq AS id, at, actor, action, subject, before, after
       FROM audit WHERE account_id = :account_id{given} ORDER BY seq DESC LIMIT :limit
 """),
-    {"older_than": "seq < :older_than"},
+    {"older_than": "seq < :older_than", "subject": "subject = :subject"},
 )
+_OF_SUBJECTS = text("""
+    SELECT seq AS id, at, actor, action, subject, before, after
+      FROM audit WHERE account_id = :account_id AND subject = ANY(:subjects) ORDER BY seq LIMIT 1000
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +37,17 @@ class AuditRecord:
     after: Mapping[str, Any] | None
 
 
-def list_audit(connection: Connection, account_id: int, *, limit: int, after: int | None = None) -> list[AuditRecord]:
-    """Audit rows, newest first; `after` is the last id of the page before."""
-    which = {"account_id": account_id, "limit": limit, "older_than": after}
+def list_audit(
+    connection: Connection, account_id: int, *, limit: int, subject: str | None = None, after: int | None = None
+) -> list[AuditRecord]:
+    """Audit rows, of a subject or of all, newest first; `after` is the last id of the page before."""
+    which = {"account_id": account_id, "limit": limit, "subject": subject, "older_than": after}
     return fetch_all(connection, AuditRecord, _NEWEST.given(which), which)
+
+
+def audit_of(connection: Connection, account_id: int, subjects: Sequence[str]) -> list[AuditRecord]:
+    """Audit rows of these subjects, oldest first; a thousand at most."""
+    return fetch_all(connection, AuditRecord, _OF_SUBJECTS, {"account_id": account_id, "subjects": list(subjects)})
 
 
 def note(

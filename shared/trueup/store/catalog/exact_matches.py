@@ -9,12 +9,16 @@ from sqlalchemy import Connection, TextClause, text
 
 from trueup.store.postgres.rows import fetch_all
 
-Kind = Literal["customer", "contract", "product", "commit", "invoice"]
+Kind = Literal["customer", "contract", "product", "commit", "invoice", "batch", "request", "draft", "parked"]
 
 MATCHES_MAX = 10  # of each way: more than one is refused already
 
 _CONTRACT = "contract WHERE account_id = :account_id AND"
 _COMMIT = "commit WHERE account_id = :account_id AND"
+_WAITING = "obligation WHERE account_id = :account_id AND state IN ('held', 'parked') AND"
+_BATCH = "batch WHERE account_id = :account_id AND"
+_BATCH_NAME = "coalesce(name, source) || ' of ' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
+_REFUSED = "(SELECT request_id AS id, outcome, uniqueness_key, account_id FROM outcome) AS refused"
 _CONTRACT_NAME, _COMMIT_NAME = "coalesce(kept ->> 'name', '')", "coalesce(name, type)"
 
 # By what; what is shown; where it is found.
@@ -48,6 +52,23 @@ _WAYS: dict[Kind, tuple[tuple[str, str, str], ...]] = {
         ("id", "'number ' || number", "invoice WHERE account_id = :account_id AND id = :id"),
         ("number", "'number ' || number", "invoice WHERE account_id = :account_id AND number = :number"),
     ),
+    "batch": (
+        ("id", _BATCH_NAME, f"{_BATCH} id = :id"),
+        ("name", _BATCH_NAME, f"{_BATCH} name = :named"),
+        ("file", _BATCH_NAME, f"{_BATCH} source = :named"),
+    ),
+    "request": (
+        ("uniqueness key", _COMMIT_NAME, f"{_COMMIT} uniqueness_key = :named"),
+        ("uniqueness key", "outcome", f"{_REFUSED} WHERE account_id = :account_id AND uniqueness_key = :named"),
+    ),
+    "draft": (
+        ("id", "state", f"{_WAITING} id = :id"),
+        ("commit's key", "state", f"{_WAITING} commit_id = (SELECT id FROM {_COMMIT} uniqueness_key = :named)"),
+    ),
+    "parked": (
+        ("id", "reason", "parked WHERE account_id = :account_id AND id = :id"),
+        ("request's id", "reason", "parked WHERE account_id = :account_id AND request_id = :id"),
+    ),
 }
 
 
@@ -63,7 +84,7 @@ class Match:
 
 def ways_of(kind: Kind) -> list[str]:
     """Names of the ways in which a record of this kind can be named."""
-    return [by for by, _, _ in _WAYS[kind]]
+    return list(dict.fromkeys(by for by, _, _ in _WAYS[kind]))
 
 
 def exact_matches(connection: Connection, account_id: int, kinds: Collection[Kind], named: str) -> list[Match]:

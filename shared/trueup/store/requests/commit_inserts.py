@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from trueup.store.postgres.driver_statement import DriverStatement, uuid_array
 from trueup.store.postgres.index_lookup import row_of
+from trueup.store.requests.refused_bodies import KEPT_BODIES
 from trueup.store.requests.standing_outcomes import DECIDED_AT, REFUSING, STANDS, bound
 
 Json = Mapping[str, Any]
@@ -104,19 +105,23 @@ _FIND = DriverStatement(f"""
 _STORE_OUTCOMES = DriverStatement(f"""
 WITH {REFUSING}, stored AS (
     INSERT INTO outcome AS o (
-        account_id, request_id, outcome, errors, more, existing, reason, batch_id, attempt, decided_at)
+        account_id, request_id, outcome, errors, more, existing, reason, batch_id, attempt, decided_at, customer,
+        uniqueness_key)
     SELECT :account_id, r.request_id, r.outcome, r.errors, r.more, r.existing, r.reason,
-           CAST(:batch_id AS uuid), :attempt, {DECIDED_AT}
+           CAST(:batch_id AS uuid), :attempt, {DECIDED_AT}, r.customer, r.uniqueness_key
       FROM json_to_recordset(CAST(:outcomes AS json)) AS r(
         request_id uuid, outcome text, errors jsonb, more integer, existing jsonb,
-        reason text)
+        reason text, customer text, uniqueness_key text)
     ON CONFLICT (account_id, request_id) DO UPDATE
-       SET (outcome, errors, more, existing, reason, batch_id, attempt, decided_at)
+       SET (outcome, errors, more, existing, reason, batch_id, attempt, decided_at, first_decided_at, customer,
+            uniqueness_key)
          = (excluded.outcome, excluded.errors, excluded.more, excluded.existing, excluded.reason,
-            coalesce(excluded.batch_id, o.batch_id), excluded.attempt, excluded.decided_at)
+            coalesce(excluded.batch_id, o.batch_id), excluded.attempt, excluded.decided_at,
+            coalesce(o.first_decided_at, o.decided_at), coalesce(excluded.customer, o.customer),
+            coalesce(excluded.uniqueness_key, o.uniqueness_key))
      WHERE NOT {STANDS}
-    RETURNING request_id, xmax = 0 AS is_first
-), announced AS (
+    RETURNING request_id, decided_at, xmax = 0 AS is_first
+), {KEPT_BODIES}, announced AS (
     INSERT INTO outbox (account_id, event, subject_ids)
     SELECT :account_id, r.event, array_agg(r.request_id)
       FROM stored JOIN json_to_recordset(CAST(:outcomes AS json)) AS r(request_id uuid, event text) USING (request_id)
@@ -249,6 +254,7 @@ def store_outcomes(
     batch_id: UUID | None,
     attempt: int,
     anew_before: datetime | None = None,
+    bodies: Sequence[Json] = (),
 ) -> set[str]:
     """Store outcomes that are no commits; a request's first one goes to the outbox under its `event`.
 
@@ -259,6 +265,7 @@ def store_outcomes(
         batch_id: the batch they came with.
         attempt: the delivery, from 1.
         anew_before: refusals of before this instant are replaced (`trueup.store.requests.standing_outcomes`).
+        bodies: of those whose bodies are kept beside the outcome, as `trueup.store.requests.refused_bodies.body_row`.
 
     Returns:
         The ids of those that were stored: the others have an outcome that stands.
@@ -274,6 +281,7 @@ def store_outcomes(
             "batch_id": batch_id,
             "attempt": attempt,
             "anew_before": bound(anew_before),
+            "bodies": _json(bodies),
         },
     )
     return set(stored.split(",")) if stored else set()

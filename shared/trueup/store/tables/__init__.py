@@ -17,6 +17,7 @@ from trueup.store.tables.requests import (
     outcome,
     parked,
     parked_total,
+    refused_body,
 )
 from trueup.store.tables.usage import usage_line, usage_month, usage_period
 
@@ -47,6 +48,7 @@ __all__ = [
     "parked",
     "parked_total",
     "product",
+    "refused_body",
     "segment",
     "token",
     "unit",

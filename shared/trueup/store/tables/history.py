@@ -66,11 +66,6 @@ audit = Table(
     optional("before", JSONB, "as it was"),
     optional("after", JSONB, "as it became"),
     PrimaryKeyConstraint("account_id", "seq"),
-    Index(
-        "audit_changed_commit_idx",
-        "account_id",
-        "subject",
-        postgresql_where=text("action IN ('adjust_commit', 'disable_true_up', 'edit_commit', 'end_commit')"),
-    ),
+    Index(None, "account_id", "subject", "seq"),
     comment="What operators did.",
 )

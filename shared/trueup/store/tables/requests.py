@@ -42,11 +42,36 @@ outcome = Table(
     optional("batch_id", ID, "the batch it came with"),
     required("attempt", SmallInteger, "the delivery that decided it, from 1", server_default=text("1")),
     required("decided_at", TIME, "real time", server_default=NOW),
+    optional("first_decided_at", TIME, "real time, of the first time; null: it was decided once, at decided_at"),
+    optional("customer", Text, "as the body names it, where that can be read"),
+    optional("uniqueness_key", Text, "as the body gives it; of a usage line its transaction id"),
     PrimaryKeyConstraint("account_id", "request_id"),
     Index(None, "account_id", "batch_id", "outcome", "request_id", postgresql_where=text("batch_id IS NOT NULL")),
     Index(None, "account_id", "decided_at", "request_id"),
+    Index(None, "account_id", "customer", "decided_at", "request_id", postgresql_where=text("customer IS NOT NULL")),
+    Index(
+        None,
+        "account_id",
+        "uniqueness_key",
+        "decided_at",
+        "request_id",
+        postgresql_where=text("uniqueness_key IS NOT NULL"),
+    ),
     one_of("outcome", "created", "duplicate", "invalid", "not_found", "parked"),
     comment="What became of each request that made no commit of its own. It stands until a sender wants another.",
+)
+
+refused_body = Table(
+    "refused_body",
+    metadata,
+    account_column(),
+    required("request_id", ID, "whose body"),
+    required("body", LargeBinary, "as received"),
+    optional("whole_bytes", Integer, "its size, of which only the beginning is kept; null: all is"),
+    required("kept_at", TIME, "decided_at of the outcome that it belongs to", server_default=NOW),
+    PrimaryKeyConstraint("account_id", "request_id"),
+    Index(None, "kept_at"),
+    comment="Bodies of refused requests, for TRUEUP_OUTCOME_BODY_DAYS.",
 )
 
 idempotency = Table(
@@ -118,6 +143,8 @@ batch = Table(
     PrimaryKeyConstraint("account_id", "id"),
     Index(None, "account_id", "created_at", "id"),
     Index(None, "awaited_at", postgresql_where=text("awaited_at IS NOT NULL")),
+    Index(None, "account_id", "source"),
+    Index(None, "account_id", "name", postgresql_where=text("name IS NOT NULL")),
     references_account(),
     comment="Files that were ingested.",
 )

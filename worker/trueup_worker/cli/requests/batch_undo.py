@@ -55,7 +55,7 @@ def undo(
     here = session(ctx)
     began_s = time.monotonic()
     with here.transaction("operate") as (connection, caller):
-        batch_id = batch_named(connection, caller, batch).id
+        batch_id = batch_named(connection, caller, batch, is_to_change=True).id
     chosen: dict[str, Any] = {
         "account_id": caller.account_id,
         "batch_id": batch_id,

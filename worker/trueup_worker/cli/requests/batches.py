@@ -8,16 +8,17 @@ from uuid import UUID
 import typer
 from sqlalchemy import Connection
 
-from trueup.ids import batch_id_from_name
+from trueup.ids import row_id
 from trueup.store.accounts.tokens import Caller
 from trueup.store.requests.batch_results import BatchRecord, batch_results, find_batch, list_batches
-from trueup.store.requests.outcomes import count_outcomes
+from trueup.store.requests.outcomes import count_outcomes, read_outcomes
 from trueup.wire.outcome import Outcome, Verdict
 from trueup_worker.cli.requests.told import COLUMNS_OF_ROWS, as_row, with_first_problem
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 from trueup_worker.cli.terminal.listing import PAGE_ROWS, AsJson, Limit, emit_list, emit_rows
+from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_record, record_of
 
 
@@ -34,7 +35,9 @@ app = typer.Typer(
 _COLUMNS = ("created_at", "name", "source", "kind", "rows", "state", "id")
 _MEMBERS = ("id", "name", "source", "kind", "state", "rows", "content_rows", "created_at", "closed_at")
 
-BatchName = Annotated[str, typer.Argument(metavar="ID|NAME", help="The batch's id, or the name of --batch-id.")]
+BatchName = Annotated[
+    str, typer.Argument(metavar="ID|NAME|FILE", help="Its id, the name of --batch-id, or its file as it was given.")
+]
 
 
 @app.command("list")
@@ -63,15 +66,25 @@ def rows(
     ctx: typer.Context,
     batch: BatchName,
     *,
+    row: Annotated[int | None, typer.Option(min=1, metavar="N", help="This row only.")] = None,
     outcome: Annotated[Verdict | None, typer.Option(help="With this outcome only.", case_sensitive=False)] = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the rows of a batch that have an outcome, in their order."""
+    """List the rows of a batch that have an outcome, in their order; of one row, see more with `requests show`."""
     with session(ctx).snapshot("read") as (connection, caller):
-        found = rows_of_batch(connection, caller.account_id, batch_named(connection, caller, batch).id, outcome)
+        batch_id = batch_named(connection, caller, batch).id
+        if row is None:
+            found = rows_of_batch(connection, caller.account_id, batch_id, outcome)
+        else:
+            found = _row(connection, caller.account_id, row_id(batch_id, row), outcome)
         told = map(as_row, found) if as_json else (with_first_problem(as_row(each)) for each in found)
         emit_rows(told, COLUMNS_OF_ROWS, limit=limit, as_json=as_json)
+
+
+def _row(connection: Connection, account_id: int, request_id: UUID, outcome: Verdict | None) -> Iterator[Outcome]:
+    found = read_outcomes(connection, account_id, [request_id]).values()
+    return (each for each in found if outcome in (None, each.outcome))
 
 
 def rows_of_batch(
@@ -85,16 +98,13 @@ def rows_of_batch(
         after_row = page.next_row
 
 
-def batch_named(connection: Connection, caller: Caller, named: str) -> BatchRecord:
-    """The batch of this id or name.
+def batch_named(connection: Connection, caller: Caller, named: str, *, is_to_change: bool = False) -> BatchRecord:
+    """The batch of this id, name or file.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is none, or there are several.
     """
-    try:
-        batch_id = UUID(named)
-    except ValueError:
-        batch_id = batch_id_from_name(caller.account, named)
+    batch_id = id_of(connection, caller, named, "batch", is_to_change=is_to_change)
     found = find_batch(connection, caller.account_id, batch_id)
     if found is None:
         raise CommandError(f"account {caller.account} has no batch {named}: see `trueup batches list`")

@@ -6,7 +6,17 @@ from trueup.ids import row_of
 from trueup.wire.outcome import Outcome
 from trueup_worker.cli.terminal.output import Record
 
-COLUMNS = ("outcome", "field", "problem", "decided_at", "request_id", "batch_id")
+COLUMNS = (
+    "outcome",
+    "field",
+    "problem",
+    "customer",
+    "uniqueness_key",
+    "first_decided_at",
+    "decided_at",
+    "request_id",
+    "batch_id",
+)
 COLUMNS_OF_ROWS = ("row", "outcome", "field", "problem", "decided_at", "request_id")
 
 

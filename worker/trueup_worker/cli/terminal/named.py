@@ -1,6 +1,6 @@
 """Records as people name them: by id, number, name or key, where exactly one is called exactly that."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -9,6 +9,9 @@ from trueup.store.accounts.tokens import Caller
 from trueup.store.catalog.exact_matches import Kind, Match, exact_matches, ways_of
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.output import say
+
+_PLURALS: Mapping[Kind, str] = {"batch": "batches", "parked": "parked messages"}
+_SUBJECTS: tuple[Kind, ...] = ("commit", "invoice", "customer", "contract", "batch")
 
 
 def id_of(connection: Connection, caller: Caller, named: str, *kinds: Kind, is_to_change: bool = False) -> UUID:
@@ -25,13 +28,11 @@ def id_of(connection: Connection, caller: Caller, named: str, *kinds: Kind, is_t
         CommandError: there is none, or there are several: they are named.
     """
     found = exact_matches(connection, caller.account_id, kinds, named)
-    if len(found) > 1:
-        listed = "".join(f"\n  {each.kind} {each.id}, by its {each.by}: {each.label}" for each in found)
-        raise CommandError(f"{named!r} names several: give the id of one{listed}")
     if found:
-        if is_to_change and found[0].by != "id":
-            say(_told(found[0]))
-        return found[0].id
+        match = _the_one(named, found)
+        if is_to_change and match.by != "id":
+            say(_told(match))
+        return match.id
     try:
         return UUID(named)
     except ValueError:
@@ -43,6 +44,25 @@ def id_if_named(connection: Connection, caller: Caller, named: str | None, kind:
     return None if named is None else id_of(connection, caller, named, kind)
 
 
+def subject_named(connection: Connection, caller: Caller, named: str) -> str:
+    """The subject of audit rows that is called this; what nothing is called is taken as it stands."""
+    found = exact_matches(connection, caller.account_id, _SUBJECTS, named)
+    return str(_the_one(named, found).id) if found else named
+
+
+def customer_named(connection: Connection, caller: Caller, named: str) -> str:
+    """Customer as bodies name them: by id, as the catalog has it; what nobody is called is taken as it stands."""
+    found = exact_matches(connection, caller.account_id, ["customer"], named)
+    return str(_the_one(named, found).id) if found else named.lower()
+
+
+def _the_one(named: str, found: list[Match]) -> Match:
+    if len(found) > 1:
+        listed = "".join(f"\n  {each.kind} {each.id}, by its {each.by}: {each.label}" for each in found)
+        raise CommandError(f"{named!r} names several: give the id of one{listed}")
+    return found[0]
+
+
 def _told(match: Match) -> str:
     return f"{match.kind} {match.label} is {match.id}"
 
@@ -52,4 +72,7 @@ def _one_of(kinds: Iterable[Kind]) -> str:
 
 
 def _ways(kinds: Iterable[Kind]) -> str:
-    return "; ".join(f"{kind}s are named by {' or '.join(ways_of(kind))}" for kind in kinds) + ", exactly"
+    return (
+        "; ".join(f"{_PLURALS.get(kind, f'{kind}s')} are named by {' or '.join(ways_of(kind))}" for kind in kinds)
+        + ", exactly"
+    )

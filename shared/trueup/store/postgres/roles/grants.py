@@ -40,6 +40,7 @@ APP_WRITES: Mapping[str, str] = {
     "parked": "INSERT, UPDATE",
     "parked_total": "INSERT, UPDATE",
     "product": "INSERT, UPDATE",
+    "refused_body": "INSERT, UPDATE",
     "segment": "INSERT, UPDATE",
     "token": "INSERT, UPDATE (last_used_at, revoked_at)",
     "unit": "INSERT, UPDATE",
@@ -49,7 +50,8 @@ APP_WRITES: Mapping[str, str] = {
 }
 APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
 APP_CALLS = tuple(
-    f"trim_{table}(interval, integer)" for table in ("answered_call", "create_try", "delivery", "idempotency", "outbox")
+    f"trim_{table}(interval, integer)"
+    for table in ("answered_call", "create_try", "delivery", "idempotency", "outbox", "refused_body")
 )
 HIDDEN: Mapping[str, frozenset[str]] = {  # from trueup_read
     "installation": frozenset({"secret_key_check"}),
