@@ -81,9 +81,9 @@ def test_a_dry_run_shows_rows_before_and_after_and_totals(erp: Command, mapping:
     assert dry.code == 3, dry.stderr
     assert f"{file}, row 1" in dry.stdout
     shown = {tuple(line.split()) for line in dry.stdout.splitlines()}
-    assert ("access_amount", "Betrag:", "'301.000,05',", "W:", "'USD'", "30100005") in shown
+    assert ("access_amount", "Betrag:", "'301.000,05',", "W:", "'USD'", "30100005", "=", "301,000.05", "USD") in shown
     assert ("access_ending_before", "Ende:", "'31.12.2026'", "2027-01-01T00:00:00Z") in shown
-    assert ("customer_id", "Kunde:", "'Alder", "Analytics'", ALDER) in shown
+    assert ("customer_id", "Kunde:", "'Alder", "Analytics'", ALDER, "=", "Alder", "Analytics") in shown
     assert ("PREPAID", "USD", "(cents)", "1", "301,000.05", "USD", "0.00", "USD") in shown
     assert ("PREPAID", "EUR", "(cents)", "1", "1.50", "EUR", "0.00", "EUR") in shown
     assert "Kunde: 'Basalt' is the name of no customer (did you mean 'Basalt Robotics'?)" in dry.stdout

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from trueup.limits import FOUND_CHARS_MAX, LOOKUPS_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
-from trueup.producer.files.mapping.mapped_table import MappedField, MappedTable
+from trueup.producer.files.mapping.mapped_table import MappedTable
+from trueup.producer.files.mapping.preview import MappedField
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
 from trueup.producer.files.meaning import header_finder, meaning_of
 from trueup.producer.files.named_table import WrongColumns

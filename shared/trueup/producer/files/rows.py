@@ -22,7 +22,7 @@ from trueup.producer.files.csv_rows import csv_first_pass, csv_header, csv_mappe
 from trueup.producer.files.json_document import elements
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
-from trueup.producer.files.mapping.mapped_table import MappedField
+from trueup.producer.files.mapping.preview import MappedField
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import Kind
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
@@ -24,12 +24,12 @@ from trueup.producer.files.mapping.header import Header
 from trueup.producer.files.mapping.layout import Layout, Leaf, layout_of
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.model import TableMapping
+from trueup.producer.files.mapping.preview import MappedField, preview
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
 from trueup.producer.files.mapping.skip import Condition, compile_skip
 from trueup.producer.files.mapping.template import parse_template
 from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
-from trueup.producer.files.shown import shown
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.message.packing import Content, content_of
 
@@ -43,14 +43,6 @@ _UNKNOWN: Any = object()
 _PROBLEMS_TOLD_MAX = 5
 _BYTES_PER_CHAR_MAX = 4
 _COLUMNS_MIN = 2
-
-
-class MappedField(NamedTuple):
-    """A field of a record: the cells that it is made of, and what they become."""
-
-    field: str
-    before: str
-    after: str
 
 
 class MappedTable:
@@ -80,7 +72,7 @@ class MappedTable:
         marks: NumberMarks = AS_IN_JSON,
         lookups: Lookups = NOTHING_LOOKED_UP,
     ) -> None:
-        self._kind, self._header = kind, Header(names)
+        self._kind, self._header, self._lookups = kind, Header(names), lookups
         columns = _columns(mapping, kind)
         compiler = FieldCompiler(mapping, self._header, columns, marks, lookups)
         fields: dict[str, FieldReader] = {}
@@ -116,18 +108,7 @@ class MappedTable:
 
     def fields_of(self, cells: Cells) -> Iterator[MappedField]:
         """The fields of a record, with the cells that they are made of and what these become."""
-        for field in (*self._own.values(), *self._fields):
-            own = dict.fromkeys(index for index in field.columns if cells[index])
-            before = ", ".join(f"{self._header.names[index]}: {shown(cells[index])}" for index in own)
-            try:
-                told = field.json_of(cells)
-                if told is None and field.default is not None:
-                    told = field.default()
-            except BadCell as bad:
-                yield MappedField(field.name, before, f"refused: {bad}")
-            else:
-                if told is not None:
-                    yield MappedField(field.name, before, told[1:-1] if told.startswith('"') else told)
+        return preview([*self._own.values(), *self._fields], self._header.names, cells, self._lookups)
 
     def _sort_out(self) -> None:
         """Sort the fields by the way in which they are made: places of their values, and what makes these."""

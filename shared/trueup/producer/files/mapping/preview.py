@@ -1,0 +1,66 @@
+"""Preview of a record: its fields with the cells that they are made of, and what these become, as people read it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from trueup.domain.money_text import Money, money_text
+from trueup.domain.payable_rounding import USD_CENTS
+from trueup.producer.files.mapping.field_reader import Cells, FieldReader
+from trueup.producer.files.mapping.lookup import Found, Lookups
+from trueup.producer.files.mapping.problems import BadCell
+from trueup.producer.files.shown import shown
+
+MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})
+_UNIT = "credit_type_id"
+
+
+class MappedField(NamedTuple):
+    """A field of a record: the cells that it is made of, and what they become."""
+
+    field: str
+    before: str
+    after: str
+
+
+def preview(
+    fields: Sequence[FieldReader], names: Sequence[str], cells: Cells, lookups: Lookups
+) -> Iterator[MappedField]:
+    """The fields of a record; ids are told with what they are called, amounts with their money.
+
+    Args:
+        fields: of the mapping.
+        names: of the table's columns.
+        cells: of the record.
+        lookups: what the catalog said.
+    """
+    found = [(field, told) for field in fields if (told := _told(field, cells)) is not None]
+    wanted = (each for field in fields if field.wanted for each in field.wanted(cells))
+    called = {USD_CENTS: "USD (cents)"} | {
+        record.id: record.name for each in wanted if isinstance(record := lookups.get(each), Found)
+    }
+    units = {path[0]: called.get(told, "") for field, told in found for path in field.column.paths if path[-1] == _UNIT}
+    for field, told in found:
+        own = dict.fromkeys(index for index in field.columns if cells[index])
+        before = ", ".join(f"{names[index]}: {shown(cells[index])}" for index in own)
+        yield MappedField(field.name, before, told + _meaning(field, told, called, units))
+
+
+def _told(field: FieldReader, cells: Cells) -> str | None:
+    try:
+        told = field.json_of(cells)
+        if told is None and field.default is not None:
+            told = field.default()
+    except BadCell as bad:
+        return f"refused: {bad}"
+    return told[1:-1] if told is not None and told.startswith('"') else told
+
+
+def _meaning(field: FieldReader, told: str, called: Mapping[str, str], units: Mapping[str | int, str]) -> str:
+    """Meaning of a value to people, where it does not say that itself."""
+    if name := called.get(told):
+        return f" = {name}"
+    path = field.column.paths[0] if field.column.paths else ()
+    if path and path[-1] in MONEY and told.replace(".", "").isdecimal():
+        return f" = {money_text(Money(Decimal(told), units.get(path[0], 'USD (cents)')))}"
+    return ""
