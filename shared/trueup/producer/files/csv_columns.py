@@ -17,6 +17,7 @@ A file of usage has the fields of `trueup.wire.request.usage`, and neither short
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -132,6 +133,17 @@ def names_field(name: str, form: Form = COMMITS) -> bool:
     except UnknownColumn:
         return False
     return True
+
+
+def is_single(name: str) -> bool:
+    """Tell whether a field of a request or of usage has this name, and none stands below it."""
+    for form in (COMMITS, USAGE):
+        if name in form.row_columns:
+            return True
+        with suppress(UnknownColumn):
+            leaf = column_named(name, form).leaf
+            return not (get_origin(leaf) is dict or any(is_typeddict(each) for each in (leaf, *get_args(leaf))))
+    return False
 
 
 def known_columns(form: Form = COMMITS) -> list[str]:

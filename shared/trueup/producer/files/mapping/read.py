@@ -1,6 +1,7 @@
 """Reading of a mapping: TOML, whose every mistake is told with its key and the cure."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -11,12 +12,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from trueup.limits import MAPPING_BYTES_MAX
+from trueup.producer.files.csv_columns import is_single
 from trueup.producer.files.mapping.model import Dates, FieldSource, Numbers, Skip, TableMapping, source_keys
 from trueup.producer.files.mapping.open_points import require_decided
 from trueup.producer.files.mapping.problems import WrongMapping
 from trueup.producer.files.shown import shown
 
 _PROBLEMS_MAX = 20
+_DOTS_MAX = 16
+# A name as TOML takes it apart: its parser takes time and memory by the square of the dots. It never goes back.
+_DOTTED = re.compile(
+    rb"""(?>[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')(?:[ \t]*+\.[ \t]*+(?>[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+'))*+"""
+)
 _SECTIONS: dict[str, type[BaseModel]] = {"dates": Dates, "numbers": Numbers, "skip": Skip, "fields": FieldSource}
 
 
@@ -46,6 +53,8 @@ def parse_mapping(content: bytes, *, name: str) -> TableMapping:
     """
     if len(content) > MAPPING_BYTES_MAX:
         raise WrongMapping(f"{name} is larger than {MAPPING_BYTES_MAX // 1024} KiB: keep its tables shorter")
+    if any(dotted[0].count(b".") > _DOTS_MAX for dotted in _DOTTED.finditer(content)):
+        raise WrongMapping(f"{name} has a name with more than {_DOTS_MAX} dots: no field is so deep")
     try:
         told = tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
     except UnicodeDecodeError as error:
@@ -72,14 +81,10 @@ def _sources(fields: dict[str, Any], above: str) -> Iterator[tuple[str, Any]]:
     known = source_keys()
     for name, told in fields.items():
         field = f"{above}{name}"
-        if isinstance(told, dict) and told and not known & told.keys() and all(map(_goes_on, told.values())):
+        if isinstance(told, dict) and told and not known & told.keys() and not is_single(field):
             yield from _sources(told, f"{field}.")
         else:
             yield field, _source(told)
-
-
-def _goes_on(told: Any) -> bool:
-    return not isinstance(told, dict) or bool(told)
 
 
 def _source(told: Any) -> Any:
