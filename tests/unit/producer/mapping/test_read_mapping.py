@@ -63,8 +63,14 @@ def refusal(text: str | bytes) -> str:
         ("[fields]\nname = 'A'\n[[skip]]\ncolumn = 'B'\nregex = '(a+)+$'", "skip.0.regex: there is no such key; there"),
         (b"[fields]\nname = '\xff'", "deals.toml is not UTF-8 (byte 17): save it as UTF-8"),
         ("a = " + "[" * 50_000, "deals.toml is no TOML"),
-        ("[fields]\n" + "a" + ".a" * 100_000 + " = 1", "deals.toml has a name with more than 16 dots"),
-        ("[fields]\n" + '"a"' + ' . "a"' * 10_000 + " = 1", "deals.toml has a name with more than 16 dots"),
+        (
+            "[fields]\n" + "a" + ".a" * 100_000 + " = 1",
+            "deals.toml is no mapping: it has a name with more than 16 dots",
+        ),
+        (
+            "[fields]\n" + '"a"' + ' . "a"' * 10_000 + " = 1",
+            "deals.toml is no mapping: it has a name with more than 16 dots",
+        ),
         ("#" * (MAPPING_BYTES_MAX + 1), "deals.toml is larger than 1024 KiB"),
         (
             "[fields]\n" + "\n".join(f"custom_fields.f{n} = 'A'" for n in range(MAPPING_FIELDS_MAX + 1)),

@@ -54,7 +54,9 @@ def parse_mapping(content: bytes, *, name: str) -> TableMapping:
     if len(content) > MAPPING_BYTES_MAX:
         raise WrongMapping(f"{name} is larger than {MAPPING_BYTES_MAX // 1024} KiB: keep its tables shorter")
     if any(dotted[0].count(b".") > _DOTS_MAX for dotted in _DOTTED.finditer(content)):
-        raise WrongMapping(f"{name} has a name with more than {_DOTS_MAX} dots: no field is so deep")
+        raise WrongMapping(
+            f"{name} is no mapping: it has a name with more than {_DOTS_MAX} dots, and no field is so deep"
+        )
     try:
         told = tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
     except UnicodeDecodeError as error:
