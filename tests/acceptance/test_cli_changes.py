@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.command import Command
 from tests.acceptance.conftest import CATALOG
 from tests.acceptance.test_cli_output import ingest, wait_for_invoices
-from tests.bodies import CONTRACT, access_item, invoiced, text
+from tests.bodies import CONTRACT, access_item, invoiced, prepaid, text
 
 YEAR = access_item(starting_at="2098-01-01T00:00:00Z", ending_before="2099-01-01T00:00:00Z")
 ITEMS = [{"timestamp": f"{year}-01-01T00:00:00Z", "amount": 500} for year in ("2025", "2098", "2099")]
@@ -78,3 +78,27 @@ def test_what_makes_no_sense_is_refused(stack: Command, name: str, tmp_path: Pat
     assert "colour is not a known field" in refused.stderr
     stack.ok("commits", "archive", commit, "--account", name)
     stack.ok("reconcile", "--account", name)
+
+
+@pytest.mark.slow
+def test_many_commits_are_changed_at_once(stack: Command, name: str, tmp_path: Path) -> None:
+    """Those of a batch, or of a file by key; what is refused is listed and written down, and the rest goes through."""
+    own = ("--account", name)
+    (tmp_path / "two.jsonl").write_text(
+        "".join(text(prepaid(uniqueness_key=key)) + "\n" for key in ("order-1", "order-2"))
+    )
+    batch = stack.ok("ingest", "--json", tmp_path / "two.jsonl", *own).json()["batch_id"]
+    (tmp_path / "ids.csv").write_text("uniqueness_key\norder-1\norder-9\n")
+    chosen, failed = ("--file", tmp_path / "ids.csv", "--priority", "7"), tmp_path / "failed.csv"
+    dry = stack("commits", "edit", *chosen, "--dry-run", "--json", *own)
+    assert (dry.code, dry.json()["changed"], dry.json()["refused"]) == (3, 1, 1)
+    edited = stack("commits", "edit", *chosen, "--failed", failed, *own)
+    assert (edited.code, "order-9" in edited.stdout) == (3, True)
+    assert failed.read_text().startswith("commit,reason\norder-9,")
+    again = stack.ok("commits", "edit", "--batch", batch, "--priority", "7", "--json", *own).json()
+    assert (again["rows"], again["changed"], again["unchanged"]) == (2, 1, 1)
+    results = tmp_path / "results.jsonl"
+    stack.ok("commits", "archive", "--batch", batch, "--results", results, *own)
+    assert [json.loads(line)["outcome"] for line in results.read_text().splitlines()] == ["changed", "changed"]
+    assert stack.ok("commits", "archive", "--batch", batch, "--json", *own).json()["rows"] == 0
+    stack.ok("reconcile", *own)

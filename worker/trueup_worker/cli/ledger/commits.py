@@ -26,7 +26,7 @@ class _Commits(LazyGroup):
         "adjust": Entry(_CHANGES, "Book a ledger entry by hand, until the true-up is settled, or the segment over."),
         "edit": Entry(_CHANGES, "Change scope, order or schedules, as far as nothing final depends on them."),
         "end": Entry(_CHANGES, "End access, or invoicing, earlier than agreed."),
-        "archive": Entry(_CHANGES, "Take a commit out of use, once all its final invoices are void."),
+        "archive": Entry(_CHANGES, "Take commits out of use, once all their final invoices are void."),
         "disable-true-up": Entry(_CHANGES, "Do not bill what a POSTPAID commit leaves unspent; it expires."),
     }
 
