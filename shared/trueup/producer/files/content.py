@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from io import BufferedIOBase, BufferedReader, FileIO, RawIOBase
 from pathlib import Path
@@ -124,7 +124,7 @@ def open_source(
                 copied = path
             else:
                 copied = stack.enter_context(spooled(path.open("rb")))
-        yield replace(_source(shown, copied, format or _format_of_name(path)), reading=reading)
+        yield _source(shown, copied, format or _format_of_name(path), reading)
 
 
 def lines(source: Source) -> Generator[Line, None, None]:
@@ -193,7 +193,7 @@ def _long_line(number: int, piece: bytes, stream: BufferedIOBase) -> Line:
     return Line(number, piece[:RAW_EXCERPT_BYTES], size_bytes)
 
 
-def _source(name: str, path: Path, given: Format | None) -> Source:
+def _source(name: str, path: Path, given: Format | None, reading: Reading) -> Source:
     with _reading(name):
         if path.is_dir():
             raise UnreadableInput(f"{name} is a folder: name the files in it")
@@ -204,10 +204,13 @@ def _source(name: str, path: Path, given: Format | None) -> Source:
         raise UnreadableInput(f"{name} is empty: it needs one request a line (JSONL), or a header and records (CSV)")
     if b"\0" in beginning:
         raise UnreadableInput(f"{name} is a binary file, or UTF-16: save it as JSONL or CSV in UTF-8")
-    form = given or _format_of_content(beginning)
+    is_mapped = reading.mapping is not None
+    form = given or _format_of_content(beginning, is_table=is_mapped)
     if form == "jsonl" and is_json_document(beginning):
         form = "json"
-    return Source(name, path, form, found.st_size, _stamp(found), _has_cr_ends(beginning))
+    if is_mapped and form != "csv":
+        raise UnreadableInput(f"{name} is JSON, and a mapping reads tables: leave --mapping out, or export it as CSV")
+    return Source(name, path, form, found.st_size, _stamp(found), _has_cr_ends(beginning), reading)
 
 
 def _stamp(found: os.stat_result) -> Stamp:
@@ -228,9 +231,10 @@ def _format_of_name(path: Path | None) -> Format | None:
     return "csv" if endings and endings[-1] == ".csv" else None
 
 
-def _format_of_content(beginning: bytes) -> Format:
+def _format_of_content(beginning: bytes, *, is_table: bool) -> Format:
     first_line = beginning.removeprefix(_BOM).lstrip().split(b"\n", 1)[0]
-    return "csv" if b"customer_id" in first_line and not first_line.startswith((b"{", b"[")) else "jsonl"
+    is_csv = (is_table or b"customer_id" in first_line) and not first_line.startswith((b"{", b"["))
+    return "csv" if is_csv else "jsonl"
 
 
 class _Beginning(FileIO):

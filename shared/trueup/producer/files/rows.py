@@ -73,7 +73,9 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
             stop.set()
             raise
     if count == 0:
-        raise UnreadableInput(f"{source.name} has no row: {_NO_ROW[source.format]}")
+        is_mapped = source.reading.mapping is not None
+        why = "nothing that the mapping keeps stands below its header" if is_mapped else _NO_ROW[source.format]
+        raise UnreadableInput(f"{source.name} has no row: {why}")
     has_stayed(source)
     content_sha256_hex = digest.result()
     return Scan(

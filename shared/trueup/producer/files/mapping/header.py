@@ -14,12 +14,10 @@ class Header:
 
     Attributes:
         names: in order; "" where a column has none.
-        used: the indexes of those that a mapping asked for.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
-        self.used: set[int] = set()
         self._indexes: dict[str, list[int]] = {}
         for index, name in enumerate(names):
             self._indexes.setdefault(name, []).append(index)
@@ -32,7 +30,6 @@ class Header:
         """
         found = self._indexes.get(column.strip(), []) if column.strip() else []
         if len(found) == 1:
-            self.used.add(found[0])
             return found[0]
         if found:
             raise WrongMapping(f"{field}: the column {shown(column)} stands {len(found)} times in the header")

@@ -127,11 +127,6 @@ class MappedTable:
                 made.setdefault(field.read, []).append(at)
         self._made = [(places, read) for read, places in made.items()]
 
-    @property
-    def unused(self) -> list[str]:
-        """The columns that nothing is made of."""
-        return [name for index, name in enumerate(self._header.names) if name and index not in self._header.used]
-
     def told_of_skipped(self) -> list[str]:
         """The numbers of records that were left out, with the reasons."""
         counted = zip(self.skipped, self._skips, strict=True)
