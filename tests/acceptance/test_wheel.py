@@ -136,14 +136,17 @@ def test_each_command_names_its_extra(base: Installed, application: Path) -> Non
     """And never shows a traceback; `validate` has what it needs, if no references are to be judged."""
     found = json.loads(base.said("-c", _EACH_COMMAND, cwd=application))
     assert found.keys() == COMMANDS.keys()
+    assert "No such command 'list'" in found.pop("mapping")[1]  # it needs no extra
     for name, (code, message) in found.items():
         needs = f"pip install 'trueup[{COMMANDS[name].extra or 'worker'}]'"
         assert (code, len(message.splitlines()), needs in message) == (2, 1, True), message
 
 
 def test_what_works_without_extras(base: Installed, application: Path) -> None:
-    """The version, and files judged without a database: the same rows as with one, but for their references."""
+    """The version, a mapping suggested, and files judged without a database: as with one, but for references."""
     assert base.said(*CLI, "--version", cwd=application).strip()
+    report = ROOT / "deploy" / "examples" / "salesforce-opportunities" / "report.csv"
+    assert "[fields]" in base.said(*CLI, "mapping", "suggest", str(report), cwd=application)
     sample = ROOT / "deploy" / "sample" / "requests.jsonl"
     ran = base.run(*CLI, "validate", "--offline", "--json", str(sample), cwd=application)
     outcomes = [json.loads(line)["outcome"] for line in ran.stdout.splitlines()]
