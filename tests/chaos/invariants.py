@@ -14,9 +14,10 @@ from trueup_worker.reporting.reconcile import reconcile
 
 EXAMPLES_MAX = 5
 
-# Whatever a second delivery may not change; an outcome is judged again, and says when.
+# Whatever a second delivery may not change; an outcome is judged again, and says when; an event gets its place later.
 _SNAPSHOTS = {
     "outcome": "ROW(o.request_id, o.outcome, o.errors, o.more, o.existing, o.reason, o.batch_id)",
+    "outbox": "ROW(o.seq, o.event, o.subject_ids, o.detail, o.created_at)",
     **dict.fromkeys(
         (
             "account",
@@ -27,7 +28,6 @@ _SNAPSHOTS = {
             "invoice",
             "invoice_line",
             "idempotency",
-            "outbox",
         ),
         "o",
     ),
