@@ -57,3 +57,10 @@ def test_what_is_no_table_is_refused(trueup: Command, content: bytes) -> None:
     refused = trueup("mapping", "suggest", "deals.csv", "-o", "mapping.toml")
     assert (refused.code, refused.stdout) == (4, "")
     assert not (trueup.cwd / "mapping.toml").exists()
+
+
+def test_json_needs_no_mapping(trueup: Command) -> None:
+    """A file whose rows name their fields is not taken for a table of one line."""
+    refused = trueup("mapping", "suggest", EXAMPLES.parent / "sample" / "requests.jsonl")
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "is JSON, which names its fields itself" in refused.stderr

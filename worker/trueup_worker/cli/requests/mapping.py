@@ -1,11 +1,12 @@
 """Mappings of tables: a first one, suggested from a file."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from trueup.producer.files.content import open_source
+from trueup.producer.files.content import Source, lines, open_source
 from trueup.producer.files.suggestion.suggest import suggest_for
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.output import say
@@ -32,6 +33,8 @@ def suggest(
     that begins with TODO: until it is decided, `trueup ingest --mapping` sends nothing. Needs no stack.
     """
     with open_source(file, format="csv") as source:
+        if _is_json(source):
+            raise CommandError(f"{source.name} is JSON, which names its fields itself: a mapping is for tables")
         found = suggest_for(source)
     if output is None:
         typer.echo(found.text, nl=False)
@@ -45,3 +48,9 @@ def suggest(
         raise CommandError(f"{output} cannot be written: {error.strerror or error}") from None
     left = f"{found.open_points} open: look for TODO" if found.open_points else "nothing is open"
     say(f"{output}: {found.fields} fields recognised, {left}")
+
+
+def _is_json(source: Source) -> bool:
+    with closing(lines(source)) as read:
+        first = next((line.text.strip() for line in read if line.text.strip()), b"")
+    return first.startswith((b"{", b"["))
