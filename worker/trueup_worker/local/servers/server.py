@@ -158,9 +158,19 @@ def spawn(argv: Sequence[str], *, log: LogFile, **arguments: Any) -> subprocess.
 def stop_leftovers(*names: str, working_in: Path) -> None:
     """Stop every process of these names that works in this folder: what a killed supervisor left behind.
 
-    The caller holds the data folder, so no living supervisor owns them.
+    The caller holds the data folder, so no living supervisor owns them. A server stops its own children: Postgres ends
+    with an error when its checkpointer is told to stop before it is.
     """
-    stop_processes([process for process in psutil.process_iter() if _works_in(process, names, working_in)])
+    left = {process.pid: process for process in psutil.process_iter() if _works_in(process, names, working_in)}
+    stop_processes([process for process in left.values() if _parent(process) not in left])
+    stop_processes(list(left.values()))
+
+
+def _parent(process: psutil.Process) -> int | None:
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _works_in(process: psutil.Process, names: Sequence[str], folder: Path) -> bool:
