@@ -13,10 +13,10 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from io import BufferedIOBase, BufferedReader, FileIO, RawIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -25,9 +25,8 @@ from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.json_beginning import is_json_document
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.spool import spooled
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from trueup.producer.files.streams import Beginning, CrEnds
+from trueup.producer.files.text_encoding import AsUtf8, is_text, wide_encoding_of
 
 Format = Literal["jsonl", "csv", "json"]
 
@@ -119,11 +118,11 @@ def open_source(
     with ExitStack() as stack:
         with _reading(shown):
             if path is None:
-                copied = stack.enter_context(spooled(stdin or sys.stdin.buffer))
+                copied = stack.enter_context(spooled(stdin or sys.stdin.buffer, encoding=reading.encoding))
             elif path.is_file() or path.is_dir() or not path.exists():
                 copied = path
             else:
-                copied = stack.enter_context(spooled(path.open("rb")))
+                copied = stack.enter_context(spooled(path.open("rb"), encoding=reading.encoding))
         yield _source(shown, copied, format or _format_of_name(path), reading)
 
 
@@ -133,8 +132,8 @@ def lines(source: Source) -> Generator[Line, None, None]:
     Raises:
         UnreadableInput: the file is gone, or its gzip is cut short or corrupt.
     """
-    with _reading(source.name), _open(source.path, source.size_bytes) as content:
-        stream = BufferedReader(_CrEnds(content), _CHUNK_BYTES) if source.has_cr_ends else content
+    with _reading(source.name), _open(source.path, source.size_bytes, source.reading.encoding) as content:
+        stream = BufferedReader(CrEnds(content), _CHUNK_BYTES) if source.has_cr_ends else content
         number = 0
         while piece := stream.readline(LINE_BYTES_MAX):
             number += 1
@@ -148,8 +147,8 @@ def lines(source: Source) -> Generator[Line, None, None]:
 
 
 def pieces(source: Source) -> Generator[bytes, None, None]:
-    """The uncompressed content, piece by piece; raises as `lines`."""
-    with _reading(source.name), _open(source.path, source.size_bytes) as stream:
+    """The uncompressed content in UTF-8, piece by piece; raises as `lines`."""
+    with _reading(source.name), _open(source.path, source.size_bytes, source.reading.encoding) as stream:
         while piece := stream.read(_PIECE_BYTES):
             yield piece
 
@@ -199,11 +198,11 @@ def _source(name: str, path: Path, given: Format | None, reading: Reading) -> So
             raise UnreadableInput(f"{name} is a folder: name the files in it")
         found = path.stat()
         with _open(path, found.st_size) as stream:
+            _require_text(name, stream.read(_SNIFFED_BYTES), reading.encoding)
+        with _open(path, found.st_size, reading.encoding) as stream:
             beginning = stream.read(_SNIFFED_BYTES)
     if not beginning.removeprefix(_BOM).strip():
         raise UnreadableInput(f"{name} is empty: it needs one request a line (JSONL), or a header and records (CSV)")
-    if b"\0" in beginning:
-        raise UnreadableInput(f"{name} is a binary file, or UTF-16: save it as JSONL or CSV in UTF-8")
     is_mapped = reading.mapping is not None
     form = given or _format_of_content(beginning, is_table=is_mapped)
     if form == "jsonl" and is_json_document(beginning):
@@ -211,6 +210,23 @@ def _source(name: str, path: Path, given: Format | None, reading: Reading) -> So
     if is_mapped and form != "csv":
         raise UnreadableInput(f"{name} is JSON, and a mapping reads tables: leave --mapping out, or export it as CSV")
     return Source(name, path, form, found.st_size, _stamp(found), _has_cr_ends(beginning), reading)
+
+
+def _require_text(name: str, beginning: bytes, encoding: str | None) -> None:
+    """Refuse what is no text in its encoding.
+
+    Raises:
+        UnreadableInput: with what to do.
+    """
+    if encoding is None and (wide := wide_encoding_of(beginning)):
+        raise UnreadableInput(
+            f"{name} is UTF-16: save it as UTF-8 (in Excel: CSV UTF-8), or say --encoding {wide} where it is read"
+        )
+    if encoding is not None and beginning.startswith(_BOM):
+        raise UnreadableInput(f"{name} is UTF-8, as its first bytes say, and not {encoding}: leave --encoding out")
+    if b"\0" in beginning if encoding is None else not is_text(beginning, encoding):
+        told = "" if encoding is None else f", or text in another encoding than {encoding}"
+        raise UnreadableInput(f"{name} is a binary file{told}: save it as JSONL or CSV in UTF-8")
 
 
 def _stamp(found: os.stat_result) -> Stamp:
@@ -237,42 +253,14 @@ def _format_of_content(beginning: bytes, *, is_table: bool) -> Format:
     return "csv" if is_csv else "jsonl"
 
 
-class _Beginning(FileIO):
-    """The first bytes of a file, as if it ended there."""
-
-    def __init__(self, path: Path, size_bytes: int) -> None:
-        super().__init__(path)
-        self._left_bytes = size_bytes
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        size = super().readinto(memoryview(buffer)[: self._left_bytes]) or 0
-        self._left_bytes -= size
-        return size
-
-
-class _CrEnds(RawIOBase):
-    """A stream of lines that end with CR, which end with LF here."""
-
-    def __init__(self, stream: BufferedIOBase) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        piece = self._stream.read(memoryview(buffer).nbytes).replace(b"\r", b"\n")
-        memoryview(buffer)[: len(piece)] = piece
-        return len(piece)
-
-
 @contextmanager
-def _open(path: Path, size_bytes: int) -> Iterator[BufferedIOBase]:
+def _open(path: Path, size_bytes: int, encoding: str | None = None) -> Iterator[BufferedIOBase]:
     with ExitStack() as stack:
-        file = stack.enter_context(BufferedReader(_Beginning(path, size_bytes), _CHUNK_BYTES))
+        file = stack.enter_context(BufferedReader(Beginning(path, size_bytes), _CHUNK_BYTES))
         stream: BufferedIOBase = file
         if file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC):
             stream = stack.enter_context(gzip.GzipFile(fileobj=file))
-        yield stream
+        yield stream if encoding is None else BufferedReader(AsUtf8(stream, encoding), _CHUNK_BYTES)
 
 
 @contextmanager

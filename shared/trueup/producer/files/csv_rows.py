@@ -19,6 +19,7 @@ from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.shown import shown
 from trueup.producer.files.suspects import Suspects
+from trueup.producer.files.text_encoding import lone_byte
 from trueup.wire.message.envelope import FormCode, FormProblem, Kind
 from trueup.wire.message.packing import raw_content
 
@@ -292,9 +293,12 @@ def _cells(text: bytes, delimiter: str) -> list[str]:
 
 
 def _not_utf8(text: bytes, at: int, delimiter: str) -> str:
-    """Name a byte that is no UTF-8, its cell, and the code page that makes a word of it."""
+    """Name a byte that is no character, its cell, and the code page that makes a word of it."""
     edge = delimiter.encode()
     cell = text[text.rfind(edge, 0, at) + 1 : (text.find(edge, at) + 1 or len(text) + 1) - 1]
+    if lone := lone_byte(text, at):
+        in_cell = shown(cell.decode(errors="replace"))
+        return f"the byte 0x{lone:02x} in {in_cell} is no character in the encoding that was told"
     told = f"not UTF-8: the byte 0x{text[at]:02x} in {shown(cell.decode(errors='replace'))}"
     for page in _CODE_PAGES:
         with suppress(UnicodeDecodeError):
@@ -302,7 +306,9 @@ def _not_utf8(text: bytes, at: int, delimiter: str) -> str:
             if all(character.isascii() or character.isalpha() for character in word):
                 told += f", which is {shown(word)} in {page}"
                 break
-    return f"{told}; save the file as UTF-8 (in Excel: CSV UTF-8)"
+    else:
+        page = _CODE_PAGES[0]
+    return f"{told}; save the file as UTF-8 (in Excel: CSV UTF-8), or say --encoding {page} if its whole text is so"
 
 
 def _records(lines: Iterable[Line], delimiter: str, name: str) -> Iterator[_Record]:

@@ -16,11 +16,13 @@ class Reading:
         marks: how the numbers of a table are written.
         mapping: how the columns of a table fill the fields of requests; None: its header names fields.
         key_suffix: ends the keys of all rows that have one, which makes new keys of them; None: they are as they are.
+        encoding: of a text, as `require_encoding` names it; None: UTF-8.
     """
 
     marks: NumberMarks = AS_IN_JSON
     mapping: TableMapping | None = None
     key_suffix: str | None = None
+    encoding: str | None = None
 
     def digest(self, content_sha256_hex: str) -> str:
         """Digest of a content read so: what a batch's id is made of. The content's own where nothing was told."""
@@ -35,6 +37,8 @@ class Reading:
             yield f"mapping={self.mapping.sha256_hex}"
         if self.key_suffix is not None:
             yield f"key_suffix={self.key_suffix!r}"
+        if self.encoding is not None:
+            yield f"encoding={self.encoding}"
 
 
 AS_IT_STANDS = Reading()

@@ -6,22 +6,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from trueup.producer.files.text_encoding import is_text
+
 _CHUNK_BYTES = 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextmanager
-def spooled(stream: BinaryIO) -> Iterator[Path]:
+def spooled(stream: BinaryIO, *, encoding: str | None = None) -> Iterator[Path]:
     """Copy a stream to a temporary file, and close it.
 
     A stream that is binary at its beginning is copied no further: `/dev/zero` has no end.
+
+    Args:
+        stream: what is copied.
+        encoding: of its text, if it is not UTF-8.
     """
     with tempfile.NamedTemporaryFile(prefix="trueup-spooled-") as copy:
         with stream:
             chunk = stream.read(_CHUNK_BYTES)
-            is_text = chunk.startswith(_GZIP_MAGIC) or b"\0" not in chunk
+            is_whole = chunk.startswith(_GZIP_MAGIC) or (
+                b"\0" not in chunk if encoding is None else is_text(chunk, encoding)
+            )
             while chunk:
                 copy.write(chunk)
-                chunk = stream.read(_CHUNK_BYTES) if is_text else b""
+                chunk = stream.read(_CHUNK_BYTES) if is_whole else b""
         copy.flush()
         yield Path(copy.name)

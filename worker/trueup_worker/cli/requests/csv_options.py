@@ -9,6 +9,7 @@ from trueup.producer.files.key_suffix import require_suffix
 from trueup.producer.files.mapping.read import read_mapping
 from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.reading import Reading
+from trueup.producer.files.text_encoding import require_encoding
 
 DecimalComma = Annotated[
     bool | None,
@@ -26,18 +27,30 @@ KeySuffix = Annotated[
         help="Ends every uniqueness key and idempotency key of the file: new keys, for a file that was taken back.",
     ),
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Of a text that is not UTF-8: cp1252 (Excel on Windows), mac_roman, utf-16, shift_jis, …"
+    ),
+]
 
 
 def reading_of(
-    *, decimal_comma: bool | None, thousands: str | None, mapping: Path | None, key_suffix: str | None = None
+    *,
+    decimal_comma: bool | None = None,
+    thousands: str | None = None,
+    mapping: Path | None = None,
+    key_suffix: str | None = None,
+    encoding: str | None = None,
 ) -> Reading:
     """Reading that these options tell.
 
     Raises:
-        WrongMarks, WrongMapping, WrongSuffix: they cannot be used.
+        WrongMarks, WrongMapping, WrongSuffix, WrongEncoding: they cannot be used.
     """
     return Reading(
         NumberMarks(decimal_comma, thousands),
         None if mapping is None else read_mapping(mapping),
         None if key_suffix is None else require_suffix(key_suffix),
+        None if encoding is None else require_encoding(encoding),
     )

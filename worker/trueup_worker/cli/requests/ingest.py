@@ -24,7 +24,7 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.secret_key import require_secret_key
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.message.envelope import CommitKind, Kind
-from trueup_worker.cli.requests.csv_options import DecimalComma, KeySuffix, MappingFile, Thousands, reading_of
+from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, KeySuffix, MappingFile, Thousands, reading_of
 from trueup_worker.cli.requests.references import judge_with_references
 from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
@@ -95,6 +95,7 @@ def ingest(
     decimal_comma: DecimalComma = None,
     thousands: Thousands = None,
     mapping: MappingFile = None,
+    encoding: Encoding = None,
     key_suffix: KeySuffix = None,
     as_json: AsJson = False,
 ) -> None:
@@ -104,7 +105,9 @@ def ingest(
     twice: request ids are made of batch and row, the batch's id of account and content. --json ends with one line:
     batch_id, rows, new, created, duplicate, invalid, not_found, parked, seconds.
     """
-    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, key_suffix=key_suffix)
+    reading = reading_of(
+        decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, key_suffix=key_suffix, encoding=encoding
+    )
     plan = Plan(kind, batch_id, new, require_keys, results, failed, reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 

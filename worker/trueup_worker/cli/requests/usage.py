@@ -8,7 +8,7 @@ import typer
 
 from trueup.store.catalog.names import unit_names
 from trueup.store.usage.lines import RatedLine, list_usage
-from trueup_worker.cli.requests.csv_options import DecimalComma, MappingFile, Thousands, reading_of
+from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, MappingFile, Thousands, reading_of
 from trueup_worker.cli.requests.ingest import BatchName, DryRun, Failed, Files, New, Plan, Results, ingest_files
 from trueup_worker.cli.terminal.amounts import in_money
 from trueup_worker.cli.terminal.context import session
@@ -34,6 +34,7 @@ def ingest(
     decimal_comma: DecimalComma = None,
     thousands: Thousands = None,
     mapping: MappingFile = None,
+    encoding: Encoding = None,
     as_json: AsJson = False,
 ) -> None:
     """Send files of usage lines and wait until every row has its outcome.
@@ -41,7 +42,7 @@ def ingest(
     Needs the scope usage:write. A transaction id is used once, for ever: a line that is stored already is created once
     more without effect; with other content it is refused. Otherwise as `trueup ingest`.
     """
-    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping)
+    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, encoding=encoding)
     plan = Plan("usage", batch_id, new, results=results, failed=failed, reading=reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 

@@ -8,7 +8,7 @@ import typer
 from trueup.errors import ExitCode
 from trueup.extras import extra
 from trueup.wire.message.envelope import Kind
-from trueup_worker.cli.requests.csv_options import DecimalComma, MappingFile, Thousands, reading_of
+from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, MappingFile, Thousands, reading_of
 from trueup_worker.cli.requests.verdicts import judge_bodies_alone, judge_files
 from trueup_worker.cli.terminal.listing import AsJson
 
@@ -25,6 +25,7 @@ def validate(
     decimal_comma: DecimalComma = None,
     thousands: Thousands = None,
     mapping: MappingFile = None,
+    encoding: Encoding = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge every row of the files, references too, and send nothing.
@@ -39,7 +40,7 @@ def validate(
             from trueup_worker.cli.requests.references import judge_with_references  # noqa: PLC0415 - needs the extra
             from trueup_worker.cli.terminal.context import session  # noqa: PLC0415 - likewise
         judges = judge_with_references(session(ctx), kind=kind)
-    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping)
+    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, encoding=encoding)
     code = judge_files(files, judges, kind=kind, reading=reading, as_json=as_json)
     if code is not ExitCode.OK:
         raise typer.Exit(code)
