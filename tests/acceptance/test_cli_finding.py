@@ -79,9 +79,9 @@ def test_a_name_of_several_is_refused(stack: Command, tmp_path: Path) -> None:
     file = tmp_path / "catalog.json"
     file.write_text(json.dumps({"customers": [{"id": each, "name": name} for each in ids]}))
     stack.ok("catalog", "load", file)
-    found = stack.ok("catalog", "customers", "--search", name[:20].upper(), "--json").json()
+    found = stack.ok("customers", "list", "--search", name[:20].upper(), "--json").json()
     assert {each["id"] for each in found} == set(ids)
-    assert "FIXED" in stack.ok("catalog", "products").stdout
-    assert stack.ok("catalog", "contracts", "--json").json()
+    assert "FIXED" in stack.ok("products", "list").stdout
+    assert stack.ok("contracts", "list", "--json").json()
     refused = stack("balance", name)
     assert (refused.code, all(each in refused.stderr for each in ids)) == (2, True)

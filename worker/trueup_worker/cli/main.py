@@ -17,6 +17,7 @@ from trueup_worker.cli.terminal.options import with_common_options
 
 _STACK, _REQUESTS, _LEDGER = "The stack", "Requests", "Commits and invoices"
 _EVENTS, _OPERATE = "Events", "Accounts and care"
+_RECORDS = "trueup_worker.cli.administration.records"
 
 
 COMMANDS: Mapping[str, Entry] = {
@@ -57,7 +58,12 @@ COMMANDS: Mapping[str, Entry] = {
     "forecast": Entry("trueup_worker.cli.ledger.forecast", "What will be invoiced until a date.", _LEDGER),
     "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
     "events": Entry("trueup_worker.cli.events.events", "What happened: list, follow.", _EVENTS),
-    "catalog": Entry("trueup_worker.cli.administration.catalog", "Customers, products, contracts and units.", _OPERATE),
+    "catalog": Entry(
+        "trueup_worker.cli.administration.catalog", "Customers, products, contracts and units: load a file.", _OPERATE
+    ),
+    "customers": Entry(_RECORDS, "Customers: list, find.", _OPERATE),
+    "products": Entry(_RECORDS, "Products: list, find.", _OPERATE),
+    "contracts": Entry(_RECORDS, "Contracts: list, find.", _OPERATE),
     "audit": Entry("trueup_worker.cli.administration.audit", "What operators did: list.", _OPERATE),
     "accounts": Entry("trueup_worker.cli.administration.accounts", "Accounts: create, list.", _OPERATE),
     "tokens": Entry("trueup_worker.cli.administration.tokens", "API tokens: create, list, revoke.", _OPERATE),

@@ -1,19 +1,16 @@
-"""The catalog: customers, products, contracts and units that requests refer to."""
+"""The catalog as a file: customers, products, contracts and units that requests refer to."""
 
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 import typer
 
 from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
-from trueup.store.catalog.search import FoundContract, FoundCustomer, FoundProduct, search_catalog
 from trueup.wire.catalog import Catalog, read_catalog
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
+from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_record
 
 app = typer.Typer(no_args_is_help=True)
@@ -41,52 +38,6 @@ def load(
     with session(ctx).transaction("operate") as (connection, caller):
         loaded = load_catalog(connection, caller.account_id, entries)
     emit_json(loaded) if as_json else emit_record(loaded, title="loaded")
-
-
-_Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="With this in the name, in any case.")]
-
-
-@app.command()
-def customers(
-    ctx: typer.Context, *, search: _Search = None, after: After = None, limit: Limit = None, as_json: AsJson = False
-) -> None:
-    """List customers in the order of their ids; --search also takes a whole alias. Needs the scope read."""
-    _list(ctx, FoundCustomer, ("name", "aliases", "id"), search, after, limit=limit, as_json=as_json)
-
-
-@app.command()
-def products(
-    ctx: typer.Context, *, search: _Search = None, after: After = None, limit: Limit = None, as_json: AsJson = False
-) -> None:
-    """List products in the order of their ids. Needs the scope read."""
-    _list(ctx, FoundProduct, ("name", "type", "tags", "id"), search, after, limit=limit, as_json=as_json)
-
-
-@app.command()
-def contracts(
-    ctx: typer.Context, *, search: _Search = None, after: After = None, limit: Limit = None, as_json: AsJson = False
-) -> None:
-    """List contracts in the order of their ids. Needs the scope read.
-
-    --search also takes a piece of the customer's name, and the beginning of the uniqueness key.
-    """
-    columns = ("name", "customer", "starting_at", "ending_before", "uniqueness_key", "id")
-    _list(ctx, FoundContract, columns, search, after, limit=limit, as_json=as_json)
-
-
-def _list(
-    ctx: typer.Context,
-    kind: type[Any],
-    columns: tuple[str, ...],
-    search: str | None,
-    after: UUID | None,
-    *,
-    limit: int | None,
-    as_json: bool,
-) -> None:
-    with session(ctx).snapshot("read") as (connection, caller):
-        fetch = partial(search_catalog, connection, caller.account_id, kind, piece=search)
-        emit_search(fetch, columns, after, limit=limit, as_json=as_json)
 
 
 def read_catalog_file(file: Path) -> Catalog:

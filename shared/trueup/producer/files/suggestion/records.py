@@ -91,7 +91,7 @@ def _product(sample: Sample) -> Suggested:
         source = {"column": column.name, "lookup": "product", "by": "name"}
         return Suggested("product_id", source, f"looked up by the name in the catalog: {listed(column.distinct)}")
     source = {"value": f"{OPEN}the name of the product that invoices show", "lookup": "product", "by": "name"}
-    return Suggested("product_id", source, "no column names a product; `trueup catalog products` lists them")
+    return Suggested("product_id", source, "no column names a product; `trueup products list` lists them")
 
 
 def _contract(sample: Sample) -> Suggested:
