@@ -85,7 +85,7 @@ class Maker:
 
     def catalog(self) -> Body:
         """Catalog of the requests, in the form that `trueup catalog load` reads."""
-        units = [{"id": self.euro, "name": "EUR (cents)"}]
+        units = [{"id": self.euro, "name": "EUR (cents)", "currency": "EUR", "amounts_in": "minor"}]
         return {"customers": self.customers, "products": self.products, "contracts": self.contracts, "units": units}
 
     def month(self) -> tuple[int, int]:

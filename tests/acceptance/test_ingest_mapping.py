@@ -85,7 +85,7 @@ def test_a_dry_run_shows_rows_before_and_after_and_totals(erp: Command, mapping:
     assert ("access_ending_before", "Ende:", "'31.12.2026'", "2027-01-01T00:00:00Z") in shown
     assert ("customer_id", "Kunde:", "'Alder", "Analytics'", ALDER, "=", "Alder", "Analytics") in shown
     assert ("PREPAID", "USD", "(cents)", "1", "301,000.05", "USD", "0.00", "USD") in shown
-    assert ("PREPAID", "EUR", "(cents)", "1", "1.50", "EUR", "0.00", "EUR") in shown
+    assert ("PREPAID", "EUR", "(cents)", "1", "€1.50", "€0.00") in shown
     assert "Kunde: 'Basalt' is the name of no customer (did you mean 'Basalt Robotics'?)" in dry.stdout
     assert "Betrag: '1.00' is no number as the mapping has it" in dry.stdout
     assert "Beginn: '1/2/2026' is no date as the mapping has it (DD.MM.YYYY)" in dry.stdout

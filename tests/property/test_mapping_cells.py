@@ -11,12 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.producer.mapping.tables import at, body_of, table_of
-from trueup.domain.money_text import Money, figure, minor_decimals
+from trueup.domain.money_text import Money, figure
+from trueup.domain.unit import USD_IN_CENTS, Unit
 from trueup.producer.files.mapping.lookup import Found, Wanted
 from trueup.producer.files.mapping.problems import BadCell
 
 AMOUNT, START, END = (f"access_schedule.schedule_items.0.{each}" for each in ("amount", "starting_at", "ending_before"))
-UNITS = ["USD (cents)", "JPY (minor units)", "KWD (minor units)", "credits"]
+UNITS = [
+    USD_IN_CENTS,
+    Unit("yen", "JPY", 0, "minor"),
+    Unit("KWD", "KWD", 3, "minor"),
+    Unit("EUR", "EUR", 2, "major"),
+    Unit("credits"),
+]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Beirut", "Pacific/Auckland"]
 FORMATS = {"YYYY-MM-DD": "%Y-%m-%d", "M/D/YYYY": "%m/%d/%Y", "DD.MM.YYYY": "%d.%m.%Y", "%d %b %Y": "%d %b %Y"}
 DAYS = st.dates(date(1971, 1, 1), date(2300, 1, 1))
@@ -28,7 +35,7 @@ MARKS = [(".", ","), (",", "."), (",", " "), (".", "'"), (".", "")]
     unit=st.sampled_from(UNITS),
     marks=st.sampled_from(MARKS),
 )
-def test_an_amount_as_people_write_it_is_that_amount(amount: Decimal, unit: str, marks: tuple[str, str]) -> None:
+def test_an_amount_as_people_write_it_is_that_amount(amount: Decimal, unit: Unit, marks: tuple[str, str]) -> None:
     """The figures that the command shows, in any marks, are read back in the unit that they are stored in, exactly."""
     decimal, thousands = marks
     written = figure(Money(amount, unit)).translate(str.maketrans({",": thousands, ".": decimal}))
@@ -37,7 +44,7 @@ def test_an_amount_as_people_write_it_is_that_amount(amount: Decimal, unit: str,
         f'access_amount = {{ column = "A", unit = "major", decimal = "{decimal}", thousands = "{thousands}" }}\n'
         f'credit_type_id = {{ value = "{unit_id}" }}',
         ["A"],
-        lookups={Wanted("unit", "id", unit_id): Found(unit_id, unit)},
+        lookups={Wanted("unit", "id", unit_id): Found(unit_id, unit.name, unit)},
     )
     assert Decimal(at(body_of(table, [written]), AMOUNT)) == amount
 
@@ -91,6 +98,6 @@ def test_any_cells_make_json_or_a_reason(cells: list[str]) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_decimals_of_units_are_what_amounts_show(unit: str) -> None:
-    """One table of currencies serves both ways."""
-    assert figure(Money(Decimal(10) ** minor_decimals(unit), unit)).startswith("1")
+def test_decimals_of_units_are_what_amounts_show(unit: Unit) -> None:
+    """They serve both ways."""
+    assert figure(Money(Decimal(10) ** unit.decimals, unit)).startswith("1")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from trueup.domain.money_text import Money, minor_decimals, money_text
+from trueup.domain.money_text import Money, money_text
+from trueup.domain.unit import USD_IN_CENTS, Unit
 from trueup.producer.files.content import open_source
 from trueup.producer.files.mapping.lookup import Found, Unfound, Wanted
 from trueup.producer.files.mapping.read import read_mapping
@@ -18,10 +19,11 @@ from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 from trueup.wire.catalog import Catalog, read_catalog
+from trueup.wire.catalog import Unit as Entry
 from trueup.wire.request.read import read_body
 
 EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
-USD = Found("2714e483-4ff1-48e4-9e25-ac732e8f24f2", "USD (cents)")
+USD = Found("2714e483-4ff1-48e4-9e25-ac732e8f24f2", USD_IN_CENTS.name, USD_IN_CENTS)
 SALESFORCE, NETSUITE = "salesforce-opportunities/report.csv", "netsuite-saved-search/results.csv"
 
 SUMS = {  # of what is sent, by type
@@ -72,7 +74,7 @@ class CatalogLookups(dict[Wanted, Found | Unfound]):
 
     def _named(self, wanted: Wanted) -> Iterator[Found]:
         if wanted.kind == "unit":
-            units = [USD, *(Found(str(each.id), each.name) for each in self._catalog.units)]
+            units = [USD, *(Found(str(each.id), each.name, money_of(each)) for each in self._catalog.units)]
             yield from (each for each in units if wanted.text in (each.name, each.name.partition(" ")[0], each.id))
             return
         owner = self.get(wanted.customer) if wanted.customer else None
@@ -81,6 +83,11 @@ class CatalogLookups(dict[Wanted, Found | Unfound]):
             is_owners = owner is None or (isinstance(owner, Found) and owner.id == str(each.customer_id))
             if wanted.text in names and is_owners:
                 yield Found(str(each.id), each.name)
+
+
+def money_of(entry: Entry) -> Unit:
+    """What amounts of a catalog's unit count."""
+    return Unit(entry.name, entry.currency, entry.exponent, entry.amounts_in)
 
 
 def sent(example: str) -> list[Row]:
@@ -99,16 +106,16 @@ def judged(row: Row) -> Any:
     return "; ".join(f"{each.path} {each.message}" for each in body) if isinstance(body, list) else body
 
 
-def units_of(example: str) -> dict[str, str]:
-    """Names of units by their ids."""
+def units_of(example: str) -> dict[str, Unit]:
+    """Units by their ids."""
     catalog = read_catalog((EXAMPLES / example).with_name("catalog.json").read_bytes())
-    return {USD.id: USD.name} | {str(each.id): each.name for each in catalog.units}
+    return {USD.id: USD_IN_CENTS} | {str(each.id): money_of(each) for each in catalog.units}
 
 
 @pytest.mark.parametrize("example", SUMS)
 def test_the_sums_of_an_example_are_those_of_its_export(example: str) -> None:
     """By type and currency, in money; access and invoice are the same amount."""
-    units, sums = units_of(example), Counter[tuple[str, str]]()
+    units, sums = units_of(example), Counter[tuple[str, Unit]]()
     for body in map(judged, sent(example)):
         if isinstance(body, dict):
             access, invoice = body["access_schedule"], body["invoice_schedule"]
@@ -131,15 +138,12 @@ def test_the_rows_of_an_example_that_are_wrong_say_why(example: str) -> None:
 def test_the_sums_of_the_salesforce_report_are_added_up_without_a_mapping() -> None:
     """A second way to the same figures: the cells of won deals, by hand."""
     report = csv.DictReader((EXAMPLES / SALESFORCE).read_text(encoding="utf-8").splitlines()[:501])
-    sums = Counter[str]()
+    units, sums = {each.currency: each for each in units_of(SALESFORCE).values()}, Counter[tuple[str, Unit]]()
     for number, row in enumerate(report, start=1):
         if row["Stage"] == "Closed Won" and number not in REFUSED[SALESFORCE]:
-            unit = f"{row['Amount Currency']} ({'minor units' if row['Amount Currency'] == 'JPY' else 'cents'})"
-            money = Money(Decimal(row["Amount"]).scaleb(minor_decimals(unit)), unit)
-            sums[f"{row['Commitment Type'].upper()} {unit}"] += money.amount
-    told = sorted(
-        f"{key.split()[0]:<9} {money_text(Money(amount, key.partition(' ')[2]))}" for key, amount in sums.items()
-    )
+            unit = units[row["Amount Currency"]]
+            sums[row["Commitment Type"].upper(), unit] += Decimal(row["Amount"]).scaleb(unit.decimals)
+    told = sorted(f"{type_:<9} {money_text(Money(amount, unit))}" for (type_, unit), amount in sums.items())
     assert told == sorted(map(str.strip, SUMS[SALESFORCE].strip().splitlines()))
 
 

@@ -15,8 +15,10 @@ from trueup.domain.money import plain_text
 from trueup.domain.money_text import Money
 from trueup.domain.month import YEAR_MAX, Month, month_of
 from trueup.domain.payable_rounding import payable
+from trueup.domain.unit import PIECES, Unit
 from trueup.errors import Refused
-from trueup.store.catalog.names import customer_name, customer_of_contract, unit_names
+from trueup.store.catalog.names import customer_name, customer_of_contract
+from trueup.store.catalog.units import units_of
 from trueup.store.commits.balances import load_products
 from trueup.store.invoices.drafts import Draft
 from trueup.store.invoices.forecast import AwaitedMonth, invoiced_contracts, obligations_until, open_months
@@ -78,6 +80,7 @@ class _Present:
     until: datetime
     grace: timedelta
     written: Callable[[Money], str]
+    units: Mapping[str, Unit]
 
     def closing(self, month_end: datetime) -> datetime:
         """Time at which a month is closed."""
@@ -126,7 +129,7 @@ def forecast(
     """
     now = account_now(connection, account_id)
     _refuse(connection, account_id, now=now, until=until, customer_id=customer_id, contract_id=contract_id)
-    present = _Present(now, until, timedelta(hours=usage_grace_h), written)
+    present = _Present(now, until, timedelta(hours=usage_grace_h), written, units_of(connection, account_id))
     customer = customer_id or (contract_id and customer_of_contract(connection, account_id, contract_id))
     outlooks = _outlooks(connection, account_id, present, customer)
     draws = added_up(
@@ -196,7 +199,7 @@ def _end(month: AwaitedMonth) -> datetime:
 def _usage_invoices(
     connection: Connection, account_id: int, outlooks: Mapping[UUID, _Outlook], present: _Present
 ) -> Iterator[Foreseen]:
-    units, contracts = unit_names(connection, account_id), invoiced_contracts(connection, account_id, outlooks)
+    units, contracts = present.units, invoiced_contracts(connection, account_id, outlooks)
     for customer_id, outlook in outlooks.items():
         name = customer_name(connection, account_id, customer_id) or ""
         for bill in outlook.bills:
@@ -210,7 +213,7 @@ def _usage_invoices(
                     customer=name,
                     amount=bill.total,
                     amount_due=payable(bill.total, bill.unit_id).amount_due,
-                    unit=units.get(bill.unit_id, ""),
+                    unit=units.get(bill.unit_id, PIECES).name,
                     why=why,
                     customer_id=customer_id,
                     contract_id=UUID(bill.contract_id),
@@ -282,7 +285,8 @@ def _arithmetic(draft: Draft, present: _Present) -> str:
     """Arithmetic of the amount, once the usage that is known is closed."""
 
     def written(amount: Decimal | str | None) -> str:
-        return "" if amount is None else present.written(Money(Decimal(amount), draft.unit or ""))
+        unit = present.units.get(str(draft.unit_id), PIECES)
+        return "" if amount is None else present.written(Money(Decimal(amount), unit))
 
     if draft.arithmetic:
         return "committed {committed} - drawn {drawn} + adjustments {adjustments} = due {due}".format(

@@ -1,11 +1,12 @@
 """Accounts: who the rows belong to."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from trueup.domain.unit import USD_IN_CENTS
 from trueup.errors import TrueupError
 from trueup.store.tables import account, unit
 from trueup.wire.request.body import USD_CENTS
@@ -19,13 +20,14 @@ class AccountExists(TrueupError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tenant; `clock_at` is set for sandbox accounts only."""
+    """A tenant; `clock_at` is set for sandbox accounts only, `locale` is that of its numbers and dates for people."""
 
     id: int
     name: str
     sandbox: bool
     clock_at: datetime | None
     created_at: datetime
+    locale: str
 
 
 def create_account(connection: Connection, name: str, *, sandbox: bool = False, now: datetime) -> Account:
@@ -42,7 +44,7 @@ def create_account(connection: Connection, name: str, *, sandbox: bool = False, 
     ).one_or_none()
     if made is None:
         raise AccountExists(f"account {name!r} exists already: choose another name")
-    connection.execute(insert(unit).values(account_id=made.id, id=USD_CENTS, name="USD (cents)"))
+    connection.execute(insert(unit).values(account_id=made.id, id=USD_CENTS, **asdict(USD_IN_CENTS)))
     return _account(made)
 
 
@@ -57,5 +59,10 @@ def list_accounts(connection: Connection) -> list[Account]:
     return [_account(row) for row in connection.execute(select(account).order_by(account.c.id))]
 
 
+def set_locale(connection: Connection, account_id: int, locale: str) -> None:
+    """Write numbers and dates for people in this locale from now on."""
+    connection.execute(update(account).where(account.c.id == account_id).values(locale=locale))
+
+
 def _account(row: Row[tuple[object, ...]]) -> Account:
-    return Account(row.id, row.name, row.sandbox, row.clock_at, row.created_at)
+    return Account(row.id, row.name, row.sandbox, row.clock_at, row.created_at, row.locale)

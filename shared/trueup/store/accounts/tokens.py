@@ -29,7 +29,7 @@ _KEYS_REMEMBERED = 1_024
 
 _VALID = DriverStatement("""
     SELECT t.account_id, account.name AS account_name, t.key_id, t.secret_sha256, t.signing_key, t.scopes,
-           t.last_used_at, least(t.expires_at, t.revoked_at) AS good_until
+           t.last_used_at, least(t.expires_at, t.revoked_at) AS good_until, account.locale
       FROM token AS t JOIN account ON account.id = t.account_id
      WHERE t.key_id = :key_id AND coalesce(t.expires_at > :now, true) AND coalesce(t.revoked_at > :now, true)
 """)
@@ -46,11 +46,14 @@ class _Token(NamedTuple):
     scopes: list[str]
     last_used_at: datetime | None
     good_until: datetime | None
+    locale: str
 
     @property
     def caller(self) -> "Caller":
         """Caller that it speaks for."""
-        return Caller(self.account_id, self.account_name, self.key_id, frozenset(self.scopes), self.good_until)
+        return Caller(
+            self.account_id, self.account_name, self.key_id, frozenset(self.scopes), self.good_until, self.locale
+        )
 
 
 class NotAuthenticated(TrueupError):
@@ -69,13 +72,14 @@ class NotAuthorised(TrueupError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Caller: the account, the token's public half, what it may do, and until when, if that is known."""
+    """Caller: the account, the token's public half, what it may do, until when, if that is known; its locale."""
 
     account_id: int
     account: str
     key_id: str
     scopes: frozenset[str]
     good_until: datetime | None = None
+    locale: str = "en"
 
     def require(self, scope: Scope) -> None:
         """Raise `NotAuthorised` unless the token has `scope`; `admin` has every scope of its account."""

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Connection, Table, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from trueup.errors import TrueupError
+from trueup.store.catalog.conflict import CatalogConflict
+from trueup.store.catalog.units import load_units
 from trueup.store.postgres.driver_statement import DriverStatement, uuid_array
 from trueup.store.tables import contract, customer, ingest_alias, product, unit
 from trueup.wire.catalog import Catalog, Contract, Customer
@@ -36,25 +37,19 @@ _KNOWN = DriverStatement("""
 """)
 
 
-class CatalogConflict(TrueupError):
-    """The file changes what never changes: a product's type, a contract's customer, an alias. Nothing was loaded."""
-
-    code = "duplicate"
-
-
 def load_catalog(connection: Connection, account_id: int, catalog: Catalog) -> dict[str, int]:
     """Insert or update every entry, in the caller's transaction; returns how many of each.
 
     Raises:
         CatalogConflict: names what would change but never does, the customers that contracts name in vain, or the
-            aliases that are other customers'.
+            aliases that are other customers'; see `load_units`, too.
     """
     _refuse_unknown_customers(connection, account_id, catalog)
     _upsert(connection, customer, account_id, catalog.customers)
     _add_aliases(connection, account_id, catalog.customers)
     _upsert(connection, product, account_id, catalog.products, fixed="type")
     _upsert(connection, contract, account_id, catalog.contracts, fixed="customer_id")
-    _upsert(connection, unit, account_id, catalog.units)
+    load_units(connection, account_id, catalog.units)
     return {name: len(getattr(catalog, name)) for name in ("customers", "products", "contracts", "units")}
 
 

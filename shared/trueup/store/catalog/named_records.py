@@ -39,13 +39,6 @@ class NamedRecord(NamedTuple):
     customer_id: str | None
 
 
-class NamedUnit(NamedTuple):
-    """A unit that amounts are counted in."""
-
-    id: str
-    name: str
-
-
 def records_named(
     connection: Connection, account_id: int, kind: NamedKind, by: str, texts: Collection[str]
 ) -> Iterator[NamedRecord]:
@@ -68,11 +61,6 @@ def contracts_of(connection: Connection, account_id: int, customers: Collection[
     which = {"account_id": account_id, "texts": list(customers)}
     rows = connection.execute(_CONTRACTS, which, execution_options=_STREAMED)
     return (NamedRecord(*row) for row in rows)
-
-
-def units_of(connection: Connection, account_id: int) -> list[NamedUnit]:
-    """All units of an account."""
-    return [NamedUnit(*row) for row in connection.execute(_UNITS, {"account_id": account_id})]
 
 
 def some_names(connection: Connection, account_id: int, kind: NamedKind) -> list[str]:
@@ -106,4 +94,3 @@ _CONTRACTS = text("""
       JOIN contract AS r ON r.customer_id = w.id
      WHERE r.account_id = :account_id
 """)
-_UNITS = text("SELECT CAST(id AS text), name FROM unit WHERE account_id = :account_id")

@@ -27,6 +27,9 @@ account = Table(
     optional("clock_at", TIME, "the sandbox clock; null for accounts that live in real time"),
     required("created_at", TIME, "real time", server_default=NOW),
     required("next_invoice_number", BigInteger, "gapless counter, locked last", server_default=text("1")),
+    required(
+        "locale", Text, "how numbers and dates are written for people, as en or de-CH", server_default=text("'en'")
+    ),
     CheckConstraint("sandbox = (clock_at IS NOT NULL)", name="sandbox_has_clock"),
     comment="A tenant. An account never sees, guesses or counts another's rows.",
 )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -113,7 +114,14 @@ unit = Table(
     required("id", ID, "credit type id"),
     required("name", Text, "for example 'USD (cents)'", server_default=text("''")),
     required("created_at", TIME, "booking time", server_default=NOW),
+    optional("currency", Text, "ISO 4217; null: it is no money, nor has it what follows"),
+    optional("exponent", SmallInteger, "decimals of the currency's minor unit"),
+    optional("amounts_in", Text, "what an amount of 1 is: minor (a cent) or major (a dollar)"),
     PrimaryKeyConstraint("account_id", "id"),
     references_account(),
+    CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+    CheckConstraint("exponent BETWEEN 0 AND 4", name="exponent"),
+    one_of("amounts_in", "minor", "major"),
+    CheckConstraint("num_nulls(currency, exponent, amounts_in) IN (0, 3)", name="money"),
     comment="Catalog: what amounts are counted in. USD in cents is there from the start.",
 )

@@ -1,12 +1,15 @@
 """What a dry run shows of a record says what ids and minor units mean."""
 
 from tests.unit.producer.mapping.tables import table_of
+from trueup.domain.money_text import Money, money_text
+from trueup.domain.unit import Unit
 from trueup.producer.files.mapping.lookup import Found, Wanted
+from trueup.producer.files.mapping.preview import MappedField
 
 EURO, YEN, ALDER = (f"d0000000-0000-4000-8000-00000000000{number}" for number in range(1, 4))
 LOOKUPS = {
-    Wanted("unit", "name", "EUR"): Found(EURO, "EUR (cents)"),
-    Wanted("unit", "name", "JPY"): Found(YEN, "JPY (minor units)"),
+    Wanted("unit", "name", "EUR"): Found(EURO, "EUR (cents)", Unit("EUR (cents)", "EUR", 2, "minor")),
+    Wanted("unit", "name", "JPY"): Found(YEN, "Yen", Unit("Yen", "JPY", 0, "minor")),
     Wanted("customer", "name", "Alder"): Found(ALDER, "Alder"),
 }
 FIELDS = """
@@ -17,9 +20,15 @@ credit_type_id = { column = "Currency", lookup = "unit" }
 
 
 def shown(*cells: str) -> dict[str, tuple[str, str]]:
-    """Before and after, by field."""
+    """Before and after with what it means, by field."""
     table = table_of(FIELDS, ["Account", "Amount", "Currency"], lookups=LOOKUPS)
-    return {each.field: (each.before, each.after) for each in table.fields_of(cells)}
+    return {each.field: (each.before, told(each)) for each in table.fields_of(cells)}
+
+
+def told(field: MappedField) -> str:
+    """What it becomes, and what that means."""
+    meaning = money_text(field.meaning) if isinstance(field.meaning, Money) else field.meaning
+    return field.after if meaning is None else f"{field.after} = {meaning}"
 
 
 def test_amounts_are_shown_with_their_money_and_ids_with_their_names() -> None:

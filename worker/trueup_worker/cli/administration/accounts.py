@@ -1,23 +1,30 @@
 """Accounts: made and listed by whoever administers the installation."""
 
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
 from trueup.clock import utc_now
-from trueup.store.accounts.accounts import create_account, list_accounts
+from trueup.domain.money_text import Money
+from trueup.domain.unit import USD_IN_CENTS
+from trueup.store.accounts.accounts import create_account, list_accounts, set_locale
+from trueup.store.accounts.audit import note
 from trueup.store.accounts.tokens import WORKING_SCOPES, Scope, create_token, has_administrator
 from trueup.store.postgres.engine import transaction
+from trueup_worker.cli.terminal.account_format import account_format
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
-from trueup_worker.cli.terminal.output import emit_json, emit_json_list, emit_record, emit_table, say
+from trueup_worker.cli.terminal.output import as_text, emit_json, emit_json_list, emit_record, emit_table, say
+from trueup_worker.reporting.money_format import locale_of
 
-app = typer.Typer(no_args_is_help=True, help="Accounts: create, list.")
+app = typer.Typer(no_args_is_help=True, help="Accounts: create, list, locale.")
 
 _NAME_CHARS_MAX = 255
+_EXAMPLE = Decimal(123456)
 
 
 @app.command()
@@ -61,7 +68,29 @@ def list_(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     if as_json:
         emit_json_list(accounts)
     else:
-        emit_table(("name", "sandbox", "clock_at", "created_at"), map(asdict, accounts))
+        emit_table(("name", "sandbox", "clock_at", "locale", "created_at"), map(asdict, accounts))
+
+
+@app.command()
+def locale(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="LOCALE", help="A language, as en, or with its country, as de-CH.")],
+) -> None:
+    """Choose how tables and documents write amounts, numbers and dates. Needs the scope operate; JSON stays exact."""
+    known = str(locale_of(name)).replace("_", "-")
+    with session(ctx).transaction("operate") as (connection, caller):
+        set_locale(connection, caller.account_id, known)
+        note(
+            connection,
+            caller.account_id,
+            actor=caller.key_id,
+            action="set_locale",
+            subject="account",
+            before={"locale": caller.locale},
+            after={"locale": known},
+        )
+    account_format.locale = known
+    say(f"amounts are written as {as_text(Money(_EXAMPLE, USD_IN_CENTS))}")
 
 
 def make_token(connection: Connection, account_id: int, scopes: tuple[Scope, ...], secret_key: str) -> str:

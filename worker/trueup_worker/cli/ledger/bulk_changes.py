@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import IO, Any
 from uuid import UUID
 
+from trueup.domain.spreadsheet_text import spreadsheet_text
 from trueup.errors import ExitCode
 from trueup.store.requests.batch_undo import active_ids
 from trueup_worker.cli.ledger.chosen_commits import Chosen, names_in
@@ -77,7 +78,7 @@ def _write(row: BulkRow, results: IO[bytes] | None, failed: IO[bytes] | None) ->
         results.write(to_json(_line(row)) + b"\n")
     if failed and row.outcome == "refused":
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow((row.named, row.reason))
+        csv.writer(text, lineterminator="\n").writerow((row.named, spreadsheet_text(row.reason or "")))
         failed.write(text.getvalue().encode())
 
 

@@ -8,15 +8,17 @@ from uuid import UUID
 import typer
 from sqlalchemy import Connection
 
-from trueup.store.catalog.names import unit_names
+from trueup.domain.unit import PIECES, Unit
+from trueup.store.catalog.units import units_of
 from trueup.store.commits.units import CommitUnits, units_of_commits
-from trueup.store.invoices.invoice import TrueUpFigures
+from trueup.store.invoices.invoice import Invoice, TrueUpFigures
 from trueup_worker.cli.ledger.records import explanation
 from trueup_worker.cli.terminal.amounts import in_money, sentence, true_up_text
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import SHOWN_ROWS, AsJson
 from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import Record, as_printed, emit_json, emit_record, say
+from trueup_worker.reporting.explain import CommitExplanation
 from trueup_worker.reporting.explain import explain as explained
 from trueup_worker.reporting.receipts import UsageFigures
 
@@ -44,8 +46,10 @@ def explain(
     """
     with session(ctx).snapshot("read") as (connection, caller):
         chosen = id_of(connection, caller, which, "commit", "invoice")
-        found = explanation(explained(connection, account_id=caller.account_id, which=chosen, lines=lines))
-        units = _Units.of(connection, caller.account_id, found)
+        about = explained(connection, account_id=caller.account_id, which=chosen, lines=lines)
+        found = explanation(about)
+        invoice = None if isinstance(about, CommitExplanation) else about.invoice
+        units = _Units.of(connection, caller.account_id, found, invoice)
     if as_json:
         emit_json(found)
         return
@@ -57,48 +61,48 @@ def explain(
 
 @dataclass(frozen=True, slots=True)
 class _Units:
-    """Names of the units in which the amounts of an explanation are.
+    """Units in which the amounts of an explanation are.
 
     Attributes:
         own: of what is explained: what can be used, for a commit, and what is invoiced otherwise.
         invoiced: of its invoices.
-        named: by the units' ids.
+        by_id: the account's.
         of_commits: by the commits' ids.
     """
 
-    own: str | None
-    invoiced: str | None
-    named: Mapping[str, str]
+    own: Unit | None
+    invoiced: Unit | None
+    by_id: Mapping[str, Unit]
     of_commits: Mapping[UUID, CommitUnits]
 
     @classmethod
-    def of(cls, connection: Connection, account_id: int, found: Record) -> "_Units":
+    def of(cls, connection: Connection, account_id: int, found: Record, invoice: Invoice | None) -> "_Units":
         """Those of an explanation."""
         is_commit = found["what"] == "commit"
         entries = {UUID(str(entry["commit_id"])) for entry in found.get("entries", ())}
         ids = entries | ({UUID(str(found["id"]))} if is_commit else set())
-        of_commits, named = units_of_commits(connection, account_id, ids), unit_names(connection, account_id)
+        of_commits, by_id = units_of_commits(connection, account_id, ids), units_of(connection, account_id)
         if is_commit:
             own = of_commits[UUID(str(found["id"]))]
-            return cls(own.access, own.invoice, named, of_commits)
-        invoiced = found.get("unit") or named.get(str(found.get("unit_id")))
-        return cls(invoiced, invoiced, named, of_commits)
+            return cls(own.access, own.invoice, by_id, of_commits)
+        invoiced = by_id.get(str(invoice.unit_id if invoice else found.get("unit_id")))
+        return cls(invoiced, invoiced, by_id, of_commits)
 
-    def of_row(self, part: str, row: Record) -> str | None:
+    def of_row(self, part: str, row: Record) -> Unit | None:
         """Amounts of a row of one of the explanation's lists."""
         if part == "entries":
             return self.of_commits[UUID(str(row["commit_id"]))].access
-        return self.named.get(str(row["unit_id"])) if "unit_id" in row else self.own
+        return self.by_id.get(str(row["unit_id"])) if "unit_id" in row else self.own
 
 
 def _shown(name: str, value: Any, found: Record, units: _Units) -> Any:
     match value:
         case TrueUpFigures():
-            return true_up_text(asdict(value), units.invoiced or "")
+            return true_up_text(asdict(value), units.invoiced or PIECES)
         case UsageFigures():
             shown = ", with {not_subtracted} {currency} applied and not subtracted" if value.not_subtracted else ""
             pattern = "usage {usage} - subtracted {subtracted} = total {total} {currency}" + shown
-            return sentence(pattern, asdict(value), units.invoiced or "")
+            return sentence(pattern, asdict(value), units.invoiced or PIECES)
         case list():
             return [_row(in_money(each, units.of_row(name, each)), found) for each in value[:SHOWN_ROWS]]
     return value

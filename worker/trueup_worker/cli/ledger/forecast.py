@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from trueup.domain.money_text import figure
+from trueup.store.catalog.units import units_of
+from trueup_worker.cli.terminal.account_format import account_format
 from trueup_worker.cli.terminal.amounts import in_its_unit
 from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
@@ -45,11 +46,12 @@ def forecast(
             usage_grace_h=here.settings.usage_grace_h,
             customer_id=id_if_named(connection, caller, customer, "customer"),
             contract_id=id_if_named(connection, caller, contract, "contract"),
-            written=exact_text if as_json else figure,
+            written=exact_text if as_json else account_format.figure,
         )
+        units = units_of(connection, caller.account_id)
     if as_json:
         emit_json_list(found)
     else:
-        emit_table(_COLUMNS, map(in_its_unit, found), nothing=None)
+        emit_table(_COLUMNS, [in_its_unit(each, units) for each in found], nothing=None)
         issued = sum(each.outcome == "issued" for each in found)
         say(f"{issued} invoices would be made until {until}" if found else f"nothing falls due until {until}")

@@ -1,6 +1,6 @@
 """Invoices, drafts included."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +11,8 @@ from uuid import UUID
 import typer
 
 from trueup.domain.burndown.exact import exact_sum
-from trueup.store.catalog.names import unit_names
+from trueup.domain.unit import PIECES, Unit
+from trueup.store.catalog.units import units_of
 from trueup.store.invoices.invoice import Invoice, Status
 from trueup_worker.cli.ledger.records import listed_invoice, shown_invoice
 from trueup_worker.cli.terminal.amounts import in_its_unit, in_money, sentence, true_up_text
@@ -57,7 +58,8 @@ def list_(
             commit_id=id_if_named(connection, caller, commit, "commit"),
             usage_grace_h=here.settings.usage_grace_h,
         )
-        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json, told=listed_invoice, shown=in_money_listed)
+        shown = partial(in_money_listed, units_of(connection, caller.account_id))
+        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json, told=listed_invoice, shown=shown)
 
 
 @app.command()
@@ -72,21 +74,23 @@ def show(
     with here.snapshot("read") as (connection, caller):
         invoice_id = id_of(connection, caller, invoice, "invoice")
         found = show_with_drafts(connection, caller.account_id, invoice_id, usage_grace_h=here.settings.usage_grace_h)
+        units = units_of(connection, caller.account_id)
     if found is None:
         raise CommandError(f"account {caller.account} has no invoice {invoice}")
     told = shown_invoice(found)
     if as_json:
         emit_json(told)
     else:
-        emit_record(in_its_unit(told) | {"lines": [_shown_line(line, told["unit"] or "") for line in told["lines"]]})
+        unit = units.get(str(told["unit_id"]), PIECES)
+        emit_record(in_its_unit(told, units) | {"lines": [_shown_line(line, unit) for line in told["lines"]]})
 
 
-def in_money_listed(invoices: Sequence[Invoice]) -> list[Record]:
+def in_money_listed(units: Mapping[str, Unit], invoices: Sequence[Invoice]) -> list[Record]:
     """Rows of `COLUMNS`."""
-    return [in_its_unit(listed_invoice(each)) for each in invoices]
+    return [in_its_unit(listed_invoice(each), units) for each in invoices]
 
 
-def _shown_line(line: Record, unit: str) -> Record:
+def _shown_line(line: Record, unit: Unit) -> Record:
     """A line of an invoice; the figures of a true-up as a sentence."""
     figures = {"arithmetic": true_up_text(line["arithmetic"], unit)} if line.get("arithmetic") else {}
     return in_money(as_printed(line), unit) | figures
@@ -185,7 +189,7 @@ def correct(
             usage_grace_h=here.settings.usage_grace_h,
             dry_run=dry_run,
         )
-        units = unit_names(connection, caller.account_id)
+        units = units_of(connection, caller.account_id)
     records = [asdict(each) | {"difference": each.difference} for each in made]
     if as_json:
         emit_json(records)
@@ -196,7 +200,7 @@ def correct(
     for unit_id in dict.fromkeys(each.unit_id for each in made):
         before, after = (exact_sum(figures) for figures in _charged(made, unit_id))
         charged = {"before": before, "after": after}
-        say(sentence("charged before {before}, now {after} {currency}", charged, units.get(str(unit_id), "")))
+        say(sentence("charged before {before}, now {after} {currency}", charged, units.get(str(unit_id), PIECES)))
     say(("nothing was done: this is what would be" if dry_run else "done") if made else "all stands as it should")
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from trueup.domain.unit import Unit
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.resolve import resolve
-from trueup.store.catalog.names import unit_names
+from trueup.store.catalog.units import units_of
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem
 from trueup_worker.cli.requests.verdicts import Judges
@@ -34,8 +35,8 @@ def judge_with_references(here: Session, *, kind: Kind) -> Judges:
         with here.engine.connect() as connection:
             return resolve(connection, account_id, wanted)
 
-    def names() -> Mapping[str, str]:
+    def units() -> Mapping[str, Unit]:
         with here.engine.connect() as connection:
-            return unit_names(connection, account_id)
+            return units_of(connection, account_id)
 
-    return Judges(judge, look_up, names)
+    return Judges(judge, look_up, units)

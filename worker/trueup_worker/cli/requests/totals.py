@@ -10,6 +10,7 @@ from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money import product
 from trueup.domain.money_text import Money
 from trueup.domain.payable_rounding import USD_CENTS
+from trueup.domain.unit import PIECES, Unit
 from trueup.producer.files.row import Row
 from trueup_worker.cli.terminal.output import Record
 
@@ -84,15 +85,15 @@ class Totals:
                 invoiced.invoices = exact_sum([invoiced.invoices, invoices.total])
                 invoiced.recurring += invoices.recurring_schedule is not None
 
-    def records(self, unit_names: Mapping[str, str]) -> list[Record]:
+    def records(self, units: Mapping[str, Unit]) -> list[Record]:
         """A record for each type and unit: access, or the price of usage, and invoices, as people write money."""
         return [
             {
                 "type": kind,
-                "unit": unit_names.get(unit, unit),
+                "unit": units[unit].name if unit in units else unit,
                 "rows": each.rows,
-                "amount": Money(each.amount, unit_names.get(unit, "")),
-                "invoices": Money(each.invoices, unit_names.get(unit, "")),
+                "amount": Money(each.amount, units.get(unit, PIECES)),
+                "invoices": Money(each.invoices, units.get(unit, PIECES)),
             }
             | ({"recurring": each.recurring} if each.recurring else {})
             for (kind, unit), each in sorted(self._sums.items())

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from trueup.store.catalog.names import unit_names
+from trueup.domain.unit import Unit
+from trueup.store.catalog.units import units_of
 from trueup.store.usage.lines import RatedLine, list_usage
 from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, MappingFile, Thousands, reading_of
 from trueup_worker.cli.requests.ingest import BatchName, DryRun, Failed, Files, New, Plan, Results, ingest_files
@@ -67,9 +68,9 @@ def list_(
             contract_id=id_if_named(connection, caller, contract, "contract"),
             late_only=late,
         )
-        shown = partial(_in_money, unit_names(connection, caller.account_id))
+        shown = partial(_in_money, units_of(connection, caller.account_id))
         emit_list(fetch, _COLUMNS, limit=limit, as_json=as_json, shown=shown)
 
 
-def _in_money(units: Mapping[str, str], lines: Sequence[RatedLine]) -> list[Record]:
+def _in_money(units: Mapping[str, Unit], lines: Sequence[RatedLine]) -> list[Record]:
     return [in_money(each, units.get(str(each.credit_type_id))) for each in lines]

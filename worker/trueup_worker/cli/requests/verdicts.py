@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from trueup.domain.payable_rounding import USD_CENTS
+from trueup.domain.unit import USD_IN_CENTS, Unit
 from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
@@ -23,7 +24,7 @@ from trueup.wire.request.raw import raw_problem
 from trueup.wire.request.read import read_body
 from trueup_worker.cli.requests.totals import Totals
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.output import Record, emit, emit_table, say, to_json
+from trueup_worker.cli.terminal.output import Record, as_text, emit, emit_table, say, to_json
 
 Judge = Callable[[Sequence[QueuedRequest]], Mapping[str, list[Problem]]]  # the problems of those that have some, by id
 
@@ -35,12 +36,12 @@ class Judges:
     Attributes:
         judge: judges requests.
         look_up: finds the records that a mapping asks for.
-        unit_names: tells what units are called, by id.
+        units: tells the units by id.
     """
 
     judge: Judge
     look_up: Callable[[Collection[Wanted]], Lookups]
-    unit_names: Callable[[], Mapping[str, str]]
+    units: Callable[[], Mapping[str, Unit]]
 
 
 _TOLD_ROWS = 50  # to people; --json tells them all
@@ -50,7 +51,7 @@ _TOTALS = ["type", "unit", "rows", "amount", "invoices"]
 
 def judge_bodies_alone() -> Judges:
     """Judges that ask no database: what requests refer to is taken to be there."""
-    return Judges(_judge_bodies, _look_up_nothing, lambda: {USD_CENTS: "USD (cents)"})
+    return Judges(_judge_bodies, _look_up_nothing, lambda: {USD_CENTS: USD_IN_CENTS})
 
 
 def _judge_bodies(requests: Sequence[QueuedRequest]) -> dict[str, list[Problem]]:
@@ -89,7 +90,7 @@ def judge_files(
             verdicts = _verdicts(found, judges.judge, totals, suffix=reading.key_suffix)
             _emit_lines(verdicts, counts) if as_json else _emit_failed(source.name, verdicts, counts)
     if totals:
-        sums = totals.records(judges.unit_names())
+        sums = totals.records(judges.units())
         columns = _TOTALS + ["recurring"] * any("recurring" in each for each in sums)
         emit_table(columns, sums, title="what would be sent", nothing=None)
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
@@ -98,7 +99,12 @@ def judge_files(
 
 def _emit_first_rows(mapped: Iterator[tuple[int, list[MappedField]]], name: str) -> None:
     for number, fields in islice(mapped, _ROWS_SHOWN):
-        emit_table(("field", "before", "after"), fields, title=f"{name}, row {number}")
+        told = [each._asdict() | {"after": _after(each)} for each in fields]
+        emit_table(("field", "before", "after"), told, title=f"{name}, row {number}")
+
+
+def _after(mapped: MappedField) -> str:
+    return mapped.after if mapped.meaning is None else f"{mapped.after} = {as_text(mapped.meaning)}"
 
 
 def _verdicts(stream: Iterator[Row], judge: Judge, totals: Totals | None, *, suffix: str | None) -> Iterator[Record]:

@@ -8,8 +8,10 @@ from functools import partial
 import typer
 
 from trueup.domain.money_text import Money
+from trueup.domain.unit import PIECES
 from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
+from trueup.store.catalog.units import units_of
 from trueup.store.commits.details import list_commits
 from trueup.store.invoices.listing import list_invoices
 from trueup.store.invoices.obligations import accounts_due
@@ -72,14 +74,15 @@ def _show_invoices(here: Session) -> None:
     with here.transaction("read") as (connection, caller):
         fetch = partial(list_invoices, connection, caller.account_id, status="FINALIZED")
         first = list(every_page(fetch, limit=_INVOICE_ROWS))
-        counts: Counter[str | None] = Counter()
-        totals: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+        units = units_of(connection, caller.account_id)
+        counts: Counter[str] = Counter()
+        totals: defaultdict[str, Decimal] = defaultdict(Decimal)
         for invoice in every_page(fetch, limit=None):
-            counts[invoice.unit] += 1
-            totals[invoice.unit] += invoice.total or 0
-    emit_table(COLUMNS[:6], in_money_listed(first), title="the first invoices that fell due")
+            counts[str(invoice.unit_id)] += 1
+            totals[str(invoice.unit_id)] += invoice.total or 0
+    emit_table(COLUMNS[:6], in_money_listed(units, first), title="the first invoices that fell due")
     emit_table(
         ("invoices", "total"),
-        [{"invoices": count, "total": Money(totals[unit], unit or "")} for unit, count in counts.items()],
+        [{"invoices": count, "total": Money(totals[unit], units.get(unit, PIECES))} for unit, count in counts.items()],
         title="all of them",
     )

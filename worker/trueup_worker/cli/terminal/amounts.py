@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from trueup.domain.money_text import Money, currency_of, figure
+from trueup.domain.money_text import Money
+from trueup.domain.unit import Unit
+from trueup_worker.cli.terminal.account_format import account_format
 from trueup_worker.cli.terminal.output import Record, members
 
 _AMOUNTS = frozenset(
@@ -29,7 +31,7 @@ _AMOUNTS = frozenset(
 )
 
 
-def in_money(value: object, unit: str | None) -> Record:
+def in_money(value: object, unit: Unit | None) -> Record:
     """A value's members, its amounts as money of a unit; None where that is not known: they stay as they are."""
     record = dict(members(value))
     if unit is None:
@@ -37,14 +39,14 @@ def in_money(value: object, unit: str | None) -> Record:
     return {name: _money(each, unit) if name in _AMOUNTS else each for name, each in record.items()}
 
 
-def in_its_unit(row: object) -> Record:
-    """A row that names its unit: its amounts tell it, and the name is left out."""
-    record = in_money(row, members(row).get("unit"))
+def in_its_unit(row: object, units: Mapping[str, Unit]) -> Record:
+    """A row that has its unit's id: its amounts tell the unit, and its name is left out."""
+    record = in_money(row, units.get(str(members(row).get("unit_id"))))
     record.pop("unit", None)
     return record
 
 
-def true_up_text(figures: Mapping[str, object], unit: str) -> str:
+def true_up_text(figures: Mapping[str, object], unit: Unit) -> str:
     """Arithmetic of a true-up, on one line.
 
     Args:
@@ -55,11 +57,14 @@ def true_up_text(figures: Mapping[str, object], unit: str) -> str:
     return sentence(pattern, figures, unit)
 
 
-def sentence(pattern: str, figures: Mapping[str, object], unit: str) -> str:
-    """The figures where the pattern names them, and the unit's name in place of `currency`."""
-    texts = {name: "?" if each is None else figure(Money(Decimal(str(each)), unit)) for name, each in figures.items()}
-    return " ".join(pattern.format(**texts, currency=currency_of(unit)).split())
+def sentence(pattern: str, figures: Mapping[str, object], unit: Unit) -> str:
+    """The figures where the pattern names them, and the unit's currency or name in place of `currency`."""
+    texts = {
+        name: "?" if each is None else account_format.figure(Money(Decimal(str(each)), unit))
+        for name, each in figures.items()
+    }
+    return " ".join(pattern.format(**texts, currency=unit.called).split())
 
 
-def _money(value: object, unit: str) -> object:
+def _money(value: object, unit: Unit) -> object:
     return Money(value, unit) if isinstance(value, Decimal) else value

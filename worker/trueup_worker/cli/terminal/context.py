@@ -16,6 +16,7 @@ from trueup.settings import PREFIX, Settings, read_settings
 from trueup.store.accounts.accounts import account_named
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, authenticate
 from trueup.store.postgres.engine import make_engine, snapshot, transaction
+from trueup_worker.cli.terminal.account_format import account_format
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.options import Chosen
 from trueup_worker.local.folder import DataFolder, State
@@ -137,6 +138,7 @@ class Session:
         """Caller who holds the token. The installation's administrator makes and revokes tokens in any account."""
         token = self.token if scope not in _OF_ADMINISTRATORS else self._chosen.token or self._kept_for_administrators
         caller = authenticate(connection, token, now=utc_now())
+        account_format.locale = caller.locale
         if _INSTALLATION in caller.scopes and scope in _OF_ADMINISTRATORS:
             account = account_named(connection, self.account if self._chosen.account else caller.account)
             if account is None:

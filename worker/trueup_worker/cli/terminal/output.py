@@ -16,8 +16,9 @@ import typer
 from rich.cells import cell_len
 
 from trueup.domain.money import plain_text
-from trueup.domain.money_text import Money, money_text
+from trueup.domain.money_text import Money
 from trueup.errors import ExitCode
+from trueup_worker.cli.terminal.account_format import account_format
 from trueup_worker.cli.terminal.layout import TEXT_CHARS_MIN, Cell, Column, table_lines, wrapped
 
 Record = dict[str, Any]
@@ -115,7 +116,7 @@ def as_text(value: Any) -> str:
         case bool():
             text = "yes" if value else "no"
         case Money():
-            text = money_text(value)
+            text = account_format.text(value)
         case Decimal():
             text = plain_text(value)
         case datetime():

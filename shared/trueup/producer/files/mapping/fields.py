@@ -8,8 +8,8 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from trueup.domain.money_text import minor_decimals
 from trueup.domain.payable_rounding import USD_CENTS
+from trueup.domain.unit import USD_IN_CENTS
 from trueup.producer.files.csv_columns import Column
 from trueup.producer.files.mapping.amounts import number_reader
 from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader, Read
@@ -27,7 +27,7 @@ from trueup.producer.files.shown import shown
 
 _MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})
 _UNIT = "credit_type_id"
-_USD = Found(USD_CENTS, "USD (cents)")
+_USD = Found(USD_CENTS, USD_IN_CENTS.name, USD_IN_CENTS)
 _ENTRIES_TOLD_MAX = 5
 _UNITS_REMEMBERED = 1_000
 # What a field's source may say only of fields of one type.
@@ -225,8 +225,7 @@ class FieldCompiler:
     def _decimals(self, unit: str | None) -> Callable[[Cells], int]:
         """Function that tells the decimals of a row's currency; what a unit's cells mean is remembered."""
         if unit is None:
-            decimals = minor_decimals(_USD.name)
-            return lambda _: decimals
+            return lambda _: USD_IN_CENTS.decimals
         unit_of, columns = self._named.unit(unit), self._texts.columns(unit)
         pick = itemgetter(*columns) if columns else lambda _: ()
         known: dict[Any, int] = {}
@@ -235,7 +234,7 @@ class FieldCompiler:
             picked = pick(cells)
             found = known.get(picked)
             if found is None:
-                found = minor_decimals((unit_of(cells) or _USD).name)
+                found = (unit_of(cells) or _USD).unit.decimals
                 if len(known) < _UNITS_REMEMBERED:
                     known[picked] = found
             return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
+from trueup.domain.unit import PIECES, Unit
 from trueup.producer.files.mapping.model import LookedUp
 
 
@@ -25,10 +26,11 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The one record that is named so; `name` is what people call it."""
+    """The one record that is named so; `name` is what people call it, `unit` what amounts count in it, if it is one."""
 
     id: str
     name: str
+    unit: Unit = PIECES
 
 
 @dataclass(frozen=True, slots=True)

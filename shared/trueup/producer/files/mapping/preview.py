@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from trueup.domain.money_text import Money, money_text
+from trueup.domain.money_text import Money
 from trueup.domain.payable_rounding import USD_CENTS
+from trueup.domain.unit import PIECES, USD_IN_CENTS, Unit
 from trueup.producer.files.mapping.field_reader import Cells, FieldReader
 from trueup.producer.files.mapping.lookup import Found, Lookups
 from trueup.producer.files.mapping.problems import BadCell
@@ -13,20 +14,25 @@ from trueup.producer.files.shown import shown
 
 MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})
 _UNIT = "credit_type_id"
+_USD = Found(USD_CENTS, USD_IN_CENTS.name, USD_IN_CENTS)
 
 
 class MappedField(NamedTuple):
-    """A field of a record: the cells that it is made of, and what they become."""
+    """A field of a record: the cells that it is made of, what they become, and what that means to people, if it says.
+
+    An amount means its money, an id what the record is called.
+    """
 
     field: str
     before: str
     after: str
+    meaning: str | Money | None
 
 
 def preview(
     fields: Sequence[FieldReader], names: Sequence[str], cells: Cells, lookups: Lookups
 ) -> Iterator[MappedField]:
-    """The fields of a record; ids are told with what they are called, amounts with their money.
+    """The fields of a record; ids mean what they are called, amounts their money.
 
     Args:
         fields: of the mapping.
@@ -36,14 +42,17 @@ def preview(
     """
     found = [(field, told) for field in fields if (told := _told(field, cells)) is not None]
     wanted = (each for field in fields if field.wanted for each in field.wanted(cells))
-    called = {USD_CENTS: "USD (cents)"} | {
-        record.id: record.name for each in wanted if isinstance(record := lookups.get(each), Found)
+    called = {_USD.id: _USD} | {record.id: record for each in wanted if isinstance(record := lookups.get(each), Found)}
+    units = {
+        path[0]: called[told].unit if told in called else PIECES
+        for field, told in found
+        for path in field.column.paths
+        if path[-1] == _UNIT
     }
-    units = {path[0]: called.get(told, "") for field, told in found for path in field.column.paths if path[-1] == _UNIT}
     for field, told in found:
         own = dict.fromkeys(index for index in field.columns if cells[index])
         before = ", ".join(f"{names[index]}: {shown(cells[index])}" for index in own)
-        yield MappedField(field.name, before, told + _meaning(field, told, called, units))
+        yield MappedField(field.name, before, told, _meaning(field, told, called, units))
 
 
 def _told(field: FieldReader, cells: Cells) -> str | None:
@@ -56,11 +65,13 @@ def _told(field: FieldReader, cells: Cells) -> str | None:
     return told[1:-1] if told is not None and told.startswith('"') else told
 
 
-def _meaning(field: FieldReader, told: str, called: Mapping[str, str], units: Mapping[str | int, str]) -> str:
+def _meaning(
+    field: FieldReader, told: str, called: Mapping[str, Found], units: Mapping[str | int, Unit]
+) -> str | Money | None:
     """Meaning of a value to people, where it does not say that itself."""
-    if name := called.get(told):
-        return f" = {name}"
+    if record := called.get(told):
+        return record.name or None
     path = field.column.paths[0] if field.column.paths else ()
     if path and path[-1] in MONEY and told.replace(".", "").isdecimal():
-        return f" = {money_text(Money(Decimal(told), units.get(path[0], 'USD (cents)')))}"
-    return ""
+        return Money(Decimal(told), units.get(path[0], USD_IN_CENTS))
+    return None

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection
 
-from trueup.domain.money_text import currency_of
+from trueup.domain.unit import Unit
 from trueup.limits import LOOKUP_CANDIDATES_MAX, NAME_CHARS_MAX
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Found, Lookups, Unfound, Wanted
 from trueup.producer.files.mapping.near import near
@@ -18,8 +18,8 @@ from trueup.store.catalog.named_records import (
     contracts_of,
     records_named,
     some_names,
-    units_of,
 )
+from trueup.store.catalog.units import units_of
 from trueup.store.requests.batch_lookups import KeptLookup, keep_lookups, read_lookups
 
 _NEAR_MAX = 10  # texts that are compared with names: each costs milliseconds
@@ -69,10 +69,12 @@ def resolve(
     groups: dict[tuple[str, str], set[Wanted]] = defaultdict(set)
     for each in wanted:
         for one in (each, each.customer):
-            if one is not None and one.by != _ID and one not in known:
+            if one is None:
+                continue
+            if one.kind == "unit":  # also what is known: of what amounts count in it, nothing was kept
+                groups["unit", one.by].add(one)
+            elif one.by != _ID and one not in known:
                 groups[one.kind, one.by].add(one)
-            elif one is not None and one.kind == "unit" and one not in known:
-                groups["unit", _ID].add(one)
     for (kind, by), group in sorted(groups.items(), key=lambda item: item[0][0] == "contract"):  # after customers
         if kind == "unit":
             resolving.units(group)
@@ -119,16 +121,17 @@ class _Resolving:
             self.resolved[each] = _one(candidates[owner if by == _OF_CUSTOMER else each.text, owner])
 
     def units(self, group: set[Wanted]) -> None:
-        """Units by id, or by their currency or whole name."""
+        """Units by id, or by their currency or whole name; of what was known before, what amounts count in it."""
         units = units_of(self._connection, self._account_id)
         for each in group:
             text = each.text.lower() if each.by == _ID else each.text
+            before = self.resolved.get(each)
             named = [
-                Found(unit.id, unit.name)
-                for unit in units
-                if text == unit.id or (each.by != _ID and text in (unit.name, currency_of(unit.name)))
+                Found(unit_id, unit.name, unit)
+                for unit_id, unit in units.items()
+                if (before.id == unit_id if isinstance(before, Found) else _names(unit_id, unit, each.by, text))
             ]
-            like = near(text, sorted({currency_of(unit.name) for unit in units})) if not named else ""
+            like = near(text, sorted({unit.called for unit in units.values()})) if not named else ""
             self.resolved[each] = _one(named, like)
 
     def _owner(self, customer: Wanted | None) -> str | None:
@@ -147,6 +150,11 @@ class _Resolving:
 def _askable(group: Iterable[Wanted]) -> set[str]:
     """The texts that a record can have."""
     return {each.text for each in group if len(each.text) <= NAME_CHARS_MAX and "\0" not in each.text}
+
+
+def _names(unit_id: str, unit: Unit, by: str, text: str) -> bool:
+    """Tell whether a text names a unit."""
+    return text == unit_id or (by != _ID and text in (unit.name, unit.called))
 
 
 def _add(candidates: list[Found], record: NamedRecord) -> None:

@@ -15,7 +15,7 @@ from trueup.store.tables import metadata
 # A new table needs a line: a test names those that have none. Nothing may be granted to remove or rewrite commits,
 # ledger, invoices, usage and audit. FOR UPDATE needs UPDATE on some column.
 APP_WRITES: Mapping[str, str] = {
-    "account": "INSERT, UPDATE (clock_at, next_invoice_number)",
+    "account": "INSERT, UPDATE (clock_at, locale, next_invoice_number)",
     "answered_call": "INSERT, UPDATE",
     "audit": "INSERT",
     "batch": "INSERT, UPDATE",
