@@ -68,6 +68,9 @@ RELAYED_ROUNDS_MAX = 20  # such transactions of one look of the scheduler
 TRIMMED_ROWS_MAX = 500  # outbox rows that one look removes; each may hold 500 ids
 EVENTS_PAGE_MAX = 1_000
 
+# Exports.
+EXPORTED_ROWS_AT_ONCE = 2_000  # held in memory, and written as one piece
+
 # Usage.
 USAGE_PUT_OFF_H_MAX = 24  # lines put the closing of a month that was over off for so long, and all later months with it
 

@@ -38,6 +38,7 @@ TEXTS = {
         "deploy/README.md",
         "tests/README.md",
         "shared/trueup/producer/files/mapping/README.md",
+        "worker/trueup_worker/exports/README.md",
         *GUIDES,
     )
 }

@@ -56,6 +56,9 @@ COMMANDS: Mapping[str, Entry] = {
         "trueup_worker.cli.ledger.explain", "Where each amount of a commit or an invoice comes from.", _LEDGER
     ),
     "forecast": Entry("trueup_worker.cli.ledger.forecast", "What will be invoiced until a date.", _LEDGER),
+    "export": Entry(
+        "trueup_worker.cli.ledger.export", "Write invoices, commits, ledger and more to a file, as they are.", _LEDGER
+    ),
     "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
     "events": Entry("trueup_worker.cli.events.events", "What happened: list, follow.", _EVENTS),
     "catalog": Entry(

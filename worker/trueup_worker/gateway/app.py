@@ -21,6 +21,7 @@ from trueup_worker.gateway.routes import (
     document,
     edits,
     events,
+    exports,
     health,
     invoices,
     parked,
@@ -45,6 +46,7 @@ _MODULES = (
     batches,
     parked,
     events,
+    exports,
     health,
     document,
 )

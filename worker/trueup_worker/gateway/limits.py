@@ -1,6 +1,8 @@
 """The gateway's bounds, with their reasons. What a request may hold stands in `trueup.limits`."""
 
 IDLE_SECONDS_MAX = 30  # of a connection between two calls; longer than clients keep theirs in a pool
+EXPORTS_MAX = 2  # that a process streams at once, each of another account
+EXPORT_SECONDS_MAX = 1_800  # for all of one: as long as it lasts, the database keeps what was true when it began
 THREADS_MAX = 8  # calls that read or change something at once; half of them for one account, the others wait
 KEEPING_THREADS_MAX = 4  # that keep envelopes
 ASKING_THREADS_MAX = 2  # that look tokens up

@@ -17,6 +17,7 @@ from trueup.store.requests.batches import Batch
 from trueup_worker.gateway.callers.authentication import Authentication, Principal
 from trueup_worker.gateway.callers.rate_limit import Rate
 from trueup_worker.gateway.database.probe import Probe
+from trueup_worker.gateway.database.streams import Streams
 from trueup_worker.gateway.database.threads import Threads
 from trueup_worker.gateway.enqueue.coalescer import Coalescer
 from trueup_worker.gateway.enqueue.create_retries import Tries
@@ -28,6 +29,7 @@ from trueup_worker.gateway.enqueue.sender import Sender
 from trueup_worker.gateway.http.refusals import change_in_doubt
 from trueup_worker.gateway.limits import (
     ASKING_THREADS_MAX,
+    EXPORTS_MAX,
     KEEPING_THREADS_MAX,
     OVERDUE_SECONDS,
     POLL_SECONDS,
@@ -50,7 +52,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         url, timeout_s = str(settings.database_url), settings.statement_timeout_s
-        count = THREADS_MAX + 1 + KEEPING_THREADS_MAX + ASKING_THREADS_MAX + settings.http_uploads
+        count = THREADS_MAX + 1 + KEEPING_THREADS_MAX + ASKING_THREADS_MAX + settings.http_uploads + EXPORTS_MAX
         self.engine: Engine = make_engine(url, statement_timeout_s=timeout_s, pool_size=count)
         wait_s = settings.http_database_s
         self._threads = Threads(THREADS_MAX, name="database", wait_s=wait_s)
@@ -81,6 +83,7 @@ class Gateway:
         self._uploads = Uploads(settings, self.engine)
         self.spool = Spool(upload_mb=settings.http_upload_mb, all_mb=settings.http_spool_mb)
         self._uploading = Threads(settings.http_uploads, name="uploading", wait_s=wait_s)
+        self.streams = Streams(self.engine, count=EXPORTS_MAX)
         self.probe = Probe(url)
         self.is_stopping = False
 

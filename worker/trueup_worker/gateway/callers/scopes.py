@@ -47,6 +47,7 @@ SCOPES: dict[tuple[str, str], Scope | Literal["public"]] = {
     ("GET", "/v1/parked"): "operate",
     ("POST", "/v1/parked/replay"): "operate",
     ("GET", "/v1/events"): "read",
+    ("GET", "/v1/exports/{name}"): "read",
     ("GET", "/livez"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
