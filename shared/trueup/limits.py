@@ -71,6 +71,35 @@ EVENTS_PAGE_MAX = 1_000
 # Exports.
 EXPORTED_ROWS_AT_ONCE = 2_000  # held in memory, and written as one piece
 
+# Webhooks: what an attempt may cost.
+WEBHOOK_CONNECT_S = 5.0
+WEBHOOK_SECONDS_MAX = 15.0  # an attempt, from the name to the end of what is read
+WEBHOOK_ANSWER_BYTES = 4 * 1024  # that are read of an answer
+WEBHOOK_ANSWER_CHARS_KEPT = 500
+WEBHOOK_BODY_BYTES_MAX = 256 * 1024  # above, a delivery goes without the object
+WEBHOOK_URL_CHARS_MAX = 2_000
+# Webhooks: what endpoints share of a worker.
+WEBHOOK_CONCURRENCY = 16  # attempts that a worker makes at once at an endpoint that answers quickly
+WEBHOOK_CONCURRENCY_SLOW = 2  # at one of which nothing is known yet, or that is slow
+WEBHOOK_CLAIMS_AHEAD = 64  # deliveries that are claimed for a quick one
+WEBHOOK_QUICK_S = 1.0  # an attempt that takes longer makes its endpoint a slow one
+WEBHOOK_ATTEMPTS_MAX = 1_000  # at once, of a worker
+WEBHOOK_ATTEMPTS_YOUNG_MAX = 256  # of these, in their first second
+WEBHOOK_ATTEMPTS_SLOW_MAX = 500  # of these, at endpoints that are not quick
+WEBHOOK_POOLS_MAX = 1_024  # endpoints whose connections are kept
+WEBHOOK_LEASE_S = 60.0  # after which a delivery that was claimed and has no outcome is due again
+WEBHOOK_TURN_S = 60.0  # of a task, after which it claims only what ends soon
+WEBHOOK_LOOK_S = 0.25  # between looks for what is due while attempts are made
+WEBHOOK_RECORD_S = 0.03  # for which outcomes are gathered, to be recorded together
+# Webhooks: what is kept.
+WEBHOOK_ENDPOINTS_MAX = 50  # of an account
+WEBHOOK_EXPANDED_MAX = 500  # events that one transaction makes deliveries of
+WEBHOOK_UNTRIED_MAX = 1_000  # deliveries of an endpoint that wait for their first attempt: the rest waits in the feed
+WEBHOOK_WAITING_MAX = 20_000  # deliveries of an endpoint that wait at all
+WEBHOOK_FAILING_DAYS = 5  # after which an endpoint is switched off
+WEBHOOK_OVERLAP_H = 24  # for which a secret that was rotated signs beside the new one
+WEBHOOK_RESENT_MAX = 10_000  # deliveries that one call sends again
+
 # Usage.
 USAGE_PUT_OFF_H_MAX = 24  # lines put the closing of a month that was over off for so long, and all later months with it
 

@@ -20,6 +20,7 @@ from trueup.store.tables.requests import (
     refused_body,
 )
 from trueup.store.tables.usage import usage_line, usage_month, usage_period
+from trueup.store.tables.webhooks import webhook_attempt, webhook_delivery, webhook_endpoint
 
 __all__ = [
     "account",
@@ -55,4 +56,7 @@ __all__ = [
     "usage_line",
     "usage_month",
     "usage_period",
+    "webhook_attempt",
+    "webhook_delivery",
+    "webhook_endpoint",
 ]

@@ -47,6 +47,9 @@ APP_WRITES: Mapping[str, str] = {
     "usage_line": "INSERT, UPDATE (is_late)",
     "usage_month": "INSERT, UPDATE, DELETE",  # removed with the closing
     "usage_period": "INSERT, UPDATE (voided_at, settled_by_id)",
+    "webhook_attempt": "INSERT, DELETE",  # removed with their deliveries
+    "webhook_delivery": "INSERT, UPDATE, DELETE",  # removed past their term, and with their endpoint
+    "webhook_endpoint": "INSERT, UPDATE, DELETE",
 }
 APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
 APP_CALLS = tuple(
@@ -56,6 +59,7 @@ APP_CALLS = tuple(
 HIDDEN: Mapping[str, frozenset[str]] = {  # from trueup_read
     "installation": frozenset({"secret_key_check"}),
     "token": frozenset({"secret_sha256", "signing_key"}),
+    "webhook_endpoint": frozenset({"secret", "previous_secret"}),
 }
 
 _PRESENT = text("""

@@ -1,0 +1,103 @@
+"""From the feed to deliveries: an endpoint's place moves, and what it asks for on the way is made to be sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from trueup.limits import WEBHOOK_EXPANDED_MAX, WEBHOOK_UNTRIED_MAX, WEBHOOK_WAITING_MAX
+from trueup.store.events.event import Event
+from trueup.store.events.read import EventsTrimmed, PlaceAhead, last_position, read_feed
+from trueup.store.postgres.rows import fetch_all
+from trueup.wire.events import EventType
+
+# Those behind come first that have waited for the longest stretch of the feed, which says nothing of others' accounts.
+_BEHIND = text("""
+    SELECT e.account_id, e.id FROM webhook_endpoint AS e JOIN feed AS f ON f.account_id = e.account_id
+     WHERE e.state = 'enabled' AND e.position < f.last_position
+     ORDER BY e.account_id, e.id LIMIT :limit
+""")
+_LOCK = text("""
+    SELECT position, types FROM webhook_endpoint
+     WHERE account_id = :account_id AND id = :id AND state = 'enabled' FOR NO KEY UPDATE SKIP LOCKED
+""")
+_HAS_ROOM = text("""
+    SELECT (SELECT count(*) FROM (SELECT FROM webhook_delivery
+             WHERE account_id = :account_id AND endpoint_id = :id AND state = 'waiting' AND next_attempt_at <= now()
+             LIMIT :untried) AS due) < :untried
+       AND (SELECT count(*) FROM (SELECT FROM webhook_delivery
+             WHERE account_id = :account_id AND endpoint_id = :id AND state = 'waiting'
+             LIMIT :waiting) AS all_of_them) < :waiting
+""")
+_INSERT = text("""
+    INSERT INTO webhook_delivery (account_id, endpoint_id, event_id, position, type, subject_id, facts, happened_at,
+                                  state, next_attempt_at)
+    SELECT CAST(:account_id AS integer), CAST(:id AS uuid), new.*, 'waiting', now()
+      FROM unnest(CAST(:event_ids AS uuid[]), CAST(:positions AS bigint[]), CAST(:types AS text[]),
+                  CAST(:subject_ids AS uuid[]), CAST(:facts AS jsonb[]), CAST(:times AS timestamptz[])) AS new
+    ON CONFLICT DO NOTHING
+""")
+_MOVE = text("UPDATE webhook_endpoint SET position = :position WHERE account_id = :account_id AND id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Name of an endpoint: its account and id."""
+
+    account_id: int
+    id: UUID
+
+
+def endpoints_behind(connection: Connection, *, limit: int) -> list[Which]:
+    """Endpoints whose account's feed goes on behind their place."""
+    return fetch_all(connection, Which, _BEHIND, {"limit": limit})
+
+
+def expand(connection: Connection, which: Which) -> bool:
+    """Make deliveries of the next events that an endpoint asks for, some at a time; False: it has enough for now.
+
+    Nothing is made while so many wait that these take a while: a feed of millions stays where it is. What is past its
+    term when an endpoint comes to it is passed over.
+
+    Args:
+        connection: a transaction, which ends with this.
+        which: the endpoint; one that another takes forward at this moment is left alone.
+    """
+    named = {"account_id": which.account_id, "id": which.id}
+    found = connection.execute(_LOCK, named).one_or_none()
+    if found is None:
+        return False
+    bounds = {"untried": WEBHOOK_UNTRIED_MAX, "waiting": WEBHOOK_WAITING_MAX}
+    if not connection.execute(_HAS_ROOM, named | bounds).scalar_one():
+        return False
+    events, cursor, has_more = _next(connection, which.account_id, found.position, found.types)
+    if events:
+        connection.execute(_INSERT, named | _columns(events))
+    connection.execute(_MOVE, named | {"position": cursor})
+    return has_more
+
+
+def _next(
+    connection: Connection, account_id: int, after: int, types: Sequence[EventType]
+) -> tuple[Sequence[Event], int, bool]:
+    try:
+        page = read_feed(connection, account_id, after=after, types=types, limit=WEBHOOK_EXPANDED_MAX)
+    except EventsTrimmed as error:
+        return (), error.oldest - 1, True
+    except PlaceAhead:  # the database was taken back to an earlier moment
+        return (), last_position(connection, account_id), False
+    return page.events, page.cursor, page.has_more
+
+
+def _columns(events: Sequence[Event]) -> dict[str, list[Any]]:
+    return {
+        "event_ids": [each.id for each in events],
+        "positions": [each.position for each in events],
+        "types": [each.type for each in events],
+        "subject_ids": [each.subject_id for each in events],
+        "facts": [orjson.dumps(each.facts).decode() for each in events],
+        "times": [each.timestamp for each in events],
+    }
