@@ -10,8 +10,11 @@ import pytest
 
 from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
 from trueup.producer.files.csv_columns import known_columns
-from trueup.producer.files.csv_rows import csv_rows
+from trueup.producer.files.meaning import header_finder
+from trueup.producer.files.reading import AS_IT_STANDS
 from trueup.producer.files.row import Row
+from trueup.producer.files.table_rows import table_rows
+from trueup.producer.files.tables.csv_table import CsvTable
 from trueup.wire.message.envelope import Kind
 from trueup.wire.request.read import read_body
 
@@ -26,7 +29,8 @@ def rows_of(text: str | bytes, *, kind: Kind = "commit", warnings: list[str] | N
     """The rows of a CSV text."""
     octets = text.encode() if isinstance(text, str) else text
     lines = (Line(number, line, len(line)) for number, line in zip(count(1), octets.split(b"\n"), strict=False))
-    return list(csv_rows(lines, kind, name="deals.csv", warn=None if warnings is None else warnings.append))
+    table = CsvTable(lines, header_finder(kind, AS_IT_STANDS), name="deals.csv")
+    return list(table_rows(table, kind, name="deals.csv", warn=None if warnings is None else warnings.append))
 
 
 def body_of(header: str, cells: str) -> Any:
@@ -209,14 +213,37 @@ def test_broken_quotes_travel_as_raw() -> None:
     assert (broken.raw, good.raw) == (True, False)
 
 
-def test_a_quote_that_is_never_closed_is_unreadable() -> None:
-    """It would swallow the rest of the file: nothing is sent."""
-    assert "line 3 is never closed" in refusal(f'{REQUIRED},name\n{CELLS},a\n{CELLS},"b\n' + f"{CELLS},c\n" * 50_000)
+def test_a_quote_that_is_never_closed_spoils_its_own_record() -> None:
+    """It says which, and what was found; the rows below it are read, and have their own numbers."""
+    good, odd, *others = rows_of(f'{REQUIRED},name\n{CELLS},a\n{CELLS},"b\n' + f"{CELLS},c\n" * 5_000)
+    assert odd.form
+    assert odd.form.code == "csv_quotes"
+    assert """record 2 (line 3): the quote that opens at '"b' is never closed""" in odd.form.found
+    assert not good.raw
+    assert [row.number for row in others if not row.raw] == list(range(3, 5_003))
+
+
+def test_a_quote_that_another_record_s_seems_to_close_spoils_its_own_record() -> None:
+    """What stands between them is no cell: the next line begins the next record."""
+    odd, quoted, good = rows_of(f'{REQUIRED},name,description\n{CELLS},"b,x\n{CELLS},"c, d","e\nf"\n{CELLS},g,h\n')
+    assert odd.form
+    assert odd.form.code == "csv_quotes"
+    assert json.loads(quoted.text)["description"] == "e\nf"
+    assert (quoted.number, good.number) == (2, 3)
+
+
+def test_quotes_that_open_again_and_again_are_looked_after_with_a_bound() -> None:
+    """A file of nothing else is read as fast as another one."""
+    odd = f'{CELLS},x"y,"z'
+    rows = rows_of(f"{REQUIRED},name,description\n" + f"{odd}\n" * 20_000 + f"{CELLS},g,h\n")
+    assert len(rows) == 20_001
+    assert all(row.raw for row in rows[:-1])
+    assert not rows[-1].raw
 
 
 def test_a_record_that_is_too_large_travels_as_its_beginning() -> None:
     """Whether it is one long line or many in quotes."""
-    lines = f'{REQUIRED},name\n{CELLS},"' + "x" * 50 + "\n" * LINE_BYTES_MAX + f'"\n{CELLS},ok'
+    lines = f'{REQUIRED},name\n{CELLS},"' + ("x" * 50 + "\n") * (LINE_BYTES_MAX // 50) + f'"\n{CELLS},ok'
     large, good = rows_of(lines)
     assert large.raw_bytes is not None
     assert large.raw_bytes > LINE_BYTES_MAX

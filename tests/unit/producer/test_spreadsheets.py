@@ -103,6 +103,36 @@ def test_lines_above_the_header_are_told_and_left_out(tmp_path: Path) -> None:
     assert warnings == [f"{tmp_path}/deals.csv: lines above its header are left out: 'Commits 2026,,', 'by \\x07Ann'"]
 
 
+FOOTERS = (
+    "Grand Totals (2 records)",
+    "Confidential Information - Do Not Distribute",
+    "Copyright (c) 2000-2030 salesforce.com, inc. All rights reserved.",
+    "Birch & Pine Inc.",
+)
+
+
+@pytest.mark.parametrize("end", ["", ",,,,,,,"])
+def test_footers_of_reports_are_told_and_left_out(tmp_path: Path, end: str) -> None:
+    """The first is known by its words, those below it by their one cell; padded with commas or not."""
+    warnings: list[str] = []
+    below = "".join(f'"{footer}"{end}\n' for footer in FOOTERS)
+    (row,) = read(written(tmp_path, f"{HEADER}\n{CELLS}\n\n\n{below}"), warnings=warnings)
+    assert not row.raw
+    (told,) = warnings
+    assert "lines below its table are left out: 'Grand Totals (2 records)', 'Confidential Information" in told
+    assert "'Birch & Pine Inc.'" in told
+
+
+@pytest.mark.parametrize("odd", ["Birch & Pine Inc.", "Total,12000", "Overall Total,,1", "totalitarian"])
+def test_what_may_be_a_row_is_no_footer(tmp_path: Path, odd: str) -> None:
+    """Words of its own, or more than one cell: it is a row of another form, which is refused."""
+    row, good = read(written(tmp_path, f"{HEADER}\n{odd}\n{CELLS}\n"))
+    assert row.form
+    assert row.form.code == "csv_row_shape"
+    assert ("if it is a sum below the table" in row.form.found) is ("Total" in odd)
+    assert not good.raw
+
+
 def test_a_cell_may_be_as_long_as_a_body(tmp_path: Path) -> None:
     """Beyond the limit that Python's reader sets by itself."""
     (row,) = read(written(tmp_path, f"{HEADER},description\n{CELLS},{'x' * 200_000}\n"))

@@ -9,9 +9,12 @@ import pytest
 from tests.unit.wire.test_usage import full, line
 from trueup.producer.files.content import Line, UnreadableInput
 from trueup.producer.files.csv_columns import USAGE, known_columns
-from trueup.producer.files.csv_rows import csv_rows
 from trueup.producer.files.jsonl_rows import jsonl_rows
+from trueup.producer.files.meaning import header_finder
+from trueup.producer.files.reading import AS_IT_STANDS
 from trueup.producer.files.row import Row
+from trueup.producer.files.table_rows import table_rows
+from trueup.producer.files.tables.csv_table import CsvTable
 from trueup.wire.request.read import read_body
 from trueup.wire.request.usage import UsageRequest
 
@@ -27,7 +30,8 @@ def lines_of(text: str) -> list[Line]:
 
 def records(text: str) -> list[Row]:
     """The rows of a CSV text."""
-    return list(csv_rows(lines_of(text), "usage", name="usage.csv", warn=None))
+    table = CsvTable(lines_of(text), header_finder("usage", AS_IT_STANDS), name="usage.csv")
+    return list(table_rows(table, "usage", name="usage.csv"))
 
 
 def test_jsonl_rows_are_bare_bodies() -> None:

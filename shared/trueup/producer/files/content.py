@@ -74,6 +74,11 @@ class Source:
     has_cr_ends: bool = False
     reading: Reading = AS_IT_STANDS
 
+    @property
+    def is_table(self) -> bool:
+        """Tell whether it has a header, and records of cells."""
+        return self.format == "csv"
+
 
 class Line(msgspec.Struct, frozen=True, gc=False):
     """A line without its end.

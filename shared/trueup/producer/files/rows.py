@@ -18,12 +18,15 @@ from trueup.producer.files.content import (
     pieces,
     sha256_hex,
 )
-from trueup.producer.files.csv_rows import csv_first_pass, csv_header, csv_mapped, csv_rows
 from trueup.producer.files.json_document import elements
 from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.preview import MappedField
+from trueup.producer.files.meaning import header_finder
 from trueup.producer.files.row import Row
+from trueup.producer.files.table_rows import table_first_pass, table_mapped, table_rows
+from trueup.producer.files.tables.csv_table import CsvTable
+from trueup.producer.files.tables.table import Table
 from trueup.wire.message.envelope import Kind
 
 _NO_ROW = {"csv": "nothing stands below its header", "jsonl": "all its lines are blank", "json": "it has no element"}
@@ -106,8 +109,10 @@ def rows(
 
 def mapped_rows(source: Source, *, kind: Kind, lookups: Lookups) -> Iterator[tuple[int, list[MappedField]]]:
     """Rows of a table that is read by a mapping: their numbers, and their fields before and after."""
-    if source.format == "csv" and source.reading.mapping is not None:
-        yield from csv_mapped(lines(source), kind, name=source.name, reading=source.reading, lookups=lookups)
+    if source.is_table and source.reading.mapping is not None:
+        with closing(lines(source)) as read:
+            table = _table(read, source, kind)
+            yield from table_mapped(table, kind, name=source.name, reading=source.reading, lookups=lookups)
 
 
 def _required_unchanged(source: Source, scanned: Scan) -> Iterator[Row]:
@@ -122,15 +127,20 @@ def _read(source: Source) -> Generator[Line, None, None]:
 
 
 def _rows(source: Source, kind: Kind, lookups: Lookups) -> Iterator[Row]:
-    if source.format == "csv":
-        return csv_rows(lines(source), kind, name=source.name, reading=source.reading, lookups=lookups)
+    if source.is_table:
+        table = _table(lines(source), source, kind)
+        return table_rows(table, kind, name=source.name, reading=source.reading, lookups=lookups)
     return jsonl_rows(_read(source), kind)
 
 
 def header_of(source: Source, *, kind: Kind) -> bytes:
-    """The header of a CSV source as it stands there."""
+    """The header of a table as it stands there, for records of it that are written to another file."""
     with closing(lines(source)) as read:
-        return csv_header(read, kind, name=source.name, reading=source.reading)
+        return _table(read, source, kind).header.text
+
+
+def _table(read: Iterable[Line], source: Source, kind: Kind) -> Table:
+    return CsvTable(read, header_finder(kind, source.reading), name=source.name)
 
 
 def _count(keyless: Iterable[bool]) -> tuple[int, int]:
@@ -145,6 +155,7 @@ def _count(keyless: Iterable[bool]) -> tuple[int, int]:
 def _keyless(
     read: Iterable[Line], source: Source, kind: Kind, warn: Warn | None, wanted: set[Wanted]
 ) -> Iterator[bool]:
-    if source.format == "csv":
-        return csv_first_pass(read, kind, name=source.name, reading=source.reading, warn=warn, wanted=wanted)
+    if source.is_table:
+        table = _table(read, source, kind)
+        return table_first_pass(table, kind, name=source.name, reading=source.reading, warn=warn, wanted=wanted)
     return jsonl_keyless(read, kind)

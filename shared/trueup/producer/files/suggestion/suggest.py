@@ -1,13 +1,12 @@
 """Suggest a mapping for a table."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from trueup.producer.files.content import Source, UnreadableInput, lines
-from trueup.producer.files.csv_rows import csv_cells
 from trueup.producer.files.suggestion.dates import dates_of
 from trueup.producer.files.suggestion.records import record_fields
 from trueup.producer.files.suggestion.sample import ROWS_MAX, Sample
@@ -15,6 +14,8 @@ from trueup.producer.files.suggestion.suggested import Suggested
 from trueup.producer.files.suggestion.terms import skips, term_fields
 from trueup.producer.files.suggestion.toml_text import mapping_text
 from trueup.producer.files.suggestion.vocabulary import COLUMNS, names_for, names_of
+from trueup.producer.files.tables.csv_table import CsvTable
+from trueup.producer.files.tables.table import BadForm, Table
 
 
 def is_header(cells: Sequence[str]) -> bool:
@@ -57,11 +58,21 @@ def suggest_for(source: Source) -> Suggestion:
         UnreadableInput: it has no header, or no record below it.
     """
     with closing(lines(source)) as read:
-        names, records = csv_cells(read, is_header, name=source.name)
-        first = [cells for _, cells in islice(records, ROWS_MAX)]
+        table = CsvTable(read, is_header, name=source.name)
+        first = list(islice(_records(table), ROWS_MAX))
     if not first:
         raise UnreadableInput(f"{source.name} has no row to make a mapping from: nothing stands below its header")
-    return suggest_mapping(Path(source.name).name, names, first)
+    return suggest_mapping(Path(source.name).name, table.names, first)
+
+
+def _records(table: Table) -> Iterator[list[str]]:
+    """The cells of records that have the header's form."""
+    width = len(table.names)
+    for record in table.records():
+        with suppress(BadForm):
+            cells = table.cells(record)
+            if len(cells) >= width and not any(cells[width:]):
+                yield cells[:width]
 
 
 def suggest_mapping(name: str, names: Sequence[str], records: Iterable[Sequence[str]]) -> Suggestion:
