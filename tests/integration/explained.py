@@ -1,7 +1,8 @@
 """What a call reads: each of its statements is run once more under EXPLAIN, with the plan of production."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,18 @@ from sqlalchemy import Connection, event
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One statement of a call; `buffers`: pages of 8 KiB it looked at; `scanned`: tables read from end to end."""
+    """One statement of a call.
+
+    Attributes:
+        buffers: pages of 8 KiB that it looked at.
+        scanned: tables read from end to end.
+        looked_at: rows that were found in each table, wanted or not.
+    """
 
     statement: str
     buffers: int
     scanned: frozenset[str]
+    looked_at: Mapping[str, int]
 
 
 def explain_all(connection: Connection, call: Callable[[], object]) -> list[Explained]:
@@ -49,7 +57,11 @@ def _explain(connection: Connection, statement: str, parameters: dict[str, Any])
     told = row[0] if isinstance(row[0], list) else json.loads(row[0])
     plan = told[0]["Plan"]
     buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return Explained(statement, buffers, frozenset(_scanned(plan)))
+    looked_at = Counter[str]()
+    for each in (scans := [*_scans(plan)]):
+        looked_at[each["Relation Name"]] += _looked_at(each)
+    scanned = frozenset(each["Relation Name"] for each in scans if each["Node Type"] == "Seq Scan")
+    return Explained(statement, buffers, scanned, looked_at)
 
 
 def _literal(cursor: Any, value: object) -> str:
@@ -57,8 +69,13 @@ def _literal(cursor: Any, value: object) -> str:
     return literal.partition("::")[0] if isinstance(value, list) else literal
 
 
-def _scanned(plan: dict[str, Any]) -> Iterator[str]:
-    if plan["Node Type"] == "Seq Scan":
-        yield plan["Relation Name"]
+def _scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "Relation Name" in plan:
+        yield plan
     for each in plan.get("Plans", ()):
-        yield from _scanned(each)
+        yield from _scans(each)
+
+
+def _looked_at(scan: dict[str, Any]) -> int:
+    rows = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) + scan.get("Rows Removed by Index Recheck", 0)
+    return round(rows * scan["Actual Loops"])

@@ -386,7 +386,7 @@ def test_usage_invoices_are_listed_and_shown(book: UsageBook) -> None:
     book.use(JANUARY, "4", groups={"region": "eu"})
     book.close(JANUARY)
     with book.engine.begin() as connection:
-        (listed,) = list_invoices(connection, book.account_id, limit=9, status="FINALIZED")
+        (listed,) = list_invoices(connection, book.account_id, limit=9, status="FINALIZED").rows
         invoice = show_invoice(connection, book.account_id, listed.id)
     assert (listed.type, listed.total, listed.customer, listed.unit) == (
         "USAGE",

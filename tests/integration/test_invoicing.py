@@ -195,10 +195,10 @@ def test_drafts_are_listed_after_the_invoices(book: Book) -> None:
     issue(book)
     listed = []
     with book.engine.begin() as connection:
-        while page := list_invoices(connection, book.account_id, limit=1, after=listed[-1].id if listed else None):
+        while page := list_invoices(connection, book.account_id, limit=1, after=listed[-1].id if listed else None).rows:
             listed += page
-        drafts = list_invoices(connection, book.account_id, limit=9, status="DRAFT", commit_id=waiting)
-        finalized = list_invoices(connection, book.account_id, limit=9, status="FINALIZED", customer_id=CUSTOMER)
+        drafts = list_invoices(connection, book.account_id, limit=9, status="DRAFT", commit_id=waiting).rows
+        finalized = list_invoices(connection, book.account_id, limit=9, status="FINALIZED", customer_id=CUSTOMER).rows
     assert [(each.number, each.status, each.total) for each in listed] == [
         (1, "FINALIZED", 1),
         (2, "FINALIZED", 2),

@@ -32,7 +32,7 @@ def book(common_database: Engine) -> ChangeBook:
 
 def listed(connection: Connection, account_id: int, draft_id: UUID) -> Decimal:
     """On the command line's list."""
-    found = list_with_drafts(connection, account_id, limit=9)
+    found = list_with_drafts(connection, account_id, limit=9).rows
     return next(Decimal(each.total or -1) for each in found if each.id == draft_id)
 
 
@@ -119,7 +119,7 @@ def test_void_usage_stays_reserved_everywhere(book: ChangeBook) -> None:
     book.close(FEBRUARY)
     with snapshot(book.engine) as connection:
         waiting = unfinished(connection, book.account_id)
-        (told,) = (each for each in list_with_drafts(connection, book.account_id, limit=9) if each.id == draft.id)
+        (told,) = (each for each in list_with_drafts(connection, book.account_id, limit=9).rows if each.id == draft.id)
     assert (waiting.held, waiting.void) == ([draft.id], [book.invoices()[0].id])
     assert (told.state, told.reason, told.total) == ("held", "usage_voided", 700_000)
 
@@ -132,7 +132,7 @@ def test_what_is_held_is_seen_with_its_reason(book: ChangeBook) -> None:
     book.work()
     draft_id = book.obligations(commit_id)[0].id
     with snapshot(book.engine) as connection:
-        (line,) = (each for each in list_with_drafts(connection, book.account_id, limit=9) if each.id == draft_id)
+        (line,) = (each for each in list_with_drafts(connection, book.account_id, limit=9).rows if each.id == draft_id)
         page, _ = list_customer_invoices(connection, book.account_id, InvoiceChoice(customer_id=CUSTOMER), limit=9)
         (object_,) = (each for each in page if each.id == draft_id)
         (ahead,) = forecast(connection, account_id=book.account_id, until=FAR, usage_grace_h=24)

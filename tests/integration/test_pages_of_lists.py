@@ -1,9 +1,10 @@
 """What a page of a list costs, under the plans of production: as much with many rows stored as with few."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import md5
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +19,14 @@ from trueup.store.accounts.audit import list_audit
 from trueup.store.catalog.exact_matches import exact_matches
 from trueup.store.catalog.search import FoundContract, FoundCustomer, search_catalog
 from trueup.store.commits.changes import lock_commit
-from trueup.store.commits.details import list_commits, show_commit
+from trueup.store.commits.details import show_commit
 from trueup.store.commits.pages import Choice, list_commit_records
+from trueup.store.commits.search import CommitChoice, FoundPlace, list_commits, search_commits
 from trueup.store.invoices.explain import true_up_of
 from trueup.store.invoices.listing import list_invoices
-from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX
+from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 from trueup.store.requests.batch_results import batch_results, list_batches
-from trueup.store.requests.parking import list_parked
+from trueup.store.requests.parked_messages import list_parked
 from trueup.store.requests.refused import Place, RefusedChoice, search_refused, search_refused_of_batch
 from trueup_worker.reporting.request_history import request_history
 
@@ -45,6 +47,8 @@ BIG = {
 REFUSED = UUID(md5(b"request 4711", usedforsecurity=False).hexdigest())
 COMMIT = UUID(md5(b"commit 4711", usedforsecurity=False).hexdigest())
 BATCH = UUID(md5(b"batch", usedforsecurity=False).hexdigest())
+INVOICE = UUID(md5(f"invoice {COMMIT}".encode(), usedforsecurity=False).hexdigest())
+DRAFT = UUID(md5(f"obligation {COMMIT}".encode(), usedforsecurity=False).hexdigest())
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 LARGE, SMALL = (UUID(f"c0000000-0000-4000-8000-{number:012}") for number in (0, 7))
 
@@ -54,10 +58,10 @@ _ROWS = """
     SELECT :account_id, ('c0000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Customer ' || n, '{}'
       FROM generate_series(0, 999) AS n;
     INSERT INTO commit (account_id, id, type, customer_id, product_id, priority, rate_type, access_type, access_unit_id,
-                        uniqueness_key, fingerprint, fingerprint_version, created_at)
+                        uniqueness_key, name, fingerprint, fingerprint_version, created_at)
     SELECT :account_id, md5('commit ' || n)::uuid, 'PREPAID',
            ('c0000000-0000-4000-8000-' || lpad((CASE WHEN n % 2 = 0 THEN 0 ELSE n % 1000 END)::text, 12, '0'))::uuid,
-           md5('product')::uuid, 100, 'LIST_RATE', 'SPEND', md5('unit')::uuid, 'order-' || n, '', 1, now()
+           md5('product')::uuid, 100, 'LIST_RATE', 'SPEND', md5('unit')::uuid, 'order-' || n, 'Annual', '', 1, now()
       FROM generate_series(1, 40000) AS n;
     INSERT INTO segment (account_id, commit_id, position, id, amount, starting_at, ending_before)
     SELECT account_id, id, 0, md5('segment ' || id)::uuid, 100, '2026-01-01Z', '2027-01-01Z' FROM commit;
@@ -111,15 +115,24 @@ def stored(shared_database: Engine) -> Iterator[tuple[Connection, int]]:
 LISTS: dict[str, Callable[[Connection, int], object]] = {
     "commits": lambda on, account: list_commits(on, account, limit=PAGE_ROWS),
     "commits of a customer with many": lambda on, account: list_commits(
-        on, account, limit=PAGE_ROWS, customer_id=LARGE
+        on, account, limit=PAGE_ROWS, choice=CommitChoice(customer_id=LARGE)
     ),
-    "commits of a customer with few": lambda on, account: list_commits(on, account, limit=PAGE_ROWS, customer_id=SMALL),
+    "commits of a customer with few": lambda on, account: list_commits(
+        on, account, limit=PAGE_ROWS, choice=CommitChoice(customer_id=SMALL)
+    ),
     "the commit of a key": lambda on, account: list_commits(on, account, limit=PAGE_ROWS, uniqueness_key="order-4711"),
     "a later page of commits": lambda on, account: list_commits(
-        on, account, limit=PAGE_ROWS, customer_id=LARGE, after=UUID(int=1 << 127)
+        on, account, limit=PAGE_ROWS, choice=CommitChoice(customer_id=LARGE), after=UUID(int=1 << 127)
     ),
     "commits as the API tells them": lambda on, account: list_commit_records(
         on, account, Choice(customer_id=LARGE, types=["PREPAID"]), limit=PAGE_ROWS
+    ),
+    "commits of a beginning": lambda on, account: search_commits(on, account, "order-47", limit=PAGE_ROWS),
+    "a later page of commits of a beginning": lambda on, account: search_commits(
+        on, account, "order", limit=PAGE_ROWS, after=FoundPlace("key", COMMIT)
+    ),
+    "a later page of commits of the same name": lambda on, account: search_commits(
+        on, account, "Annual", limit=PAGE_ROWS, after=FoundPlace("name", COMMIT)
     ),
     "a commit by its id": lambda on, account: show_commit(on, account, COMMIT),
     "the true-up of a commit": lambda on, account: true_up_of(on, account, COMMIT),
@@ -183,10 +196,13 @@ def test_a_page_of_a_list_reads_few_pages_of_the_database(
 def test_a_later_page_goes_on_where_the_last_one_ended(stored: tuple[Connection, int], kind: str) -> None:
     """Rows are found by their place in the order, and not counted from the first."""
     connection, account_id = stored
-    read: Callable[..., Sequence[Any]] = {"drafts": partial(list_invoices, status="DRAFT"), "parked": list_parked}[kind]
+    read: Callable[..., SearchPage[Any, UUID]] = {
+        "drafts": partial(list_invoices, status="DRAFT"),
+        "parked": list_parked,
+    }[kind]
     first = read(connection, account_id, limit=PAGE_ROWS)
-    next_page = partial(read, connection, account_id, limit=PAGE_ROWS, after=first[-1].id)
-    assert [*first, *next_page()] == read(connection, account_id, limit=2 * PAGE_ROWS)
+    next_page = partial(read, connection, account_id, limit=PAGE_ROWS, after=first.searched_to)
+    assert [*first.rows, *next_page().rows] == read(connection, account_id, limit=2 * PAGE_ROWS).rows
     assert max(each.buffers for each in explain_all(connection, next_page)) <= BUFFERS_MAX
 
 
@@ -206,7 +222,108 @@ def test_commits_of_a_rare_type_are_searched_likewise(stored: tuple[Connection, 
     """No page reads all commits for those of a type that there is none of, and the last one says that it is."""
     connection, account_id = stored
     after, pages = None, 0
-    while (page := list_commits(connection, account_id, limit=9, commit_type="CREDIT", after=after)).searched_to:
+    while (
+        page := list_commits(connection, account_id, limit=9, choice=CommitChoice(type="CREDIT"), after=after)
+    ).searched_to:
         assert not page.rows
         after, pages = page.searched_to, pages + 1
     assert pages == 40_000 // SEARCHED_ROWS_MAX
+
+
+def given_or_not(**choices: object) -> list[dict[str, object]]:
+    """Every set of these, each given or left out; of a list, each of its values."""
+    values = [[None, *each] if isinstance(each, list) else [None, each] for each in choices.values()]
+    return [dict(zip(choices, each, strict=True)) for each in product(*values)]
+
+
+def _commits(on: Connection, account: int, given: Mapping[str, Any]) -> object:
+    choice = CommitChoice(customer_id=given["customer_id"], type=given["type"], is_archived=given["is_archived"])
+    if given["prefix"] is None:
+        chosen = {"uniqueness_key": given["uniqueness_key"], "after": given["after"]}
+        return list_commits(on, account, limit=PAGE_ROWS, choice=choice, **chosen)
+    after = None if given["after"] is None else FoundPlace("key", given["after"])
+    return search_commits(on, account, given["prefix"], limit=PAGE_ROWS, choice=choice, after=after)
+
+
+def _refused(on: Connection, account: int, given: Mapping[str, Any]) -> object:
+    choice = RefusedChoice(**{name: each for name, each in given.items() if name not in ("after", "batch")})
+    if given["batch"]:
+        after = 0 if given["after"] is None else 7
+        return search_refused_of_batch(on, account, given["batch"], choice, limit=PAGE_ROWS, after=after)
+    return search_refused(on, account, choice, limit=PAGE_ROWS, after=given["after"])
+
+
+COMBINED: dict[str, tuple[Callable[[Connection, int, Mapping[str, Any]], object], list[dict[str, object]]]] = {
+    "commits": (
+        _commits,
+        given_or_not(
+            customer_id=[LARGE, SMALL],
+            type="CREDIT",
+            is_archived=True,
+            uniqueness_key="order-4711",
+            prefix=["order-", "Annual"],
+            after=COMMIT,
+        ),
+    ),
+    "invoices": (
+        lambda on, account, given: list_invoices(on, account, limit=PAGE_ROWS, **given),
+        given_or_not(
+            status=["DRAFT", "FINALIZED", "VOID"], customer_id=[LARGE, SMALL], commit_id=COMMIT, after=[INVOICE, DRAFT]
+        ),
+    ),
+    "refused requests": (
+        _refused,
+        given_or_not(
+            outcome="parked",
+            code="rare",
+            customer=["large", "customer 7"],
+            uniqueness_key="order-4711",
+            since=NEW_YEAR,
+            until=NEW_YEAR + timedelta(hours=3),
+            batch=BATCH,
+            after=Place(NEW_YEAR + timedelta(hours=2), REFUSED),
+        ),
+    ),
+    "batches": (
+        lambda on, account, given: list_batches(on, account, limit=PAGE_ROWS, **given),
+        given_or_not(after=UUID(md5(b"batch 4711", usedforsecurity=False).hexdigest())),
+    ),
+    "rows of a batch": (
+        lambda on, account, given: batch_results(on, account, BATCH, limit=PAGE_ROWS, **given),
+        [
+            each | {"after_row": row}
+            for each in given_or_not(outcome=["created", "invalid", "parked"])
+            for row in (0, 9)
+        ],
+    ),
+    "customers": (
+        lambda on, account, given: search_catalog(on, account, FoundCustomer, limit=PAGE_ROWS, **given),
+        given_or_not(piece="x", after=LARGE),
+    ),
+    "parked": (
+        lambda on, account, given: list_parked(on, account, limit=PAGE_ROWS, **given),
+        given_or_not(batch_id=BATCH, reason="suspect"),
+    ),
+    "audit": (
+        lambda on, account, given: list_audit(on, account, limit=PAGE_ROWS, **given),
+        given_or_not(subject=str(COMMIT)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("read", "choices"), COMBINED.values(), ids=COMBINED)
+def test_no_set_of_filters_looks_at_more_rows_than_a_search(
+    stored: tuple[Connection, int],
+    read: Callable[[Connection, int, Mapping[str, Any]], object],
+    choices: list[dict[str, object]],
+) -> None:
+    """Whatever is given together, no page reads a big table from end to end, nor many more than 5,000 rows of one.
+
+    Of what seems to be hardly more than those, Postgres may read and sort all.
+    """
+    connection, account_id = stored
+    for given in choices:
+        for each in explain_all(connection, partial(read, connection, account_id, given)):
+            assert not each.scanned & BIG, (given, each.statement)
+            looked_at = {table: rows for table, rows in each.looked_at.items() if table in BIG}
+            assert max(looked_at.values(), default=0) <= 2 * SEARCHED_ROWS_MAX, (given, looked_at, each)

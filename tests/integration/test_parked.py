@@ -16,7 +16,8 @@ from trueup.ids import new_id
 from trueup.producer.signer import Signer
 from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
 from trueup.store.requests.kept_envelopes import take_due
-from trueup.store.requests.parking import Choice, count_chosen, list_parked
+from trueup.store.requests.parked_messages import list_parked
+from trueup.store.requests.parking import Choice, count_chosen
 from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.parked.resolve import discard, replay
@@ -60,7 +61,7 @@ def replayed(intake: Intake, choice: Choice) -> int:
 def reasons(intake: Intake, state: str = "parked") -> list[str]:
     """Why rows in this state were parked."""
     with intake.engine.connect() as connection:
-        return [row.reason for row in list_parked(connection, intake.account_id, limit=100, state=state)]
+        return [row.reason for row in list_parked(connection, intake.account_id, limit=100, state=state).rows]
 
 
 def verdicts(intake: Intake) -> list[tuple[str, str | None]]:

@@ -34,7 +34,7 @@ def listed(book: UsageBook, **chosen: Any) -> list[Invoice]:
     with book.engine.begin() as connection:
         while page := list_with_drafts(
             connection, book.account_id, limit=1, after=found[-1].id if found else None, **chosen
-        ):
+        ).rows:
             found += page
     return found
 
@@ -110,7 +110,7 @@ def test_an_unknown_id_is_no_draft(book: UsageBook) -> None:
     book.use(JANUARY, "1")
     with book.engine.begin() as connection:
         assert show_with_drafts(connection, book.account_id, new_id()) is None
-        assert list_with_drafts(connection, book.account_id, limit=9, after=new_id()) == []
+        assert list_with_drafts(connection, book.account_id, limit=9, after=new_id()).rows == []
 
 
 def test_usage_is_read_by_the_hour(book: UsageBook) -> None:

@@ -52,7 +52,7 @@ def foreseen(connection: Connection, book: ChangeBook) -> Due:
 
 def listed(connection: Connection, book: ChangeBook) -> Due:
     """By the list of the command."""
-    found = list_with_drafts(connection, book.account_id, limit=99)
+    found = list_with_drafts(connection, book.account_id, limit=99).rows
     return {each.id: each.amount_due for each in found if each.status != "VOID"}
 
 
@@ -150,7 +150,7 @@ def test_instalments_add_up_to_the_rounded_sum(
     book = ChangeBook(common_database)
     commits = [promise(book, " ".join(map(str, each))) for each in schedules]
     with snapshot(book.engine) as connection:
-        drafts = list_with_drafts(connection, book.account_id, limit=999)
+        drafts = list_with_drafts(connection, book.account_id, limit=999).rows
     with localcontext(prec=64):
         for commit_id in commits:
             own = [each for each in drafts if each.commit_id == commit_id]

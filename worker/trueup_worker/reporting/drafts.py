@@ -17,6 +17,7 @@ from trueup.store.commits.balances import load_products
 from trueup.store.invoices.forecast import invoiced_contracts
 from trueup.store.invoices.invoice import Invoice, InvoiceLine, Status
 from trueup.store.invoices.listing import is_stored, list_invoices, show_invoice
+from trueup.store.postgres.search_page import SearchPage
 from trueup.store.usage.by_hour import customers_with_open_usage, find_draft
 from trueup.store.usage.periods import period_id_of
 from trueup_worker.invoicing.open_months import bills_of_open_usage, open_draws
@@ -129,12 +130,12 @@ def list_with_drafts(
     commit_id: UUID | None = None,
     after: UUID | None = None,
     usage_grace_h: int = USAGE_GRACE_H,
-) -> list[Invoice]:
+) -> SearchPage[Invoice, UUID]:
     """As `list_invoices`, and then the drafts of open usage, customer by customer and month by month."""
     past_usage = None
     if after is not None and not is_stored(connection, account_id, after):
         past_usage = after
-    page: list[Invoice] = []
+    page: SearchPage[Invoice, UUID] = SearchPage([], None)
     if past_usage is None:
         fetch = partial(
             list_invoices,
@@ -147,12 +148,13 @@ def list_with_drafts(
             after=after,
         )
         page = fetch()
-        draws = open_draws(connection, account_id, _customers_of_drafts(page))
+        draws = open_draws(connection, account_id, _customers_of_drafts(page.rows))
         page = fetch(open_draws=draws.by_commit) if draws.by_commit else page
-    if status in (None, "DRAFT") and commit_id is None and len(page) < limit:
-        drafts = _invoices(connection, account_id, customer_id, past_usage, usage_grace_h)
-        page += islice(drafts, limit - len(page))
-    return page
+    if page.searched_to is not None or status not in {None, "DRAFT"} or commit_id is not None:
+        return page
+    drafts = _invoices(connection, account_id, customer_id, past_usage, usage_grace_h)
+    rows = [*page.rows, *islice(drafts, limit - len(page.rows))]
+    return SearchPage(rows, rows[-1].id if len(rows) == limit else None)
 
 
 def show_item(connection: Connection, account_id: int, invoice_id: UUID) -> Invoice | None:

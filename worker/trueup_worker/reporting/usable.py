@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.commits.details import CommitDetails, ListedCommit, list_commits, show_commit, usable_balances
+from trueup.store.commits.details import CommitDetails, show_commit, usable_balances
+from trueup.store.commits.search import FoundPlace, ListedCommit, list_commits, search_commits
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
 from trueup.store.postgres.search_page import SearchPage
 from trueup_worker.reporting.balance import left_by_drafts
@@ -31,6 +32,11 @@ class UsableCommits:
     def page(self, **choice: Any) -> SearchPage[ListedCommit, UUID]:
         """A page as `list_commits` gives it, with balances, and what is unpaid."""
         page = list_commits(self._connection, self._account_id, **choice)
+        return replace(page, rows=self._with_balances(page.rows))
+
+    def found(self, beginning: str, **choice: Any) -> SearchPage[ListedCommit, FoundPlace]:
+        """A page as `search_commits` gives it, likewise."""
+        page = search_commits(self._connection, self._account_id, beginning, **choice)
         return replace(page, rows=self._with_balances(page.rows))
 
     def one(self, commit_id: UUID) -> CommitDetails | None:

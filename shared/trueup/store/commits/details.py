@@ -12,9 +12,7 @@ from sqlalchemy import Connection, text
 from trueup.domain.burndown.values import AccessType, CommitType, RateType
 from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.postgres.amounts import amounts_as_json
-from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all, fetch_one
-from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 
 # What may be drawn now: segments that are future or over count 0, and none counts below 0; drafts reserve, and `left`
 # says what they leave, by segment.
@@ -26,33 +24,6 @@ USABLE = """
        AND s.starting_at <= coalesce(a.clock_at, now()) AND coalesce(a.clock_at, now()) < s.ending_before
      GROUP BY s.id
 """
-
-_INDEXED = {
-    "customer_id": "customer_id = :customer_id",
-    "uniqueness_key": "uniqueness_key = :uniqueness_key",
-    "after": "id > :after",
-}
-
-
-def _searched(given: str) -> str:
-    return f"commit WHERE account_id = :account_id{given} ORDER BY id"
-
-
-_LIST = Filtered(
-    lambda given: text(f"""
-    SELECT c.id, c.type, c.name, c.customer_id, u.name AS customer, c.priority, c.uniqueness_key, c.created_at,
-           (SELECT sum(amount) FROM segment s WHERE s.account_id = c.account_id AND s.commit_id = c.id) AS amount
-      FROM (SELECT * FROM (SELECT * FROM {_searched(given)} LIMIT {SEARCHED_ROWS_MAX}) AS searched
-             WHERE CAST(:type AS text) IS NULL OR type = :type ORDER BY id LIMIT :limit) AS c
-      LEFT JOIN customer u ON u.account_id = c.account_id AND u.id = c.customer_id
-     ORDER BY c.id
-"""),
-    _INDEXED,
-)
-
-_LAST_SEARCHED = Filtered(
-    lambda given: text(f"SELECT id FROM {_searched(given)} OFFSET {SEARCHED_ROWS_MAX - 1} LIMIT 1"), _INDEXED
-)
 
 _SHOW = text("""
     SELECT c.id, c.type, c.name, c.description, c.customer_id, c.product_id, c.priority, c.rate_type, c.access_type,
@@ -87,30 +58,6 @@ _LEDGER = text("""
     SELECT id, segment_id, type, amount, effective_at, booked_at, invoice_id, reason
       FROM ledger_entry WHERE account_id = :account_id AND commit_id = :id ORDER BY seq
 """)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedCommit:
-    """A commit or credit in a list.
-
-    Attributes:
-        customer: the customer's name; None where the catalog has lost it.
-        amount: the sum of its segments.
-        balance: what can be used of it now; None where that was not asked for.
-        unpaid: instalments whose invoices are void; None: there are none.
-    """
-
-    id: UUID
-    type: CommitType
-    name: str | None
-    customer_id: UUID
-    customer: str | None
-    priority: Decimal
-    uniqueness_key: str | None
-    created_at: datetime
-    amount: Decimal
-    balance: Decimal | None = None
-    unpaid: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,35 +142,6 @@ class CommitDetails:
     ledger: list[EntryDetails] = field(default_factory=list)
     balance: Decimal | None = None
     unpaid: Decimal | None = None
-
-
-def list_commits(
-    connection: Connection,
-    account_id: int,
-    *,
-    limit: int,
-    customer_id: UUID | None = None,
-    commit_type: str | None = None,
-    uniqueness_key: str | None = None,
-    after: UUID | None = None,
-) -> SearchPage[ListedCommit, UUID]:
-    """Commits and credits in the order of their ids; of a type, for which there is no index, among the next 5,000.
-
-    Args:
-        connection: a transaction.
-        account_id: whose.
-        limit: at most this many.
-        customer_id: of this customer only.
-        commit_type: of this type only.
-        uniqueness_key: with this key only.
-        after: the id to which the page before has searched.
-    """
-    chosen = {"customer_id": customer_id, "type": commit_type, "uniqueness_key": uniqueness_key, "after": after}
-    which = {"account_id": account_id, "limit": limit, **chosen}
-    found = fetch_all(connection, ListedCommit, _LIST.given(which), which)
-    if len(found) == limit:
-        return SearchPage(found, found[-1].id)
-    return SearchPage(found, connection.scalar(_LAST_SEARCHED.given(which), which))
 
 
 def show_commit(connection: Connection, account_id: int, commit_id: UUID) -> CommitDetails | None:

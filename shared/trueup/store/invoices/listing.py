@@ -1,8 +1,9 @@
 """Invoices as people read them: finalized ones by number, then the drafts of obligations, in due order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -11,36 +12,85 @@ from trueup.store.invoices.drafts import IS_OPEN, read_drafts, select_drafts
 from trueup.store.invoices.invoice import STORED, Invoice, Status, lines_of
 from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import fetch_all, fetch_one
+from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 
+
+# What has an index chooses the stretch that is searched: a commit, else a customer, else what is void.
+def _stretch(given: str, what: str) -> str:
+    return f"SELECT {what} FROM invoice WHERE account_id = :account_id{given} ORDER BY number"
+
+
+_STRETCHES = {
+    "of_commit": "commit_id = :of_commit",
+    "of_customer": "customer_id = :of_customer",
+    "is_void": "status = 'VOID'",  # a word of its own, as the index of the void ones has it
+    "after": "number > (SELECT number FROM invoice WHERE account_id = :account_id AND id = :after)",
+}
 _LIST = Filtered(
     lambda given: text(f"""
-    {STORED}
-     WHERE i.account_id = :account_id{given}
+    {STORED.replace("FROM invoice AS i", f"FROM ({_stretch(given, '*')} LIMIT {SEARCHED_ROWS_MAX}) AS i")}
+     WHERE (CAST(:status AS text) IS NULL OR i.status = :status)
+       AND (CAST(:customer_id AS uuid) IS NULL OR i.customer_id = :customer_id)
      ORDER BY i.number LIMIT :limit
 """),
-    {
-        "is_final": "i.status = 'FINALIZED'",
-        "is_void": "i.status = 'VOID'",  # a word of its own, as the index of the void ones has it
-        "customer_id": "i.customer_id = :customer_id",
-        "commit_id": "i.commit_id = :commit_id",
-        "after": "i.number > (SELECT number FROM invoice WHERE account_id = :account_id AND id = :after)",
-    },
+    _STRETCHES,
+)
+_LAST_LISTED = Filtered(
+    lambda given: text(f"{_stretch(given, 'id')} OFFSET {SEARCHED_ROWS_MAX - 1} LIMIT 1"), _STRETCHES
 )
 
-# Those that wait for somebody stand in an index of their own: the scheduler's holds what is pending alone.
-_LIST_DRAFTS = Filtered(
-    lambda given: select_drafts(f"""
-    SELECT o.*, row_number() OVER (ORDER BY due_at, commit_id, position) AS turn
-      FROM ({_first("state = 'pending'", given)} UNION ALL {_first("state IN ('held', 'parked')", given)}) AS o
-     ORDER BY due_at, commit_id, position LIMIT :limit
-"""),
-    {
-        "customer_id": """o.commit_id IN
-            (SELECT id FROM commit WHERE account_id = :account_id AND customer_id = :customer_id)""",
-        "commit_id": "o.commit_id = :commit_id",
-        "after_due": """(o.due_at, o.commit_id, o.position) >
+_IN_DUE_ORDER = "due_at, commit_id, position"
+_AFTER = {
+    "after_due": f"""({_IN_DUE_ORDER}) >
             (CAST(:after_due AS timestamptz), CAST(:after_commit AS uuid), CAST(:after_position AS integer))""",
-    },
+}
+
+
+def _first(condition: str, given: str) -> str:
+    return f"""(
+    SELECT * FROM obligation WHERE account_id = :account_id AND {condition}{given}
+     ORDER BY {_IN_DUE_ORDER} LIMIT {SEARCHED_ROWS_MAX})"""
+
+
+# Those that wait for somebody stand in an index of their own: the scheduler's holds what is pending alone.
+def _all_drafts(given: str) -> str:
+    return " UNION ALL ".join(_first(each, given) for each in ("state = 'pending'", "state IN ('held', 'parked')"))
+
+
+def _drafts_of_commits(given: str) -> str:
+    return _first(f"commit_id = ANY(:commit_ids) AND state <> 'voided' AND {IS_OPEN}", given)
+
+
+class _Drafts:
+    """Drafts of a stretch of obligations in due order, and where it ends."""
+
+    def __init__(self, stretch: Callable[[str], str]) -> None:
+        def searched(given: str) -> str:
+            return f"SELECT * FROM ({stretch(given)}) AS o ORDER BY {_IN_DUE_ORDER} LIMIT {SEARCHED_ROWS_MAX}"
+
+        self.found = Filtered(
+            lambda given: select_drafts(f"""
+    SELECT o.*, row_number() OVER (ORDER BY {_IN_DUE_ORDER}) AS turn FROM ({searched(given)}) AS o
+     WHERE o.suppressed_by IS NULL
+       AND (CAST(:customer_id AS uuid) IS NULL OR :customer_id =
+            (SELECT customer_id FROM commit WHERE account_id = :account_id AND id = o.commit_id))
+     ORDER BY {_IN_DUE_ORDER} LIMIT :limit
+"""),
+            _AFTER,
+        )
+        self.last = Filtered(
+            lambda given: text(f"SELECT id FROM ({searched(given)}) AS o OFFSET {SEARCHED_ROWS_MAX - 1} LIMIT 1"),
+            _AFTER,
+        )
+
+
+_DRAFTS, _DRAFTS_OF_COMMITS = _Drafts(_all_drafts), _Drafts(_drafts_of_commits)
+_COMMITS_FEW = 200
+_COMMITS_OF = Filtered(
+    lambda given: text(f"""
+    SELECT id FROM commit WHERE account_id = :account_id{given} ORDER BY id LIMIT {_COMMITS_FEW + 1}
+"""),
+    {"customer_id": "customer_id = :customer_id", "commit_id": "id = :commit_id"},
 )
 
 _PLACE_OF_DRAFT = text(f"""
@@ -63,13 +113,6 @@ _IS_STORED = text("""
 _NONE: Mapping[UUID, Decimal] = {}
 
 
-def _first(condition: str, given: str) -> str:
-    return f"""(
-    SELECT * FROM obligation AS o
-     WHERE o.account_id = :account_id AND o.{condition} AND o.suppressed_by IS NULL{given}
-     ORDER BY o.due_at, o.commit_id, o.position LIMIT :limit)"""
-
-
 def list_invoices(
     connection: Connection,
     account_id: int,
@@ -80,10 +123,11 @@ def list_invoices(
     commit_id: UUID | None = None,
     after: UUID | None = None,
     open_draws: Mapping[UUID, Decimal] = _NONE,
-) -> list[Invoice]:
+) -> SearchPage[Invoice, UUID]:
     """Invoices in the order of their numbers, then drafts in due order; lines of drafts only.
 
-    The `total` of a draft is what it would bill now: for a true-up, what is still unspent.
+    The `total` of a draft is what it would bill now: for a true-up, what is still unspent. A status beside a customer
+    or commit, and drafts of a customer with many commits, are looked for among the next 5,000.
 
     Args:
         connection: a transaction.
@@ -92,21 +136,47 @@ def list_invoices(
         status: with this status only.
         customer_id: of this customer only.
         commit_id: of this commit only.
-        after: the last id of the page before.
+        after: the id to which the page before has searched.
         open_draws: what usage that is not in the ledger takes from POSTPAID commits, by their ids.
     """
     chosen = {"account_id": account_id, "customer_id": customer_id, "commit_id": commit_id}
     place = {} if after is None else _place_of_draft(connection, account_id, after)
-    page: list[Invoice] = []
+    rows: list[Invoice] = []
     if status != "DRAFT" and not place:
-        with_status = {"is_final": status == "FINALIZED", "is_void": status == "VOID"}
-        which = chosen | with_status | {"after": after, "limit": limit}
-        page = fetch_all(connection, Invoice, _LIST.given(which), which)
-    if status in (None, "DRAFT") and len(page) < limit:
-        rest = chosen | place | {"limit": limit - len(page)}
-        found = read_drafts(connection, account_id, _LIST_DRAFTS.given(rest), rest, open_draws)
-        page += [each.invoice for each in found]
-    return page
+        page = _stored(connection, chosen | {"status": status, "after": after, "limit": limit})
+        rows = list(page.rows)
+        if page.searched_to is not None:
+            return page
+    if status in {None, "DRAFT"} and len(rows) < limit:
+        rest = _drafts(connection, chosen | place | {"limit": limit - len(rows)}, open_draws)
+        return SearchPage([*rows, *rest.rows], rest.searched_to)
+    return SearchPage(rows, None)
+
+
+def _stored(connection: Connection, which: dict[str, object]) -> SearchPage[Invoice, UUID]:
+    of_commit, of_customer = which["commit_id"], which["customer_id"]
+    which["of_commit"] = of_commit
+    which["of_customer"] = of_customer if of_commit is None else None
+    which["is_void"] = which["status"] == "VOID" and of_commit is None and of_customer is None
+    found = fetch_all(connection, Invoice, _LIST.given(which), which)
+    if len(found) == which["limit"]:
+        return SearchPage(found, found[-1].id)
+    return SearchPage(found, connection.scalar(_LAST_LISTED.given(which), which))
+
+
+def _drafts(
+    connection: Connection, which: dict[str, Any], open_draws: Mapping[UUID, Decimal]
+) -> SearchPage[Invoice, UUID]:
+    searched = _DRAFTS
+    if which["customer_id"] is not None or which["commit_id"] is not None:
+        commit_ids = list(connection.scalars(_COMMITS_OF.given(which), which))
+        if len(commit_ids) <= _COMMITS_FEW:
+            searched, which = _DRAFTS_OF_COMMITS, which | {"commit_ids": commit_ids, "customer_id": None}
+    found = read_drafts(connection, which["account_id"], searched.found.given(which), which, open_draws)
+    rows = [each.invoice for each in found]
+    if len(rows) == which["limit"]:
+        return SearchPage(rows, rows[-1].id)
+    return SearchPage(rows, connection.scalar(searched.last.given(which), which))
 
 
 def show_invoice(

@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -20,13 +19,11 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from trueup.limits import ENVELOPE_BYTES_MAX, META_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX, UNAUTHENTICATED_ROWS_MAX
-from trueup.store.postgres.rows import fetch_all, fetch_one
 from trueup.store.requests.kept_envelopes import as_bytes, as_text
 from trueup.store.requests.parked_total import Arguments, add, fit, subtract
 from trueup.store.tables import outcome, parked
@@ -177,96 +174,9 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParkedRecord:
-    """A parked envelope, or one request of it, without its bytes.
-
-    Attributes:
-        account_id: None when nobody could be asked.
-        detail: what was wrong, for people.
-        request_id: None for a whole envelope.
-        attempts: deliveries so far.
-        whole_bytes: size of both arguments, of which only the beginnings are kept; None: all is.
-        note: an operator's words.
-    """
-
-    account_id: int | None
-    id: UUID
-    reason: Reason
-    detail: str
-    request_id: UUID | None
-    batch_id: UUID | None
-    task: str
-    attempts: int
-    whole_bytes: int | None
-    state: State
-    note: str | None
-    parked_at: datetime
-    resolved_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParkedMessage(ParkedRecord):
-    """The same, with what was received; `digest`: SHA-256 by which a redelivery is known."""
-
-    meta: bytes
-    requests: bytes
-    signature: str | None
-    digest: bytes
-
-
-_RECORDS = select(*(parked.c[each.name] for each in fields(ParkedRecord)))
-
-
-def list_parked(
-    connection: Connection,
-    account_id: int,
-    *,
-    limit: int,
-    reason: str | None = None,
-    batch_id: UUID | None = None,
-    state: str = "parked",
-    after: UUID | None = None,
-) -> list[ParkedRecord]:
-    """The account's parked envelopes and requests, oldest first.
-
-    Args:
-        after: the last id of the page before.
-    """
-    query = _RECORDS.where(parked.c.account_id == account_id, parked.c.state == state)
-    if reason is not None:
-        query = query.where(parked.c.reason == reason)
-    if batch_id is not None:
-        query = query.where(parked.c.batch_id == batch_id)
-    if after is not None:
-        reached = select(parked.c.parked_at).where(parked.c.account_id == account_id, parked.c.id == after)
-        query = query.where(tuple_(parked.c.parked_at, parked.c.id) > tuple_(reached.scalar_subquery(), after))
-    return fetch_all(connection, ParkedRecord, query.order_by(parked.c.parked_at, parked.c.id).limit(limit), {})
-
-
-def count_parked(connection: Connection, account_id: int, *, state: str = "parked") -> dict[str, int]:
-    """Number of rows for each reason, the most frequent first."""
-    rows = func.count()
-    query = select(parked.c.reason, rows).where(parked.c.account_id == account_id, parked.c.state == state)
-    grouped = connection.execute(query.group_by(parked.c.reason).order_by(rows.desc(), parked.c.reason))
-    return {reason: count for reason, count in grouped}  # noqa: C416 (rows are no tuples to mypy)
-
-
-def show_parked(connection: Connection, account_id: int, parked_id: UUID) -> ParkedMessage | None:
-    """One parked row, bytes and all."""
-    query = select(parked).where(parked.c.account_id == account_id, parked.c.id == parked_id)
-    return fetch_one(connection, ParkedMessage, query, {})
-
-
 def count_unkept(connection: Connection) -> int:
     """Number of messages that nobody vouches for and that were only counted, as there was no room for more."""
     return int(connection.execute(_COUNTED_ONLY).scalar_one())
-
-
-def list_unattributed(connection: Connection, *, limit: int) -> list[ParkedRecord]:
-    """Messages that nobody vouches for, newest first: unsigned or forged envelopes, and messages that are none."""
-    query = _RECORDS.where(parked.c.account_id.is_(None)).order_by(parked.c.parked_at.desc()).limit(limit)
-    return fetch_all(connection, ParkedRecord, query, {})
 
 
 @dataclass(frozen=True, slots=True)

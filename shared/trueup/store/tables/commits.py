@@ -30,6 +30,14 @@ from trueup.store.tables.columns import (
     required,
 )
 
+BY_CODE_POINT = Text(collation="C")  # what begins alike stands side by side, whatever the database's own collation is
+
+
+def _found_by_beginning(column: str) -> Index:
+    """The index of commits by a text that they may have, and of those with the same one by their ids."""
+    return Index(None, "account_id", column, "id", postgresql_where=text(f"{column} IS NOT NULL"))
+
+
 commit = Table(
     "commit",
     metadata,
@@ -38,7 +46,7 @@ commit = Table(
     required("type", Text, "PREPAID, POSTPAID, or CREDIT (the same balance, given for free)"),
     required("customer_id", ID, "who promised"),
     required("product_id", ID, "the FIXED product it is invoiced under"),
-    optional("name", Text, "shown on invoices"),
+    optional("name", BY_CODE_POINT, "shown on invoices"),
     optional("description", Text, "internal: never on an invoice"),
     required("priority", Numeric, "lower is drawn first"),
     required("rate_type", Text, "LIST_RATE or COMMIT_RATE"),
@@ -53,9 +61,9 @@ commit = Table(
     optional("applicable_contract_ids", ARRAY(ID), "usage on these contracts only; null: all of the customer's"),
     optional("specifiers", JSONB, "usage that meets at least one of these draws it down"),
     optional("custom_fields", JSONB, "string to string"),
-    optional("netsuite_sales_order_id", Text, "kept and returned"),
-    optional("salesforce_opportunity_id", Text, "kept and returned"),
-    optional("uniqueness_key", Text, "used once per account, for ever"),
+    optional("netsuite_sales_order_id", BY_CODE_POINT, "kept and returned"),
+    optional("salesforce_opportunity_id", BY_CODE_POINT, "kept and returned"),
+    optional("uniqueness_key", BY_CODE_POINT, "used once per account, for ever"),
     required("fingerprint", LargeBinary, "SHA-256 of the normalised request"),
     required("fingerprint_version", SmallInteger, "of the normal form"),
     optional("batch_id", ID, "the batch it came with"),
@@ -68,18 +76,9 @@ commit = Table(
     Index("commit_account_id_uniqueness_key_key", "account_id", "uniqueness_key", unique=True),
     Index(None, "account_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     Index(None, "account_id", "customer_id", "id"),
-    Index(
-        None,
-        "account_id",
-        "netsuite_sales_order_id",
-        postgresql_where=text("netsuite_sales_order_id IS NOT NULL"),
-    ),
-    Index(
-        None,
-        "account_id",
-        "salesforce_opportunity_id",
-        postgresql_where=text("salesforce_opportunity_id IS NOT NULL"),
-    ),
+    _found_by_beginning("netsuite_sales_order_id"),
+    _found_by_beginning("salesforce_opportunity_id"),
+    _found_by_beginning("name"),
     one_of("type", "PREPAID", "POSTPAID", "CREDIT"),
     one_of("rate_type", "LIST_RATE", "COMMIT_RATE"),
     one_of("access_type", "SPEND", "QUANTITY"),

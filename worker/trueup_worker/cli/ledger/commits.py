@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
+from uuid import UUID
 
 import typer
 from sqlalchemy import Connection
 
-from trueup.store.commits.details import CommitDetails, ListedCommit
+from trueup.store.commits.details import CommitDetails
+from trueup.store.commits.search import CommitChoice, FoundPlace, ListedCommit, place_of
 from trueup.store.commits.units import CommitUnits, units_of_commits
 from trueup_worker.cli.terminal.amounts import in_money
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
-from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
+from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_search
 from trueup_worker.cli.terminal.named import id_if_named, id_of
 from trueup_worker.cli.terminal.output import Record, emit_json, emit_record
 from trueup_worker.reporting.usable import UsableCommits
@@ -54,20 +56,57 @@ def list_(
         Literal["PREPAID", "POSTPAID", "CREDIT"] | None, typer.Option(help="Of this type only.", case_sensitive=False)
     ] = None,
     uniqueness_key: Annotated[str | None, typer.Option(metavar="KEY", help="With this key only.")] = None,
-    after: After = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Whose key, name, or id in Salesforce or NetSuite begins so, exactly."),
+    ] = None,
+    archived: Annotated[
+        bool | None, typer.Option("--archived/--in-use", help="Out of use only, or in use only.")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only those that come after this one: what `searched to` says.")
+    ] = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """List commits and credits in the order of their ids. Needs the scope read."""
+    """List commits and credits in the order of their ids; with --prefix, of what they are called. Needs the scope read.
+
+    Type and state have no index, nor has a customer beside --prefix: 5,000 commits are searched, and --after goes on
+    from there. With --json all are.
+    """
+    if prefix is not None and uniqueness_key is not None:
+        raise CommandError("--prefix and --uniqueness-key exclude each other")
     with session(ctx).snapshot("read") as (connection, caller):
-        fetch = partial(
-            UsableCommits(connection, caller.account_id).page,
-            customer_id=id_if_named(connection, caller, customer, "customer"),
-            commit_type=type,
-            uniqueness_key=uniqueness_key,
+        commits = UsableCommits(connection, caller.account_id)
+        customer_id = id_if_named(connection, caller, customer, "customer")
+        choice = CommitChoice(customer_id=customer_id, type=type, is_archived=archived)
+        emit = partial(
+            emit_search,
+            columns=_COLUMNS,
+            limit=limit,
+            as_json=as_json,
+            shown=partial(_in_money, connection, caller.account_id),
         )
-        shown = partial(_in_money, connection, caller.account_id)
-        emit_search(fetch, _COLUMNS, after, limit=limit, as_json=as_json, shown=shown)
+        if prefix is None:
+            emit(partial(commits.page, choice=choice, uniqueness_key=uniqueness_key), after=_id(after))
+        else:
+            emit(partial(commits.found, prefix, choice=choice), after=_place(after))
+
+
+def _id(after: str | None) -> UUID | None:
+    try:
+        return None if after is None else UUID(after)
+    except ValueError:
+        raise CommandError(f"--after is the id of a commit, not {after!r}") from None
+
+
+def _place(after: str | None) -> FoundPlace | None:
+    try:
+        return None if after is None else place_of(after)
+    except ValueError:
+        raise CommandError(
+            f"with --prefix, --after is what `searched to` said, such as key.ID, not {after!r}"
+        ) from None
 
 
 @app.command()

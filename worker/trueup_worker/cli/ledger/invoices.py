@@ -18,7 +18,7 @@ from trueup_worker.cli.ledger.records import listed_invoice, shown_invoice
 from trueup_worker.cli.terminal.amounts import in_its_unit, in_money, sentence, true_up_text
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.listing import AsJson, Limit, emit_list
+from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
 from trueup_worker.cli.terminal.named import id_if_named, id_of
 from trueup_worker.cli.terminal.output import Record, as_printed, as_text, emit_json, emit_record, emit_table, say
 from trueup_worker.invoicing.correct import Correction, correct_month
@@ -43,10 +43,15 @@ def list_(
     status: Annotated[Status | None, typer.Option(help="With this status only.", case_sensitive=False)] = None,
     customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Of this customer only.")] = None,
     commit: Annotated[str | None, typer.Option(metavar="COMMIT", help="Of this commit only.")] = None,
+    after: After = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """List invoices by number, then drafts as they fall due, then drafts of open usage. Needs the scope read."""
+    """List invoices by number, then drafts as they fall due, then drafts of open usage. Needs the scope read.
+
+    A status beside --customer or --commit has no index, nor have drafts of a customer with more than 200 commits: 5,000
+    are searched, and --after goes on from there. With --json all are.
+    """
     here = session(ctx)
     with here.snapshot("read") as (connection, caller):
         fetch = partial(
@@ -59,7 +64,7 @@ def list_(
             usage_grace_h=here.settings.usage_grace_h,
         )
         shown = partial(in_money_listed, units_of(connection, caller.account_id))
-        emit_list(fetch, COLUMNS, limit=limit, as_json=as_json, told=listed_invoice, shown=shown)
+        emit_search(fetch, COLUMNS, after, limit=limit, as_json=as_json, told=listed_invoice, shown=shown)
 
 
 @app.command()
@@ -99,16 +104,20 @@ def _shown_line(line: Record, unit: Unit) -> Record:
 @app.command()
 def release(
     ctx: typer.Context,
-    invoice_id: Annotated[UUID, typer.Argument(metavar="ID", help="Of the parked or held draft.")],
+    draft: Annotated[
+        str,
+        typer.Argument(metavar="ID|KEY", help="Of the parked or held draft, or its commit's key."),
+    ],
     *,
     reason: Annotated[str | None, typer.Option(help="Why; needed for what is held, and kept in the audit.")] = None,
 ) -> None:
     """Let an invoice that was parked or held be made, on your word. Needs the scope operate."""
     with session(ctx).transaction("operate") as (connection, caller):
+        draft_id = id_of(connection, caller, draft, "draft", is_to_change=True)
         release_obligation(
-            connection, account_id=caller.account_id, obligation_id=invoice_id, actor=caller.key_id, reason=reason
+            connection, account_id=caller.account_id, obligation_id=draft_id, actor=caller.key_id, reason=reason
         )
-    say(f"{invoice_id} is pending again")
+    say(f"{draft_id} is pending again")
 
 
 @app.command()

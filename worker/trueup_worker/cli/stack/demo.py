@@ -12,7 +12,7 @@ from trueup.domain.unit import PIECES
 from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
 from trueup.store.catalog.units import units_of
-from trueup.store.commits.details import list_commits
+from trueup.store.commits.search import list_commits
 from trueup.store.invoices.listing import list_invoices
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import transaction
@@ -22,7 +22,7 @@ from trueup_worker.cli.requests.ingest import Plan, ingest_file
 from trueup_worker.cli.stack.project import project_file
 from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.listing import every_page
+from trueup_worker.cli.terminal.listing import every_found
 from trueup_worker.cli.terminal.output import emit_table, say
 
 app = typer.Typer()
@@ -73,11 +73,11 @@ def _wait_until_settled(here: Session, account_id: int) -> None:
 def _show_invoices(here: Session) -> None:
     with here.transaction("read") as (connection, caller):
         fetch = partial(list_invoices, connection, caller.account_id, status="FINALIZED")
-        first = list(every_page(fetch, limit=_INVOICE_ROWS))
+        first = fetch(limit=_INVOICE_ROWS).rows
         units = units_of(connection, caller.account_id)
         counts: Counter[str] = Counter()
         totals: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for invoice in every_page(fetch, limit=None):
+        for invoice in every_found(fetch, None, limit=None, as_json=True, go_on=str):
             counts[str(invoice.unit_id)] += 1
             totals[str(invoice.unit_id)] += invoice.total or 0
     emit_table(COLUMNS[:6], in_money_listed(units, first), title="the first invoices that fell due")

@@ -71,25 +71,26 @@ def every_found(
             return
 
 
-def emit_search(
-    fetch: Callable[..., SearchPage[T, UUID]],
-    columns: tuple[str, ...],
-    after: UUID | None,
-    *,
-    limit: int | None,
-    as_json: bool,
-    shown: Callable[[Sequence[T]], Iterable[object]] | None = None,
-) -> None:
-    """Print what a search in the order of ids finds, as `emit_list`."""
-    found = every_found(
-        fetch, after, limit=limit, as_json=as_json, go_on=lambda reached: f"{reached}: go on with --after {reached}"
-    )
-    emit_rows(found, columns, limit=limit, as_json=as_json, shown=shown)
-
-
 def as_it_is(row: object) -> object:
     """All of a row is told."""
     return row
+
+
+def emit_search(
+    fetch: Callable[..., SearchPage[T, P]],
+    columns: tuple[str, ...],
+    after: P | None,
+    *,
+    limit: int | None,
+    as_json: bool,
+    told: Callable[[T], object] = as_it_is,
+    shown: Callable[[Sequence[T]], Iterable[object]] | None = None,
+) -> None:
+    """Print what a search finds, as `emit_list`; a place as text is what `--after` takes."""
+    found = every_found(
+        fetch, after, limit=limit, as_json=as_json, go_on=lambda reached: f"{reached}: go on with --after {reached}"
+    )
+    emit_rows(found, columns, limit=limit, as_json=as_json, told=told, shown=shown)
 
 
 def emit_list(

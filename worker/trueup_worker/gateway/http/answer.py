@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from trueup.store.postgres.search_page import SearchPage
+
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Amount = Decimal  # on the wire: a JSON number with all its digits
 
@@ -63,3 +65,9 @@ class Page(Answer):
         listed = list(objects)
         next_page = listed[limit - 1].id if len(listed) > limit else None
         return cls(data=listed[:limit], next_page=next_page, **more)
+
+    @classmethod
+    def of_search(cls, found: SearchPage[Any, Any], told: Callable[[Any], Any], *, limit: int, **more: Any) -> Self:
+        """A page of a search for one more than `limit`; it may hold less than that, or none, with more to come."""
+        page = cls.of(map(told, found.rows), limit=limit, **more)
+        return page if len(found.rows) > limit else msgspec.structs.replace(page, next_page=found.searched_to)

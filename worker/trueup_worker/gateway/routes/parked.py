@@ -6,7 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from trueup.store.requests.parking import Choice, Reason, State, count_chosen, count_parked, list_parked
+from trueup.store.requests.parked_messages import count_parked, list_parked
+from trueup.store.requests.parking import Choice, Reason, State, count_chosen
 from trueup_worker.gateway.answers.parked import Parked, ParkedPage, ReplayAnswer, Replayed
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.repeatable_change import write
@@ -36,7 +37,7 @@ async def list_parked_requests(
     account_id = caller_of(request).account_id
 
     def look(connection: Connection) -> ParkedPage:
-        rows = list_parked(
+        found = list_parked(
             connection,
             account_id,
             limit=limit + 1,
@@ -46,7 +47,7 @@ async def list_parked_requests(
             after=next_page,
         )
         counts = count_parked(connection, account_id, state=state)
-        return ParkedPage.of(map(Parked.from_record, rows), limit=limit, counts=counts)
+        return ParkedPage.of_search(found, Parked.from_record, limit=limit, counts=counts)
 
     return Json(await gateway_of(request).read(look))
 
