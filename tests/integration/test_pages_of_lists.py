@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import md5
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -16,7 +16,7 @@ from tests.integration.explained import explain_all
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
 from trueup.store.accounts.audit import list_audit
-from trueup.store.catalog.exact_matches import exact_matches
+from trueup.store.catalog.exact_matches import Kind, exact_matches
 from trueup.store.catalog.search import FoundContract, FoundCustomer, search_catalog
 from trueup.store.commits.changes import lock_commit
 from trueup.store.commits.details import show_commit
@@ -137,9 +137,7 @@ LISTS: dict[str, Callable[[Connection, int], object]] = {
     "a commit by its id": lambda on, account: show_commit(on, account, COMMIT),
     "the true-up of a commit": lambda on, account: true_up_of(on, account, COMMIT),
     "the obligations that a change of a commit locks": lambda on, account: lock_commit(on, account, COMMIT),
-    "a record by what it is called": lambda on, account: exact_matches(
-        on, account, ["customer", "contract", "product", "commit", "invoice"], "4711"
-    ),
+    "a record by what it is called": lambda on, account: exact_matches(on, account, get_args(Kind), "order-4711"),
     "customers": lambda on, account: search_catalog(on, account, FoundCustomer, limit=PAGE_ROWS),
     "customers of a name": lambda on, account: search_catalog(
         on, account, FoundCustomer, limit=PAGE_ROWS, piece="MER 77"

@@ -94,9 +94,13 @@ def exact_matches(connection: Connection, account_id: int, kinds: Collection[Kin
     return list({each.id: each for each in found}.values())
 
 
+def _literal(told: str) -> str:
+    return "'" + told.replace("'", "''") + "'"
+
+
 def _statement(kind: Kind) -> TextClause:
     ways = (
-        f"(SELECT id, '{kind}' AS kind, '{by}' AS by, {label} AS label FROM {where} LIMIT {MATCHES_MAX})"
+        f"(SELECT id, '{kind}' AS kind, {_literal(by)} AS by, {label} AS label FROM {where} LIMIT {MATCHES_MAX})"
         for by, label, where in _WAYS[kind]
     )
     return text(" UNION ALL ".join(ways))

@@ -106,14 +106,14 @@ def release(
     ctx: typer.Context,
     draft: Annotated[
         str,
-        typer.Argument(metavar="ID|KEY", help="Of the parked or held draft, or its commit's key."),
+        typer.Argument(metavar="ID|KEY|CUSTOMER", help="The parked or held draft, its commit's key, or whose months."),
     ],
     *,
     reason: Annotated[str | None, typer.Option(help="Why; needed for what is held, and kept in the audit.")] = None,
 ) -> None:
     """Let an invoice that was parked or held be made, on your word. Needs the scope operate."""
     with session(ctx).transaction("operate") as (connection, caller):
-        draft_id = id_of(connection, caller, draft, "draft", is_to_change=True)
+        draft_id = id_of(connection, caller, draft, "draft", "customer", is_to_change=True)
         release_obligation(
             connection, account_id=caller.account_id, obligation_id=draft_id, actor=caller.key_id, reason=reason
         )
