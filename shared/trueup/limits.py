@@ -109,3 +109,17 @@ PROBED_ROWS_MAX = 100  # that wait for months, before a quick look gives an acco
 WHOLE_LOOK_S = 30.0  # between looks that give nothing up: how late what stands behind so many that wait may be done
 MONTH_PAUSE_S = 30.0  # after a failed try of a month, and twice that after the second: what was slow may have passed
 ISSUE_ATTEMPTS_MAX = 3  # of one obligation, before it is parked
+
+# Alerts.
+ALERT_THRESHOLDS_MAX = 20  # of one kind
+ALERT_DAYS_MAX = 3_650
+ALERTS_ROWS_MAX = 2_000  # alerts by time that one transaction gives
+ALERTS_TURN_S = 3.0  # of an account, after which its task begins nothing new
+ALERTS_TURN_H = 1  # between judgements of an account in real time in which nothing fell due
+ALERTS_PAUSE_S = 2.0  # between the scheduler's looks for accounts with alerts
+ALERTS_SETTLE_S = 60.0  # that a writer has between its first statement and its first write: it may read for 40 s
+USAGE_GATHERED_S = 10.0  # before it is held against balances: what else comes costs nothing more
+USAGE_ARRIVALS_MAX = 1_000  # transactions' usage that is added up at once
+BALANCE_PAUSE_S = 60.0  # between two judgements of a customer's balances
+BALANCE_PAUSE_SHARE = 20  # times as long as a judgement took is the pause after it, where that is longer
+COMMITS_COUNTED_MAX = 1_000  # of a customer, to see whether there is a new one: with more every change is judged

@@ -14,7 +14,16 @@ from trueup.limits import ISSUE_TURN_S
 from trueup.redis.uniqueness_cache import Reply
 from trueup.settings import settings
 from trueup.store.postgres.engine import engine
-from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE, TASK_ISSUE, TASK_PROBE, TASK_RECORD
+from trueup.wire.message.names import (
+    ATTEMPT_HEADER,
+    SIGNATURE_HEADER,
+    TASK_ALERT,
+    TASK_CREATE,
+    TASK_ISSUE,
+    TASK_PROBE,
+    TASK_RECORD,
+)
+from trueup_worker.alerts.turn import give_alerts
 from trueup_worker.celery.app import app
 from trueup_worker.celery.parking import park_raw
 from trueup_worker.intake.commits.pipeline import COMMITS
@@ -102,15 +111,28 @@ def answer_probe(name: object = "", *_: object) -> None:
 @app.task(name=TASK_ISSUE, bind=True)
 def issue_invoices(self: "Task[Any, Any]", *args: Any) -> None:
     """Close the account's months that are over, lets segments expire, and issues the invoices that are due."""
-    if len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= _ACCOUNT_MAX:
-        with _nothing_lost():
-            _park(self, args, _ONE)
-        return
     config = settings()
-    issue_all_due(
-        engine(),
-        args[0],
-        rows_max=config.issue_rows,
-        usage_grace_h=config.usage_grace_h,
-        seconds_max=ISSUE_TURN_S,
-    )
+    if _is_account(self, args):
+        issue_all_due(
+            engine(),
+            args[0],
+            rows_max=config.issue_rows,
+            usage_grace_h=config.usage_grace_h,
+            seconds_max=ISSUE_TURN_S,
+        )
+
+
+@app.task(name=TASK_ALERT, bind=True)
+def alert(self: "Task[Any, Any]", *args: Any) -> None:
+    """Tell what fell due in the account, and judge balances that usage has changed."""
+    if _is_account(self, args):
+        give_alerts(engine(), args[0])
+
+
+def _is_account(task: "Task[Any, Any]", args: tuple[Any, ...]) -> bool:
+    """Tell whether the arguments name an account; others are parked."""
+    if len(args) == 1 and type(args[0]) is int and 0 < args[0] <= _ACCOUNT_MAX:
+        return True
+    with _nothing_lost():
+        _park(task, args, _ONE)
+    return False

@@ -61,6 +61,9 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
     "events": Entry("trueup_worker.cli.events.events", "What happened: list, follow.", _EVENTS),
+    "alerts": Entry(
+        "trueup_worker.cli.events.alerts", "What is told ahead, and of balances: list, set, reset.", _EVENTS
+    ),
     "catalog": Entry(
         "trueup_worker.cli.administration.catalog", "Customers, products, contracts and units: load a file.", _OPERATE
     ),

@@ -9,10 +9,11 @@ from kombu.exceptions import ChannelError
 from sqlalchemy import Engine
 
 from trueup.defaults import USAGE_GRACE_H
-from trueup.limits import PROBED_ROWS_MAX, WHOLE_LOOK_S
+from trueup.limits import ALERTS_PAUSE_S, PROBED_ROWS_MAX, WHOLE_LOOK_S
+from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import transaction
-from trueup.wire.message.names import QUEUE_INVOICES, TASK_ISSUE
+from trueup.wire.message.names import QUEUE_EVENTS, QUEUE_INVOICES, TASK_ALERT, TASK_ISSUE
 
 ACCOUNTS_MAX = 200  # that one look names
 
@@ -25,7 +26,7 @@ class Looks:
     """
 
     def __init__(self) -> None:
-        self._whole_at = -math.inf
+        self._whole_at = self._alerts_at = -math.inf
 
     def rows_max(self, now: float) -> int | None:
         """Bound of the waiting rows that the look made now goes through; None: all of them.
@@ -37,6 +38,13 @@ class Looks:
             return PROBED_ROWS_MAX
         self._whole_at = now
         return None
+
+    def seeks_alerts(self, now: float) -> bool:
+        """Tell whether the look made now is for accounts with alerts, too; `now` as for `rows_max`."""
+        if now < self._alerts_at + ALERTS_PAUSE_S:
+            return False
+        self._alerts_at = now
+        return True
 
 
 def look(
@@ -68,22 +76,42 @@ def look(
     """
     with transaction(on) as connection:
         accounts = accounts_due(connection, accounts_max=accounts_max, usage_grace_h=usage_grace_h, rows_max=rows_max)
-    return _send(app, accounts) if accounts else 0
+    return _send(app, TASK_ISSUE, QUEUE_INVOICES, accounts) if accounts else 0
 
 
-def _send(app: Celery, accounts: Sequence[int]) -> int:
+def look_for_alerts(on: Engine, app: Celery, *, accounts_max: int = ACCOUNTS_MAX) -> int:
+    """Send one task per account in which an alert may be due; as `look`, nothing while a task waits.
+
+    Args:
+        on: the database.
+        app: sends the tasks.
+        accounts_max: how many are named in a round.
+
+    Returns:
+        How many tasks were sent.
+
+    Raises:
+        DBAPIError: the database is away.
+        kombu.exceptions.OperationalError: the broker is away.
+    """
+    with transaction(on) as connection:
+        accounts = accounts_to_alert(connection, accounts_max=accounts_max)
+    return _send(app, TASK_ALERT, QUEUE_EVENTS, accounts) if accounts else 0
+
+
+def _send(app: Celery, task: str, queue: str, accounts: Sequence[int]) -> int:
     with app.connection_for_write() as broker:
-        if _backlog(broker):
+        if _backlog(broker, queue):
             return 0
         for account_id in accounts:
-            app.send_task(TASK_ISSUE, args=[account_id], queue=QUEUE_INVOICES, connection=broker, retry=False)
+            app.send_task(task, args=[account_id], queue=queue, connection=broker, retry=False)
     return len(accounts)
 
 
-def _backlog(broker: Any) -> int:
+def _backlog(broker: Any, queue: str) -> int:
     """Number of messages that wait; a queue that does not exist yet is an empty one (Redis forgets empty lists)."""
     with broker.channel() as channel:
         try:
-            return int(channel.queue_declare(QUEUE_INVOICES, passive=True).message_count)
+            return int(channel.queue_declare(queue, passive=True).message_count)
         except ChannelError:
             return 0

@@ -45,6 +45,15 @@ def exact_sum(values: Iterable[Decimal]) -> Decimal:
     return reduce(_EXACT.add, values, _ZERO)
 
 
+def exact_percent(value: Decimal, percent: Decimal) -> Decimal:
+    """So many percent of a figure, whatever the context of the thread.
+
+    Raises:
+        decimal.Inexact: it has more than 64 digits.
+    """
+    return _EXACT.scaleb(_EXACT.multiply(value, percent), -2)
+
+
 def rounded(value: Fraction) -> Decimal:
     """An amount or quantity as it is booked and invoiced: half-even, 12 decimals. To be called once per line."""
     return _decimal(round(value * E12))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from trueup.store.commits.expiry import HAS_LAPSED
 from trueup.store.postgres.already_used import AlreadyUsed
 from trueup.store.postgres.rows import fetch_all
+from trueup.store.usage.months import lock_customers
 
 _COMMIT = text("""
     SELECT type FROM commit WHERE account_id = :account_id AND id = :commit_id
@@ -23,11 +24,7 @@ _LOCK_TRUE_UP = text("""
      WHERE account_id = :account_id AND commit_id = :commit_id AND kind = 'TRUE_UP' AND state <> 'voided' FOR UPDATE
 """)
 
-_LOCK_CUSTOMER = text("""
-    SELECT FROM customer
-     WHERE account_id = :account_id
-       AND id = (SELECT customer_id FROM commit WHERE account_id = :account_id AND id = :commit_id) FOR NO KEY UPDATE
-""")
+_CUSTOMERS = text("SELECT customer_id FROM commit WHERE account_id = :account_id AND id = :commit_id")
 
 _SEGMENTS = text(f"""
     SELECT s.position, s.id, s.starting_at, s.ending_before,
@@ -87,7 +84,7 @@ def lock_true_up(connection: Connection, account_id: int, commit_id: UUID) -> st
 
 def lock_balances(connection: Connection, account_id: int, commit_id: UUID) -> None:
     """Keep months of the commit's customer from being closed, and segments from expiring, for the transaction."""
-    connection.execute(_LOCK_CUSTOMER, _of(account_id, commit_id))
+    lock_customers(connection, account_id, connection.scalars(_CUSTOMERS, _of(account_id, commit_id)).all())
 
 
 def segment_balances(

@@ -1,6 +1,14 @@
 """The tables. Comments are part of the schema, so that a database client explains the system."""
 
 from trueup.store.tables.accounts import account, installation, token
+from trueup.store.tables.alerts import (
+    alert_clock,
+    alert_setting,
+    alert_told,
+    balance_told,
+    balance_watch,
+    usage_arrival,
+)
 from trueup.store.tables.catalog import contract, customer, ingest_alias, product, unit
 from trueup.store.tables.columns import metadata
 from trueup.store.tables.commits import commit, ledger_entry, obligation, segment
@@ -24,8 +32,13 @@ from trueup.store.tables.webhooks import webhook_attempt, webhook_delivery, webh
 
 __all__ = [
     "account",
+    "alert_clock",
+    "alert_setting",
+    "alert_told",
     "answered_call",
     "audit",
+    "balance_told",
+    "balance_watch",
     "batch",
     "batch_lookup",
     "commit",
@@ -53,6 +66,7 @@ __all__ = [
     "segment",
     "token",
     "unit",
+    "usage_arrival",
     "usage_line",
     "usage_month",
     "usage_period",

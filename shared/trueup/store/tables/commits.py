@@ -114,6 +114,9 @@ segment = Table(
     required("granted_at", TIME, "when it came to be, the account's clock", server_default=NOW),
     PrimaryKeyConstraint("account_id", "commit_id", "position"),
     Index("segment_expiring_idx", "account_id", text(LAPSES_AFTER), postgresql_where=text("expires")),
+    # What began or ended before it came to be is told by nothing but its creation.
+    Index("segment_starting_idx", "account_id", "starting_at", postgresql_where=text("starting_at > granted_at")),
+    Index("segment_ending_idx", "account_id", "ending_before", postgresql_where=text("ending_before > granted_at")),
     not_negative("amount"),
     comment="Access schedule items: when how much may be drawn.",
 )

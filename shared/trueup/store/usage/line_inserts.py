@@ -61,7 +61,7 @@ WITH line AS (
          WHERE o.account_id = :account_id AND o.request_id = l.request_id AND {STANDS} OFFSET 0)
      ORDER BY l.transaction_id COLLATE "C", l.ordinality
     ON CONFLICT DO NOTHING
-    RETURNING request_id, customer_id, at, is_late
+    RETURNING request_id, customer_id, at, quantity * greatest(list_price, commit_price) AS costs, is_late
 ), used AS MATERIALIZED (
     SELECT DISTINCT customer_id, date_trunc('month', at, 'UTC') AS starting_at FROM new WHERE NOT is_late
 ), opened AS (
@@ -79,6 +79,11 @@ WITH line AS (
                FOR UPDATE OF m SKIP LOCKED) AS settling
      WHERE put.account_id = :account_id AND put.customer_id = settling.customer_id
        AND put.starting_at = settling.starting_at
+), arrived AS (
+    INSERT INTO usage_arrival (account_id, customer_ids, amounts)
+    SELECT :account_id, array_agg(customer_id), array_agg(costs)
+      FROM (SELECT customer_id, sum(costs) AS costs FROM new WHERE NOT is_late GROUP BY customer_id) AS used
+    HAVING count(*) > 0
 ), announced AS (
     INSERT INTO outbox (account_id, event, subject_ids)
     SELECT :account_id, 'usage.late', array_agg(request_id) FROM new WHERE is_late HAVING count(*) > 0

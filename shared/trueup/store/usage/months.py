@@ -29,8 +29,6 @@ _CLAIM = text(f"""
      ORDER BY m.starting_at, m.customer_id LIMIT 1 FOR UPDATE OF m SKIP LOCKED
 """)
 
-_LOCK_CUSTOMER = text("SELECT FROM customer WHERE account_id = :account_id AND id = :customer_id FOR NO KEY UPDATE")
-
 # In a snapshot of its own, taken under the customer's lock: intake may have brought an earlier month until then.
 _IS_FIRST = text("""
     SELECT min(starting_at) = :starting_at FROM usage_month
@@ -63,7 +61,15 @@ _RELEASE = text("""
     RETURNING starting_at
 """)
 
+# Whatever holds a customer may change balances, and make room above a threshold that was told.
 _LOCK_CUSTOMERS = text("""
+    WITH changing AS (
+        UPDATE balance_watch AS w SET headroom = NULL, due_at = coalesce(w.due_at, greatest(now(), w.not_before))
+          FROM (SELECT customer_id FROM balance_watch
+                 WHERE account_id = :account_id AND customer_id = ANY(CAST(:customer_ids AS uuid[]))
+                 ORDER BY customer_id FOR NO KEY UPDATE) AS watched
+         WHERE w.account_id = :account_id AND w.customer_id = watched.customer_id
+    )
     SELECT FROM customer WHERE account_id = :account_id AND id = ANY(CAST(:customer_ids AS uuid[]))
      ORDER BY id FOR NO KEY UPDATE
 """)
@@ -83,8 +89,11 @@ def claim_month(connection: Connection, account_id: int, *, usage_grace_h: int) 
 
 
 def lock_customer(connection: Connection, account_id: int, customer_id: UUID) -> None:
-    """Keep usage of this customer from being taken in, or closed by others, until the transaction ends."""
-    connection.execute(_LOCK_CUSTOMER, {"account_id": account_id, "customer_id": customer_id})
+    """Keep usage of this customer from being taken in, or closed by others, until the transaction ends.
+
+    What is left of the balances is judged anew once it has ended.
+    """
+    lock_customers(connection, account_id, [customer_id])
 
 
 def lock_customers(connection: Connection, account_id: int, customer_ids: Sequence[UUID]) -> None:

@@ -12,6 +12,7 @@ _MODULES = (  # by name, as the processes of the Procfile stand above this folde
     "kombu.transport.redis",
     "sqlalchemy.dialects.postgresql.psycopg",
     "trueup.redis.uniqueness_cache",
+    "trueup_worker.alerts.turn",
     "trueup_worker.events.complete_batches",
     "trueup_worker.events.relay",
     "trueup_worker.gateway.server",

@@ -16,8 +16,13 @@ from trueup.store.tables import metadata
 # ledger, invoices, usage and audit. FOR UPDATE needs UPDATE on some column.
 APP_WRITES: Mapping[str, str] = {
     "account": "INSERT, UPDATE (clock_at, locale, next_invoice_number)",
+    "alert_clock": "INSERT, UPDATE",
+    "alert_setting": "INSERT, UPDATE, DELETE",
+    "alert_told": "INSERT, DELETE",  # removed once time has passed them for good
     "answered_call": "INSERT, UPDATE",
     "audit": "INSERT",
+    "balance_told": "INSERT, UPDATE",
+    "balance_watch": "INSERT, UPDATE",
     "batch": "INSERT, UPDATE",
     "batch_lookup": "INSERT",
     "commit": "INSERT, UPDATE",
@@ -44,6 +49,7 @@ APP_WRITES: Mapping[str, str] = {
     "segment": "INSERT, UPDATE",
     "token": "INSERT, UPDATE (last_used_at, revoked_at)",
     "unit": "INSERT, UPDATE",
+    "usage_arrival": "INSERT, UPDATE, DELETE",  # removed once it is held against balances
     "usage_line": "INSERT, UPDATE (is_late)",
     "usage_month": "INSERT, UPDATE, DELETE",  # removed with the closing
     "usage_period": "INSERT, UPDATE (voided_at, settled_by_id)",

@@ -1,0 +1,210 @@
+"""What time brings about is told once, whenever somebody looks."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.integration.usage_book import START, UsageBook
+from trueup.store.alerts.due import accounts_to_alert
+from trueup.store.alerts.settings import set_thresholds
+from trueup_worker.alerts.turn import give_alerts
+from trueup_worker.commit_changes.archive import archive_commit
+from trueup_worker.invoicing.clock import advance_clock
+
+DAY = timedelta(days=1)
+Told = tuple[str, UUID, Any]
+
+
+class AlertBook(UsageBook):
+    """A sandbox's book whose alerts are given when its clock has moved."""
+
+    def move(self, to: datetime) -> list[Told]:
+        """Move the clock; gives what that made somebody tell."""
+        with self.engine.begin() as connection:
+            advance_clock(connection, account_id=self.account_id, to=to, actor="key")
+        return self.told()
+
+    def told(self) -> list[Told]:
+        """What is told now: type, subject and offset, and nothing when it is asked again."""
+        before = len(self._alerts())
+        give_alerts(self.engine, self.account_id)
+        give_alerts(self.engine, self.account_id)
+        return self._alerts()[before:]
+
+    def settle(self) -> None:
+        """Let a minute pass: nothing runs any more that could bring what was due before."""
+        self.run("UPDATE alert_clock SET judged_at = now() - interval '2 minutes' WHERE account_id = :account_id")
+
+    def _alerts(self) -> list[Told]:
+        rows = self.rows("SELECT * FROM outbox WHERE account_id = :account_id ORDER BY seq")
+        return [(row.event, row.subject_ids[0], row.detail.get("offset_days")) for row in rows if _is_alert(row.event)]
+
+
+@pytest.fixture
+def alerts(database: Engine) -> AlertBook:
+    """An empty book."""
+    return AlertBook(database)
+
+
+def test_a_segment_is_told_of_at_each_of_its_instants(alerts: AlertBook) -> None:
+    """Its start, thirty, seven and one days before its end, and its end."""
+    ends = START + 100 * DAY
+    commit = alerts.commit("PREPAID", "100", starts=START + 10 * DAY, ends=ends, paid=False)
+    assert alerts.told() == []
+    assert alerts.move(START + 10 * DAY) == [("commit.segment.start", commit, None)]
+    for days in (30, 7, 1):
+        assert alerts.move(ends - days * DAY - timedelta(seconds=1)) == []
+        assert alerts.move(ends - days * DAY) == [("commit.expiring", commit, days)]
+        alerts.settle()
+        assert alerts.told() == []
+    assert alerts.move(ends) == [("commit.segment.end", commit, None)]
+    assert alerts.rows("SELECT * FROM outbox WHERE event = 'commit.segment.end'")[0].detail == {
+        "amount": "100",
+        "customer_id": "c0000000-0000-4000-8000-000000000001",
+        "ending_before": "2030-04-11T00:00:00+00:00",
+        "starting_at": "2030-01-11T00:00:00+00:00",
+        "segment_id": str(alerts.rows("SELECT id FROM segment")[0].id),
+    }
+
+
+def test_a_credit_has_its_own_types(alerts: AlertBook) -> None:
+    """What is given for free is no commit."""
+    credit = alerts.commit("CREDIT", "100", starts=START + DAY, ends=START + 3 * DAY)
+    assert alerts.move(START + DAY) == [("credit.segment.start", credit, None)]
+    assert alerts.move(START + 2 * DAY + timedelta(hours=1)) == [("credit.expiring", credit, 1)]
+    assert alerts.move(START + 3 * DAY) == [("credit.segment.end", credit, None)]
+
+
+def test_after_weeks_only_the_nearest_offset_is_told(alerts: AlertBook) -> None:
+    """Thirty and seven days were missed: one tells what there is to know."""
+    ends = START + 100 * DAY
+    commit = alerts.commit("PREPAID", "100", starts=START + DAY, ends=ends, paid=False)
+    assert alerts.move(ends - 5 * DAY) == [("commit.segment.start", commit, None), ("commit.expiring", commit, 7)]
+
+
+def test_nothing_is_about_to_happen_that_has_happened(alerts: AlertBook) -> None:
+    """Access that ended while nobody looked is told of as ended, and no more as about to end."""
+    commit = alerts.commit("PREPAID", "100", starts=START + DAY, ends=START + 40 * DAY, paid=False)
+    assert alerts.move(START + 400 * DAY) == [
+        ("commit.segment.start", commit, None),
+        ("commit.segment.end", commit, None),
+    ]
+
+
+def test_what_began_with_its_creation_is_told_by_that_alone(alerts: AlertBook) -> None:
+    """Access of the past, and offsets that are past, were never due."""
+    commit = alerts.commit("PREPAID", "100", starts=START, ends=START + 5 * DAY, paid=False)
+    assert alerts.told() == []
+    assert alerts.move(START + 4 * DAY) == [("commit.expiring", commit, 1)]
+
+
+def test_a_moved_end_is_told_of_anew(alerts: AlertBook) -> None:
+    """What was told of the old one is not told again; what was not told of it is told of the new one alone."""
+    ends = START + 100 * DAY
+    commit = alerts.commit("PREPAID", "100", ends=ends, paid=False)
+    assert alerts.move(ends - 7 * DAY) == [("commit.expiring", commit, 7)]
+    later = ends + 50 * DAY
+    alerts.run("UPDATE segment SET ending_before = :later WHERE commit_id = :id", later=later, id=commit)
+    assert alerts.move(ends) == []
+    assert alerts.move(later - 30 * DAY) == [("commit.expiring", commit, 30)]
+
+
+def test_an_archived_commit_is_not_told_of(alerts: AlertBook) -> None:
+    """Nobody can use it: that it ends does not matter."""
+    commit = alerts.commit("PREPAID", "100", ends=START + 10 * DAY, paid=False)
+    with alerts.engine.begin() as connection:
+        archive_commit(connection, account_id=alerts.account_id, commit_id=commit, actor="key")
+    assert alerts.move(START + 20 * DAY) == []
+
+
+def test_a_true_up_is_announced_with_what_it_would_bill_now(alerts: AlertBook) -> None:
+    """Seven days before it is due, with open usage taken off; a settled one is not announced."""
+    ends = datetime(2030, 2, 1, tzinfo=UTC)
+    alerts.commit("POSTPAID", "100", ends=ends, at=datetime(2030, 3, 1, tzinfo=UTC))
+    alerts.use(START + 3 * DAY, "30")
+    told = alerts.move(datetime(2030, 2, 22, tzinfo=UTC))
+    assert [(kind, offset) for kind, _, offset in told] == [("commit.segment.end", None), ("invoice.upcoming", 7)]
+    (row,) = alerts.rows("SELECT * FROM outbox WHERE event = 'invoice.upcoming'")
+    (due,) = alerts.rows("SELECT * FROM obligation")
+    assert row.subject_ids == [due.id]
+    assert (row.detail["amount"], row.detail["is_true_up"], row.detail["due_at"]) == (
+        "70",
+        True,
+        "2030-03-01T00:00:00+00:00",
+    )
+    assert alerts.move(datetime(2030, 2, 25, tzinfo=UTC)) == []
+
+
+def test_a_true_up_of_which_nothing_is_left_is_not_announced(alerts: AlertBook) -> None:
+    """No invoice will come of it."""
+    alerts.commit("POSTPAID", "100", ends=datetime(2030, 2, 1, tzinfo=UTC), at=datetime(2030, 3, 1, tzinfo=UTC))
+    alerts.use(START + 3 * DAY, "100")
+    assert [kind for kind, *_ in alerts.move(datetime(2030, 2, 25, tzinfo=UTC))] == ["commit.segment.end"]
+
+
+def test_what_an_account_sets_counts(alerts: AlertBook) -> None:
+    """Other offsets, or none."""
+    ends = START + 100 * DAY
+    commit = alerts.commit("PREPAID", "100", ends=ends, paid=False)
+    with alerts.engine.begin() as connection:
+        set_thresholds(connection, alerts.account_id, "expiring_days", [Decimal("0.5"), Decimal(60)])
+    assert alerts.move(ends - 60 * DAY) == [("commit.expiring", commit, 60)]
+    assert alerts.move(ends - DAY) == []
+    assert alerts.move(ends - DAY / 2) == [("commit.expiring", commit, 0.5)]
+
+
+def test_what_commits_late_is_told_late(alerts: AlertBook) -> None:
+    """A transaction that was under way when its instant was judged is looked at once more."""
+    with alerts.engine.begin() as writing:
+        commit = alerts.promise(writing, "100", "PREPAID", starts=START + DAY, ends=START + 3 * DAY, paid=False)
+        assert alerts.move(START + DAY) == []
+        alerts.settle()
+        assert alerts.told() == []
+    assert alerts.told() == [("commit.segment.start", commit, None)]
+    alerts.settle()
+    assert alerts.told() == []
+
+
+def test_more_than_fit_into_a_transaction_are_told_one_page_after_the_other(alerts: AlertBook) -> None:
+    """Each once."""
+    made = {alerts.commit("PREPAID", "1", starts=START + DAY, paid=False) for _ in range(7)}
+    with alerts.engine.begin() as connection:
+        advance_clock(connection, account_id=alerts.account_id, to=START + 2 * DAY, actor="key")
+    from trueup_worker.alerts.timed import tell_what_fell_due
+
+    rounds = 0
+    while tell_what_fell_due(alerts.engine, alerts.account_id, rows_max=2):
+        rounds += 1
+    assert rounds == 3
+    told = alerts._alerts()
+    assert sorted(each for _, each, _ in told) == sorted(made)
+
+
+def test_accounts_are_found_by_what_is_due_in_them(alerts: AlertBook) -> None:
+    """Not before, and once it was told not again, but to settle it."""
+    alerts.commit("PREPAID", "100", starts=START + DAY, ends=START + 100 * DAY, paid=False)
+    alerts.told()
+    assert _due(alerts) == []
+    with alerts.engine.begin() as connection:
+        advance_clock(connection, account_id=alerts.account_id, to=START + DAY, actor="key")
+    assert _due(alerts) == [alerts.account_id]
+    alerts.told()
+    assert _due(alerts) == []
+    alerts.settle()
+    assert _due(alerts) == [alerts.account_id]
+    alerts.told()
+    alerts.settle()
+    assert _due(alerts) == []
+
+
+def _due(alerts: AlertBook) -> list[int]:
+    with alerts.engine.begin() as connection:
+        return list(accounts_to_alert(connection, accounts_max=10))
+
+
+def _is_alert(event: str) -> bool:
+    return event.endswith((".start", ".end", ".expiring", ".upcoming"))

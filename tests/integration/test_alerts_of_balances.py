@@ -1,0 +1,293 @@
+"""Balances are judged once usage may have brought them to a threshold, and each threshold is told once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.integration.usage_book import CUSTOMER, FIRST, START, STORAGE, UsageBook
+from trueup.ids import new_id
+from trueup.store.alerts.due import accounts_to_alert
+from trueup.store.alerts.settings import set_thresholds
+from trueup.store.postgres.engine import transaction
+from trueup.store.usage.line_inserts import record_lines
+from trueup.wire.request.body import USD_CENTS
+from trueup.wire.request.normal import FINGERPRINT_VERSION
+from trueup_worker.alerts.balances import due_customers, gather, judge_customer
+from trueup_worker.alerts.turn import give_alerts
+from trueup_worker.invoicing.adjust import adjust_commit
+from trueup_worker.invoicing.clock import advance_clock
+
+HOUR = timedelta(hours=1)
+
+
+class BalanceBook(UsageBook):
+    """A sandbox's book into which usage comes by the statement of intake, and whose alerts are given."""
+
+    def record(self, quantity: str, *, at: datetime = START + HOUR, price: str = "1", **more: Any) -> None:
+        """A line of usage, as intake stores it."""
+        with transaction(self.engine) as connection:
+            line = {
+                "request_id": str(new_id()),
+                "transaction_id": str(uuid4()),
+                "customer_id": str(CUSTOMER),
+                "contract_id": str(FIRST),
+                "product_id": str(STORAGE),
+                "credit_type_id": USD_CENTS,
+                "timestamp": at.isoformat(),
+                "quantity": quantity,
+                "list_price": price,
+                "commit_price": price,
+                "fingerprint": "\\x00",
+            }
+            record_lines(
+                connection,
+                self.account_id,
+                [line | more],
+                fingerprint_version=FINGERPRINT_VERSION,
+                batch_id=None,
+                attempt=1,
+                usage_grace_h=24,
+                usage_settle_s=60,
+            )
+
+    def told(self) -> list[str]:
+        """What is told a minute later: type and threshold."""
+        self.later()
+        before = len(self._alerts())
+        give_alerts(self.engine, self.account_id)
+        return self._alerts()[before:]
+
+    def later(self) -> None:
+        """Let a minute pass."""
+        self.run(
+            "UPDATE balance_watch SET not_before = not_before - interval '1 minute', due_at = due_at - interval"
+            " '1 minute' WHERE account_id = :account_id"
+        )
+
+    def to(self, instant: datetime) -> None:
+        """Move the clock."""
+        with self.engine.begin() as connection:
+            advance_clock(connection, account_id=self.account_id, to=instant, actor="key")
+
+    def _alerts(self) -> list[str]:
+        rows = self.rows("SELECT * FROM outbox WHERE account_id = :account_id ORDER BY seq")
+        return [
+            f"{row.event} {row.detail.get('used_percent') or row.detail.get('left_amount') or ''}".strip()
+            for row in rows
+            if row.event.endswith(("balance_low", "exhausted"))
+        ]
+
+
+@pytest.fixture
+def balances(database: Engine) -> BalanceBook:
+    """An empty book."""
+    return BalanceBook(database)
+
+
+def test_open_usage_uses_a_balance_up(balances: BalanceBook) -> None:
+    """Each threshold is told once, with what is left by then; drafts count."""
+    commit = balances.commit("PREPAID", "1000", paid=False)
+    balances.record("499")
+    assert balances.told() == []
+    balances.record("1")
+    assert balances.told() == ["commit.balance_low 50"]
+    assert balances.told() == []
+    balances.record("600")
+    assert balances.told() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
+    balances.record("600")
+    assert balances.told() == []
+    (first, *_) = balances.rows("SELECT * FROM outbox WHERE event = 'commit.balance_low' ORDER BY seq")
+    assert (first.subject_ids, first.detail) == (
+        [commit],
+        {
+            "customer_id": str(CUSTOMER),
+            "unit_id": USD_CENTS,
+            "granted": "1000",
+            "left": "500",
+            "used_percent": "50",
+        },
+    )
+
+
+def test_closing_a_month_tells_nothing_twice(balances: BalanceBook) -> None:
+    """What was open is booked: the balance is the same."""
+    balances.commit("PREPAID", "1000", paid=False)
+    balances.record("600")
+    assert balances.told() == ["commit.balance_low 50"]
+    balances.close(START)
+    assert balances.told() == []
+    balances.record("250", at=datetime(2030, 2, 3, tzinfo=UTC))
+    assert balances.told() == ["commit.balance_low 80"]
+
+
+def test_small_usage_costs_no_judgement(balances: BalanceBook) -> None:
+    """As long as it cannot have reached a threshold, nothing is burnt down."""
+    balances.commit("PREPAID", "1000", paid=False)
+    balances.record("1")
+    balances.told()
+    balances.record("498")
+    balances.later()
+    assert gather(balances.engine, balances.account_id) == 1
+    assert due_customers(balances.engine, balances.account_id) == []
+    balances.record("1")
+    gather(balances.engine, balances.account_id)
+    assert due_customers(balances.engine, balances.account_id) == [CUSTOMER]
+
+
+def test_a_new_commit_is_judged_with_the_next_usage(balances: BalanceBook) -> None:
+    """Whatever room there was before it."""
+    balances.commit("PREPAID", "1000", paid=False)
+    balances.record("1")
+    assert balances.told() == []
+    balances.commit("CREDIT", "10", priority="0")
+    balances.record("9")
+    assert balances.told() == [
+        "credit.balance_low 50",
+        "credit.balance_low 80",
+        "credit.balance_low 100",
+        "credit.exhausted",
+    ]
+
+
+def test_a_balance_that_rose_is_told_of_again(balances: BalanceBook) -> None:
+    """An entry by hand gives room: what is reached after it is news."""
+    commit = balances.commit("PREPAID", "1000", paid=False)
+    balances.record("600")
+    assert balances.told() == ["commit.balance_low 50"]
+    with balances.engine.begin() as connection:
+        adjust_commit(
+            connection, account_id=balances.account_id, commit_id=commit, amount=Decimal(300), reason="x", actor="key"
+        )
+    assert balances.told() == []
+    balances.record("250")
+    assert balances.told() == ["commit.balance_low 50"]
+
+
+def test_a_new_segment_begins_anew(balances: BalanceBook) -> None:
+    """By the sandbox's clock: shares are of what can be used now."""
+    february = datetime(2030, 2, 1, tzinfo=UTC)
+    commit = balances.commit("PREPAID", "100", ends=february, paid=False)
+    balances.run(
+        "INSERT INTO segment (account_id, commit_id, position, amount, starting_at, ending_before, granted_at)"
+        " SELECT account_id, commit_id, 1, 100, ending_before, ending_before + interval '28 days', granted_at"
+        " FROM segment WHERE commit_id = :id",
+        id=commit,
+    )
+    balances.run(
+        "INSERT INTO ledger_entry (account_id, commit_id, segment_id, type, amount, effective_at)"
+        " SELECT account_id, commit_id, id, 'PREPAID_COMMIT_SEGMENT_START', 100, starting_at FROM segment"
+        " WHERE commit_id = :id AND position = 1",
+        id=commit,
+    )
+    balances.record("90")
+    assert balances.told() == ["commit.balance_low 50", "commit.balance_low 80"]
+    balances.to(february)
+    balances.record("10", at=february + HOUR)
+    assert balances.told() == []
+    balances.record("45", at=february + HOUR)
+    assert balances.told() == ["commit.balance_low 50"]
+
+
+def test_a_commit_may_have_thresholds_of_its_own(balances: BalanceBook) -> None:
+    """Shares or amounts that are left; those of the account count for the others."""
+    _, second = (balances.commit("PREPAID", "100", paid=False, priority=each) for each in ("1", "2"))
+    with balances.engine.begin() as connection:
+        set_thresholds(connection, balances.account_id, "used_percent", [])
+        set_thresholds(connection, balances.account_id, "left_amount", [Decimal("12.5")], commit_id=second)
+    balances.record("187.5")
+    assert balances.told() == ["commit.exhausted", "commit.balance_low 12.5"]
+
+
+def test_a_lowered_threshold_is_judged_at_once(balances: BalanceBook) -> None:
+    """No usage has to come first."""
+    balances.commit("PREPAID", "100", paid=False)
+    balances.record("20")
+    assert balances.told() == []
+    with balances.engine.begin() as connection:
+        set_thresholds(connection, balances.account_id, "used_percent", [Decimal(20)])
+    assert balances.told() == ["commit.balance_low 20"]
+
+
+def test_a_customer_is_judged_once_a_minute(balances: BalanceBook) -> None:
+    """Whatever comes meanwhile waits for the next one, and is within two minutes."""
+    balances.commit("PREPAID", "100", paid=False)
+    balances.record("50")
+    assert balances.told() == ["commit.balance_low 50"]
+    balances.record("50")
+    give_alerts(balances.engine, balances.account_id)
+    assert due_customers(balances.engine, balances.account_id) == []
+    (watch,) = balances.rows("SELECT *, due_at - now() AS wait FROM balance_watch")
+    assert timedelta(seconds=40) < watch.wait <= timedelta(seconds=60)
+    assert balances.told() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
+
+
+def test_usage_finds_its_account(balances: BalanceBook) -> None:
+    """Once some has been gathered, and until it was judged."""
+    balances.commit("PREPAID", "100", paid=False)
+    give_alerts(balances.engine, balances.account_id)
+    balances.record("50")
+    assert _due(balances) == []
+    balances.run("UPDATE usage_arrival SET booked_at = now() - interval '20 seconds'")
+    assert _due(balances) == [balances.account_id]
+    gather(balances.engine, balances.account_id)
+    assert _due(balances) == [balances.account_id]
+    balances.told()
+    assert _due(balances) == []
+
+
+def test_two_judges_tell_each_threshold_once(balances: BalanceBook) -> None:
+    """One that comes between finds that it is judged, or begins anew."""
+    balances.commit("PREPAID", "100", paid=False)
+    balances.record("50")
+    gather(balances.engine, balances.account_id)
+    with _meanwhile(balances.engine, "SELECT s.id, s.amount") as during:
+        during.append(lambda: judge_customer(balances.engine, balances.account_id, CUSTOMER))
+        judge_customer(balances.engine, balances.account_id, CUSTOMER)
+    assert balances._alerts() == ["commit.balance_low 50"]
+
+
+def test_usage_that_comes_while_it_is_judged_is_not_lost(balances: BalanceBook) -> None:
+    """The judgement is of one moment, and begins anew when that has passed."""
+    balances.commit("PREPAID", "100", paid=False)
+    balances.record("50")
+    gather(balances.engine, balances.account_id)
+
+    def more() -> None:
+        balances.record("50")
+        gather(balances.engine, balances.account_id)
+
+    with _meanwhile(balances.engine, "SELECT s.id, s.amount") as during:
+        during.append(more)
+        judge_customer(balances.engine, balances.account_id, CUSTOMER)
+    assert balances._alerts() == [
+        "commit.balance_low 50",
+        "commit.balance_low 80",
+        "commit.balance_low 100",
+        "commit.exhausted",
+    ]
+
+
+@contextmanager
+def _meanwhile(on: Engine, statement: str) -> Iterator[list[Any]]:
+    """Do something once, by another connection, before a statement that begins so."""
+    waiting: list[Any] = []
+
+    def before(_c: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if waiting and sql.strip().startswith(statement):
+            waiting.pop()()
+
+    event.listen(on, "before_cursor_execute", before)
+    yield waiting
+    event.remove(on, "before_cursor_execute", before)
+    assert not waiting
+
+
+def _due(balances: BalanceBook) -> list[int]:
+    with balances.engine.begin() as connection:
+        return list(accounts_to_alert(connection, accounts_max=10))

@@ -1,0 +1,1 @@
+"""Alerts: what somebody wants to know before it happens, or as soon as it does."""
