@@ -59,6 +59,7 @@ COMMANDS: Mapping[str, Entry] = {
     "export": Entry(
         "trueup_worker.cli.ledger.export", "Write invoices, commits, ledger and more to a file, as they are.", _LEDGER
     ),
+    "months": Entry("trueup_worker.cli.ledger.months", "Months of the books: close, list, codes.", _LEDGER),
     "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
     "events": Entry("trueup_worker.cli.events.events", "What happened: list, follow.", _EVENTS),
     "alerts": Entry(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from trueup.errors import Refused, TrueupError
 from trueup.store.accounts.audit import note
 from trueup.store.commits.changes import Stored, lock_commit
+from trueup.store.commits.revaluations import remember_worth, revalue
 from trueup.store.events.outbox import announce
 from trueup.wire.events import EVENT_TYPES
 from trueup.wire.message.envelope import CommitKind
@@ -62,7 +63,7 @@ class Meant(TypedDict, total=False):
 
 
 def lock_known(connection: Connection, account_id: int, commit_id: UUID, **meant: Unpack[Meant]) -> Stored:
-    """The commit, locked, if it is the one that is meant.
+    """The commit, locked, if it is the one that is meant; what it is worth is remembered for the books.
 
     Raises:
         UnknownCommit: there is none; which of the three was wrong is not told.
@@ -72,6 +73,7 @@ def lock_known(connection: Connection, account_id: int, commit_id: UUID, **meant
     if stored is None or not _is_meant(stored, customer_id, kind):
         owner = "this account" if customer_id is None else f"customer {customer_id}"
         raise UnknownCommit(f"{owner} has no {kind or 'commit or credit'} {commit_id}")
+    remember_worth(connection, account_id, [commit_id])
     return stored
 
 
@@ -98,8 +100,9 @@ def tell(
     action: str,
     event: Literal["edited", "archived"],
 ) -> Changed:
-    """Write the audit row and the event of a change that changed something."""
+    """Write the audit row, the event and the new worth of a change that changed something."""
     if changed.after:
+        revalue(connection, account_id, [stored.id])
         note(
             connection,
             account_id,

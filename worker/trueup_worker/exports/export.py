@@ -58,6 +58,7 @@ class Export:
         dated: which of its times `--since` and `--until` choose by.
         columns: what each is, in their order.
         rows: gives them, streamed, from a snapshot.
+        left_out: tells what has no rows although it might, in words.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Export:
     dated: str
     columns: Mapping[str, str]
     rows: Rows
+    left_out: Callable[[Connection, int], Sequence[str]] = lambda _connection, _account_id: ()
 
 
 def selected(statement: str) -> Rows:
@@ -83,4 +85,5 @@ def streamed(connection: Connection, statement: TextClause, parameters: Mapping[
     connection.execute(_PATIENCE)
     plan_afresh(connection)
     streaming = statement.execution_options(stream_results=True, yield_per=EXPORTED_ROWS_AT_ONCE)
-    return iter(connection.execute(streaming, dict(parameters)))
+    with connection.execute(streaming, dict(parameters)) as rows:
+        yield from rows

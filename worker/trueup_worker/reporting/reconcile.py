@@ -7,14 +7,17 @@ from operator import itemgetter
 from sqlalchemy import Connection, text
 
 from trueup.defaults import USAGE_GRACE_H
+from trueup.store.postgres.engine import snapshot
 from trueup.store.reconciliation import CHECKS, DIFFERENCES_MAX, Difference, find_differences
 from trueup.store.usage.billed_lines import issued_true_ups, true_up_terms
 from trueup_worker.invoicing.holds import beside_issued
+from trueup_worker.journal.agreement import journal_differences
 
 # Every check reads whole tables: a plan made for the few rows that old statistics promise (a loop, or a merge by the
 # account alone) would take for ever.
 _FOR_WHOLE_TABLES = ("statement_timeout = 0", "enable_nestloop = off", "enable_mergejoin = off", "work_mem = '64MB'")
 
+_ACCOUNTS = text("SELECT id FROM account ORDER BY id")
 _LOOKED_AT = 1_000  # true-ups at once
 _LINES_NAMED = 5
 
@@ -39,7 +42,16 @@ def reconcile(
         for difference in find_differences(connection, check, account_id, usage_grace_h=usage_grace_h)
     ]
     connection.execute(text("SET LOCAL enable_nestloop = on"))
-    return found + list(islice(_true_ups_beside_usage(connection, account_id), DIFFERENCES_MAX))
+    found += islice(_true_ups_beside_usage(connection, account_id), DIFFERENCES_MAX)
+    return found + list(islice(_of_books(connection, account_id), DIFFERENCES_MAX))
+
+
+def _of_books(connection: Connection, account_id: int | None) -> Iterator[Difference]:
+    """Differences of the journals, each account's of one moment."""
+    chosen = [account_id] if account_id is not None else list(connection.scalars(_ACCOUNTS))
+    for each in chosen:
+        with snapshot(connection.engine) as moment:
+            yield from journal_differences(moment, each)
 
 
 def _true_ups_beside_usage(connection: Connection, account_id: int | None) -> Iterator[Difference]:

@@ -54,6 +54,12 @@ def account_named(connection: Connection, name: str) -> Account | None:
     return _account(row) if row else None
 
 
+def account_clock(connection: Connection, account_id: int) -> datetime | None:
+    """Clock of a sandbox; None: the account lives in real time."""
+    found: datetime | None = connection.scalar(select(account.c.clock_at).where(account.c.id == account_id))
+    return found
+
+
 def list_accounts(connection: Connection) -> list[Account]:
     """All accounts, oldest first."""
     return [_account(row) for row in connection.execute(select(account).order_by(account.c.id))]

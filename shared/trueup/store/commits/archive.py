@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.values import CommitType
+from trueup.store.commits.revaluations import remember_worth, revalue
 from trueup.store.invoices.of_commit import obligations_of
 from trueup.store.postgres.rows import fetch_all
 from trueup.store.usage.months import lock_customers
@@ -170,10 +171,13 @@ def changed_by_hand(connection: Connection, account_id: int, ids: Iterable[UUID]
 def archive_rows(connection: Connection, account_id: int, ids: Sequence[UUID]) -> Archived:
     """Take commits out: what is left of them expires, what was to be invoiced is suppressed."""
     which = {"account_id": account_id, "ids": list(ids)}
+    remember_worth(connection, account_id, ids)
     connection.execute(_EXPIRE, which)
     connection.execute(_CLOSE_SEGMENTS, which)
     suppressed = connection.execute(_CLOSE_ITEMS, which).rowcount
-    return Archived(connection.scalars(_ARCHIVE, which).all()[0], suppressed)
+    archived_at = connection.scalars(_ARCHIVE, which).all()[0]
+    revalue(connection, account_id, ids)
+    return Archived(archived_at, suppressed)
 
 
 def count_open_items(connection: Connection, account_id: int, ids: Sequence[UUID]) -> int:

@@ -9,6 +9,7 @@ from trueup.store.tables.alerts import (
     balance_watch,
     usage_arrival,
 )
+from trueup.store.tables.books import account_codes, closed_month, journal_line, revaluation
 from trueup.store.tables.catalog import contract, customer, ingest_alias, product, unit
 from trueup.store.tables.columns import metadata
 from trueup.store.tables.commits import commit, ledger_entry, obligation, segment
@@ -32,6 +33,7 @@ from trueup.store.tables.webhooks import webhook_attempt, webhook_delivery, webh
 
 __all__ = [
     "account",
+    "account_codes",
     "alert_clock",
     "alert_setting",
     "alert_told",
@@ -41,6 +43,7 @@ __all__ = [
     "balance_watch",
     "batch",
     "batch_lookup",
+    "closed_month",
     "commit",
     "contract",
     "create_try",
@@ -54,6 +57,7 @@ __all__ = [
     "intake",
     "invoice",
     "invoice_line",
+    "journal_line",
     "ledger_entry",
     "metadata",
     "obligation",
@@ -63,6 +67,7 @@ __all__ = [
     "parked_total",
     "product",
     "refused_body",
+    "revaluation",
     "segment",
     "token",
     "unit",

@@ -11,7 +11,7 @@ import typer
 from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
-from trueup_worker.cli.terminal.output import emit, emit_table, say
+from trueup_worker.cli.terminal.output import as_text, emit, emit_table, say
 from trueup_worker.cli.terminal.progress import bar
 from trueup_worker.exports.catalogue import EXPORTS, export_named
 from trueup_worker.exports.export import Export, Span
@@ -58,7 +58,10 @@ def export(
                 write(chunk.content)
                 shown(chunk.rows)
                 count += chunk.rows
+        left_out = chosen.left_out(connection, caller.account_id)
     say(f"{count} rows of {chosen.name}{f' in {file}' if file else ''}")
+    if left_out:
+        say(f"left out, as these units are no money: {', '.join(map(as_text, left_out))}")
 
 
 def _span(month: str | None, since: str | None, until: str | None, now: Callable[[], Any]) -> Span:

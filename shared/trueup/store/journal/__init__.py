@@ -1,0 +1,1 @@
+"""Journal: what is booked, read in fixed orders from one snapshot, and the months that are closed."""
