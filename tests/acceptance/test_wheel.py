@@ -132,6 +132,17 @@ def test_an_extra_is_enough(wheel: Path, tmp_path: Path, extra: str, arguments: 
     installed.said("-c", program, cwd=tmp_path)
 
 
+def test_workbooks_name_their_extra(base: Installed, wheel: Path, tmp_path: Path) -> None:
+    """And are read with it, with nothing of the service."""
+    sheet = str(ROOT / "deploy" / "examples" / "excel-sheet" / "commitments.xlsx")
+    ran = base.run(*CLI, "mapping", "suggest", sheet, cwd=tmp_path)
+    assert (ran.returncode, ran.stderr.count("\n")) == (4, 1)
+    assert "commitments.xlsx cannot be read: a workbook (.xlsx) needs defusedxml" in ran.stderr
+    assert "pip install 'trueup[xlsx]'" in ran.stderr
+    installed = install(wheel, tmp_path / "environment", extras=frozenset({"xlsx"}))
+    assert "[fields]" in installed.said(*CLI, "mapping", "suggest", sheet, cwd=tmp_path)
+
+
 def test_each_command_names_its_extra(base: Installed, application: Path) -> None:
     """And never shows a traceback; `validate` has what it needs, if no references are to be judged."""
     found = json.loads(base.said("-c", _EACH_COMMAND, cwd=application))

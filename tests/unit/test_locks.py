@@ -35,7 +35,7 @@ def test_everything_has_its_hashes(lock: Path) -> None:
 def test_running_takes_no_tools_for_development() -> None:
     """But for what a checkout installs itself with."""
     extras = PROJECT["project"]["optional-dependencies"]
-    needed = names([*PROJECT["project"]["dependencies"], *extras["embedded"], *extras["worker"]])
+    needed = names([*PROJECT["project"]["dependencies"], *extras["embedded"], *extras["worker"], *extras["xlsx"]])
     tools = names(extras["dev"]) - names(PROJECT["dependency-groups"]["build"])
     assert needed - {"trueup"} <= pins(RUN).keys()
     assert not tools & pins(RUN).keys()

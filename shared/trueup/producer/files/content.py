@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from threading import Event
@@ -21,14 +22,21 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from trueup.errors import ExitCode, TrueupError
+from trueup.extras import MissingExtra
 from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.json_beginning import is_json_document
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.spool import spooled
 from trueup.producer.files.streams import Beginning, CrEnds
+from trueup.producer.files.tables.workbook_file import (
+    UnreadableWorkbook,
+    is_archive,
+    refuse_old_workbook,
+    require_workbook,
+)
 from trueup.producer.files.text_encoding import AsUtf8, is_text, wide_encoding_of
 
-Format = Literal["jsonl", "csv", "json"]
+Format = Literal["jsonl", "csv", "json", "xlsx"]
 
 Stamp = tuple[int, int, int, int, int]  # of a file: device, inode, size, and times of change in nanoseconds
 
@@ -38,6 +46,7 @@ _CHUNK_BYTES = 1024 * 1024
 _PIECE_BYTES = 64 * 1024
 _DIGESTED_BYTES = 4 * 1024 * 1024  # at once: between two pieces a digest waits for the thread that reads lines
 _TICK_NS = 2_000_000_000  # of the coarsest file system's clock
+_MAGIC_BYTES = 8
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
@@ -59,7 +68,7 @@ class Source:
     Attributes:
         name: what the user calls it.
         path: where its bytes are (of what can be read only once: a temporary copy).
-        format: one JSON text a line, CSV, or a JSON document.
+        format: one JSON text a line, CSV, a JSON document, or a workbook.
         size_bytes: as it lay there when it was opened; of what is added later nothing is read.
         has_cr_ends: its lines end with CR alone, as old spreadsheets' do.
         reading: how it is read, as far as that was told.
@@ -77,7 +86,7 @@ class Source:
     @property
     def is_table(self) -> bool:
         """Tell whether it has a header, and records of cells."""
-        return self.format == "csv"
+        return self.format in ("csv", "xlsx")
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -202,6 +211,11 @@ def _source(name: str, path: Path, given: Format | None, reading: Reading) -> So
         if path.is_dir():
             raise UnreadableInput(f"{name} is a folder: name the files in it")
         found = path.stat()
+        if _is_workbook(name, path):
+            _require_workbook_options(name, reading)
+            return Source(name, path, "xlsx", found.st_size, _stamp(found), reading=reading)
+        if reading.sheet is not None:
+            raise UnreadableInput(f"{name} has no sheets: --sheet goes with workbooks (.xlsx)")
         with _open(path, found.st_size) as stream:
             _require_text(name, stream.read(_SNIFFED_BYTES), reading.encoding)
         with _open(path, found.st_size, reading.encoding) as stream:
@@ -215,6 +229,37 @@ def _source(name: str, path: Path, given: Format | None, reading: Reading) -> So
     if is_mapped and form != "csv":
         raise UnreadableInput(f"{name} is JSON, and a mapping reads tables: leave --mapping out, or export it as CSV")
     return Source(name, path, form, found.st_size, _stamp(found), _has_cr_ends(beginning), reading)
+
+
+def _is_workbook(name: str, path: Path) -> bool:
+    """Tell whether a file is a workbook that can be read.
+
+    Raises:
+        UnreadableInput: it is one that cannot.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(_MAGIC_BYTES)
+    try:
+        refuse_old_workbook(path, beginning)
+        if is_archive(beginning):
+            require_workbook(path)
+    except UnreadableWorkbook as error:
+        raise UnreadableInput(f"{name} {error}") from None
+    return is_archive(beginning)
+
+
+def _require_workbook_options(name: str, reading: Reading) -> None:
+    """Refuse what cannot be told of a workbook, or cannot be done without the extra.
+
+    Raises:
+        UnreadableInput: it has no encoding, or libraries are missing.
+    """
+    if reading.encoding is not None:
+        raise UnreadableInput(f"{name} is a workbook, whose texts have no other encoding: leave --encoding out")
+    try:
+        import_module("trueup.producer.files.tables.extra")
+    except MissingExtra as error:
+        raise UnreadableInput(f"{name} cannot be read: {error}") from None
 
 
 def _require_text(name: str, beginning: bytes, encoding: str | None) -> None:

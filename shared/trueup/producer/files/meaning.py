@@ -1,6 +1,6 @@
 """Meaning of a table's cells: by the names of its columns, or as a mapping says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from trueup.producer.files.csv_columns import form_of, names_field
@@ -22,10 +22,12 @@ class Meaning(Protocol):
     Attributes:
         numeric: index and name of columns of numbers, where nobody said how they are written.
         keys: index and name of columns that keys are made of.
+        columns: indexes of all columns that a request, or its being left out, depends on.
     """
 
     numeric: list[IndexedName]
     keys: list[IndexedName]
+    columns: Collection[int]
 
     def is_skipped(self, cells: Sequence[str]) -> bool:
         """Tell whether a record is left out, and count it."""

@@ -1,6 +1,6 @@
 """A table whose header names fields."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import cast, get_args
 
@@ -49,6 +49,7 @@ class NamedTable:
             self._columns = [replace(each, encode=marks.encode) if each.numeric else each for each in self._columns]
         self._key = names.index("uniqueness_key") if "uniqueness_key" in names else None
         self.numeric = [(index, names[index]) for index, column in enumerate(self._columns) if column.numeric]
+        self.columns: Collection[int] = range(len(names))
         self.keys = [(index, name) for index, name in enumerate(names) if name in KEYS]
 
     def is_skipped(self, cells: Sequence[str]) -> bool:  # noqa: ARG002

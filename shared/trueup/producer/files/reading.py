@@ -17,12 +17,21 @@ class Reading:
         mapping: how the columns of a table fill the fields of requests; None: its header names fields.
         key_suffix: ends the keys of all rows that have one, which makes new keys of them; None: they are as they are.
         encoding: of a text, as `require_encoding` names it; None: UTF-8.
+        sheet: of a workbook; None: the first one.
     """
 
     marks: NumberMarks = AS_IN_JSON
     mapping: TableMapping | None = None
     key_suffix: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
+
+    @property
+    def decimal(self) -> str:
+        """The mark before the decimals of numbers that nothing else is said of."""
+        if self.marks.decimal_comma is None and self.mapping is not None:
+            return self.mapping.numbers.decimal or "."
+        return "," if self.marks.decimal_comma else "."
 
     def digest(self, content_sha256_hex: str) -> str:
         """Digest of a content read so: what a batch's id is made of. The content's own where nothing was told."""
@@ -39,6 +48,8 @@ class Reading:
             yield f"key_suffix={self.key_suffix!r}"
         if self.encoding is not None:
             yield f"encoding={self.encoding}"
+        if self.sheet is not None:
+            yield f"sheet={self.sheet!r}"
 
 
 AS_IT_STANDS = Reading()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from itertools import chain, islice
 from threading import Event
@@ -25,11 +25,12 @@ from trueup.producer.files.mapping.preview import MappedField
 from trueup.producer.files.meaning import header_finder
 from trueup.producer.files.row import Row
 from trueup.producer.files.table_rows import table_first_pass, table_mapped, table_rows
-from trueup.producer.files.tables.csv_table import CsvTable
+from trueup.producer.files.tables.open_table import open_table
 from trueup.producer.files.tables.table import Table
 from trueup.wire.message.envelope import Kind
 
-_NO_ROW = {"csv": "nothing stands below its header", "jsonl": "all its lines are blank", "json": "it has no element"}
+_NO_RECORD = "nothing stands below its header"
+_NO_ROW = {"csv": _NO_RECORD, "xlsx": _NO_RECORD, "jsonl": "all its lines are blank", "json": "it has no element"}
 
 Warn = Callable[[str], None]
 
@@ -44,7 +45,7 @@ class Scan:
         wanted: what the file asks the catalog for.
         rows: how many requests there are.
         keyless_rows: how many of them have no `uniqueness_key`.
-        format: JSONL, CSV, or a JSON document.
+        format: JSONL, CSV, a JSON document, or a workbook.
     """
 
     sha256_hex: str
@@ -68,10 +69,10 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
             be understood.
     """
     stop, wanted = Event(), set[Wanted]()
-    with ThreadPoolExecutor(1) as pool, closing(_read(source)) as read:
+    with ThreadPoolExecutor(1) as pool, closing(_keyless(source, kind, warn, wanted)) as keyless_of_rows:
         digest = pool.submit(sha256_hex, source, stop=stop)  # of a plain file a third of the work, for another core
         try:
-            count, keyless = _count(_keyless(read, source, kind, warn, wanted))
+            count, keyless = _count(keyless_of_rows)
         except BaseException:
             stop.set()
             raise
@@ -110,8 +111,7 @@ def rows(
 def mapped_rows(source: Source, *, kind: Kind, lookups: Lookups) -> Iterator[tuple[int, list[MappedField]]]:
     """Rows of a table that is read by a mapping: their numbers, and their fields before and after."""
     if source.is_table and source.reading.mapping is not None:
-        with closing(lines(source)) as read:
-            table = _table(read, source, kind)
+        with _table(source, kind) as table:
             yield from table_mapped(table, kind, name=source.name, reading=source.reading, lookups=lookups)
 
 
@@ -126,21 +126,22 @@ def _read(source: Source) -> Generator[Line, None, None]:
     return elements(pieces(source), name=source.name) if source.format == "json" else lines(source)
 
 
+def _table(source: Source, kind: Kind) -> AbstractContextManager[Table]:
+    return open_table(source, header_finder(kind, source.reading))
+
+
 def _rows(source: Source, kind: Kind, lookups: Lookups) -> Iterator[Row]:
-    if source.is_table:
-        table = _table(lines(source), source, kind)
-        return table_rows(table, kind, name=source.name, reading=source.reading, lookups=lookups)
-    return jsonl_rows(_read(source), kind)
+    if not source.is_table:
+        yield from jsonl_rows(_read(source), kind)
+        return
+    with _table(source, kind) as table:
+        yield from table_rows(table, kind, name=source.name, reading=source.reading, lookups=lookups)
 
 
 def header_of(source: Source, *, kind: Kind) -> bytes:
     """The header of a table as it stands there, for records of it that are written to another file."""
-    with closing(lines(source)) as read:
-        return _table(read, source, kind).header.text
-
-
-def _table(read: Iterable[Line], source: Source, kind: Kind) -> Table:
-    return CsvTable(read, header_finder(kind, source.reading), name=source.name)
+    with _table(source, kind) as table:
+        return table.header.text
 
 
 def _count(keyless: Iterable[bool]) -> tuple[int, int]:
@@ -152,10 +153,10 @@ def _count(keyless: Iterable[bool]) -> tuple[int, int]:
     return rows, keyless_rows
 
 
-def _keyless(
-    read: Iterable[Line], source: Source, kind: Kind, warn: Warn | None, wanted: set[Wanted]
-) -> Iterator[bool]:
-    if source.is_table:
-        table = _table(read, source, kind)
-        return table_first_pass(table, kind, name=source.name, reading=source.reading, warn=warn, wanted=wanted)
-    return jsonl_keyless(read, kind)
+def _keyless(source: Source, kind: Kind, warn: Warn | None, wanted: set[Wanted]) -> Generator[bool, None, None]:
+    if not source.is_table:
+        with closing(_read(source)) as read:
+            yield from jsonl_keyless(read, kind)
+        return
+    with _table(source, kind) as table:
+        yield from table_first_pass(table, kind, name=source.name, reading=source.reading, warn=warn, wanted=wanted)

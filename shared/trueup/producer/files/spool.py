@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from trueup.producer.files.tables.workbook_file import ZIP_MAGIC
 from trueup.producer.files.text_encoding import is_text
 
 _CHUNK_BYTES = 1024 * 1024
-_GZIP_MAGIC = b"\x1f\x8b"
+_WHOLE = (b"\x1f\x8b", ZIP_MAGIC)
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def spooled(stream: BinaryIO, *, encoding: str | None = None) -> Iterator[Path]:
     with tempfile.NamedTemporaryFile(prefix="trueup-spooled-") as copy:
         with stream:
             chunk = stream.read(_CHUNK_BYTES)
-            is_whole = chunk.startswith(_GZIP_MAGIC) or (
+            is_whole = chunk.startswith(_WHOLE) or (
                 b"\0" not in chunk if encoding is None else is_text(chunk, encoding)
             )
             while chunk:

@@ -1,6 +1,6 @@
 """Rows of a table: one request a record, numbered from 1 below the header."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from trueup.limits import FOUND_CHARS_MAX, LOOKUPS_MAX
@@ -128,6 +128,8 @@ class _Judged:
             self.meaning = meaning_of(table.names, kind, reading, lookups)
         except (WrongColumns, WrongMapping) as error:
             raise UnreadableInput(f"{name}: {error}") from None
+        for note in table.notes:
+            self._warn(f"{name}: {note}")
         if table.above:
             self._warn(f"{name}: lines above its header are left out: {', '.join(map(shown, table.above))}")
         self._width = len(table.names)
@@ -158,6 +160,8 @@ class _Judged:
         for index in self._nameless:
             if cells[index]:
                 raise BadForm(f"{shown(cells[index])} stands in column {index + 1}, which has no name", "csv_row_shape")
+        if record.odd:
+            self._require_usable(record.odd)
         return cells
 
     def found(self, number: int, record: Record, bad: Exception) -> str:
@@ -182,6 +186,11 @@ class _Judged:
             self._warn(
                 f"{self._name}: lines below its table are left out: {first}" + (f", and {more} more" if more else "")
             )
+
+    def _require_usable(self, odd: Mapping[int, str]) -> None:
+        used = self.meaning.columns
+        if found := [told for index, told in odd.items() if index in used]:
+            raise BadForm("; ".join(found), "cell_unreadable")
 
     def _place(self, number: int, record: Record) -> str:
         return f"record {number} ({self._table.unit} {record.place})"

@@ -33,6 +33,9 @@ Encoding = Annotated[
         metavar="NAME", help="Of a text that is not UTF-8: cp1252 (Excel on Windows), mac_roman, utf-16, shift_jis, …"
     ),
 ]
+SheetName = Annotated[
+    str | None, typer.Option("--sheet", metavar="NAME", help="Of a workbook (.xlsx): what is read (else: the first).")
+]
 
 
 def reading_of(
@@ -42,6 +45,7 @@ def reading_of(
     mapping: Path | None = None,
     key_suffix: str | None = None,
     encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Reading:
     """Reading that these options tell.
 
@@ -53,4 +57,5 @@ def reading_of(
         None if mapping is None else read_mapping(mapping),
         None if key_suffix is None else require_suffix(key_suffix),
         None if encoding is None else require_encoding(encoding),
+        sheet,
     )

@@ -24,7 +24,15 @@ from trueup.producer.signer import Signer
 from trueup.store.accounts.secret_key import require_secret_key
 from trueup.store.accounts.tokens import Caller, NotAuthenticated, Scope, queue_key
 from trueup.wire.message.envelope import CommitKind, Kind
-from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, KeySuffix, MappingFile, Thousands, reading_of
+from trueup_worker.cli.requests.csv_options import (
+    DecimalComma,
+    Encoding,
+    KeySuffix,
+    MappingFile,
+    SheetName,
+    Thousands,
+    reading_of,
+)
 from trueup_worker.cli.requests.references import judge_with_references
 from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
@@ -38,7 +46,7 @@ _BROKER_RETRY_S = 3.0
 
 app = typer.Typer()
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="JSONL or CSV, plain or gzip; - is stdin.")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="JSONL or CSV, plain or gzip, or .xlsx; - is stdin.")]
 BatchName = Annotated[
     str | None, typer.Option("--batch-id", metavar="ID", help="Name the batch (a UUID or any name); one file only.")
 ]
@@ -96,6 +104,7 @@ def ingest(
     thousands: Thousands = None,
     mapping: MappingFile = None,
     encoding: Encoding = None,
+    sheet: SheetName = None,
     key_suffix: KeySuffix = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,7 +115,12 @@ def ingest(
     batch_id, rows, new, created, duplicate, invalid, not_found, parked, seconds.
     """
     reading = reading_of(
-        decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, key_suffix=key_suffix, encoding=encoding
+        decimal_comma=decimal_comma,
+        thousands=thousands,
+        mapping=mapping,
+        key_suffix=key_suffix,
+        encoding=encoding,
+        sheet=sheet,
     )
     plan = Plan(kind, batch_id, new, require_keys, results, failed, reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
@@ -231,7 +245,7 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan, 
     failures: list[RowOutcome] = []
     failed_path = (
         plan.failed
-        or current.folder.path / "batches" / f"{summary.batch_id}.failed.{'csv' if source.format == 'csv' else 'jsonl'}"
+        or current.folder.path / "batches" / f"{summary.batch_id}.failed.{'csv' if source.is_table else 'jsonl'}"
     )
     with ExitStack() as stack:
         results = stack.enter_context(written_whole(plan.results)) if plan.results else None
@@ -274,7 +288,7 @@ def _result_line(row: RowOutcome) -> bytes:
 
 
 def _header_line(source: Source, kind: Kind) -> bytes:
-    return header_of(source, kind=kind) + b"\n" if source.format == "csv" else b""
+    return header_of(source, kind=kind) + b"\n" if source.is_table else b""
 
 
 def _input_line(row: Row) -> bytes:

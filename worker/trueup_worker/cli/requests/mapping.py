@@ -8,7 +8,7 @@ import typer
 
 from trueup.producer.files.content import Source, lines, open_source
 from trueup.producer.files.suggestion.suggest import suggest_for
-from trueup_worker.cli.requests.csv_options import Encoding, reading_of
+from trueup_worker.cli.requests.csv_options import Encoding, SheetName, reading_of
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.output import say
 
@@ -28,13 +28,14 @@ def suggest(
         Path | None, typer.Option("--output", "-o", metavar="TOML", help="Where to write it (else: standard output).")
     ] = None,
     encoding: Encoding = None,
+    sheet: SheetName = None,
 ) -> None:
     """Write a first mapping for a file, from its header and its first 1,000 rows.
 
     Comments say what was recognised from what. What the names and the values do not decide is an open point, a text
     that begins with TODO: until it is decided, `trueup ingest --mapping` sends nothing. Needs no stack.
     """
-    with open_source(file, format="csv", reading=reading_of(encoding=encoding)) as source:
+    with open_source(file, format="csv", reading=reading_of(encoding=encoding, sheet=sheet)) as source:
         if _is_json(source):
             raise CommandError(f"{source.name} is JSON, which names its fields itself: a mapping is for tables")
         found = suggest_for(source)
@@ -53,6 +54,8 @@ def suggest(
 
 
 def _is_json(source: Source) -> bool:
+    if source.format == "xlsx":
+        return False
     with closing(lines(source)) as read:
         first = next((line.text.strip() for line in read if line.text.strip()), b"")
     return first.startswith((b"{", b"["))

@@ -9,7 +9,7 @@ import typer
 from trueup.domain.unit import Unit
 from trueup.store.catalog.units import units_of
 from trueup.store.usage.lines import RatedLine, list_usage
-from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, MappingFile, Thousands, reading_of
+from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, MappingFile, SheetName, Thousands, reading_of
 from trueup_worker.cli.requests.ingest import BatchName, DryRun, Failed, Files, New, Plan, Results, ingest_files
 from trueup_worker.cli.terminal.amounts import in_money
 from trueup_worker.cli.terminal.context import session
@@ -36,6 +36,7 @@ def ingest(
     thousands: Thousands = None,
     mapping: MappingFile = None,
     encoding: Encoding = None,
+    sheet: SheetName = None,
     as_json: AsJson = False,
 ) -> None:
     """Send files of usage lines and wait until every row has its outcome.
@@ -43,7 +44,9 @@ def ingest(
     Needs the scope usage:write. A transaction id is used once, for ever: a line that is stored already is created once
     more without effect; with other content it is refused. Otherwise as `trueup ingest`.
     """
-    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, encoding=encoding)
+    reading = reading_of(
+        decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, encoding=encoding, sheet=sheet
+    )
     plan = Plan("usage", batch_id, new, results=results, failed=failed, reading=reading)
     ingest_files(session(ctx), files, plan, dry_run=dry_run, as_json=as_json)
 

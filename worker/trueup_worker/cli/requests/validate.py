@@ -8,7 +8,7 @@ import typer
 from trueup.errors import ExitCode
 from trueup.extras import extra
 from trueup.wire.message.envelope import Kind
-from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, MappingFile, Thousands, reading_of
+from trueup_worker.cli.requests.csv_options import DecimalComma, Encoding, MappingFile, SheetName, Thousands, reading_of
 from trueup_worker.cli.requests.verdicts import judge_bodies_alone, judge_files
 from trueup_worker.cli.terminal.listing import AsJson
 
@@ -18,7 +18,9 @@ app = typer.Typer()
 @app.command()
 def validate(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSONL or CSV, also gzip; - for stdin.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="JSONL or CSV, also gzip, or .xlsx; - is stdin.")
+    ],
     *,
     kind: Annotated[Kind, typer.Option(help="What a row without a kind is.")] = "commit",
     offline: Annotated[bool, typer.Option("--offline", help="Judge no references: no database is asked.")] = False,
@@ -26,6 +28,7 @@ def validate(
     thousands: Thousands = None,
     mapping: MappingFile = None,
     encoding: Encoding = None,
+    sheet: SheetName = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge every row of the files, references too, and send nothing.
@@ -40,7 +43,9 @@ def validate(
             from trueup_worker.cli.requests.references import judge_with_references  # noqa: PLC0415 - needs the extra
             from trueup_worker.cli.terminal.context import session  # noqa: PLC0415 - likewise
         judges = judge_with_references(session(ctx), kind=kind)
-    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, encoding=encoding)
+    reading = reading_of(
+        decimal_comma=decimal_comma, thousands=thousands, mapping=mapping, encoding=encoding, sheet=sheet
+    )
     code = judge_files(files, judges, kind=kind, reading=reading, as_json=as_json)
     if code is not ExitCode.OK:
         raise typer.Exit(code)

@@ -1,6 +1,6 @@
 """A mapping compiled for a table: a record's cells become a request, or the reason why they cannot."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from operator import itemgetter
@@ -58,6 +58,7 @@ class MappedTable:
     Attributes:
         numeric: index and name of columns of numbers whose marks nobody told.
         keys: index and name of columns that keys are made of.
+        columns: indexes of all columns that it reads.
 
     Raises:
         WrongMapping: with every problem.
@@ -72,6 +73,8 @@ class MappedTable:
         marks: NumberMarks = AS_IN_JSON,
         lookups: Lookups = NOTHING_LOOKED_UP,
     ) -> None:
+        read = columns_of(mapping)
+        self.columns: Collection[int] = frozenset(index for index, name in enumerate(names) if name in read)
         self._kind, self._header, self._lookups = kind, Header(names), lookups
         columns = _columns(mapping, kind)
         compiler = FieldCompiler(mapping, self._header, columns, marks, lookups)

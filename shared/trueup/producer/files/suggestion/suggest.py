@@ -1,12 +1,12 @@
 """Suggest a mapping for a table."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from trueup.producer.files.content import Source, UnreadableInput, lines
+from trueup.producer.files.content import Source, UnreadableInput
 from trueup.producer.files.suggestion.dates import dates_of
 from trueup.producer.files.suggestion.records import record_fields
 from trueup.producer.files.suggestion.sample import ROWS_MAX, Sample
@@ -14,7 +14,7 @@ from trueup.producer.files.suggestion.suggested import Suggested
 from trueup.producer.files.suggestion.terms import skips, term_fields
 from trueup.producer.files.suggestion.toml_text import mapping_text
 from trueup.producer.files.suggestion.vocabulary import COLUMNS, names_for, names_of
-from trueup.producer.files.tables.csv_table import CsvTable
+from trueup.producer.files.tables.open_table import open_table
 from trueup.producer.files.tables.table import BadForm, Table
 
 
@@ -57,12 +57,11 @@ def suggest_for(source: Source) -> Suggestion:
     Raises:
         UnreadableInput: it has no header, or no record below it.
     """
-    with closing(lines(source)) as read:
-        table = CsvTable(read, is_header, name=source.name)
-        first = list(islice(_records(table), ROWS_MAX))
+    with open_table(source, is_header) as table:
+        names, first = table.names, list(islice(_records(table), ROWS_MAX))
     if not first:
         raise UnreadableInput(f"{source.name} has no row to make a mapping from: nothing stands below its header")
-    return suggest_mapping(Path(source.name).name, table.names, first)
+    return suggest_mapping(Path(source.name).name, names, first)
 
 
 def _records(table: Table) -> Iterator[list[str]]:

@@ -33,6 +33,7 @@ class CsvTable:
     """
 
     unit: Literal["line"] = "line"
+    notes: Sequence[str] = ()
 
     def __init__(self, lines: Iterable[Line], is_header: IsHeader, *, name: str) -> None:
         self.delimiter, self.above, lines = _find_header(lines, is_header, name)

@@ -52,6 +52,10 @@ class Table(Protocol):
         """The texts above the header."""
 
     @property
+    def notes(self) -> Sequence[str]:
+        """The words on how it is read, where that may be another way than was meant."""
+
+    @property
     def delimiter(self) -> str:
         """The character between cells; empty where they are no text."""
 
