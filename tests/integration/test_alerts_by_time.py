@@ -2,46 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine
 
-from tests.integration.usage_book import START, UsageBook
+from tests.integration.alert_book import DAY, AlertBook
+from tests.integration.usage_book import START
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.alerts.settings import set_thresholds
-from trueup_worker.alerts.turn import give_alerts
+from trueup_worker.alerts.timed import tell_what_fell_due
 from trueup_worker.commit_changes.archive import archive_commit
 from trueup_worker.invoicing.clock import advance_clock
-
-DAY = timedelta(days=1)
-Told = tuple[str, UUID, Any]
-
-
-class AlertBook(UsageBook):
-    """A sandbox's book whose alerts are given when its clock has moved."""
-
-    def move(self, to: datetime) -> list[Told]:
-        """Move the clock; gives what that made somebody tell."""
-        with self.engine.begin() as connection:
-            advance_clock(connection, account_id=self.account_id, to=to, actor="key")
-        return self.told()
-
-    def told(self) -> list[Told]:
-        """What is told now: type, subject and offset, and nothing when it is asked again."""
-        before = len(self._alerts())
-        give_alerts(self.engine, self.account_id)
-        give_alerts(self.engine, self.account_id)
-        return self._alerts()[before:]
-
-    def settle(self) -> None:
-        """Let a minute pass: nothing runs any more that could bring what was due before."""
-        self.run("UPDATE alert_clock SET judged_at = now() - interval '2 minutes' WHERE account_id = :account_id")
-
-    def _alerts(self) -> list[Told]:
-        rows = self.rows("SELECT * FROM outbox WHERE account_id = :account_id ORDER BY seq")
-        return [(row.event, row.subject_ids[0], row.detail.get("offset_days")) for row in rows if _is_alert(row.event)]
 
 
 @pytest.fixture
@@ -174,13 +145,11 @@ def test_more_than_fit_into_a_transaction_are_told_one_page_after_the_other(aler
     made = {alerts.commit("PREPAID", "1", starts=START + DAY, paid=False) for _ in range(7)}
     with alerts.engine.begin() as connection:
         advance_clock(connection, account_id=alerts.account_id, to=START + 2 * DAY, actor="key")
-    from trueup_worker.alerts.timed import tell_what_fell_due
-
     rounds = 0
     while tell_what_fell_due(alerts.engine, alerts.account_id, rows_max=2):
         rounds += 1
     assert rounds == 3
-    told = alerts._alerts()
+    told = alerts.by_time()
     assert sorted(each for _, each, _ in told) == sorted(made)
 
 
@@ -204,7 +173,3 @@ def test_accounts_are_found_by_what_is_due_in_them(alerts: AlertBook) -> None:
 def _due(alerts: AlertBook) -> list[int]:
     with alerts.engine.begin() as connection:
         return list(accounts_to_alert(connection, accounts_max=10))
-
-
-def _is_alert(event: str) -> bool:
-    return event.endswith((".start", ".end", ".expiring", ".upcoming"))

@@ -5,83 +5,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, event
 
-from tests.integration.usage_book import CUSTOMER, FIRST, START, STORAGE, UsageBook
-from trueup.ids import new_id
+from tests.integration.alert_book import HOUR, BalanceBook
+from tests.integration.usage_book import CUSTOMER, START
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.alerts.settings import set_thresholds
-from trueup.store.postgres.engine import transaction
-from trueup.store.usage.line_inserts import record_lines
 from trueup.wire.request.body import USD_CENTS
-from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.alerts.balances import due_customers, gather, judge_customer
 from trueup_worker.alerts.turn import give_alerts
 from trueup_worker.invoicing.adjust import adjust_commit
-from trueup_worker.invoicing.clock import advance_clock
-
-HOUR = timedelta(hours=1)
-
-
-class BalanceBook(UsageBook):
-    """A sandbox's book into which usage comes by the statement of intake, and whose alerts are given."""
-
-    def record(self, quantity: str, *, at: datetime = START + HOUR, price: str = "1", **more: Any) -> None:
-        """A line of usage, as intake stores it."""
-        with transaction(self.engine) as connection:
-            line = {
-                "request_id": str(new_id()),
-                "transaction_id": str(uuid4()),
-                "customer_id": str(CUSTOMER),
-                "contract_id": str(FIRST),
-                "product_id": str(STORAGE),
-                "credit_type_id": USD_CENTS,
-                "timestamp": at.isoformat(),
-                "quantity": quantity,
-                "list_price": price,
-                "commit_price": price,
-                "fingerprint": "\\x00",
-            }
-            record_lines(
-                connection,
-                self.account_id,
-                [line | more],
-                fingerprint_version=FINGERPRINT_VERSION,
-                batch_id=None,
-                attempt=1,
-                usage_grace_h=24,
-                usage_settle_s=60,
-            )
-
-    def told(self) -> list[str]:
-        """What is told a minute later: type and threshold."""
-        self.later()
-        before = len(self._alerts())
-        give_alerts(self.engine, self.account_id)
-        return self._alerts()[before:]
-
-    def later(self) -> None:
-        """Let a minute pass."""
-        self.run(
-            "UPDATE balance_watch SET not_before = not_before - interval '1 minute', due_at = due_at - interval"
-            " '1 minute' WHERE account_id = :account_id"
-        )
-
-    def to(self, instant: datetime) -> None:
-        """Move the clock."""
-        with self.engine.begin() as connection:
-            advance_clock(connection, account_id=self.account_id, to=instant, actor="key")
-
-    def _alerts(self) -> list[str]:
-        rows = self.rows("SELECT * FROM outbox WHERE account_id = :account_id ORDER BY seq")
-        return [
-            f"{row.event} {row.detail.get('used_percent') or row.detail.get('left_amount') or ''}".strip()
-            for row in rows
-            if row.event.endswith(("balance_low", "exhausted"))
-        ]
 
 
 @pytest.fixture
@@ -94,14 +29,14 @@ def test_open_usage_uses_a_balance_up(balances: BalanceBook) -> None:
     """Each threshold is told once, with what is left by then; drafts count."""
     commit = balances.commit("PREPAID", "1000", paid=False)
     balances.record("499")
-    assert balances.told() == []
+    assert balances.low() == []
     balances.record("1")
-    assert balances.told() == ["commit.balance_low 50"]
-    assert balances.told() == []
+    assert balances.low() == ["commit.balance_low 50"]
+    assert balances.low() == []
     balances.record("600")
-    assert balances.told() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
+    assert balances.low() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
     balances.record("600")
-    assert balances.told() == []
+    assert balances.low() == []
     (first, *_) = balances.rows("SELECT * FROM outbox WHERE event = 'commit.balance_low' ORDER BY seq")
     assert (first.subject_ids, first.detail) == (
         [commit],
@@ -119,18 +54,18 @@ def test_closing_a_month_tells_nothing_twice(balances: BalanceBook) -> None:
     """What was open is booked: the balance is the same."""
     balances.commit("PREPAID", "1000", paid=False)
     balances.record("600")
-    assert balances.told() == ["commit.balance_low 50"]
+    assert balances.low() == ["commit.balance_low 50"]
     balances.close(START)
-    assert balances.told() == []
+    assert balances.low() == []
     balances.record("250", at=datetime(2030, 2, 3, tzinfo=UTC))
-    assert balances.told() == ["commit.balance_low 80"]
+    assert balances.low() == ["commit.balance_low 80"]
 
 
 def test_small_usage_costs_no_judgement(balances: BalanceBook) -> None:
     """As long as it cannot have reached a threshold, nothing is burnt down."""
     balances.commit("PREPAID", "1000", paid=False)
     balances.record("1")
-    balances.told()
+    balances.low()
     balances.record("498")
     balances.later()
     assert gather(balances.engine, balances.account_id) == 1
@@ -144,10 +79,10 @@ def test_a_new_commit_is_judged_with_the_next_usage(balances: BalanceBook) -> No
     """Whatever room there was before it."""
     balances.commit("PREPAID", "1000", paid=False)
     balances.record("1")
-    assert balances.told() == []
+    assert balances.low() == []
     balances.commit("CREDIT", "10", priority="0")
     balances.record("9")
-    assert balances.told() == [
+    assert balances.low() == [
         "credit.balance_low 50",
         "credit.balance_low 80",
         "credit.balance_low 100",
@@ -159,14 +94,14 @@ def test_a_balance_that_rose_is_told_of_again(balances: BalanceBook) -> None:
     """An entry by hand gives room: what is reached after it is news."""
     commit = balances.commit("PREPAID", "1000", paid=False)
     balances.record("600")
-    assert balances.told() == ["commit.balance_low 50"]
+    assert balances.low() == ["commit.balance_low 50"]
     with balances.engine.begin() as connection:
         adjust_commit(
             connection, account_id=balances.account_id, commit_id=commit, amount=Decimal(300), reason="x", actor="key"
         )
-    assert balances.told() == []
+    assert balances.low() == []
     balances.record("250")
-    assert balances.told() == ["commit.balance_low 50"]
+    assert balances.low() == ["commit.balance_low 50"]
 
 
 def test_a_new_segment_begins_anew(balances: BalanceBook) -> None:
@@ -186,12 +121,12 @@ def test_a_new_segment_begins_anew(balances: BalanceBook) -> None:
         id=commit,
     )
     balances.record("90")
-    assert balances.told() == ["commit.balance_low 50", "commit.balance_low 80"]
+    assert balances.low() == ["commit.balance_low 50", "commit.balance_low 80"]
     balances.to(february)
     balances.record("10", at=february + HOUR)
-    assert balances.told() == []
+    assert balances.low() == []
     balances.record("45", at=february + HOUR)
-    assert balances.told() == ["commit.balance_low 50"]
+    assert balances.low() == ["commit.balance_low 50"]
 
 
 def test_a_commit_may_have_thresholds_of_its_own(balances: BalanceBook) -> None:
@@ -201,30 +136,30 @@ def test_a_commit_may_have_thresholds_of_its_own(balances: BalanceBook) -> None:
         set_thresholds(connection, balances.account_id, "used_percent", [])
         set_thresholds(connection, balances.account_id, "left_amount", [Decimal("12.5")], commit_id=second)
     balances.record("187.5")
-    assert balances.told() == ["commit.exhausted", "commit.balance_low 12.5"]
+    assert balances.low() == ["commit.exhausted", "commit.balance_low 12.5"]
 
 
 def test_a_lowered_threshold_is_judged_at_once(balances: BalanceBook) -> None:
     """No usage has to come first."""
     balances.commit("PREPAID", "100", paid=False)
     balances.record("20")
-    assert balances.told() == []
+    assert balances.low() == []
     with balances.engine.begin() as connection:
         set_thresholds(connection, balances.account_id, "used_percent", [Decimal(20)])
-    assert balances.told() == ["commit.balance_low 20"]
+    assert balances.low() == ["commit.balance_low 20"]
 
 
 def test_a_customer_is_judged_once_a_minute(balances: BalanceBook) -> None:
     """Whatever comes meanwhile waits for the next one, and is within two minutes."""
     balances.commit("PREPAID", "100", paid=False)
     balances.record("50")
-    assert balances.told() == ["commit.balance_low 50"]
+    assert balances.low() == ["commit.balance_low 50"]
     balances.record("50")
     give_alerts(balances.engine, balances.account_id)
     assert due_customers(balances.engine, balances.account_id) == []
     (watch,) = balances.rows("SELECT *, due_at - now() AS wait FROM balance_watch")
     assert timedelta(seconds=40) < watch.wait <= timedelta(seconds=60)
-    assert balances.told() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
+    assert balances.low() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
 
 
 def test_usage_finds_its_account(balances: BalanceBook) -> None:
@@ -237,7 +172,7 @@ def test_usage_finds_its_account(balances: BalanceBook) -> None:
     assert _due(balances) == [balances.account_id]
     gather(balances.engine, balances.account_id)
     assert _due(balances) == [balances.account_id]
-    balances.told()
+    balances.low()
     assert _due(balances) == []
 
 
@@ -249,7 +184,7 @@ def test_two_judges_tell_each_threshold_once(balances: BalanceBook) -> None:
     with _meanwhile(balances.engine, "SELECT s.id, s.amount") as during:
         during.append(lambda: judge_customer(balances.engine, balances.account_id, CUSTOMER))
         judge_customer(balances.engine, balances.account_id, CUSTOMER)
-    assert balances._alerts() == ["commit.balance_low 50"]
+    assert balances.of_balances() == ["commit.balance_low 50"]
 
 
 def test_usage_that_comes_while_it_is_judged_is_not_lost(balances: BalanceBook) -> None:
@@ -265,7 +200,7 @@ def test_usage_that_comes_while_it_is_judged_is_not_lost(balances: BalanceBook) 
     with _meanwhile(balances.engine, "SELECT s.id, s.amount") as during:
         during.append(more)
         judge_customer(balances.engine, balances.account_id, CUSTOMER)
-    assert balances._alerts() == [
+    assert balances.of_balances() == [
         "commit.balance_low 50",
         "commit.balance_low 80",
         "commit.balance_low 100",

@@ -24,6 +24,8 @@ DEFAULTS: Mapping[AlertKind, Sequence[Decimal]] = {
     "left_amount": (),
 }
 
+_SAID_CHARS_MAX = 50
+
 _SET = text("""
     INSERT INTO alert_setting (account_id, kind, commit_id, thresholds)
     VALUES (:account_id, :kind, :commit_id, CAST(:thresholds AS numeric[]))
@@ -116,8 +118,8 @@ def set_thresholds(
         WrongThresholds: one of them makes no sense, or there are too many.
         UnknownCommit: the account has no such commit.
     """
+    _judge(kind, thresholds, commit_id)
     kept = sorted({each.normalize() for each in thresholds})
-    _judge(kind, kept, commit_id)
     which = {"account_id": account_id, "kind": kind, "commit_id": commit_id}
     _judge_balances_anew(connection, account_id, kind, commit_id)
     connection.execute(_SET, which | {"thresholds": kept})
@@ -159,9 +161,9 @@ def _judge(kind: AlertKind, thresholds: Sequence[Decimal], commit_id: UUID | Non
         "left_amount": (Decimal(10) ** DIGITS_BEFORE_POINT_MAX, "an amount above 0 in the commit's own unit"),
     }[kind]
     for each in thresholds:
-        digits = each.as_tuple().exponent
-        if not each.is_finite() or not 0 < each <= most or (isinstance(digits, int) and -digits > DECIMALS_MAX):
-            raise WrongThresholds(f"{each} is no threshold: {kind} takes {what}, with up to {DECIMALS_MAX} decimals")
+        if not each.is_finite() or not 0 < each <= most or each != round(each, DECIMALS_MAX):
+            said = str(each)[:_SAID_CHARS_MAX]
+            raise WrongThresholds(f"{said} is no threshold: {kind} takes {what}, with up to {DECIMALS_MAX} decimals")
 
 
 def _judge_balances_anew(connection: Connection, account_id: int, kind: AlertKind, commit_id: UUID | None) -> None:
