@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from trueup_worker.exports.commits import COMMITS
 from trueup_worker.exports.export import Export, UnknownExport
+from trueup_worker.exports.focus import FOCUS
 from trueup_worker.exports.invoice_lines import INVOICE_LINES
 from trueup_worker.exports.invoices import INVOICES
 from trueup_worker.exports.journal import JOURNAL
@@ -12,7 +13,7 @@ from trueup_worker.exports.outcomes import OUTCOMES
 from trueup_worker.exports.usage import USAGE
 
 EXPORTS: Mapping[str, Export] = {
-    each.name: each for each in (INVOICES, INVOICE_LINES, COMMITS, LEDGER, USAGE, OUTCOMES, JOURNAL)
+    each.name: each for each in (INVOICES, INVOICE_LINES, COMMITS, LEDGER, USAGE, OUTCOMES, JOURNAL, FOCUS)
 }
 
 

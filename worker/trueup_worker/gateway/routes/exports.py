@@ -44,8 +44,8 @@ async def export_rows(
 ) -> Response:
     """Rows of one moment, as many as there are: of a `month` (2026-10), or `since` an instant, `until` another.
 
-    Exports: `invoices`, `invoice-lines`, `commits`, `ledger`, `usage`, `outcomes`, `journal`. What their columns are,
-    `trueup export NAME --columns` tells. One at a time for an account (429).
+    Exports: `invoices`, `invoice-lines`, `commits`, `ledger`, `usage`, `outcomes`, `journal`, `focus`. What their
+    columns are, `trueup export NAME --columns` tells. One at a time for an account (429).
     """
     chosen = export_named(name)
     span = _span(month, since, until)

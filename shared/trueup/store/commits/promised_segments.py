@@ -1,0 +1,51 @@
+"""Segments of commits that somebody promised to pay for, with their contracts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import text
+
+from trueup.store.commits.revaluations import ACCESS, INSTALMENTS
+
+# An open contract has no end: FOCUS wants one, so it is that of the last access which was promised under it.
+PROMISED_SEGMENTS = text(f"""
+    SELECT s.id, s.amount, s.starting_at, s.ending_before, c.type, c.access_type,
+           coalesce(c.name, product.name) AS name, c.access_unit_id, c.invoice_unit_id,
+           c.invoice_contract_id AS contract_id, contract.starting_at AS contract_starting_at,
+           coalesce(contract.ending_before, (
+               SELECT max(last.ending_before) FROM commit AS o
+                 JOIN segment AS last ON last.account_id = o.account_id AND last.commit_id = o.id AND last.amount > 0
+                WHERE o.account_id = c.account_id AND o.customer_id = c.customer_id
+                  AND o.invoice_contract_id = c.invoice_contract_id)) AS contract_ending_before,
+           {INSTALMENTS} AS instalments, {ACCESS} AS access
+      FROM commit AS c
+      JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.amount > 0
+      JOIN contract ON contract.account_id = c.account_id AND contract.id = c.invoice_contract_id
+      LEFT JOIN product ON product.account_id = c.account_id AND product.id = c.product_id
+     WHERE c.account_id = :account_id AND c.type IN ('PREPAID', 'POSTPAID') AND c.archived_at IS NULL
+       AND s.starting_at >= :since AND s.starting_at < :until
+     ORDER BY c.id, s.position
+""")
+"""Of the commits that are in use, those whose access begins in a span; the columns are the fields below."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromisedSegment:
+    """A segment, its commit and its contract."""
+
+    id: UUID
+    amount: Decimal
+    starting_at: datetime
+    ending_before: datetime
+    type: str
+    access_type: str
+    name: str | None
+    access_unit_id: UUID
+    invoice_unit_id: UUID
+    contract_id: UUID
+    contract_starting_at: datetime
+    contract_ending_before: datetime
+    instalments: Decimal
+    access: Decimal
