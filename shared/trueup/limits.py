@@ -132,3 +132,10 @@ USAGE_ARRIVALS_MAX = 1_000  # transactions' usage that is added up at once
 BALANCE_PAUSE_S = 60.0  # between two judgements of a customer's balances
 BALANCE_PAUSE_SHARE = 20  # times as long as a judgement took is the pause after it, where that is longer
 COMMITS_COUNTED_MAX = 1_000  # of a customer, to see whether there is a new one: with more every change is judged
+
+# Documents.
+LOGO_BYTES_MAX = 256 * 1024  # as it is kept, in PNG
+LOGO_UPLOAD_BYTES_MAX = 5 * 1024 * 1024
+LOGO_PIXELS_MAX = 25_000_000
+DOCUMENT_LINES_MAX = 5_000
+TYPESETTING_S = 20.0  # that one document may take

@@ -68,11 +68,11 @@ COMMANDS: Mapping[str, Entry] = {
     "catalog": Entry(
         "trueup_worker.cli.administration.catalog", "Customers, products, contracts and units: load a file.", _OPERATE
     ),
-    "customers": Entry(_RECORDS, "Customers: list, find.", _OPERATE),
+    "customers": Entry(_RECORDS, "Customers: list, find, billing.", _OPERATE),
     "products": Entry(_RECORDS, "Products: list, find.", _OPERATE),
     "contracts": Entry(_RECORDS, "Contracts: list, find.", _OPERATE),
     "audit": Entry("trueup_worker.cli.administration.audit", "What operators did: list.", _OPERATE),
-    "accounts": Entry("trueup_worker.cli.administration.accounts", "Accounts: create, list, locale.", _OPERATE),
+    "accounts": Entry("trueup_worker.cli.administration.accounts", "Accounts: create, list, locale, seller.", _OPERATE),
     "tokens": Entry("trueup_worker.cli.administration.tokens", "API tokens: create, list, revoke.", _OPERATE),
     "clock": Entry("trueup_worker.cli.administration.clock", "The clock of a sandbox account.", _OPERATE),
 }

@@ -9,11 +9,15 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from trueup.extras import MissingExtra
+from trueup.limits import TYPESETTING_S
 from trueup.producer.files.rows import Scan
 from trueup.settings import Settings
 from trueup.store.postgres.engine import make_engine, snapshot, transaction
 from trueup.store.postgres.errors import is_away
 from trueup.store.requests.batches import Batch
+from trueup_worker.documents.typesetter import Typesetter
+from trueup_worker.documents.view import Document
 from trueup_worker.gateway.callers.authentication import Authentication, Principal
 from trueup_worker.gateway.callers.rate_limit import Rate
 from trueup_worker.gateway.database.probe import Probe
@@ -26,7 +30,7 @@ from trueup_worker.gateway.enqueue.outcomes.done_channel import DoneChannel
 from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeReader, OutcomeWatch
 from trueup_worker.gateway.enqueue.redis_sender import RedisSender
 from trueup_worker.gateway.enqueue.sender import Sender
-from trueup_worker.gateway.http.refusals import change_in_doubt
+from trueup_worker.gateway.http.refusals import change_in_doubt, not_installed, unavailable
 from trueup_worker.gateway.limits import (
     ASKING_THREADS_MAX,
     EXPORTS_MAX,
@@ -57,6 +61,7 @@ class Gateway:
         wait_s = settings.http_database_s
         self._threads = Threads(THREADS_MAX, name="database", wait_s=wait_s)
         self._burning = Threads(1, name="burning", wait_s=wait_s)
+        self._typesetter, self._typesetting = Typesetter(), Threads(1, name="typesetting", wait_s=TYPESETTING_S)
         self._keeping = Threads(KEEPING_THREADS_MAX, name="keeping", wait_s=wait_s)
         self._asking = Threads(ASKING_THREADS_MAX, name="asking", wait_s=wait_s)
         self._sending = Threads(1, name="sending")
@@ -123,6 +128,18 @@ class Gateway:
         """
         return await self._burning.run(self._read, unit)
 
+    async def typeset(self, document: Document) -> bytes:
+        """PDF of a document; one at a time, in a process of its own.
+
+        Raises:
+            Refusal: 503 while too many wait for theirs; 501 where what sets them is not installed.
+        """
+        try:
+            pdf = self._typesetter.pdf
+            return await self._typesetting.run(pdf, document, late=lambda: unavailable("the typesetter"))
+        except MissingExtra as error:
+            raise not_installed(str(error)) from None
+
     async def write(self, unit: Callable[[Connection], T]) -> T:
         """The result of a unit of work, committed.
 
@@ -182,7 +199,9 @@ class Gateway:
         return POLL_SECONDS if self._done_channel.are_heard else POLL_SECONDS_ALONE
 
     def _close(self) -> None:
-        for threads in (self._uploading, self._sending, self._burning, self._keeping, self._asking, self._threads):
+        self._typesetter.close()
+        reading = (self._typesetting, self._burning, self._asking, self._threads)
+        for threads in (self._uploading, self._sending, self._keeping, *reading):
             threads.close()
         self.probe.close()
         self.sender.close()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.store.catalog.parties import parties_expression
 from trueup.store.invoices.drafts import NOTHING_OPEN, drafts_of
 from trueup.store.postgres.plans import plan_afresh
 from trueup.store.postgres.rows import fetch_all
@@ -118,6 +119,10 @@ _CLAIMED = """
       JOIN obligation AS o ON o.account_id = :account_id AND o.id = claimed.id
 """
 
+_PARTIES = parties_expression(
+    customer="numbered.customer_id", contract="numbered.contract_id", commit="numbered.commit_id"
+)
+
 # Runs after the claim, with a snapshot of its own: an adjustment that held one of these rows until now is seen.
 # The account's row is the only one here that others may wait for, so the counter cannot be part of a deadlock.
 _SETTLE = text(f"""
@@ -143,9 +148,9 @@ _SETTLE = text(f"""
         RETURNING next_invoice_number - wanted.numbers - 1 AS last_used, coalesce(clock_at, now()) AS account_now
     ), invoices AS (
         INSERT INTO invoice (account_id, id, number, type, status, customer_id, contract_id, unit_id, commit_id,
-                             total, instalments_before, issued_at, finalized_at, regenerated_from_id)
+                             total, instalments_before, issued_at, finalized_at, regenerated_from_id, parties)
         SELECT account_id, id, last_used + nth, 'SCHEDULED', 'FINALIZED', customer_id, contract_id, unit_id, commit_id,
-               amount, instalments_before, scheduled_at, account_now, regenerated_from_id
+               amount, instalments_before, scheduled_at, account_now, regenerated_from_id, {_PARTIES}
           FROM numbered CROSS JOIN counter ORDER BY nth
     ), lines AS (
         INSERT INTO invoice_line (account_id, invoice_id, position, name, product_id, quantity, unit_price, amount,

@@ -15,6 +15,7 @@ from trueup.store.tables.columns import metadata
 from trueup.store.tables.commits import commit, ledger_entry, obligation, segment
 from trueup.store.tables.history import audit, feed, outbox
 from trueup.store.tables.invoices import excepted_line, invoice, invoice_line
+from trueup.store.tables.parties import billing_details, seller_profile
 from trueup.store.tables.requests import (
     answered_call,
     batch,
@@ -43,6 +44,7 @@ __all__ = [
     "balance_watch",
     "batch",
     "batch_lookup",
+    "billing_details",
     "closed_month",
     "commit",
     "contract",
@@ -69,6 +71,7 @@ __all__ = [
     "refused_body",
     "revaluation",
     "segment",
+    "seller_profile",
     "token",
     "unit",
     "usage_arrival",

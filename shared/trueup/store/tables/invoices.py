@@ -42,6 +42,11 @@ invoice = Table(
     optional("regenerated_from_id", ID, "the void invoice that this one replaces"),
     optional("paid_at", TIME, "real time; somebody said that it is paid: it is not voided until that is taken back"),
     optional("exported_at", TIME, "real time; somebody said that it is in other books: as for paid_at"),
+    optional(
+        "parties",
+        JSONB,
+        "seller and customer as they were at its finalization; null: finalized before that was kept, so as they are",
+    ),
     PrimaryKeyConstraint("account_id", "id"),
     UniqueConstraint("account_id", "number"),
     Index(None, "account_id", "commit_id"),

@@ -12,10 +12,12 @@ from sqlalchemy import Connection, text
 from trueup.domain.bills import PeriodBill
 from trueup.domain.money import plain_text
 from trueup.ids import new_id
+from trueup.store.catalog.parties import parties_expression
 from trueup.store.postgres.rows import fetch_one
 
+_PARTIES = parties_expression(customer="CAST(:customer_id AS uuid)", contract="numbered.contract_id", commit="NULL")
 # The account's row is the only one here that others may wait for: the counter cannot be part of a deadlock.
-_STORE = text("""
+_STORE = text(f"""
 WITH given AS MATERIALIZED (
     SELECT p.*, c.usage_invoicing = 'MONTHLY' AS is_invoiced
       FROM json_to_recordset(CAST(:periods AS json)) AS p(
@@ -39,9 +41,9 @@ WITH given AS MATERIALIZED (
       FROM given CROSS JOIN clock ORDER BY turn
 ), invoices AS (
     INSERT INTO invoice (account_id, id, number, type, status, customer_id, contract_id, unit_id, total, issued_at,
-                         finalized_at, regenerated_from_id)
+                         finalized_at, regenerated_from_id, parties)
     SELECT :account_id, id, last_used + nth, 'USAGE', 'FINALIZED', :customer_id, contract_id, unit_id, total,
-           ending_before, clock.at, replaces
+           ending_before, clock.at, replaces, {_PARTIES}
       FROM numbered CROSS JOIN counter CROSS JOIN clock ORDER BY nth
 ), lines AS (
     INSERT INTO invoice_line (account_id, invoice_id, position, kind, is_billed, name, product_id, quantity,

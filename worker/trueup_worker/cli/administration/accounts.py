@@ -14,6 +14,7 @@ from trueup.store.accounts.accounts import create_account, list_accounts, set_lo
 from trueup.store.accounts.audit import note
 from trueup.store.accounts.tokens import WORKING_SCOPES, Scope, create_token, has_administrator
 from trueup.store.postgres.engine import transaction
+from trueup_worker.cli.administration.parties import seller
 from trueup_worker.cli.terminal.account_format import account_format
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
@@ -21,7 +22,8 @@ from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import as_text, emit_json, emit_json_list, emit_record, emit_table, say
 from trueup_worker.reporting.money_format import locale_of
 
-app = typer.Typer(no_args_is_help=True, help="Accounts: create, list, locale.")
+app = typer.Typer(no_args_is_help=True, help="Accounts: create, list, locale, seller.")
+app.command()(seller)
 
 _NAME_CHARS_MAX = 255
 _EXAMPLE = Decimal(123456)

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from trueup.store.catalog.search import FoundContract, FoundCustomer, FoundProduct, search_catalog
+from trueup_worker.cli.administration.parties import billing
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
 
@@ -21,7 +22,10 @@ _Search = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="W
 
 @_customers.callback()
 def customers() -> None:
-    """Customers: list, find."""
+    """Customers: list, find, billing."""
+
+
+_customers.command()(billing)
 
 
 @_products.callback()

@@ -18,6 +18,7 @@ from trueup_worker.cli.ledger.records import listed_invoice, shown_invoice
 from trueup_worker.cli.terminal.amounts import in_its_unit, in_money, sentence, true_up_text
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
+from trueup_worker.cli.terminal.lazy import Entry, LazyGroup
 from trueup_worker.cli.terminal.listing import After, AsJson, Limit, emit_search
 from trueup_worker.cli.terminal.named import id_if_named, id_of
 from trueup_worker.cli.terminal.output import Record, as_printed, as_text, emit_json, emit_record, emit_table, say
@@ -28,8 +29,20 @@ from trueup_worker.invoicing.release import release_obligation
 from trueup_worker.invoicing.void import void_invoice
 from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
 
+_DOCUMENTS = "trueup_worker.cli.ledger.invoice_documents"
+
+
+class _Invoices(LazyGroup):
+    table = {  # noqa: RUF012 (declared as ClassVar where it comes from)
+        "pdf": Entry(_DOCUMENTS, "Write an invoice, a draft, or all invoices of a month as PDF."),
+        "html": Entry(_DOCUMENTS, "Write an invoice or a draft as a page."),
+    }
+
+
 app = typer.Typer(
-    no_args_is_help=True, help="Invoices and drafts: list, show, release, void, regenerate, correct, mark."
+    cls=_Invoices,
+    no_args_is_help=True,
+    help="Invoices and drafts: list, show, pdf, html, release, void, regenerate, correct, mark.",
 )
 
 COLUMNS = ("number", "status", "issued_at", "customer", "total", "amount_due", "held", "id")

@@ -38,6 +38,8 @@ SCOPES: dict[tuple[str, str], Scope | Literal["public"]] = {
     ("POST", "/v1/contracts/list"): "read",
     ("GET", "/v1/customers/{customer_id}/invoices"): "read",
     ("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}"): "read",
+    ("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}/html"): "read",
+    ("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf"): "read",
     ("POST", "/v1/invoices/void"): "operate",
     ("POST", "/v1/invoices/regenerate"): "operate",
     ("POST", "/v1/invoices/mark"): "operate",

@@ -21,6 +21,7 @@ SDK_METHODS: dict[tuple[str, str], str] = {
     ("GET", "/v1/customers/{customer_id}"): "v1.customers.retrieve",
     ("GET", "/v1/customers/{customer_id}/invoices"): "v1.customers.invoices.list",
     ("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}"): "v1.customers.invoices.retrieve",
+    ("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf"): "v1.customers.invoices.retrieve_pdf",
     ("POST", "/v1/invoices/void"): "v1.invoices.void",
     ("POST", "/v1/invoices/regenerate"): "v1.invoices.regenerate",
     ("POST", "/v2/contracts/commits/edit"): "v2.contracts.edit_commit",

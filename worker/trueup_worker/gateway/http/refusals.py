@@ -117,6 +117,11 @@ def unavailable(what: str, *, retry_after_s: int = 2) -> Refusal:
     return Refusal(503, "unavailable", message, headers={"retry-after": str(retry_after_s)})
 
 
+def not_installed(message: str) -> Refusal:
+    """501: an extra is lacking here, which the message names."""
+    return Refusal(501, "unavailable", message, headers=DO_NOT_RETRY)
+
+
 def in_doubt(request_id: str) -> Refusal:
     """503 after which the request may or may not have an outcome: its id tells."""
     message = f"whether the request was kept is not known: ask for /v1/requests/{request_id} before it is sent again"

@@ -26,6 +26,7 @@ APP_WRITES: Mapping[str, str] = {
     "balance_watch": "INSERT, UPDATE",
     "batch": "INSERT, UPDATE",
     "batch_lookup": "INSERT",
+    "billing_details": "INSERT",
     "closed_month": "INSERT",
     "commit": "INSERT, UPDATE",
     "contract": "INSERT, UPDATE",
@@ -51,6 +52,7 @@ APP_WRITES: Mapping[str, str] = {
     "refused_body": "INSERT, UPDATE",
     "revaluation": "INSERT",
     "segment": "INSERT, UPDATE",
+    "seller_profile": "INSERT",
     "token": "INSERT, UPDATE (last_used_at, revoked_at)",
     "unit": "INSERT, UPDATE",
     "usage_arrival": "INSERT, UPDATE, DELETE",  # removed once it is held against balances

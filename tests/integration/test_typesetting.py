@@ -1,0 +1,142 @@
+"""PDF: what stands in it is what the document says; nothing in a value is markup, and nothing takes without end."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from pypdf import PdfReader
+
+from tests.documents import LINE, NAMES, document, lines
+from trueup.extras import MissingExtra
+from trueup.limits import LOGO_BYTES_MAX
+from trueup_worker.documents import typesetter as module
+from trueup_worker.documents.logo import BadLogo, png_of
+from trueup_worker.documents.typesetter import NotSet, Typesetter
+
+
+@pytest.fixture(scope="module")
+def typesetter() -> Iterator[Typesetter]:
+    """One for all."""
+    with Typesetter() as running:
+        yield running
+
+
+def text_of(pdf: bytes) -> str:
+    """The text of all pages, without what breaks lines."""
+    pages = (page.extract_text() for page in PdfReader(BytesIO(pdf)).pages)
+    return "".join(" ".join(pages).replace("\u200b", "").split())
+
+
+def plain(value: str) -> str:
+    """A value without spaces, as `text_of` has it."""
+    return "".join(value.split())
+
+
+def test_everything_of_a_document_stands_in_it(typesetter: Typesetter) -> None:
+    """Every text of every part."""
+    shown = document(true_up=(("Committed", "100.00 USD"), ("Due (=)", "40.00 USD")))
+    text = text_of(typesetter.pdf(shown))
+    party = [asdict(each).values() for each in (shown.seller, shown.customer)]
+    rows = [*shown.facts, *shown.true_up, *shown.totals]
+    values = [*party[0], *party[1], *(each for row in rows for each in row), *shown.notes, shown.footer]
+    assert [each for each in values if plain(each) not in text] == []
+    assert all(plain(each) in text for each in (LINE.name, LINE.note, LINE.quantity, LINE.unit_price, LINE.amount))
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if each.isascii()])
+def test_markup_in_a_name_is_text(typesetter: Typesetter, name: str) -> None:
+    """Typst's, and HTML's."""
+    assert plain(name) in text_of(typesetter.pdf(document(*lines(1, name))))
+
+
+def test_names_in_other_scripts(typesetter: Typesetter) -> None:
+    """Japanese as it is; Arabic is there, whichever way a reader puts it in order."""
+    text = text_of(typesetter.pdf(document(*lines(3))))
+    assert plain(NAMES[1]) in text
+    assert sum("\u0600" <= each <= "\u06ff" or "\ufb50" <= each <= "\ufeff" for each in text) >= len(plain(NAMES[2]))
+
+
+@pytest.mark.parametrize(("count", "pages"), [(1, 1), (10, 1), (300, 13)])
+def test_any_number_of_lines(typesetter: Typesetter, count: int, pages: int) -> None:
+    """All of them are there, on as many pages as it takes, and the totals once."""
+    pdf = typesetter.pdf(document(*lines(count)))
+    text = text_of(pdf)
+    assert len(PdfReader(BytesIO(pdf)).pages) == pytest.approx(pages, rel=0.3)
+    assert all(f"-{at}.5" in text for at in range(count))
+    assert text.count("Amountdue") == 1
+
+
+@pytest.mark.parametrize("mark", ["DRAFT", "VOID"])
+def test_a_mark_is_on_every_page(typesetter: Typesetter, mark: str) -> None:
+    """Whoever holds one page of it knows."""
+    pages = PdfReader(BytesIO(typesetter.pdf(document(*lines(100), mark=mark)))).pages
+    assert len(pages) > 1
+    assert all(mark in page.extract_text() for page in pages)
+
+
+def test_the_same_document_gives_the_same_bytes(typesetter: Typesetter) -> None:
+    """From another process, at another time, after other documents; with a logo, too."""
+    image = BytesIO()
+    Image.new("RGB", (300, 100), "navy").save(image, "JPEG")
+    shown = document(*lines(10), logo=png_of(image.getvalue()))
+    first = typesetter.pdf(shown)
+    typesetter.pdf(document(*lines(2)))
+    with Typesetter() as another:
+        assert typesetter.pdf(shown) == another.pdf(shown) == first
+
+
+def test_a_document_that_takes_too_long_is_given_up() -> None:
+    """And the next one is set."""
+    with Typesetter(seconds=1) as impatient:
+        began = time.monotonic()
+        with pytest.raises(NotSet, match="more than 1 s"):
+            impatient.pdf(document(*lines(20_000)))
+        assert time.monotonic() - began < 10
+    with Typesetter() as another:
+        assert another.pdf(document())
+
+
+def test_hostile_values_change_nothing(typesetter: Typesetter) -> None:
+    """Long words break, controls and lone surrogates are characters like others."""
+    hostile = ["X" * 1_000, "\u202e" * 1_000, "\x01\x1b[0m\t\r", "\ud800", "a\u0301" * 500, "👩‍👩‍👧‍👦" * 200, '"}{"']
+    for name in hostile:
+        assert typesetter.pdf(document(*lines(3, name))).startswith(b"%PDF")
+
+
+def test_a_process_that_died_is_followed_by_another(typesetter: Typesetter) -> None:
+    """Somebody may have killed it."""
+    typesetter.pdf(document())
+    running = typesetter._process
+    assert running
+    running.kill()
+    running.wait()
+    assert typesetter.pdf(document()).startswith(b"%PDF")
+
+
+def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install."""
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    with Typesetter() as lacking, pytest.raises(MissingExtra, match=r"pip install 'trueup\[pdf\]'"):
+        lacking.pdf(document())
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_a_logo_is_kept_as_png(form: str) -> None:
+    """Small enough, and without what else was in the file."""
+    image = BytesIO()
+    Image.effect_noise((2_000, 900), 90).convert("RGB").save(image, form)
+    png = png_of(image.getvalue())
+    assert len(png) <= LOGO_BYTES_MAX
+    with Image.open(BytesIO(png)) as made:
+        assert made.format == "PNG"
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\n", b"x" * 6_000_000, json.dumps({}).encode()])
+def test_what_is_no_logo_is_refused(content: bytes) -> None:
+    """And told why."""
+    with pytest.raises(BadLogo):
+        png_of(content)
