@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 
-import structlog
 from sqlalchemy import Connection, Engine, text
 
 from trueup.domain.burndown.exact import exact_sum
@@ -32,8 +31,6 @@ from trueup_worker.journal.calendar import Calendar
 from trueup_worker.journal.lines import open_lines
 
 _NOW = text("SELECT now()")
-
-log = structlog.get_logger()
 
 
 class MonthRefused(Refused):
@@ -67,7 +64,6 @@ def close_books(
         note_month(connection, account_id, closed)
         told = {"entries": closed.entries, "totals": dict(closed.totals), "codes_version": closed.codes_version}
         note(connection, account_id, actor=actor, action="close_month", subject=_named(month.starting_at), after=told)
-    log.info("books closed", action="books_closed", account_id=account_id, month=_named(month.starting_at))
     return closed
 
 

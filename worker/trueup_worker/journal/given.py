@@ -18,7 +18,7 @@ def given_entries(connection: Connection, account_id: int, calendar: Calendar) -
         yield Entry(
             source="ledger",
             source_id=row.id,
-            event="drawn for free" if row.money > 0 else "drawn for free, taken back",
+            event="drawn for free" if row.money > 0 else "free draw taken back",
             own_at=row.effective_at - MOMENT,
             booked_at=calendar.at(row.booked_at),
             unit_id=row.unit_id,

@@ -23,6 +23,11 @@ from trueup_worker.journal.calendar import Calendar
 from trueup_worker.journal.invoices import MOMENT
 from trueup_worker.journal.merged import of_each
 
+_EVENTS = {  # of an entry that takes from the balance, and of one that gives it back
+    "DEDUCTION": ("drawn", "draw taken back"),
+    "EXPIRATION": ("expired", "expiry taken back"),
+    "MANUAL": ("adjusted by hand", "adjusted by hand"),
+}
 _ENDS = ("_AUTOMATED_INVOICE_DEDUCTION", "_EXPIRATION")
 
 
@@ -67,12 +72,11 @@ def _changes(commit: PrepaidRow, worth: list[RevaluationRow], entries: Iterator[
 
 def _booked(valuation: Valuation, row: EntryRow) -> _Change:
     earned: Earned = "revenue" if row.type.endswith("_DEDUCTION") else "breakage"
-    event = {"DEDUCTION": "drawn", "EXPIRATION": "expired", "MANUAL": "adjusted by hand"}[row.type.rpartition("_")[2]]
-    taken_back = row.amount > 0 and row.type.endswith(_ENDS)
+    booked, taken_back = _EVENTS[row.type.rpartition("_")[2]]
     return _Change(
         source="ledger",
         id=row.id,
-        event=f"{event}, taken back" if taken_back else event,
+        event=taken_back if row.amount > 0 else booked,
         own_at=row.effective_at - MOMENT if row.type.endswith(_ENDS) else row.effective_at,
         booked_at=row.booked_at,
         invoice_id=row.invoice_id,
@@ -85,7 +89,7 @@ def _revalued(valuation: Valuation, row: RevaluationRow) -> _Change:
     return _Change(
         source="revalued",
         id=row.id,
-        event="schedules changed: caught up",
+        event="catch-up of changed schedules",
         own_at=row.booked_at,
         booked_at=row.booked_at,
         invoice_id=None,
