@@ -24,6 +24,7 @@ ROWS = [
     prepaid(priority="high"),
     prepaid(uniqueness_key="row 0"),
 ]
+YEAR = ("2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z")
 FILE = "\n".join(json.dumps(row) for row in ROWS).encode()
 
 
@@ -112,6 +113,63 @@ def test_a_record_of_another_form(here: Gateway) -> None:
     assert "record 1 (line 2): 2 cells where the header has 7" in error["message"]
 
 
+CSV_HEADER = (
+    b"customer_id;type;priority;product_id;name;uniqueness_key;access_amount;access_starting_at;access_ending_before"
+)
+
+
+def row_of_csv(key: str, *, name: str, amount: str, encoding: str = "utf-8") -> bytes:
+    """A header and a record of a European spreadsheet."""
+    body = prepaid()
+    cells = (body["customer_id"], "PREPAID", "1", body["product_id"], name, key, amount, *YEAR)
+    return CSV_HEADER + b"\n" + ";".join(cells).encode(encoding) + b"\n"
+
+
+def test_a_file_is_read_as_its_parameters_say(here: Gateway, account: Intake) -> None:
+    """Numbers, encoding and the suffix of keys count as on the command line; read otherwise it is another batch."""
+    key = str(uuid4())
+    content = row_of_csv(key, name="Möbel", amount="12.000,50", encoding="cp1252")
+    told = {"decimal_comma": True, "thousands": ".", "encoding": "cp1252"}
+    batch_id = upload(here, content, "text/csv", **told).json["data"]["id"]
+    (row,) = decided(here, batch_id)["data"]["results"]
+    assert row["outcome"] == "created"
+    assert upload(here, content, "text/csv", **told).json["data"]["id"] == batch_id
+    other_id = upload(here, content, "text/csv", **told, key_suffix="-r2").json["data"]["id"]
+    (other,) = decided(here, other_id)["data"]["results"]
+    assert (other_id != batch_id, other["outcome"]) == (True, "created")
+    stored = account.rows(
+        "SELECT c.uniqueness_key, c.name, s.amount FROM commit AS c JOIN segment AS s ON s.commit_id = c.id "
+        f"WHERE c.account_id = :a AND c.id IN ('{row['id']}', '{other['id']}') ORDER BY c.uniqueness_key"
+    )
+    assert [tuple(each) for each in stored] == [(key, "Möbel", 12000.5), (f"{key}-r2", "Möbel", 12000.5)]
+
+
+@pytest.mark.parametrize("wrapped", ["[{}]", '{{"data": [{}]}}', "[\n  {}\n]"])
+def test_a_json_document(here: Gateway, wrapped: str) -> None:
+    """It is read element by element, whatever its lines are."""
+    rows = [json.dumps(prepaid(uniqueness_key=str(uuid4())), indent=1) for _ in range(3)]
+    sent = upload(here, wrapped.format(",\n".join(rows)).encode(), "application/json")
+    assert (sent.status, sent.json["data"]["rows"]) == (202, 3)
+    assert decided(here, sent.json["data"]["id"])["data"]["outcomes"]["created"] == 3
+
+
+@pytest.mark.parametrize(
+    ("told", "path"),
+    [
+        ({"thousands": "x"}, "/thousands"),
+        ({"thousands": ",", "decimal_comma": True}, "/thousands"),
+        ({"encoding": "klingon"}, "/encoding"),
+        ({"key_suffix": "\n"}, "/key_suffix"),
+        ({"sheet": "Deals"}, "/sheet"),
+    ],
+)
+def test_parameters_that_cannot_be_used(here: Gateway, told: dict[str, Any], path: str) -> None:
+    """Each is named, in words that are no options of the command."""
+    answer = upload(here, b"[]", "text/csv", **told)
+    assert (answer.status, answer.json["errors"][0]["path"]) == (400, path)
+    assert "--" not in answer.text
+
+
 def test_a_customer_that_comes_later(here: Gateway, account: Intake) -> None:
     """The same file again has its refused rows judged anew; a client's own retry of it has not."""
     customer_id = str(uuid4())
@@ -130,7 +188,7 @@ def test_a_customer_that_comes_later(here: Gateway, account: Intake) -> None:
 def test_what_is_no_batch(here: Gateway) -> None:
     """An empty file, another type, and a name that belongs to other content are refused; a stranger's is missing."""
     assert upload(here, b"\n").status == 400
-    assert upload(here, b"{}", "application/json").status == 415
+    assert upload(here, b"{}", "text/plain").status == 415
     assert upload(here, b"{}", name="mine").status == 202
     other = upload(here, b"[]", name="mine")
     assert (other.status, other.headers["x-should-retry"]) == (409, "false")

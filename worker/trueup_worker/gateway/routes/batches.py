@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from trueup.producer.files.content import Format, UnreadableInput
+from trueup.producer.files.key_suffix import SUFFIX_CHARS_MAX
+from trueup.producer.files.reading import Reading
 from trueup.store.requests.batch_results import batch_results, find_batch
 from trueup.store.requests.outcomes import count_outcomes
 from trueup.wire.message.envelope import CommitKind, Kind
@@ -21,6 +23,7 @@ from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import Refusal, invalid_field, not_found, too_slow
 from trueup_worker.gateway.schema.bodies.body import NO_CURSOR, worded
 from trueup_worker.gateway.schema.openapi import answers
+from trueup_worker.gateway.uploads.reading import in_parameters, reading_of
 from trueup_worker.gateway.uploads.spool import Spooled
 from trueup_worker.gateway.uploads.upload import Upload
 
@@ -30,6 +33,7 @@ _FORMATS: dict[str, Format | None] = {
     "application/jsonl": "jsonl",
     "application/x-ndjson": "jsonl",
     "application/x-jsonlines": "jsonl",
+    "application/json": "jsonl",  # whose beginning tells whether it is one document
     "text/csv": "csv",
     "application/gzip": None,
     "application/octet-stream": None,
@@ -50,34 +54,69 @@ Name = Annotated[str | None, Query(min_length=1, max_length=255, pattern=TEXT_PA
 Results = Annotated[
     int, Query(ge=1, le=_RESULTS_MAX), worded("must be a whole number between 1 and {most}", most=_RESULTS_MAX)
 ]
+DecimalComma = Annotated[
+    bool | None, Query(description="Of CSV: whether a comma stands before decimals; say false where a point does.")
+]
+Thousands = Annotated[
+    str | None, Query(max_length=1, description="Of CSV: what stands between thousands: `.`, `,`, `'` or a space.")
+]
+Encoding = Annotated[
+    str | None,
+    Query(max_length=64, pattern=TEXT_PATTERN, description="Of a text that is not UTF-8: `cp1252`, `utf-16`, …"),
+]
+KeySuffix = Annotated[
+    str | None,
+    Query(max_length=SUFFIX_CHARS_MAX, description="Ends the keys of all rows: new keys, for what was taken back."),
+]
 Row = Annotated[int, Query(ge=0, lt=1 << 30), worded(NO_CURSOR)]
 
 
 @router.post("/v1/batches", status_code=202, responses=_ACCEPTED, openapi_extra=_CALL)
 async def create_batch(
-    request: Request, kind: CommitKind = "commit", name: Name = None, *, new: bool = False
+    request: Request,
+    kind: CommitKind = "commit",
+    name: Name = None,
+    *,
+    new: bool = False,
+    decimal_comma: DecimalComma = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+    key_suffix: KeySuffix = None,
 ) -> Response:
-    """Send a file of requests: JSONL or CSV, plain or gzip, of any length. 202 once every row of it is kept."""
-    return await _take(request, kind, name, new=new)
+    """Send a file of requests: JSONL, JSON or CSV, plain or gzip, of any length. 202 once every row of it is kept.
+
+    The same content, read alike, is the same batch, however it is sent: here, or by `trueup ingest`.
+    """
+    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, encoding=encoding, key_suffix=key_suffix)
+    return await _take(request, kind, name, reading, new=new)
 
 
 @router.post("/v1/usage/batch", status_code=202, responses=_ACCEPTED, openapi_extra=_CALL)
-async def create_usage_batch(request: Request, name: Name = None, *, new: bool = False) -> Response:
+async def create_usage_batch(
+    request: Request,
+    name: Name = None,
+    *,
+    new: bool = False,
+    decimal_comma: DecimalComma = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+) -> Response:
     """Send a file of lines of rated usage, likewise; `GET /v1/batches/{batch_id}` tells what became of them."""
-    return await _take(request, "usage", name, new=new)
+    reading = reading_of(decimal_comma=decimal_comma, thousands=thousands, encoding=encoding)
+    return await _take(request, "usage", name, reading, new=new)
 
 
-async def _take(request: Request, kind: Kind, name: str | None, *, new: bool) -> Response:
+async def _take(request: Request, kind: Kind, name: str | None, reading: Reading, *, new: bool) -> Response:
     media_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if media_type not in _FORMATS:
         raise Refusal(415, "invalid_request", f"a batch is one of {', '.join(filter(None, _FORMATS))}")
     assert isinstance(request, Call)
     gateway, principal = request.gateway, request.principal
-    upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new, anew=not request.is_retry)
+    upload = Upload(await _spooled(request), _FORMATS[media_type], kind, name, new, reading, anew=not request.is_retry)
     try:
         batch, scanned = await gateway.take_upload(principal, upload)
     except UnreadableInput as error:
-        raise invalid_field("", str(error), code="json_invalid") from None
+        raise invalid_field("", in_parameters(str(error)), code="json_invalid") from None
     told = NewBatch(id=batch.id, rows=batch.rows, rows_without_uniqueness_key=scanned.keyless_rows)
     return Json(BatchAccepted(data=told), 202, {"location": f"/v1/batches/{batch.id}"})
 

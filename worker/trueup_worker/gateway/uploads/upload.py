@@ -13,6 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.ids import row_id_texts, row_of
 from trueup.producer.files.content import Format, Source, UnreadableInput, open_source
+from trueup.producer.files.key_suffix import with_suffix
+from trueup.producer.files.mapping.lookup import Lookups
+from trueup.producer.files.mapping.resolve import lookups_of_batch
+from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row_set import RowSet
 from trueup.producer.files.rows import Scan, rows, scan
 from trueup.producer.ingest import name_batch
@@ -47,6 +51,7 @@ class Upload:
         kind: what a bare body in it is.
         name: what the caller calls the batch; None: the account and the content do.
         new: a batch of its own, whatever was uploaded before.
+        reading: how it is read.
         anew: rows that were refused by now are judged anew; not for a client's own retry, which nobody has decided on.
     """
 
@@ -55,6 +60,7 @@ class Upload:
     kind: Kind
     name: str | None
     new: bool
+    reading: Reading = AS_IT_STANDS
     anew: bool = True
 
 
@@ -86,7 +92,7 @@ class Uploads:
             progress.batch_id = batch.id
             try:
                 anew_before = self._instant(principal, progress) if upload.anew else None
-                self._keep(principal, source, batch, progress, anew_before=anew_before)
+                self._keep(principal, source, batch, scanned, progress, anew_before=anew_before)
             except SQLAlchemyError as error:
                 if not progress.may_be_kept:
                     raise
@@ -107,11 +113,12 @@ class Uploads:
         principal: Principal,
         source: Source,
         batch: Batch,
+        scanned: Scan,
         progress: UploadProgress,
         *,
         anew_before: datetime | None,
     ) -> None:
-        unsent = _Unsent(source, batch, self._open(principal, batch, progress))
+        unsent = _Unsent(source, batch, *self._open(principal, batch, scanned, progress))
         has_room = True
         packs = pack(unsent.requests())
         while chunk := list(islice(packs, _ENVELOPES_AT_ONCE)):
@@ -120,15 +127,18 @@ class Uploads:
             envelopes = [SignedEnvelope(principal, meta, packed, route_of(batch.kind).bulk) for packed in chunk]
             has_room = self._take(envelopes, batch, progress, received=received, has_room=has_room)
 
-    def _open(self, principal: Principal, batch: Batch, progress: UploadProgress) -> RowSet:
-        """Open the batch, without a row; the rows that made something already."""
+    def _open(
+        self, principal: Principal, batch: Batch, scanned: Scan, progress: UploadProgress
+    ) -> tuple[RowSet, Lookups]:
+        """Open the batch, without a row; the rows that made something already, and what it asks the catalog for."""
         account_id, done = principal.caller.account_id, RowSet()
         with progress.asking(), transaction(self._engine) as connection:
             open_batch(connection, account_id, batch, received=0)
+            lookups = lookups_of_batch(connection, account_id, batch.id, scanned.wanted)
             for request_id in created_ids(connection, account_id, batch.id):
                 done.add(row_of(request_id))
                 progress.heard()
-        return done
+        return done, lookups
 
     def _take(
         self, envelopes: list[SignedEnvelope], batch: Batch, progress: UploadProgress, *, received: int, has_room: bool
@@ -152,18 +162,19 @@ class Uploads:
 class _Unsent:
     """The requests of a batch that created nothing yet, and how many rows there are up to each of them."""
 
-    def __init__(self, source: Source, batch: Batch, done: RowSet) -> None:
-        self._source, self._batch, self._done = source, batch, done
+    def __init__(self, source: Source, batch: Batch, done: RowSet, lookups: Lookups) -> None:
+        self._source, self._batch, self._done, self._lookups = source, batch, done, lookups
         self._counts: dict[str, int] = {}
 
     def requests(self) -> Iterator[QueuedRequest]:
         """In the order of the rows."""
-        id_of = row_id_texts(self._batch.id)
-        for count, row in enumerate(rows(self._source, kind=self._batch.kind), start=1):
+        id_of, suffix = row_id_texts(self._batch.id), self._source.reading.key_suffix
+        for count, row in enumerate(rows(self._source, kind=self._batch.kind, lookups=self._lookups), start=1):
             if row.number not in self._done:
                 request_id = id_of(row.number)
                 self._counts[request_id] = count
-                yield row.request(request_id)
+                request = row.request(request_id)
+                yield request if suffix is None else with_suffix(request, suffix)
 
     def count_until(self, packed: Pack) -> int:
         """Count the rows up to the last one in here, which is asked once, and in order."""
@@ -178,7 +189,7 @@ def _opened(upload: Upload) -> Iterator[Source]:
     with upload.file as file:
         path = Path(f"/dev/fd/{file.fileno()}")
         try:
-            with open_source(path, format=upload.format) as opened:
+            with open_source(path, format=upload.format, reading=upload.reading) as opened:
                 yield replace(opened, name="upload")
         except UnreadableInput as error:
             said = str(error).removeprefix(str(path)).removeprefix("upload")
