@@ -35,7 +35,7 @@ include-path = ["/v1/commits/validate", "/v1/contract-pricing/products/list"]
 checks.negative_data_rejection.enabled = false
 """
 EXAMPLES = 6  # of each operation, beside those that every bound of its schema makes
-SECONDS_MAX = 150
+SECONDS_MAX = 240
 OPTIONS = [
     *("--mode", "all", "--phases", "examples,coverage,fuzzing"),
     *("--seed", "5", "--generation-deterministic", "--no-shrink", "--max-examples", str(EXAMPLES)),

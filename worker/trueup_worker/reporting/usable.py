@@ -1,6 +1,6 @@
 """The use case: commits and credits as people read them, each with what can be used of it now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -12,7 +12,10 @@ from trueup.store.commits.details import CommitDetails, show_commit, usable_bala
 from trueup.store.commits.search import FoundPlace, ListedCommit, list_commits, search_commits
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
 from trueup.store.postgres.search_page import SearchPage
+from trueup.store.usage.billed_lines import with_unsettled_usage
 from trueup_worker.reporting.balance import left_by_drafts
+
+_NOTHING: Mapping[str, Decimal] = {}
 
 C = TypeVar("C", ListedCommit, CommitDetails)
 
@@ -27,7 +30,7 @@ class UsableCommits:
 
     def __init__(self, connection: Connection, account_id: int) -> None:
         self._connection, self._account_id = connection, account_id
-        self._left: dict[UUID, dict[str, Decimal]] = {}
+        self._left: dict[UUID, Mapping[str, Decimal]] = {}
 
     def page(self, **choice: Any) -> SearchPage[ListedCommit, UUID]:
         """A page as `list_commits` gives it, with balances, and what is unpaid."""
@@ -51,10 +54,9 @@ class UsableCommits:
         return [replace(each, balance=balances[each.id], unpaid=unpaid.get(each.id)) for each in commits]
 
     def _left_of(self, customer_ids: Iterable[UUID]) -> dict[str, Decimal]:
-        left: dict[str, Decimal] = {}
-        for customer_id in customer_ids:
-            if customer_id not in self._left:
-                known = left_by_drafts(self._connection, account_id=self._account_id, customer_id=customer_id)
-                self._left[customer_id] = known
-            left |= self._left[customer_id]
-        return left
+        wanted = set(customer_ids)
+        new = wanted - self._left.keys()
+        self._left |= dict.fromkeys(new, _NOTHING)
+        for each in with_unsettled_usage(self._connection, self._account_id, new) if new else ():
+            self._left[each] = left_by_drafts(self._connection, account_id=self._account_id, customer_id=each)
+        return {segment: left for each in wanted for segment, left in self._left[each].items()}

@@ -62,11 +62,11 @@ def _drafts_of_commits(given: str) -> str:
 
 
 class _Drafts:
-    """Drafts of a stretch of obligations in due order, and where it ends."""
+    """Drafts of a stretch of obligations in due order, of so many at most, and where it ends."""
 
-    def __init__(self, stretch: Callable[[str], str]) -> None:
+    def __init__(self, stretch: Callable[[str], str], rows_max: int) -> None:
         def searched(given: str) -> str:
-            return f"SELECT * FROM ({stretch(given)}) AS o ORDER BY {_IN_DUE_ORDER} LIMIT {SEARCHED_ROWS_MAX}"
+            return f"SELECT * FROM ({stretch(given)}) AS o ORDER BY {_IN_DUE_ORDER} LIMIT {rows_max}"
 
         self.found = Filtered(
             lambda given: select_drafts(f"""
@@ -79,13 +79,15 @@ class _Drafts:
             _AFTER,
         )
         self.last = Filtered(
-            lambda given: text(f"SELECT id FROM ({searched(given)}) AS o OFFSET {SEARCHED_ROWS_MAX - 1} LIMIT 1"),
+            lambda given: text(f"SELECT id FROM ({searched(given)}) AS o OFFSET {rows_max - 1} LIMIT 1"),
             _AFTER,
         )
 
 
-_DRAFTS, _DRAFTS_OF_COMMITS = _Drafts(_all_drafts), _Drafts(_drafts_of_commits)
-_COMMITS_FEW = 200
+_DRAFTS = _Drafts(_all_drafts, SEARCHED_ROWS_MAX)
+_DRAFTS_OF_COMMITS = _Drafts(_drafts_of_commits, SEARCHED_ROWS_MAX)
+_DRAFTS_OF_CUSTOMER = _Drafts(_all_drafts, SEARCHED_ROWS_MAX // 5)  # each is asked for its commit's customer
+_COMMITS_FEW = 1_000
 _COMMITS_OF = Filtered(
     lambda given: text(f"""
     SELECT id FROM commit WHERE account_id = :account_id{given} ORDER BY id LIMIT {_COMMITS_FEW + 1}
@@ -127,7 +129,7 @@ def list_invoices(
     """Invoices in the order of their numbers, then drafts in due order; lines of drafts only.
 
     The `total` of a draft is what it would bill now: for a true-up, what is still unspent. A status beside a customer
-    or commit, and drafts of a customer with many commits, are looked for among the next 5,000.
+    or commit, and drafts of a customer with many commits, are looked for among the next 5,000, or 1,000.
 
     Args:
         connection: a transaction.
@@ -170,6 +172,7 @@ def _drafts(
     searched = _DRAFTS
     if which["customer_id"] is not None or which["commit_id"] is not None:
         commit_ids = list(connection.scalars(_COMMITS_OF.given(which), which))
+        searched = _DRAFTS_OF_CUSTOMER
         if len(commit_ids) <= _COMMITS_FEW:
             searched, which = _DRAFTS_OF_COMMITS, which | {"commit_ids": commit_ids, "customer_id": None}
     found = read_drafts(connection, which["account_id"], searched.found.given(which), which, open_draws)

@@ -1,6 +1,6 @@
 """Lines of closed usage periods beside true-ups that are to be settled: what a promise could have covered."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -98,6 +98,13 @@ _RESERVED = Filtered(
     {"customer_id": "p.customer_id = :customer_id"},
 )
 
+_UNSETTLED = text(f"""
+    SELECT customer_id FROM usage_month WHERE account_id = :account_id AND customer_id = ANY(:customer_ids)
+    UNION
+    SELECT customer_id FROM usage_period AS p
+     WHERE p.account_id = :account_id AND p.customer_id = ANY(:customer_ids) AND {OPEN_VOID}
+""")
+
 _ISSUED = Filtered(
     lambda given: text(f"""
     SELECT account_id, id FROM obligation
@@ -189,6 +196,11 @@ def reserved_draws(connection: Connection, account_id: int, customer_id: UUID | 
     """Draw of void usage that nothing replaces, by segment; of all customers when `customer_id` is None."""
     which = {"account_id": account_id, "customer_id": customer_id}
     return fetch_all(connection, ReservedDraw, _RESERVED.given(which), which)
+
+
+def with_unsettled_usage(connection: Connection, account_id: int, customer_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the customers that have usage which may draw on their balances, open or void."""
+    return set(connection.scalars(_UNSETTLED, {"account_id": account_id, "customer_ids": list(customer_ids)}))
 
 
 def issued_true_ups(connection: Connection, account_id: int | None) -> Iterator[tuple[int, UUID]]:

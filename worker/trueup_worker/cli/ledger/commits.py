@@ -71,7 +71,7 @@ def list_(
 ) -> None:
     """List commits and credits in the order of their ids; with --prefix, of what they are called. Needs the scope read.
 
-    Type and state have no index, nor has a customer beside --prefix: 5,000 commits are searched, and --after goes on
+    Type and state have no index, nor has a customer beside --prefix: 2,500 commits are searched, and --after goes on
     from there. With --json all are.
     """
     if prefix is not None and uniqueness_key is not None:

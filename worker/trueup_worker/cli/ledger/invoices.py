@@ -62,8 +62,8 @@ def list_(
 ) -> None:
     """List invoices by number, then drafts as they fall due, then drafts of open usage. Needs the scope read.
 
-    A status beside --customer or --commit has no index, nor have drafts of a customer with more than 200 commits: 5,000
-    are searched, and --after goes on from there. With --json all are.
+    A status beside --customer or --commit has no index, nor have drafts of a customer with more than 1,000 commits: up
+    to 5,000 are searched, and --after goes on from there. With --json all are.
     """
     here = session(ctx)
     with here.snapshot("read") as (connection, caller):

@@ -16,6 +16,7 @@ from trueup.store.requests.outcomes import count_outcomes
 from trueup.wire.message.envelope import CommitKind, Kind
 from trueup.wire.outcome import Verdict
 from trueup.wire.values import TEXT_PATTERN
+from trueup_worker.gateway.answers.examples import REQUEST
 from trueup_worker.gateway.answers.requests import BatchAccepted, BatchAnswer, NewBatch
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.request import Call
@@ -29,11 +30,12 @@ from trueup_worker.gateway.uploads.upload import Upload
 
 router = APIRouter(route_class=GuardedRoute, tags=["Batches"])
 
+_JSON = "application/json"
 _FORMATS: dict[str, Format | None] = {
     "application/jsonl": "jsonl",
     "application/x-ndjson": "jsonl",
     "application/x-jsonlines": "jsonl",
-    "application/json": "jsonl",  # whose beginning tells whether it is one document
+    _JSON: "jsonl",  # whose beginning tells whether it is one document
     "text/csv": "csv",
     "application/gzip": None,
     "application/octet-stream": None,
@@ -44,7 +46,8 @@ _CALL = {
     "x-refusals": ["409"],
     "requestBody": {
         "required": True,
-        "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in filter(None, _FORMATS)},
+        "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in filter(None, _FORMATS)}
+        | {_JSON: {"schema": {"description": 'An array of requests, or `{"data": […]}`.'}, "example": [REQUEST]}},
     },
 }
 _RESULTS = 100
