@@ -318,7 +318,7 @@ def as_earlier_builds(server: Postgres) -> None:
     with closing_engine(server.superuser_url) as engine, engine.begin() as connection:
         upgrade(connection)
         downgrade(connection, "0006")
-        create_account(connection, "earlier", now=utc_now())
+        connection.exec_driver_sql("INSERT INTO account (name, sandbox) VALUES ('earlier', false)")
     roles = "trueup_owner, trueup_app, trueup_read"
     query(server, f"ALTER DATABASE trueup OWNER TO trueup; DROP OWNED BY {roles}; DROP ROLE {roles}")
 
