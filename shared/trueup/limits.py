@@ -25,6 +25,9 @@ TURN_S = 1.0  # after which an envelope of several transactions gives its worker
 FOUND_CHARS_MAX = 500  # what is said of a row whose form is wrong
 RAW_EXCERPT_BYTES = 4 * 1024  # what travels of a row that is too large
 
+# Keys of a file, held against each other before it is sent.
+KEYS_COMPARED_MAX = 4_000_000  # 32 MB
+
 # Mappings of tables, and what they look up.
 MAPPING_BYTES_MAX = 1024 * 1024
 MAPPING_FIELDS_MAX = 1_000

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from trueup.producer.files.content import Line
+from trueup.producer.files.repeated_keys import KeyedRow, KeysSeen
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, IdempotencyKey, Kind
 from trueup.wire.message.packing import content_of
@@ -16,6 +17,7 @@ class _Outline(msgspec.Struct, gc=False):
 
     body: Raw | UnsetType = UNSET
     uniqueness_key: Raw | UnsetType = UNSET
+    transaction_id: Raw | UnsetType = UNSET
 
 
 class _Wrapper(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -38,19 +40,38 @@ def jsonl_rows(lines: Iterable[Line], kind: Kind) -> Iterator[Row]:
             yield _row(line, kind)
 
 
-def jsonl_keyless(lines: Iterable[Line], kind: Kind) -> Iterator[bool]:
-    """Read of each row of a JSONL input only whether it is keyless: the first pass is waited for."""
+def jsonl_keyless(lines: Iterable[Line], kind: Kind, keys: KeysSeen) -> Iterator[bool]:
+    """Read of each row of a JSONL input only its key, and whether it is keyless: the first pass is waited for."""
     for line in lines:
         if line.text.strip():
-            yield kind != "usage" and _is_keyless(line.text)
+            outline = _body_outline(line.text)
+            key = _key(outline, kind)
+            if key is not None:
+                keys.add(key)
+            yield kind != "usage" and key is None and outline is not None
 
 
-def _is_keyless(text: bytes) -> bool:
+def jsonl_keyed(lines: Iterable[Line], kind: Kind) -> Iterator[KeyedRow]:
+    """The rows of a JSONL input that have a key."""
+    for line in lines:
+        if line.text.strip() and (key := _key(_body_outline(line.text), kind)) is not None:
+            yield KeyedRow(line.number, key, hash(line.text.strip()))
+
+
+def _body_outline(text: bytes) -> _Outline | None:
+    """The outline of the body in a line; None: there is none that is an object."""
     outline = _outline_of(text)
     if outline is None and text.startswith(_BOM):
-        return _is_keyless(text.removeprefix(_BOM))
+        return _body_outline(text.removeprefix(_BOM))
     wrapper = _wrapper_of(text) if outline and outline.body is not UNSET else None
-    return _keyless(outline if wrapper is None else _outline_of(bytes(wrapper.body)))
+    return outline if wrapper is None else _outline_of(bytes(wrapper.body))
+
+
+def _key(outline: _Outline | None, kind: Kind) -> bytes | None:
+    """The key of a body as it stands there; None: it has none."""
+    raw = UNSET if outline is None else outline.transaction_id if kind == "usage" else outline.uniqueness_key
+    text = b"null" if raw is UNSET else bytes(raw)
+    return None if text == b"null" else text
 
 
 def _row(line: Line, kind: Kind) -> Row:

@@ -22,11 +22,13 @@ class Meaning(Protocol):
     Attributes:
         numeric: index and name of columns of numbers, where nobody said how they are written.
         keys: index and name of columns that keys are made of.
+        key_columns: indexes of those that the key is made of which is used once; none: there is no such key.
         columns: indexes of all columns that a request, or its being left out, depends on.
     """
 
     numeric: list[IndexedName]
     keys: list[IndexedName]
+    key_columns: Sequence[int]
     columns: Collection[int]
 
     def is_skipped(self, cells: Sequence[str]) -> bool:

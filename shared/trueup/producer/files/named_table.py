@@ -49,6 +49,8 @@ class NamedTable:
             self._columns = [replace(each, encode=marks.encode) if each.numeric else each for each in self._columns]
         self._key = names.index("uniqueness_key") if "uniqueness_key" in names else None
         self.numeric = [(index, names[index]) for index, column in enumerate(self._columns) if column.numeric]
+        used_once = "transaction_id" if kind == "usage" else "uniqueness_key"
+        self.key_columns: Sequence[int] = [names.index(used_once)] if used_once in names else []
         self.columns: Collection[int] = range(len(names))
         self.keys = [(index, name) for index, name in enumerate(names) if name in KEYS]
 

@@ -19,12 +19,13 @@ from trueup.producer.files.content import (
     sha256_hex,
 )
 from trueup.producer.files.json_document import elements
-from trueup.producer.files.jsonl_rows import jsonl_keyless, jsonl_rows
+from trueup.producer.files.jsonl_rows import jsonl_keyed, jsonl_keyless, jsonl_rows
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.preview import MappedField
 from trueup.producer.files.meaning import header_finder
+from trueup.producer.files.repeated_keys import KeyedRow, KeysSeen, told_of_repeated
 from trueup.producer.files.row import Row
-from trueup.producer.files.table_rows import table_first_pass, table_mapped, table_rows
+from trueup.producer.files.table_rows import table_first_pass, table_keyed, table_mapped, table_rows
 from trueup.producer.files.tables.open_table import open_table
 from trueup.producer.files.tables.table import Table
 from trueup.wire.message.envelope import Kind
@@ -68,8 +69,8 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
         UnreadableInput: it cannot be read to its end, has no row, changes meanwhile, or has a header (CSV) that cannot
             be understood.
     """
-    stop, wanted = Event(), set[Wanted]()
-    with ThreadPoolExecutor(1) as pool, closing(_keyless(source, kind, warn, wanted)) as keyless_of_rows:
+    stop, wanted, keys = Event(), set[Wanted](), KeysSeen()
+    with ThreadPoolExecutor(1) as pool, closing(_keyless(source, kind, warn, wanted, keys)) as keyless_of_rows:
         digest = pool.submit(sha256_hex, source, stop=stop)  # of a plain file a third of the work, for another core
         try:
             count, keyless = _count(keyless_of_rows)
@@ -80,6 +81,8 @@ def scan(source: Source, *, kind: Kind = "commit", warn: Warn | None = None) -> 
         is_mapped = source.reading.mapping is not None
         why = "nothing that the mapping keeps stands below its header" if is_mapped else _NO_ROW[source.format]
         raise UnreadableInput(f"{source.name} has no row: {why}")
+    if warn is not None:
+        _warn_of_repeated(source, kind, warn, keys)
     has_stayed(source)
     content_sha256_hex = digest.result()
     return Scan(
@@ -153,10 +156,33 @@ def _count(keyless: Iterable[bool]) -> tuple[int, int]:
     return rows, keyless_rows
 
 
-def _keyless(source: Source, kind: Kind, warn: Warn | None, wanted: set[Wanted]) -> Generator[bool, None, None]:
+def _warn_of_repeated(source: Source, kind: Kind, warn: Warn, keys: KeysSeen) -> None:
+    """Tell of keys that stand in several rows with different terms."""
+    if repeated := keys.repeated():
+        name = "transaction_id" if kind == "usage" else "uniqueness_key"
+        with closing(_keyed(source, kind)) as rows:
+            told = told_of_repeated(rows, repeated, name)
+        if told:
+            warn(f"{source.name}: {'; '.join(told)}, and different terms: only the first of each can be created")
+
+
+def _keyed(source: Source, kind: Kind) -> Generator[KeyedRow, None, None]:
     if not source.is_table:
         with closing(_read(source)) as read:
-            yield from jsonl_keyless(read, kind)
+            yield from jsonl_keyed(read, kind)
         return
     with _table(source, kind) as table:
-        yield from table_first_pass(table, kind, name=source.name, reading=source.reading, warn=warn, wanted=wanted)
+        yield from table_keyed(table, kind, name=source.name, reading=source.reading)
+
+
+def _keyless(
+    source: Source, kind: Kind, warn: Warn | None, wanted: set[Wanted], keys: KeysSeen
+) -> Generator[bool, None, None]:
+    if not source.is_table:
+        with closing(_read(source)) as read:
+            yield from jsonl_keyless(read, kind, keys)
+        return
+    with _table(source, kind) as table:
+        yield from table_first_pass(
+            table, kind, name=source.name, reading=source.reading, warn=warn, wanted=wanted, keys=keys
+        )

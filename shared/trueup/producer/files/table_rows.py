@@ -1,7 +1,8 @@
 """Rows of a table: one request a record, numbered from 1 below the header."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
 
 from trueup.limits import FOUND_CHARS_MAX, LOOKUPS_MAX
 from trueup.producer.files.content import UnreadableInput
@@ -9,9 +10,10 @@ from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wan
 from trueup.producer.files.mapping.mapped_table import MappedTable
 from trueup.producer.files.mapping.preview import MappedField
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
-from trueup.producer.files.meaning import meaning_of
+from trueup.producer.files.meaning import Meaning, meaning_of
 from trueup.producer.files.named_table import WrongColumns
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
+from trueup.producer.files.repeated_keys import KeyedRow, KeysSeen
 from trueup.producer.files.row import Row
 from trueup.producer.files.shown import shown
 from trueup.producer.files.suspects import Suspects
@@ -67,7 +69,7 @@ def table_rows(
 
 
 def table_first_pass(
-    table: Table, kind: Kind, *, name: str, reading: Reading, warn: Warn | None, wanted: set[Wanted]
+    table: Table, kind: Kind, *, name: str, reading: Reading, warn: Warn | None, wanted: set[Wanted], keys: KeysSeen
 ) -> Iterator[bool]:
     """Look at all records before anything is sent: of each whose row is sent, whether it is keyless.
 
@@ -78,6 +80,7 @@ def table_first_pass(
         reading: how it is read.
         warn: is told of records whose form is wrong, and of those that are left out.
         wanted: takes what the file asks the catalog for.
+        keys: takes the keys.
 
     Raises:
         UnreadableInput: as `table_rows`; or cells can be read in two ways, a spreadsheet changed them, or they name too
@@ -86,6 +89,7 @@ def table_first_pass(
     judged = _Judged(table, kind, name=name, reading=reading, lookups=NOTHING_LOOKED_UP, warn=warn)
     meaning = judged.meaning
     suspects = Suspects(numeric=meaning.numeric, keys=meaning.keys, delimiter=table.delimiter, marks=reading.marks)
+    key_of = _key_picker(meaning)
     for number, record in judged.records():
         try:
             cells = judged.cells(record)
@@ -96,6 +100,8 @@ def table_first_pass(
         if cells is None:
             continue
         suspects.look(number, cells)
+        if (key := key_of(cells)) is not None:
+            keys.add(key)
         wanted.update(meaning.wanted(cells))
         if len(wanted) > LOOKUPS_MAX:
             raise UnreadableInput(f"{name} names more than {LOOKUPS_MAX} different records to look up: split it")
@@ -114,6 +120,28 @@ def table_mapped(
             cells = judged.cells(record)
             if cells is not None and isinstance(judged.meaning, MappedTable):
                 yield number, list(judged.meaning.fields_of(cells))
+
+
+def table_keyed(table: Table, kind: Kind, *, name: str, reading: Reading) -> Iterator[KeyedRow]:
+    """The rows of a table that have a key; terms are the cells that requests are made of."""
+    judged = _Judged(table, kind, name=name, reading=reading, lookups=NOTHING_LOOKED_UP, warn=None)
+    key_of, used = _key_picker(judged.meaning), sorted(judged.meaning.columns)
+    for number, record in judged.records():
+        with suppress(BadForm):
+            cells = judged.cells(record)
+            if cells is not None and (key := key_of(cells)) is not None:
+                yield KeyedRow(number, key, hash(tuple([cells[index] for index in used])))
+
+
+def _key_picker(meaning: Meaning) -> Callable[[Sequence[str]], Hashable]:
+    """Function that gives the cells that a record's key is made of; None: it has no key."""
+    columns = meaning.key_columns
+    if not columns:
+        return lambda _: None
+    pick = itemgetter(*columns)
+    if len(columns) == 1:
+        return lambda cells: pick(cells) or None
+    return lambda cells: key if all(key := pick(cells)) else None
 
 
 class _Judged:

@@ -58,6 +58,7 @@ class MappedTable:
     Attributes:
         numeric: index and name of columns of numbers whose marks nobody told.
         keys: index and name of columns that keys are made of.
+        key_columns: indexes of those that the key is made of which is used once.
         columns: indexes of all columns that it reads.
 
     Raises:
@@ -99,6 +100,8 @@ class MappedTable:
         self._sort_out()
         self._layouts: dict[tuple[bool, ...], Layout] = {}
         self._key = next((field for field in self._fields if field.name == "uniqueness_key"), None)
+        used_once = next((field for field in self._fields if field.name in ("uniqueness_key", "transaction_id")), None)
+        self.key_columns: Sequence[int] = used_once.columns if used_once else ()
         asking = [field for field in (*self._fields, *self._own.values()) if field.wanted is not None]
         asked = sorted({index for field in asking for index in field.columns})
         self._asking = [field.wanted for field in asking if field.wanted is not None]
