@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from tests.acceptance.processes import Fleet, Process, fleet, wait_for
 from tests.acceptance.year import Year, month_start
+from tests.integration.books import close_month, journal, journal_bytes, unbalanced
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import snapshot
 from trueup.wire.message.names import QUEUES
@@ -108,11 +109,21 @@ def assert_sound(year: Year) -> None:
         assert abs(period.billed - period.used) < Decimal("1e-9"), period.id
 
 
+def book(year: Year, month: int, booked: dict[str, bytes]) -> None:
+    """Closes a month of the books: it is exported as before, and so is every month that was closed before it."""
+    name = f"{month_start(month):%Y-%m}"
+    booked[name] = journal_bytes(year, name)
+    close_month(year, name)
+    assert {each: journal_bytes(year, each) for each in booked} == booked
+    assert unbalanced(journal(year)) == set()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_year(processes: Stack, year: Year, capsys: pytest.CaptureFixture[str]) -> None:
-    """Month by month: what is foreseen comes true, kills or not, and reconcile finds nothing."""
+    """Month by month: what is foreseen comes true, kills or not, reconcile finds nothing, and the books are closed."""
     year.begin()
+    booked: dict[str, bytes] = {}
     for month in range(12):
         year.live(month)
         wait_until_settled(year)
@@ -125,11 +136,16 @@ def test_a_year(processes: Stack, year: Year, capsys: pytest.CaptureFixture[str]
         wait_until_settled(year)
         assert finalized(year) == expected
         assert_sound(year)
+        book(year, month, booked)
     year.release_all()
     year.advance(month_start(24))
     wait_until_settled(year)
     assert_sound(year)
     assert year.rows("SELECT id FROM obligation WHERE state IN ('pending', 'parked')") == []
+    for month in range(12, 24):
+        book(year, month, booked)
+    year.done["lines of the journal"] = len(journal(year))
+    assert_sound(year)
     (summary,) = year.rows(SUMMARY)
     told = {**year.done, **summary._mapping}
     with capsys.disabled():

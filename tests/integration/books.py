@@ -4,9 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
-from tests.integration.usage_book import UsageBook
+from sqlalchemy import Engine
+
 from trueup.domain.journal.accounts import Account
 from trueup.store.journal.months import ClosedMonth
 from trueup.store.postgres.engine import snapshot
@@ -19,12 +20,19 @@ from trueup_worker.journal.close import close_books
 Line = dict[str, Any]
 
 
-def close_month(book: UsageBook, month: str, *, open_usage: bool = False) -> ClosedMonth:
+class Book(Protocol):
+    """An account in a database."""
+
+    engine: Engine
+    account_id: int
+
+
+def close_month(book: Book, month: str, *, open_usage: bool = False) -> ClosedMonth:
     """Closes a month of the books."""
     return close_books(book.engine, book.account_id, month_named(month), actor="key", leaves_usage_open=open_usage)
 
 
-def journal_bytes(book: UsageBook, month: str | None = None) -> bytes:
+def journal_bytes(book: Book, month: str | None = None) -> bytes:
     """The journal, of a month or of all times, as JSON lines."""
     span = Span(*month_named(month)) if month else Span()
     with snapshot(book.engine) as connection:
@@ -32,7 +40,7 @@ def journal_bytes(book: UsageBook, month: str | None = None) -> bytes:
         return b"".join(chunk.content for chunk in chunks(list(JOURNAL.columns), rows, form="jsonl"))
 
 
-def journal(book: UsageBook, month: str | None = None) -> list[Line]:
+def journal(book: Book, month: str | None = None) -> list[Line]:
     """The same, as values."""
     lines = journal_bytes(book, month).splitlines()
     return [json.loads(line, parse_float=Decimal, parse_int=Decimal) for line in lines]

@@ -1,5 +1,6 @@
 """Months of the books: closed one after the other, once nothing that began in them still runs, for good."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -108,6 +109,25 @@ def test_units_that_are_no_money_are_left_out_and_listed(database: Engine) -> No
     assert list(close_month(book, "2030-01").left_out) == ["credits"]
     with snapshot(book.engine) as connection:
         assert JOURNAL.left_out(connection, book.account_id) == ["credits"]
+
+
+def test_two_who_close_at_once(book: ChangeBook) -> None:
+    """One does, the other is told; the month is there once."""
+
+    def close(_: int) -> str:
+        try:
+            return str(close_month(book, "2030-01").entries)
+        except MonthRefused as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = sorted(pool.map(close, range(8)))
+    assert found[0] == "2"
+    assert {each.partition(":")[0] for each in found[1:]} <= {
+        "another month is being closed",
+        "2030-01 is closed already",
+    }
+    assert book.differences() == []
 
 
 def test_codes_are_versions(book: ChangeBook) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money import plain_text
@@ -55,8 +56,14 @@ def close_books(
     Raises:
         MonthRefused: it is closed already, another one comes first, it is not over, or something of it still runs.
     """
-    reading = on.execution_options(isolation_level="REPEATABLE READ")
-    with reading.begin() as connection:
+    try:
+        return _close(on, account_id, month, actor=actor, leaves_usage_open=leaves_usage_open)
+    except IntegrityError:  # the snapshot was taken a moment before the other's lock was free
+        raise MonthRefused(f"{_named(month.starting_at)} was closed by another at this moment") from None
+
+
+def _close(on: Engine, account_id: int, month: Month, *, actor: str, leaves_usage_open: bool) -> ClosedMonth:
+    with on.execution_options(isolation_level="REPEATABLE READ").begin() as connection:
         if not is_alone(connection, account_id):
             raise MonthRefused("another month is being closed: try again when that is done")
         opens = _guard(connection, account_id, month, leaves_usage_open=leaves_usage_open)
