@@ -92,13 +92,13 @@ WEBHOOK_BODY_BYTES_MAX = 256 * 1024  # above, a delivery goes without the object
 WEBHOOK_URL_CHARS_MAX = 2_000
 # Webhooks: what endpoints share of a worker.
 WEBHOOK_CONCURRENCY = 16  # attempts that a worker makes at once at an endpoint that answers quickly
-WEBHOOK_CONCURRENCY_SLOW = 2  # at one of which nothing is known yet, or that is slow
+WEBHOOK_CONCURRENCY_SLOW = 8  # at one that answers slowly
+WEBHOOK_CONCURRENCY_UNKNOWN = 2  # at one of which nothing is known yet; at one that fails it is one
 WEBHOOK_CLAIMS_AHEAD = 64  # deliveries that are claimed for a quick one
 WEBHOOK_QUICK_S = 1.0  # an attempt that takes longer makes its endpoint a slow one
 WEBHOOK_ATTEMPTS_MAX = 1_000  # at once, of a worker
 WEBHOOK_ATTEMPTS_YOUNG_MAX = 256  # of these, in their first second
 WEBHOOK_ATTEMPTS_SLOW_MAX = 500  # of these, at endpoints that are not quick
-WEBHOOK_POOLS_MAX = 1_024  # endpoints whose connections are kept
 WEBHOOK_LEASE_S = 60.0  # after which a delivery that was claimed and has no outcome is due again
 WEBHOOK_TURN_S = 60.0  # of a task, after which it claims only what ends soon
 WEBHOOK_LOOK_S = 0.25  # between looks for what is due while attempts are made

@@ -15,6 +15,7 @@ from trueup.defaults import (
     QUEUE_LIMIT,
     STATEMENT_TIMEOUT_S,
     USAGE_GRACE_H,
+    WEBHOOK_RETRIES,
 )
 from trueup.errors import TrueupError
 from trueup.service_urls import judged_broker, judged_cache, judged_database
@@ -87,6 +88,23 @@ class Settings(BaseSettings):
     events_days: Annotated[
         int, Field(ge=1, le=36_500, description="how long events are kept for whoever reads the feed")
     ] = EVENTS_DAYS
+    webhook_retries: Annotated[
+        str,
+        Field(
+            pattern=r"^\d{1,6}[smhd](,\d{1,6}[smhd]){0,29}$",
+            description="waits before a delivery that failed is tried again, like 5s,5m,2h",
+        ),
+    ] = WEBHOOK_RETRIES
+    webhook_loopback: Annotated[
+        bool, Field(description="let webhooks go to this host, by http too: for development")
+    ] = False
+    webhook_allow: Annotated[
+        str, Field(description="private networks that webhooks may go to, each with its port: 10.1.2.0/24:8443,…")
+    ] = ""
+    webhook_proxy: Annotated[
+        AnyHttpUrl | None,
+        Field(repr=False, description="proxy that webhooks go through, which then judges their names; default: none"),
+    ] = None
     outcome_body_days: Annotated[
         int, Field(ge=0, le=3650, description="how long bodies of refused requests are kept; 0: they are not")
     ] = OUTCOME_BODY_DAYS

@@ -38,7 +38,7 @@ async def post(url: str, *, policy: AddressPolicy = LOOPBACK, times: int = 1, **
     """The last of so many attempts, one after the other."""
     async with Sender(policy, seconds_max=SECONDS, **sender) as sending:
         for _ in range(times):
-            attempted = await sending.post("endpoint", target_of(url, policy), {"webhook-id": "1"}, b'{"a":1}')
+            attempted = await sending.post(target_of(url, policy), {"webhook-id": "1"}, b'{"a":1}')
     return attempted
 
 
@@ -62,11 +62,11 @@ def test_what_is_sent() -> None:
     ("behaviour", "error"),
     [
         (hang, "no answer within 0.5 s"),
-        (drips(b"HTTP/1.1 ", b"1", pause_s=0.02), "no answer within 0.5 s"),
+        (drips(b"HTTP/1.1 200", b" ", pause_s=0.02), "no answer within 0.5 s"),
         (drips(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", pause_s=0.02), "no answer within 0.5 s"),
         (drips(b"HTTP/1.1 200 OK\r\n", b"x-a: b\r\n", pause_s=0.02), "no answer within 0.5 s"),
         (drips(b"HTTP/1.1 200 OK\r\n\r\n", b"a", pause_s=0.02), "no answer within 0.5 s"),
-        (hang_up, "disconnected|closed"),
+        (hang_up, "disconnected"),
         (answers(302, b"", "location: http://10.0.0.1/\r\n"), "answered 302: redirects are not followed"),
         (answers(500), "answered 500"),
         (answers(410), "answered 410"),
@@ -192,7 +192,7 @@ def test_nobody_listens() -> None:
     async def once() -> None:
         async with receiver(answers()) as here:
             port = here.port
-        assert "attempts failed" in ((await post(f"http://127.0.0.1:{port}/")).error or "")
+        assert "Cannot connect" in ((await post(f"http://127.0.0.1:{port}/")).error or "")
 
     run(once())
 

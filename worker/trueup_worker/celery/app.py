@@ -1,6 +1,7 @@
 """The Celery app: `celery -A trueup_worker.celery.app worker`."""
 
 import gc
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
@@ -9,7 +10,7 @@ from kombu.entity import Queue
 
 from trueup.readiness import announce_ready
 from trueup.settings import settings
-from trueup.wire.message.names import QUEUE_PROBES, QUEUE_SINGLE
+from trueup.wire.message.names import QUEUE_EVENTS, QUEUE_PROBES, QUEUE_SINGLE
 from trueup_worker.celery.client import keep_client
 from trueup_worker.celery.compression import bound_decompression
 from trueup_worker.celery.config import celery_config
@@ -39,6 +40,13 @@ def _on_queues_chosen(**_: Any) -> None:
     """Whoever takes commits answers probes: beside the backlog, not behind it."""
     if QUEUE_SINGLE in app.amqp.queues.consume_from:
         app.amqp.queues.select_add(Queue(QUEUE_PROBES, routing_key=QUEUE_PROBES))  # type: ignore[no-untyped-call]
+
+
+@celeryd_after_setup.connect
+def _on_events_chosen(**_: Any) -> None:
+    """Load the task that sends webhooks where it is worked off: it takes the gateway's answers with it."""
+    if QUEUE_EVENTS in app.amqp.queues.consume_from:
+        import_module("trueup_worker.delivery_tasks")
 
 
 @worker_init.connect

@@ -11,6 +11,7 @@ from trueup.store.postgres.engine import engine
 from trueup_worker.celery.app import app
 from trueup_worker.events.complete_batches import complete_batches
 from trueup_worker.events.relay import relay
+from trueup_worker.scheduling.deliver import call_for_delivery
 from trueup_worker.scheduling.look import Looks, look, look_for_alerts
 from trueup_worker.scheduling.loop import run, stop_on_signals
 from trueup_worker.scheduling.sweep import sweep
@@ -31,11 +32,12 @@ def main() -> None:
         tidy(engine(), events_days=config.events_days, outcome_body_days=config.outcome_body_days)
         complete_batches(engine())
         relay(engine())
+        called = call_for_delivery(engine(), app)
         now = time.monotonic()
         alerts = look_for_alerts(engine(), app) if looks.seeks_alerts(now) else 0
         rows_max = looks.rows_max(now)
         sent = alerts + look(engine(), app, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
-        return sent + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
+        return called + sent + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
 
     run(
         look_and_sweep,

@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from celery import Celery
-from kombu.exceptions import ChannelError
 from sqlalchemy import Engine
 
 from trueup.defaults import USAGE_GRACE_H
@@ -13,7 +11,8 @@ from trueup.limits import ALERTS_PAUSE_S, PROBED_ROWS_MAX, WHOLE_LOOK_S
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import transaction
-from trueup.wire.message.names import QUEUE_EVENTS, QUEUE_INVOICES, TASK_ALERT, TASK_ISSUE
+from trueup.wire.message.names import QUEUE_INVOICES, QUEUE_MAINTENANCE, TASK_ALERT, TASK_ISSUE
+from trueup_worker.scheduling.backlog import backlog
 
 ACCOUNTS_MAX = 200  # that one look names
 
@@ -96,22 +95,13 @@ def look_for_alerts(on: Engine, app: Celery, *, accounts_max: int = ACCOUNTS_MAX
     """
     with transaction(on) as connection:
         accounts = accounts_to_alert(connection, accounts_max=accounts_max)
-    return _send(app, TASK_ALERT, QUEUE_EVENTS, accounts) if accounts else 0
+    return _send(app, TASK_ALERT, QUEUE_MAINTENANCE, accounts) if accounts else 0
 
 
 def _send(app: Celery, task: str, queue: str, accounts: Sequence[int]) -> int:
     with app.connection_for_write() as broker:
-        if _backlog(broker, queue):
+        if backlog(broker, queue):
             return 0
         for account_id in accounts:
             app.send_task(task, args=[account_id], queue=queue, connection=broker, retry=False)
     return len(accounts)
-
-
-def _backlog(broker: Any, queue: str) -> int:
-    """Number of messages that wait; a queue that does not exist yet is an empty one (Redis forgets empty lists)."""
-    with broker.channel() as channel:
-        try:
-            return int(channel.queue_declare(queue, passive=True).message_count)
-        except ChannelError:
-            return 0

@@ -11,6 +11,7 @@ from trueup.store.requests.create_tries import forget_tries
 from trueup.store.requests.kept_envelopes import forget_old_deliveries
 from trueup.store.requests.refused_bodies import forget_bodies
 from trueup.store.requests.repeats import forget_answers
+from trueup.store.webhooks.deliveries import forget_deliveries
 
 
 def tidy(on: Engine, *, events_days: int = EVENTS_DAYS, outcome_body_days: int = OUTCOME_BODY_DAYS) -> None:
@@ -30,5 +31,7 @@ def tidy(on: Engine, *, events_days: int = EVENTS_DAYS, outcome_body_days: int =
         forget_answers(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_ROWS_MAX)
         forget_bodies(connection, days=max(outcome_body_days, 1), limit=TIDIED_ROWS_MAX)
         forget_tries(connection, minutes=RETRY_MINUTES_MAX, limit=TIDIED_TRIES_MAX)
+    with transaction(on) as connection:
+        forget_deliveries(connection, days=events_days, limit=TIDIED_ROWS_MAX)
     with transaction(on) as connection:
         trim(connection, days=events_days, rows_max=TRIMMED_ROWS_MAX)

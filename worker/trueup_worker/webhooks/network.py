@@ -7,20 +7,21 @@ the environment. Where the installation has a proxy for what leaves it, that is 
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from typing import Any
 
 import certifi
-from httpcore import AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream, ConnectError
+from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
 
-from trueup_worker.webhooks.addresses import Address, AddressPolicy, literal
+from trueup_worker.webhooks.addresses import Address, AddressPolicy
 
 _RESOLVERS = 128  # names that are being resolved at once; each at most once at a time
+_KEPT_S = 10.0  # an idle connection is kept for the next delivery
 
 
-class AddressRefused(Exception):
+class AddressRefused(OSError):
     """The name has an address where deliveries may not go."""
 
 
@@ -33,8 +34,6 @@ class Resolver:
 
     async def addresses(self, host: str) -> list[Address]:
         """All of them; raises OSError where there are none."""
-        if (known := literal(host)) is not None:
-            return [known]
         asked = self._asked.get(host)
         if asked is None:
             loop = asyncio.get_running_loop()
@@ -43,7 +42,7 @@ class Resolver:
         return await asyncio.shield(asked)
 
     def look_up(self, host: str) -> list[Address]:
-        """The system's answer."""
+        """Addresses as the system knows them."""
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         return list(dict.fromkeys(ip_address(str(each[4][0]).partition("%")[0]) for each in found))
 
@@ -57,59 +56,51 @@ class Resolver:
             done.exception()  # whoever asked may have gone
 
 
-class JudgedNetwork(AsyncNetworkBackend):
-    """Makes TCP connections to addresses that the policy allows."""
+class JudgingResolver(AbstractResolver):
+    """Gives a name's addresses, if all of them are allowed."""
 
     def __init__(self, policy: AddressPolicy, resolver: Resolver, *, is_encrypted: bool) -> None:
         self._policy, self._resolver, self._is_encrypted = policy, resolver, is_encrypted
-        self._network = AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 (httpcore's signature)
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> AsyncNetworkStream:
-        """Connect to one of the host's addresses.
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All of them, of either family.
 
         Raises:
             AddressRefused: one of them is not allowed; then none is tried.
-            ConnectError: there is none, or none answers.
+            OSError: there is none.
         """
-        async with asyncio.timeout(timeout):
-            try:
-                found = await self._resolver.addresses(host)
-            except OSError as error:
-                raise ConnectError(f"the name {host} cannot be resolved: {error.strerror or error}") from error
-            self._judge(host, found, port)
-            return await self._connect(found, port, local_address, socket_options)
-
-    async def connect_unix_socket(self, *_: Any, **__: Any) -> AsyncNetworkStream:
-        """Never: no URL leads there."""
-        raise AddressRefused
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
-
-    def _judge(self, host: str, found: list[Address], port: int) -> None:
+        found = await self._resolver.addresses(host)
         for each in found:
             if not self._policy.allows(each, port, is_encrypted=self._is_encrypted):
-                named = str(each) if str(each) == host else f"{host} leads to {each}"
-                raise AddressRefused(f"{named}: deliveries may not go there (port {port})")
+                raise AddressRefused(f"{host} leads to {each}: deliveries may not go there (port {port})")
+        assert family == socket.AF_UNSPEC
+        return [_result(host, each, port) for each in found]
 
-    async def _connect(
-        self, found: list[Address], port: int, local: str | None, options: Iterable[Any] | None
-    ) -> AsyncNetworkStream:
-        failure: Exception = ConnectError("the name has no address")
-        for each in found:
-            try:
-                return await self._network.connect_tcp(str(each), port, None, local, options)
-            except ConnectError as error:
-                failure = error
-        raise failure
+    async def close(self) -> None:
+        """Do nothing: whoever made the resolver closes it."""
+
+
+def connector(
+    policy: AddressPolicy, resolver: Resolver, context: ssl.SSLContext, *, is_encrypted: bool
+) -> TCPConnector:
+    """Maker of connections to addresses that the policy allows: judged as a name is resolved, and as each is made."""
+
+    def judged_socket(info: Any) -> socket.socket:
+        family, kind, protocol, _, (host, port, *_) = info
+        if not policy.allows(ip_address(host), port, is_encrypted=is_encrypted):
+            raise AddressRefused(f"deliveries may not go to {host} (port {port})")
+        return socket.socket(family, kind, protocol)
+
+    return TCPConnector(
+        ssl=context,
+        limit=0,
+        use_dns_cache=False,
+        resolver=JudgingResolver(policy, resolver, is_encrypted=is_encrypted),
+        socket_factory=judged_socket,
+        keepalive_timeout=_KEPT_S,
+    )
 
 
 def trusted() -> ssl.SSLContext:
@@ -117,3 +108,15 @@ def trusted() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
+
+
+def _result(host: str, address: Address, port: int) -> ResolveResult:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    return {
+        "hostname": host,
+        "host": str(address),
+        "port": port,
+        "family": family,
+        "proto": 0,
+        "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    }

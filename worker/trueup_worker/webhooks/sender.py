@@ -3,30 +3,33 @@
 import asyncio
 import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from typing import Self
 
-import httpcore
-from anyio.lowlevel import checkpoint
-
-from trueup.limits import (
-    WEBHOOK_ANSWER_BYTES,
-    WEBHOOK_CONCURRENCY,
-    WEBHOOK_CONNECT_S,
-    WEBHOOK_POOLS_MAX,
-    WEBHOOK_SECONDS_MAX,
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+    DummyCookieJar,
+    TCPConnector,
 )
+from yarl import URL
+
+from trueup.limits import WEBHOOK_ANSWER_BYTES, WEBHOOK_CONNECT_S, WEBHOOK_SECONDS_MAX
 from trueup_worker.webhooks.addresses import AddressPolicy
-from trueup_worker.webhooks.network import AddressRefused, JudgedNetwork, Resolver, trusted
+from trueup_worker.webhooks.network import AddressRefused, Resolver, connector, trusted
 from trueup_worker.webhooks.url import Target
 
 _GONE = 410
-_KEPT_S = 10.0  # an idle connection is kept for the next delivery
 _ERROR_CHARS_MAX = 300
-_WAITS = {"connect": WEBHOOK_CONNECT_S, "read": WEBHOOK_SECONDS_MAX, "write": WEBHOOK_SECONDS_MAX}
+_READ_AHEAD = 16 * 1024  # of an answer that comes faster than it is read
+_SENT = {"user-agent": "Trueup", "content-type": "application/json", "accept-encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +55,14 @@ class Attempted:
 
 
 class Sender:
-    """Connections to endpoints, those of each apart: closed when it is left.
+    """Connections to endpoints: closed when it is left.
 
     Args:
         policy: where they may go.
         proxy: URL of the one that all but loopback goes through; None: there is none.
         seconds_max: that an attempt may take.
+        resolver: asked for the addresses of names.
+        context: what certificates are checked against.
     """
 
     def __init__(
@@ -72,22 +77,23 @@ class Sender:
         self._policy, self._proxy, self._seconds_max = policy, proxy, seconds_max
         self._resolver = resolver or Resolver()
         self._context = context or trusted()
-        self._pools: OrderedDict[tuple[object, bool], httpcore.AsyncConnectionPool] = OrderedDict()
 
     async def __aenter__(self) -> Self:
-        await checkpoint()  # loads what the first attempt would lose time with
+        judged = [self._connector(is_encrypted=each) for each in (False, True)]
+        if self._proxy is not None:  # it alone is connected to, wherever it is
+            judged[True] = TCPConnector(ssl=self._context, limit=0)
+        self._plain, self._encrypted = map(self._session, judged)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._resolver.close()
-        for pool in self._pools.values():
-            await pool.aclose()
+        await self._plain.close()
+        await self._encrypted.close()
 
-    async def post(self, owner: object, target: Target, headers: Mapping[str, str], body: bytes) -> Attempted:
+    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Attempted:
         """Send a body, and wait for the beginning of the answer.
 
         Args:
-            owner: whose connections are used.
             target: where to.
             headers: beside those that every request has.
             body: JSON.
@@ -95,86 +101,74 @@ class Sender:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._seconds_max):
-                status, answer = await self._ask(owner, target, headers, body)
+                status, answer = await self._ask(target, headers, body)
         except Exception as error:  # noqa: BLE001 - whatever the other side makes of it, the attempt has failed
             return Attempted(duration_s=time.monotonic() - began, error=self._told(error))
         refusal = None if 200 <= status < 300 else _refusal(status)
         return Attempted(duration_s=time.monotonic() - began, status=status, error=refusal, answer=answer)
 
-    async def _ask(self, owner: object, target: Target, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        url = httpcore.URL(
-            scheme=b"https" if target.is_encrypted else b"http",
-            host=target.host.encode(),
+    async def _ask(self, target: Target, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        session = self._encrypted if target.is_encrypted else self._plain
+        path, _, query = target.path.partition("?")
+        url = URL.build(
+            scheme="https" if target.is_encrypted else "http",
+            host=target.host,
             port=target.port,
-            target=target.path.encode(),
+            path=path,
+            query_string=query,
+            encoded=True,
         )
-        sent = {
-            "host": target.authority,
-            "user-agent": "Trueup",
-            "content-type": "application/json",
-            "accept": "*/*",
-            "accept-encoding": "identity",
-            "content-length": str(len(body)),
-            **headers,
-        }
-        asked = self._pool(owner, is_encrypted=target.is_encrypted).stream(
-            "POST", url, headers=list(sent.items()), content=body, extensions={"timeout": _WAITS}
-        )
-        async with asked as response:
+        sent = {"host": target.authority, **_SENT, **headers}
+        proxy = self._proxy if target.is_encrypted else None
+        response = await session.post(url, data=body, headers=sent, allow_redirects=False, proxy=proxy)
+        try:
             return response.status, await _beginning(response)
+        finally:
+            response.close() if not response.content.at_eof() else response.release()
 
-    def _pool(self, owner: object, *, is_encrypted: bool) -> httpcore.AsyncConnectionPool:
-        key = (owner, is_encrypted)
-        pool = self._pools.get(key)
-        if pool is None:
-            while len(self._pools) >= WEBHOOK_POOLS_MAX and self._drop_idle():
-                pass
-            pool = self._pools[key] = self._new_pool(is_encrypted=is_encrypted)
-        self._pools.move_to_end(key)
-        return pool
+    def _connector(self, *, is_encrypted: bool) -> TCPConnector:
+        return connector(self._policy, self._resolver, self._context, is_encrypted=is_encrypted)
 
-    def _drop_idle(self) -> bool:
-        """Forget the pool that was idle for longest; whatever it still holds is closed by its own expiry."""
-        for key, pool in self._pools.items():
-            if all(each.is_idle() or each.is_closed() for each in pool.connections):
-                del self._pools[key]
-                self._closing = asyncio.ensure_future(pool.aclose())
-                return True
-        return False
-
-    def _new_pool(self, *, is_encrypted: bool) -> httpcore.AsyncConnectionPool:
-        options: dict[str, Any] = {
-            "ssl_context": self._context,
-            "max_connections": WEBHOOK_CONCURRENCY,
-            "keepalive_expiry": _KEPT_S,
-        }
-        if self._proxy is not None and is_encrypted:
-            parts = urlsplit(self._proxy)
-            user = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-            address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-            return httpcore.AsyncHTTPProxy(address, proxy_auth=user, **options)
-        network = JudgedNetwork(self._policy, self._resolver, is_encrypted=is_encrypted)
-        return httpcore.AsyncConnectionPool(network_backend=network, **options)
+    def _session(self, network: TCPConnector) -> ClientSession:
+        return ClientSession(
+            connector=network,
+            timeout=ClientTimeout(total=None, connect=WEBHOOK_CONNECT_S),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            read_bufsize=_READ_AHEAD,
+            trust_env=False,
+        )
 
     def _told(self, error: Exception) -> str:
         """Reason why there was no answer, in words for whoever runs the endpoint."""
-        if isinstance(error, httpcore.ConnectTimeout):
-            return f"no connection within {WEBHOOK_CONNECT_S:g} s"
-        if isinstance(error, TimeoutError | httpcore.TimeoutException):
-            return f"no answer within {self._seconds_max:g} s"
-        said = str(error) or "the connection was closed before the answer was complete"
-        known = isinstance(error, AddressRefused | httpcore.ConnectError | httpcore.ProtocolError | httpcore.ReadError)
-        return (said if known else f"{type(error).__name__}: {said}")[:_ERROR_CHARS_MAX]
+        cause = error.__cause__ or getattr(error, "os_error", None)
+        said = f"{type(error).__name__}: {error}"
+        if isinstance(error, ConnectionTimeoutError):
+            said = f"no connection within {WEBHOOK_CONNECT_S:g} s"
+        elif isinstance(error, TimeoutError):
+            said = f"no answer within {self._seconds_max:g} s"
+        elif isinstance(cause, AddressRefused):
+            said = str(cause)
+        elif isinstance(error, ClientConnectorDNSError):
+            said = f"the name cannot be resolved: {getattr(cause, 'strerror', None) or cause}"
+        elif isinstance(error, ClientConnectorCertificateError):
+            said = str(error.certificate_error)
+        elif isinstance(error, ClientConnectionError):
+            said = str(error) or "the connection was closed before the answer was complete"
+        elif isinstance(error, ClientError):
+            said = f"the answer is none: {error}"
+        return said[:_ERROR_CHARS_MAX]
 
 
-async def _beginning(response: httpcore.Response) -> bytes:
+async def _beginning(response: ClientResponse) -> bytes:
     """The first bytes of the body; nothing more of it is read."""
     read = bytearray()
-    async for part in response.aiter_stream():
-        read += part
-        if len(read) >= WEBHOOK_ANSWER_BYTES:
+    while len(read) < WEBHOOK_ANSWER_BYTES:
+        part = await response.content.read(WEBHOOK_ANSWER_BYTES - len(read))
+        if not part:
             break
-    return bytes(read[:WEBHOOK_ANSWER_BYTES])
+        read += part
+    return bytes(read)
 
 
 def _refusal(status: int) -> str:

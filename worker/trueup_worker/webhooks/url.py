@@ -74,6 +74,8 @@ def target_of(url: str, policy: AddressPolicy) -> Target:
 
 def _require_allowed(host: str, port: int, *, is_encrypted: bool, policy: AddressPolicy) -> None:
     address = literal(host)
+    if address is None and host.replace(".", "").isdigit():  # 2130706433 and 127.1 are 127.0.0.1 to some
+        raise WrongUrl(f"{host} is no address: write it with four numbers")
     if address is None and host == "localhost" and not policy.allows_loopback:
         raise WrongUrl("the URL leads to this host itself, where deliveries may not go (TRUEUP_WEBHOOK_LOOPBACK)")
     if address is not None and not policy.allows(address, port, is_encrypted=is_encrypted):

@@ -59,6 +59,7 @@ _OF_CUSTOMER = Filtered(
 )
 
 _BY_ID = text(f"{_COLUMNS} AND c.id = :which")
+_BY_IDS = text(f"{_COLUMNS} AND c.id = ANY(CAST(:ids AS uuid[]))")
 _BY_KEY = text(f"{_COLUMNS} AND c.uniqueness_key = :which")
 
 _SEGMENTS = text("""
@@ -218,6 +219,12 @@ def find_commit_record(
     found = fetch_all(connection, CommitRecord, statement, {"account_id": account_id, "which": which})
     whole = _whole(connection, account_id, found, with_ledger=True)
     return whole[0] if whole else None
+
+
+def commit_records(connection: Connection, account_id: int, ids: Collection[UUID]) -> list[CommitRecord]:
+    """Commits and credits by their ids, without their ledgers."""
+    found = fetch_all(connection, CommitRecord, _BY_IDS, {"account_id": account_id, "ids": list(ids)})
+    return _whole(connection, account_id, found, with_ledger=False)
 
 
 def with_balances(

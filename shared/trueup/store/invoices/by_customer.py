@@ -62,6 +62,8 @@ _OF_STORED = {
     "after": "(i.issued_at, i.id) {beyond} (:after_at, :after_id)",
 }
 
+_BY_IDS = text(f"{STORED} WHERE i.account_id = :account_id AND i.id = ANY(CAST(:ids AS uuid[]))")
+
 # OFFSET 0: from the customer's commits to theirs, whatever the statistics say; else all the account's are read.
 _OPEN = f"""
     SELECT o.*, 1 AS turn
@@ -141,6 +143,13 @@ def stored_invoices(connection: Connection, account_id: int, choice: InvoiceChoi
         return []
     statement, given = _asked(_STORED, _OF_STORED, choice)
     heads = fetch_all(connection, Invoice, text(statement), {"account_id": account_id, "limit": limit, **given})
+    lines = lines_of(connection, account_id, [head.id for head in heads])
+    return [replace(head, lines=lines[head.id]) for head in heads]
+
+
+def invoices_by_ids(connection: Connection, account_id: int, ids: Collection[UUID]) -> list[Invoice]:
+    """Finalized and void ones by their ids, with their lines."""
+    heads = fetch_all(connection, Invoice, _BY_IDS, {"account_id": account_id, "ids": list(ids)})
     lines = lines_of(connection, account_id, [head.id for head in heads])
     return [replace(head, lines=lines[head.id]) for head in heads]
 

@@ -95,7 +95,7 @@ webhook_delivery = Table(
         "endpoint_id",
         postgresql_where=text("claimed_until IS NOT NULL"),
     ),
-    Index("webhook_delivery_position_idx", "account_id", "endpoint_id", "position"),
+    Index("webhook_delivery_position_idx", "endpoint_id", "position"),
     Index("webhook_delivery_finished_idx", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
     comment="An event on its way to an endpoint.",
 )

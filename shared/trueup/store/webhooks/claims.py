@@ -12,6 +12,8 @@ from trueup.limits import WEBHOOK_LEASE_S
 from trueup.store.postgres.rows import fetch_all
 from trueup.store.webhooks.expansion import Which
 
+# Rows are found by their key and changed where they lie: while a table is young, the planner would read all of them.
+
 # Without regard to how much is due: the time of the first is enough, and one step into the index.
 _READY = text("""
     SELECT e.account_id, e.id, e.failing_since IS NOT NULL AS is_failing
@@ -33,8 +35,8 @@ WITH wanted AS (
       FROM wanted JOIN webhook_endpoint AS e USING (account_id, id)
      WHERE e.state = 'enabled' ORDER BY e.account_id, e.id FOR NO KEY UPDATE OF e SKIP LOCKED
 ), due AS MATERIALIZED (
-    SELECT locked.*, d.event_id FROM locked CROSS JOIN LATERAL (
-        SELECT event_id FROM webhook_delivery AS w
+    SELECT locked.*, d.place FROM locked CROSS JOIN LATERAL (
+        SELECT w.ctid AS place FROM webhook_delivery AS w
          WHERE w.account_id = locked.account_id AND w.endpoint_id = locked.id AND w.state = 'waiting'
            AND w.next_attempt_at <= now()
          ORDER BY w.next_attempt_at, w.position
@@ -46,7 +48,7 @@ UPDATE webhook_delivery AS d
    SET claimed_until = now() + make_interval(secs => :lease_s),
        next_attempt_at = now() + make_interval(secs => :lease_s), attempts = d.attempts + 1
   FROM due
- WHERE d.account_id = due.account_id AND d.endpoint_id = due.id AND d.event_id = due.event_id
+ WHERE d.ctid = due.place
 RETURNING d.account_id, d.endpoint_id, d.event_id, d.position, d.type, d.subject_id, d.facts, d.happened_at, d.body,
           d.step, d.hurry, d.attempts, due.url, due.secret, due.previous_secret
 """)
@@ -55,15 +57,20 @@ _FIX = text("""
     UPDATE webhook_delivery AS d SET body = new.body
       FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:events AS uuid[]),
                   CAST(:bodies AS bytea[])) AS new(account_id, endpoint_id, event_id, body)
-     WHERE d.account_id = new.account_id AND d.endpoint_id = new.endpoint_id AND d.event_id = new.event_id
+     CROSS JOIN LATERAL (SELECT ctid FROM webhook_delivery
+                           WHERE account_id = new.account_id AND endpoint_id = new.endpoint_id
+                             AND event_id = new.event_id OFFSET 0) AS k
+     WHERE d.ctid = k.ctid
 """)
 
 _RELEASE = text("""
     UPDATE webhook_delivery AS d SET claimed_until = NULL, next_attempt_at = now(), attempts = d.attempts - 1
       FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:events AS uuid[]),
                   CAST(:numbers AS integer[])) AS c(account_id, endpoint_id, event_id, number)
-     WHERE d.account_id = c.account_id AND d.endpoint_id = c.endpoint_id AND d.event_id = c.event_id
-       AND d.attempts = c.number AND d.state = 'waiting'
+     CROSS JOIN LATERAL (SELECT ctid FROM webhook_delivery
+                           WHERE account_id = c.account_id AND endpoint_id = c.endpoint_id
+                             AND event_id = c.event_id OFFSET 0) AS k
+     WHERE d.ctid = k.ctid AND d.attempts = c.number AND d.state = 'waiting'
 """)
 
 # A delivery that another has begun anew since has an outcome to come, which is not this one.
@@ -76,8 +83,10 @@ _SETTLE = text("""
                   CAST(:numbers AS integer[]), CAST(:states AS text[]), CAST(:steps AS smallint[]),
                   CAST(:hurries AS smallint[]), CAST(:nexts AS timestamptz[]))
         AS o(account_id, endpoint_id, event_id, number, state, step, hurry, next_attempt_at)
-     WHERE d.account_id = o.account_id AND d.endpoint_id = o.endpoint_id AND d.event_id = o.event_id
-       AND d.attempts = o.number AND d.state = 'waiting'
+     CROSS JOIN LATERAL (SELECT ctid FROM webhook_delivery
+                           WHERE account_id = o.account_id AND endpoint_id = o.endpoint_id
+                             AND event_id = o.event_id OFFSET 0) AS k
+     WHERE d.ctid = k.ctid AND d.attempts = o.number AND d.state = 'waiting'
 """)
 
 _LOG = text("""
@@ -86,8 +95,9 @@ _LOG = text("""
                            CAST(:numbers AS integer[]), CAST(:times AS timestamptz[]), CAST(:durations AS integer[]),
                            CAST(:statuses AS smallint[]), CAST(:errors AS text[]), CAST(:answers AS text[]))
         AS a(account_id, endpoint_id, event_id, number, at, duration_ms, status, error, answer)
-     WHERE EXISTS (SELECT FROM webhook_delivery AS d
-                    WHERE d.account_id = a.account_id AND d.endpoint_id = a.endpoint_id AND d.event_id = a.event_id)
+     CROSS JOIN LATERAL (SELECT ctid FROM webhook_delivery
+                           WHERE account_id = a.account_id AND endpoint_id = a.endpoint_id
+                             AND event_id = a.event_id OFFSET 0) AS k
     ON CONFLICT DO NOTHING
 """)
 
@@ -238,7 +248,12 @@ def note_success(connection: Connection, which: Which) -> None:
     """The endpoint takes deliveries; where it did not before, those that failed meanwhile are due at once."""
     named = {"account_id": which.account_id, "id": which.id}
     if connection.execute(_SUCCEEDED, named).scalar_one_or_none():
-        connection.execute(_HURRY, named)
+        hurry(connection, which)
+
+
+def hurry(connection: Connection, which: Which) -> None:
+    """Let deliveries that wait after a failure be due at once, each once beside its schedule."""
+    connection.execute(_HURRY, {"account_id": which.account_id, "id": which.id})
 
 
 def note_failure(connection: Connection, which: Which, *, at: datetime) -> datetime | None:

@@ -14,6 +14,8 @@ from trueup.limits import WEBHOOK_ENDPOINTS_MAX, WEBHOOK_OVERLAP_H
 from trueup.store.accounts.secret_key import require_secret_key, vault
 from trueup.store.events.outbox import announce
 from trueup.store.postgres.rows import fetch_all, fetch_one
+from trueup.store.webhooks.claims import hurry
+from trueup.store.webhooks.expansion import Which
 from trueup.wire.events import EventType
 
 DisabledReason = Literal["gone", "failing", "by_hand"]
@@ -187,8 +189,10 @@ def change_endpoint(
     listed = None if types is None else sorted(types)
     given = {"url": url, "types": listed, "description": description, "describes": describes}
     connection.execute(_CHANGE, which | given)
-    if enabled is not None:
-        connection.execute(_ENABLE if enabled else _DISABLE, which | {"reason": "by_hand"})
+    if enabled and connection.execute(_ENABLE, which).rowcount:
+        hurry(connection, Which(account_id, endpoint_id))
+    if enabled is False:
+        connection.execute(_DISABLE, which | {"reason": "by_hand"})
     return find_endpoint(connection, account_id, endpoint_id)
 
 

@@ -4,6 +4,7 @@ TASK_CREATE = "commits.create"
 TASK_RECORD = "usage.record"
 TASK_ISSUE = "invoices.issue"
 TASK_ALERT = "alerts.give"
+TASK_DELIVER = "events.deliver"
 TASK_PROBE = "trueup.probe"  # answered by whoever takes commits, with a hint, and with nothing else
 
 QUEUE_SINGLE = "commits"

@@ -18,9 +18,12 @@ _MODULES = (  # by name, as the processes of the Procfile stand above this folde
     "trueup_worker.gateway.server",
     "trueup_worker.intake.receive",
     "trueup_worker.invoicing.issue",
+    "trueup_worker.gateway.answers.event_objects",
+    "trueup_worker.scheduling.deliver",
     "trueup_worker.scheduling.look",
     "trueup_worker.scheduling.sweep",
     "trueup_worker.intake.usage.pipeline",
+    "trueup_worker.webhooks.turn",
 )
 
 

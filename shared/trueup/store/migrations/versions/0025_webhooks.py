@@ -146,7 +146,7 @@ def upgrade() -> None:
         ["finished_at"],
         postgresql_where=sa.text("finished_at IS NOT NULL"),
     )
-    op.create_index("webhook_delivery_position_idx", "webhook_delivery", ["account_id", "endpoint_id", "position"])
+    op.create_index("webhook_delivery_position_idx", "webhook_delivery", ["endpoint_id", "position"])
     op.create_table(
         "webhook_attempt",
         sa.Column("account_id", sa.Integer(), nullable=False, comment="whose row this is"),

@@ -1,0 +1,398 @@
+"""Webhooks from event to receiver: nothing lost, nothing doubled, the same bytes, whatever the other side does."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+from standardwebhooks import Webhook
+
+from tests.conftest import SECRET_KEY, by_hand
+from tests.integration.receivers import Behaviour, Received, Receiver, answers, hang, receiver
+from trueup.clock import utc_now
+from trueup.ids import new_id
+from trueup.limits import WEBHOOK_BODY_BYTES_MAX
+from trueup.store.accounts.accounts import create_account
+from trueup.store.events.outbox import announce
+from trueup.store.events.read import read_feed
+from trueup.store.events.relay import trim
+from trueup.store.webhooks.claims import claim, endpoints_ready
+from trueup.store.webhooks.deliveries import list_deliveries, resend, send_test, show_delivery
+from trueup.store.webhooks.endpoints import (
+    Endpoint,
+    change_endpoint,
+    create_endpoint,
+    find_endpoint,
+    rotate_secret,
+    switched_off,
+)
+from trueup.store.webhooks.expansion import Which, expand
+from trueup.wire.events import EventType
+from trueup_worker.events.relay import relay
+from trueup_worker.webhooks.addresses import AddressPolicy
+from trueup_worker.webhooks.schedule import waits_of
+from trueup_worker.webhooks.sender import Sender
+from trueup_worker.webhooks.signature import new_secret
+from trueup_worker.webhooks.turn import Means, deliver
+
+POLICY = AddressPolicy(allows_loopback=True)
+SECRET = new_secret()
+
+
+def no_objects(*_: object) -> dict[UUID, bytes]:
+    """Nothing is known of any subject."""
+    return {}
+
+
+def happen(on: Engine, account: int, event: EventType = "commit.created", *, events: int = 1) -> list[UUID]:
+    """Some events that have their places."""
+    ids = [new_id() for _ in range(events)]
+    with on.begin() as connection:
+        announce(connection, account, event, ids)
+    relay(on)
+    return ids
+
+
+def endpoint(on: Engine, account: int, port: int, *types: EventType, path: str = "/") -> Endpoint:
+    """An endpoint at a port of this host."""
+    with on.begin() as connection:
+        return create_endpoint(
+            connection,
+            account,
+            url=f"http://127.0.0.1:{port}{path}",
+            types=types,
+            secret=SECRET,
+            secret_key=SECRET_KEY,
+        )
+
+
+def means(on: Engine, read_objects: Callable[..., dict[UUID, bytes]] = no_objects, **more: object) -> Means:
+    """What a worker sends with."""
+    waits = waits_of("1h,2h")
+    return Means(on=on, policy=POLICY, read_objects=read_objects, waits=waits, secret_key=SECRET_KEY, **more)  # type: ignore[arg-type]
+
+
+async def send(on: Engine, *, seconds_max: float = 5, **more: object) -> int:
+    """A turn of a worker."""
+    async with Sender(POLICY, seconds_max=seconds_max) as sender:
+        return await deliver(means(on, **more), sender)  # type: ignore[arg-type]
+
+
+def run(what: Callable[[Receiver], object], behaviour: Behaviour | None = None) -> None:
+    """A test with one receiver."""
+
+    async def with_receiver() -> None:
+        async with receiver(behaviour or answers()) as here:
+            found = what(here)
+            if asyncio.iscoroutine(found):
+                await found
+
+    asyncio.run(with_receiver())
+
+
+def one_after_another(*behaviours: Behaviour) -> Behaviour:
+    """A behaviour for each request, the last one from then on."""
+    left = list(behaviours)
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        await (left.pop(0) if len(left) > 1 else left[0])(received, writer)
+
+    return behave
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    while not holds():  # noqa: ASYNC110 (nobody tells when it does)
+        await asyncio.sleep(0.02)
+
+
+def make_due(on: Engine) -> None:
+    """Let the waits of the schedule be over."""
+    with on.begin() as connection:
+        connection.execute(text("UPDATE webhook_delivery SET next_attempt_at = now(), claimed_until = NULL"))
+
+
+def test_what_is_asked_for_arrives_once(database: Engine, account: int) -> None:
+    """In the feed's order, signed, and nothing of other types or from before the endpoint."""
+
+    async def test(here: Receiver) -> None:
+        happen(database, account)
+        made = endpoint(database, account, here.port, "commit.created")
+        ids = happen(database, account, events=700)
+        happen(database, account, "invoice.finalized")
+        assert await send(database) == 700
+        assert await send(database) == 0
+        told = [json.loads(each.body) for each in here.received]
+        assert [each["data"]["id"] for each in sorted(told, key=lambda each: each["sequence"])] == list(map(str, ids))
+        with database.begin() as connection:
+            feed = {str(each.id): each.position for each in read_feed(connection, account, limit=1_000).events}
+            assert {each.state for each in list_deliveries(connection, account, made.id, limit=1_000)} == {"delivered"}
+        for each in here.received:
+            body = Webhook(SECRET).verify(each.body, each.headers)
+            assert feed[each.headers["webhook-id"]] == body["sequence"]
+            assert body["data"]["account"] == "acme"
+            assert body["as_of"] >= body["sequence"]
+
+    run(test)
+
+
+def test_a_delivery_that_failed_has_the_same_bytes(database: Engine, account: int) -> None:
+    """And the same id, though the object has changed meanwhile; the log tells of both attempts."""
+    versions = iter(range(100))
+
+    def changing(_: object, __: object, ___: object, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+        return {each: json.dumps({"version": next(versions)}).encode() for each in ids}
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account)
+        await send(database, read_objects=changing)
+        with database.begin() as connection:
+            (waiting,) = list_deliveries(connection, account, made.id, limit=9)
+            assert (waiting.state, waiting.attempts, waiting.status) == ("waiting", 1, 503)
+            assert find_endpoint(connection, account, made.id).failing_since
+        assert await send(database, read_objects=changing) == 0
+        make_due(database)
+        await send(database, read_objects=changing)
+        first, second = here.received
+        assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
+        assert json.loads(first.body)["data"]["object"] == {"version": 0}
+        with database.begin() as connection:
+            log = show_delivery(connection, account, made.id, waiting.id).log
+            assert [(each.number, each.status, each.answer) for each in log] == [(1, 503, "down"), (2, 200, "ok")]
+            assert find_endpoint(connection, account, made.id).failing_since is None
+
+    run(test, one_after_another(answers(503, b"down"), answers()))
+
+
+def test_after_the_last_attempt_it_has_failed(database: Engine, account: int) -> None:
+    """It can be sent again by hand, from the beginning of the schedule."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        (event,) = happen(database, account)
+        for _ in range(5):
+            await send(database)
+            make_due(database)
+        assert len(here.received) == 3
+        with database.begin() as connection:
+            (failed,) = list_deliveries(connection, account, made.id, limit=9, state="failed")
+            assert failed.subject_id == event
+            assert resend(connection, account, made.id, failed=True) == 1
+        await send(database)
+        assert len(here.received) == 4
+        with database.begin() as connection:
+            assert resend(connection, account, made.id, delivery_id=failed.id) == 1
+            assert resend(connection, account, made.id, since=utc_now() + timedelta(days=1)) == 0
+            assert resend(connection, account, made.id, since=utc_now() - timedelta(days=1)) == 1
+
+    run(test, answers(500))
+
+
+def test_a_success_retries_the_other_failures(database: Engine, account: int) -> None:
+    """At once, though their waits are not over; and each of them once, not whenever another goes through."""
+    refused: set[str] = set()
+
+    async def stubborn(received: Received, writer: asyncio.StreamWriter) -> None:
+        subject = json.loads(received.body)["data"]["id"]
+        await answers(500 if subject in refused else 200)(received, writer)
+
+    async def test(here: Receiver) -> None:
+        endpoint(database, account, here.port)
+        others = list(map(str, happen(database, account, events=3)))
+        refused.update(others)
+        await send(database)
+        refused.remove(others[0])
+        refused.remove(others[1])
+        happen(database, account)
+        await send(database)
+        assert len(here.received) == 3 + 1 + 3
+        for _ in range(3):
+            happen(database, account)
+            await send(database)
+        assert len(here.received) == 3 + 1 + 3 + 3
+
+    run(test, stubborn)
+
+
+def test_410_switches_an_endpoint_off(database: Engine, account: int) -> None:
+    """It says so by an event; nothing more is sent until somebody switches it on, then all that happened since."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port, "commit.created")
+        happen(database, account)
+        await send(database)
+        happen(database, account, events=2)
+        assert await send(database) == 0
+        with database.begin() as connection:
+            assert [(each.id, each.reason) for each in switched_off(connection)] == [(made.id, "gone")]
+            assert find_endpoint(connection, account, made.id).behind == 3
+            (told,) = read_feed(connection, account, types=["webhook.disabled"], limit=9).events
+            assert (told.subject_id, told.facts) == (made.id, {"reason": "gone"})
+            change_endpoint(connection, account, made.id, enabled=True)
+        assert await send(database) == 2 + 1
+
+    run(test, one_after_another(answers(410), answers()))
+
+
+def test_five_days_of_failures_switch_it_off(database: Engine, account: int) -> None:
+    """Not before, and not where something went through meanwhile."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account)
+        await send(database)
+        for days, is_on in ((4.9, True), (5.1, False)):
+            since = utc_now() - timedelta(days=days)
+            with database.begin() as connection:
+                connection.execute(text("UPDATE webhook_endpoint SET failing_since = :since"), {"since": since})
+            make_due(database)
+            await send(database)
+            with database.begin() as connection:
+                assert find_endpoint(connection, account, made.id).is_enabled is is_on
+
+    run(test, answers(500))
+
+
+def test_rotation_with_overlap(database: Engine, account: int) -> None:
+    """Both secrets sign, for as long as was said; then the new one alone."""
+    new = new_secret()
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        with database.begin() as connection:
+            assert rotate_secret(connection, account, made.id, secret=new, secret_key=SECRET_KEY, overlap_h=1)
+            send_test(connection, account, made.id)
+        await send(database)
+        for known in (SECRET, new):
+            assert Webhook(known).verify(here.received[0].body, here.received[0].headers)["type"] == "webhook.test"
+        with database.begin() as connection:
+            connection.execute(text("UPDATE webhook_endpoint SET previous_until = now()"))
+            send_test(connection, account, made.id)
+        await send(database)
+        signatures = [each.headers["webhook-signature"].split() for each in here.received]
+        assert [len(each) for each in signatures] == [2, 1]
+        Webhook(new).verify(here.received[1].body, here.received[1].headers)
+
+    run(test)
+
+
+def test_an_object_that_is_too_large_is_left_out(database: Engine, account: int) -> None:
+    """The delivery says so, and the receiver asks for it."""
+
+    def huge(_: object, __: object, ___: object, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+        return dict.fromkeys(ids, b'"' + b"x" * WEBHOOK_BODY_BYTES_MAX + b'"')
+
+    async def test(here: Receiver) -> None:
+        endpoint(database, account, here.port)
+        happen(database, account)
+        await send(database, read_objects=huge)
+        assert json.loads(here.received[0].body)["data"].keys() == {"id", "account", "truncated"}
+
+    run(test)
+
+
+def test_endpoints_that_hang_delay_nobody(database: Engine, account: int) -> None:
+    """Fifty of them, each with more than is sent at once, of the same account and of another."""
+
+    async def test(here: Receiver) -> None:
+        with database.begin() as connection:
+            other = create_account(connection, "other", now=utc_now()).id
+        async with AsyncExitStack() as stack:
+            silent = await stack.enter_async_context(receiver(hang))
+            for number in range(50):
+                endpoint(database, (account, other)[number % 2], silent.port, path=f"/{number}")
+            quick = endpoint(database, account, here.port)
+            for each in (account, other):
+                happen(database, each, events=20)
+            turn = asyncio.create_task(send(database, seconds_max=60))
+            for arrived in (20, 40):  # long before the first that hangs is given up
+                async with asyncio.timeout(20):
+                    await until(lambda: len(here.received) >= arrived)  # noqa: B023 (called at once)
+                happen(database, account, events=20)
+            turn.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await turn
+            with database.begin() as connection:
+                assert len(list_deliveries(connection, account, quick.id, limit=99, state="delivered")) >= 20
+
+    run(test)
+
+
+def test_what_a_dead_worker_held_is_due_again(database: Engine, account: int) -> None:
+    """After its lease; an outcome of the attempt that was given up counts no more."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account)
+        await send(database)
+        happen(database, account)
+        with database.begin() as connection:
+            expand(connection, Which(account, made.id))
+        with database.begin() as connection:
+            (held,) = claim(connection, {Which(account, made.id): 9}, lease_s=0.2)
+            assert claim(connection, {Which(account, made.id): 9}) == []
+        assert (held.body, held.attempts) == (None, 1)
+        await asyncio.sleep(0.25)
+        with database.begin() as connection:
+            assert [each.id for each in endpoints_ready(connection)] == [made.id]
+        assert await send(database) == 1
+
+    run(test)
+
+
+def test_a_worker_that_is_told_to_stop(database: Engine, account: int) -> None:
+    """It gives back what it has not sent."""
+    asked = iter([False, False, *[True] * 1_000])
+
+    async def test(here: Receiver) -> None:
+        endpoint(database, account, here.port)
+        happen(database, account, events=30)
+        await send(database, seconds_max=0.3, is_stopping=lambda: next(asked))
+        with database.begin() as connection:
+            still = connection.scalar(text("SELECT count(*) FROM webhook_delivery WHERE claimed_until IS NOT NULL"))
+        assert still == 0
+
+    run(test, hang)
+
+
+def test_two_workers_at_once(database: Engine, account: int) -> None:
+    """Each delivery is sent once."""
+
+    async def test(here: Receiver) -> None:
+        for number in range(4):
+            endpoint(database, account, here.port, path=f"/{number}")
+        happen(database, account, events=300)
+        assert sum(await asyncio.gather(send(database), send(database), send(database))) == 1_200
+        names = [(each.path, each.headers["webhook-id"]) for each in here.received]
+        assert len(names) == len(set(names)) == 1_200
+
+    run(test)
+
+
+def test_trimming_waits_for_endpoints(database: Engine, account: int) -> None:
+    """For one that is switched on, for as long again as events are kept; for one that is off it does not."""
+    made = endpoint(database, account, 9)
+    happen(database, account, events=3)
+    happen(database, account)
+
+    def let_pass(days: int) -> int:
+        with by_hand(database) as connection:
+            connection.execute(text("UPDATE outbox SET created_at = now() - make_interval(days => :d)"), {"d": days})
+            connection.execute(text("UPDATE feed SET oldest_at = now() - make_interval(days => :d)"), {"d": days})
+        with database.begin() as connection:
+            return trim(connection, days=30, rows_max=100)
+
+    assert let_pass(31) == 0
+    with database.begin() as connection:
+        connection.execute(text("UPDATE webhook_endpoint SET position = 3"))
+    assert let_pass(31) == 1
+    assert let_pass(61) == 1
+    happen(database, account)
+    with database.begin() as connection:
+        change_endpoint(connection, account, made.id, enabled=False)
+    assert let_pass(31) == 1

@@ -1,0 +1,89 @@
+"""Outcomes of attempts: what becomes of a delivery, and of its endpoint."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from trueup.limits import WEBHOOK_ANSWER_CHARS_KEPT, WEBHOOK_FAILING_DAYS
+from trueup.store.postgres.engine import transaction
+from trueup.store.webhooks.claims import Claimed, Settled, note_failure, note_success, settle
+from trueup.store.webhooks.endpoints import switch_off
+from trueup.store.webhooks.expansion import Which
+from trueup_worker.webhooks.schedule import Exhausted, Place, after_failure
+from trueup_worker.webhooks.sender import Attempted
+
+_GONE = 410
+
+
+def settled(
+    delivery: Claimed, attempted: Attempted, waits: Sequence[timedelta], *, at: datetime, ended_at: datetime
+) -> Settled:
+    """The record of an attempt.
+
+    Args:
+        delivery: as it was claimed.
+        attempted: what came of it.
+        waits: of the schedule.
+        at: when it began.
+        ended_at: when it was over.
+    """
+    place, wait = Place(delivery.step, delivery.hurry), None
+    state = "delivered" if attempted.error is None else "waiting"
+    if attempted.error is not None:
+        try:
+            place, wait = after_failure(place, waits)
+        except Exhausted:
+            state = "failed"
+    return Settled(
+        delivery=delivery,
+        state=state,  # type: ignore[arg-type]
+        step=place.step,
+        hurry=place.hurry,
+        wait=wait,
+        at=at,
+        ended_at=ended_at,
+        duration_ms=int(attempted.duration_s * 1_000),
+        status=attempted.status,
+        error=attempted.error,
+        answer=_told(attempted.answer),
+    )
+
+
+def record(on: Engine, outcomes: Sequence[Settled]) -> None:
+    """Record attempts; then what they say of their endpoints, each in a transaction of its own.
+
+    An endpoint that answered 410, or took nothing for days, is switched off.
+
+    Raises:
+        DBAPIError: the database is away.
+    """
+    with transaction(on) as connection:
+        settle(connection, outcomes)
+    by_endpoint: defaultdict[Which, list[Settled]] = defaultdict(list)
+    for each in sorted(outcomes, key=lambda each: each.ended_at):
+        by_endpoint[each.delivery.which].append(each)
+    for which, those in by_endpoint.items():
+        _judge(on, which, those)
+
+
+def _judge(on: Engine, which: Which, outcomes: Sequence[Settled]) -> None:
+    last = outcomes[-1]
+    with transaction(on) as connection:
+        if any(each.error is None for each in outcomes):
+            note_success(connection, which)
+        if last.error is None:
+            return
+        since = note_failure(connection, which, at=last.at)
+        if last.status == _GONE:
+            switch_off(connection, which.account_id, which.id, "gone")
+        elif since is not None and since < last.ended_at - timedelta(days=WEBHOOK_FAILING_DAYS):
+            switch_off(connection, which.account_id, which.id, "failing")
+
+
+def _told(answer: bytes | None) -> str | None:
+    """The beginning of an answer as text that can be kept."""
+    if not answer:
+        return None
+    return answer.decode("utf-8", "replace").replace("\0", "\ufffd")[:WEBHOOK_ANSWER_CHARS_KEPT]

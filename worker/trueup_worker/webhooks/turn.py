@@ -1,0 +1,251 @@
+"""A worker's turn: what is due is sent, many deliveries at once, until nothing is or the turn is over."""
+
+import asyncio
+import gc
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from typing import TypeVar
+
+import structlog
+from cryptography.fernet import InvalidToken
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from trueup.clock import utc_now
+from trueup.limits import WEBHOOK_LEASE_S, WEBHOOK_LOOK_S, WEBHOOK_RECORD_S, WEBHOOK_SECONDS_MAX, WEBHOOK_TURN_S
+from trueup.store.accounts.secret_key import vault
+from trueup.store.postgres.engine import transaction
+from trueup.store.webhooks.claims import Claimed, Ready, Settled, claim, endpoints_ready, fix_bodies, release
+from trueup.store.webhooks.expansion import Which, endpoints_behind, expand
+from trueup_worker.webhooks.addresses import AddressPolicy
+from trueup_worker.webhooks.bodies import ReadObjects, bodies_of
+from trueup_worker.webhooks.outcome import record, settled
+from trueup_worker.webhooks.room import Flight, Room
+from trueup_worker.webhooks.sender import Attempted, Sender
+from trueup_worker.webhooks.signature import signed_headers
+from trueup_worker.webhooks.url import Target, WrongUrl, target_of
+
+_EXPANDED_AT_ONCE = 50  # endpoints that are taken forward between two claims
+_FAILURES_MAX = 10  # of the database in a row, a second apart
+_GARBAGE_MAX = 20_000  # the collector is off in a worker: it looks at what lives once so much was made
+_STOPPING_S = 3.0  # for which a worker that is told to stop waits for attempts
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """Means of a turn.
+
+    Attributes:
+        on: the database.
+        policy: where deliveries may go.
+        read_objects: reads what events are about.
+        waits: of the schedule of retries.
+        secret_key: opens the endpoints' secrets.
+        is_stopping: tells whether the worker is told to stop.
+    """
+
+    on: Engine
+    policy: AddressPolicy
+    read_objects: ReadObjects
+    waits: Sequence[timedelta]
+    secret_key: str
+    is_stopping: Callable[[], bool] = lambda: False
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """Delivery that was claimed, with its body; `until`: when its lease leaves no time for an attempt."""
+
+    delivery: Claimed
+    body: bytes
+    until: float
+
+
+@dataclass(slots=True)
+class _Progress:
+    queued: defaultdict[Which, deque[_Prepared]] = field(default_factory=lambda: defaultdict(deque))
+    tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    ended: list[Settled] = field(default_factory=list)
+    sent: int = 0
+
+
+async def deliver(means: Means, sender: Sender, *, seconds_max: float = WEBHOOK_TURN_S) -> int:
+    """Send what is due until nothing is, or the turn is over; returns how many attempts were made.
+
+    Raises:
+        SQLAlchemyError: the database is away for longer; what was claimed is due again after its lease.
+    """
+    return await _Turn(means, sender, seconds_max).run()
+
+
+class _Turn:
+    def __init__(self, means: Means, sender: Sender, seconds_max: float) -> None:
+        self._means, self._sender, self._seconds_max = means, sender, seconds_max
+        self._room, self._now = Room(), _Progress()
+        self._database = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self) -> int:
+        began, failures = self._loop.time(), 0
+        try:
+            while not self._means.is_stopping():
+                is_closing = self._loop.time() > began + self._seconds_max
+                try:
+                    moved = await self._step(is_closing=is_closing)
+                    failures = 0
+                except SQLAlchemyError as error:
+                    failures += 1
+                    if failures == _FAILURES_MAX:
+                        raise
+                    log.warning("deliveries wait for the database", action="deliveries_wait", error=str(error)[:300])
+                    await asyncio.sleep(1)
+                    continue
+                if not moved and not self._now.tasks and not self._now.ended and not any(self._now.queued.values()):
+                    break
+                await self._rest()
+        finally:
+            await self._stop()
+            self._database.shutdown(wait=False)
+        return self._now.sent
+
+    async def _step(self, *, is_closing: bool) -> bool:
+        """Record what ended, claim what is due, begin what may; tells whether anything was claimed or expanded."""
+        self._room.age(self._loop.time())
+        await self._record()
+        ends = is_closing and not self._room.slow_attempts
+        moved = False if ends else await self._look(quick_only=is_closing)
+        await self._give_back()
+        self._begin()
+        if gc.get_count()[0] > _GARBAGE_MAX:
+            gc.collect()
+        return moved
+
+    async def _rest(self) -> None:
+        """Wait until an attempt has ended, and a moment longer, so that what ends together is recorded together."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(WEBHOOK_LOOK_S):
+                await self._wake.wait()
+            await asyncio.sleep(WEBHOOK_RECORD_S)
+        except TimeoutError:
+            pass
+
+    async def _record(self) -> None:
+        ended = self._now.ended[:]
+        if ended:
+            await self._in_thread(record, self._means.on, ended)
+            del self._now.ended[: len(ended)]
+
+    async def _look(self, *, quick_only: bool) -> bool:
+        expanded, ready = await self._in_thread(self._expand_and_find)
+        queued = {which: len(those) for which, those in self._now.queued.items() if those}
+        shares = self._room.shares(ready, queued, quick_only=quick_only)
+        if not shares:
+            return expanded
+        until = self._loop.time() + WEBHOOK_LEASE_S - WEBHOOK_SECONDS_MAX - 5
+        claimed = await self._in_thread(self._claim, shares)
+        for delivery, body in claimed:
+            self._now.queued[delivery.which].append(_Prepared(delivery, body, until))
+        return expanded or bool(claimed)
+
+    def _expand_and_find(self) -> tuple[bool, list[Ready]]:
+        with transaction(self._means.on) as connection:
+            behind = endpoints_behind(connection, limit=_EXPANDED_AT_ONCE)
+        expanded = False
+        for which in behind:
+            with transaction(self._means.on) as connection:
+                expanded = expand(connection, which) or expanded
+        with transaction(self._means.on) as connection:
+            return expanded, endpoints_ready(connection)
+
+    def _claim(self, shares: dict[Which, int]) -> list[tuple[Claimed, bytes]]:
+        with transaction(self._means.on) as connection:
+            claimed = claim(connection, shares)
+            new = list(bodies_of(connection, [each for each in claimed if each.body is None], self._means.read_objects))
+            if new:
+                fix_bodies(connection, new)
+        made = {(each.which, each.event_id): body for each, body in new}
+        return [(each, each.body or made[each.which, each.event_id]) for each in claimed]
+
+    async def _give_back(self) -> None:
+        """Give back what has waited here for so long that another may take it soon."""
+        now, late = self._loop.time(), []
+        for those in self._now.queued.values():
+            while those and those[0].until < now:
+                late.append(those.popleft().delivery)
+        if late:
+            await self._in_thread(self._release, late)
+
+    def _release(self, claimed: Sequence[Claimed]) -> None:
+        with transaction(self._means.on) as connection:
+            release(connection, claimed)
+
+    def _begin(self) -> None:
+        for which, those in list(self._now.queued.items()):
+            while those and self._room.may_begin(which):
+                flight = self._room.begin(which, self._loop.time())
+                task = asyncio.create_task(self._attempt(those.popleft(), flight))
+                self._now.tasks.add(task)
+                task.add_done_callback(self._now.tasks.discard)
+            if not those:
+                del self._now.queued[which]
+
+    async def _attempt(self, prepared: _Prepared, flight: Flight) -> None:
+        delivery, at = prepared.delivery, utc_now()
+        attempted = Attempted(duration_s=0, error="the worker was told to stop")
+        try:
+            attempted = await self._post(delivery, prepared.body)
+        finally:
+            self._room.end(flight, self._loop.time(), succeeded=attempted.error is None)
+        self._now.ended.append(settled(delivery, attempted, self._means.waits, at=at, ended_at=utc_now()))
+        self._now.sent += 1
+        following = self._now.queued.get(delivery.which)
+        if following and self._room.may_begin(delivery.which):
+            self._begin()
+        self._wake.set()
+
+    async def _post(self, delivery: Claimed, body: bytes) -> Attempted:
+        try:
+            target = _target(delivery.url, self._means.policy)
+            sealed = (delivery.secret, delivery.previous_secret)
+            signing = [_unsealed(self._means.secret_key, each) for each in sealed if each is not None]
+        except WrongUrl as error:
+            return Attempted(duration_s=0, error=str(error))
+        except InvalidToken:
+            return Attempted(duration_s=0, error="its secret is sealed under another secret key: rotate it")
+        headers = signed_headers(delivery.event_id, body, signing=signing, at=utc_now())
+        return await self._sender.post(target, headers, body)
+
+    async def _stop(self) -> None:
+        """Wait a moment for what is being made, give the rest back."""
+        if self._now.tasks:
+            _, unfinished = await asyncio.wait(self._now.tasks, timeout=_STOPPING_S)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        unsent = [each.delivery for those in self._now.queued.values() for each in those]
+        if self._now.ended:
+            await self._in_thread(record, self._means.on, self._now.ended)
+        if unsent:
+            await self._in_thread(self._release, unsent)
+
+    async def _in_thread(self, work: Callable[..., T], *given: object) -> T:
+        return await self._loop.run_in_executor(self._database, work, *given)
+
+
+@lru_cache(4_096)
+def _target(url: str, policy: AddressPolicy) -> Target:
+    return target_of(url, policy)
+
+
+@lru_cache(4_096)
+def _unsealed(secret_key: str, sealed: bytes) -> str:
+    return vault(secret_key).decrypt(sealed).decode()
