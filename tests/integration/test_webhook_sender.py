@@ -34,9 +34,11 @@ def run(what: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(what)
 
 
-async def post(url: str, *, policy: AddressPolicy = LOOPBACK, times: int = 1, **sender: Any) -> Attempted:
+async def post(
+    url: str, *, policy: AddressPolicy = LOOPBACK, times: int = 1, seconds_max: float = 10, **sender: Any
+) -> Attempted:
     """The last of so many attempts, one after the other."""
-    async with Sender(policy, seconds_max=SECONDS, **sender) as sending:
+    async with Sender(policy, seconds_max=seconds_max, **sender) as sending:
         for _ in range(times):
             attempted = await sending.post(target_of(url, policy), {"webhook-id": "1"}, b'{"a":1}')
     return attempted
@@ -77,7 +79,7 @@ def test_what_is_no_delivery(behaviour: Any, error: str) -> None:
 
     async def once() -> None:
         async with receiver(behaviour) as here:
-            attempted = await post(f"http://127.0.0.1:{here.port}/")
+            attempted = await post(f"http://127.0.0.1:{here.port}/", seconds_max=SECONDS)
             assert attempted.duration_s < SECONDS + 1
             assert re.search(error, attempted.error or "")
             assert len(here.received) == 1
@@ -179,7 +181,7 @@ def test_a_resolver_that_hangs_is_waited_for_once() -> None:
 
     async def twice() -> None:
         names = Slow(example_com=[["127.0.0.1"]])
-        attempted = await post("https://example.com/", policy=LOOPBACK, resolver=names, times=2)
+        attempted = await post("https://example.com/", resolver=names, times=2, seconds_max=SECONDS)
         assert attempted.error == "no answer within 0.5 s"
         assert names.asked == 1
 
