@@ -23,6 +23,7 @@ LINE = DocumentLine(
 )
 ONE = Document(
     language="en",
+    dated=(2030, 1, 1),
     file_name="invoice-7",
     title="Invoice 7",
     mark="",

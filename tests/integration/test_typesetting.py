@@ -100,6 +100,18 @@ def test_a_document_that_takes_too_long_is_given_up() -> None:
         assert another.pdf(document())
 
 
+def test_a_character_that_no_font_has_is_told() -> None:
+    """The document is made all the same; where all are there, it is PDF/A, and nothing is told."""
+    told: list[str] = []
+    with Typesetter(tell=told.append) as telling:
+        whole = telling.pdf(document())
+        assert (b"pdfaid" in whole, told) == (True, [])
+        assert telling.pdf(document(*lines(1, "no such letter: \U0003fffd"))).startswith(b"%PDF")
+    [said] = told
+    assert said.startswith("invoice-7: ")
+    assert "could not be displayed" in said
+
+
 def test_hostile_values_change_nothing(typesetter: Typesetter) -> None:
     """Long words break, controls and lone surrogates are characters like others."""
     hostile = ["X" * 1_000, "\u202e" * 1_000, "\x01\x1b[0m\t\r", "\ud800", "a\u0301" * 500, "👩‍👩‍👧‍👦" * 200, '"}{"']

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 from threading import Lock
 from types import TracebackType
 from typing import Literal, Self
@@ -19,6 +21,7 @@ from trueup.limits import TYPESETTING_S
 from trueup_worker.documents.view import Document
 
 _READ_BYTES = 1 << 16
+_TOLD_CHARS_MAX = 200
 _DOCUMENTS_MAX = 2_000  # of one process: what it remembers of them goes with it
 
 
@@ -33,10 +36,12 @@ class Typesetter:
 
     Args:
         seconds: that one document may take.
+        tell: is told of characters that no font has here: they stand as empty boxes, and the PDF is none for archives.
     """
 
-    def __init__(self, seconds: float = TYPESETTING_S) -> None:
-        self._seconds, self._lock = seconds, Lock()
+    def __init__(self, seconds: float = TYPESETTING_S, *, tell: Callable[[str], None] = lambda _: None) -> None:
+        self._seconds, self._tell, self._lock = seconds, tell, Lock()
+        self._folder: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._set = 0
 
@@ -52,7 +57,10 @@ class Typesetter:
         with self._lock:
             if self._set >= _DOCUMENTS_MAX:
                 self.close()
-            return self._answer(line)
+            content, lacking = self._answer(line)
+        if lacking:
+            self._tell(f"{document.file_name}: {lacking}")
+        return content
 
     def close(self) -> None:
         """End the process."""
@@ -60,6 +68,9 @@ class Typesetter:
         if process is not None:
             process.kill()
             process.communicate()
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
 
     def __enter__(self) -> Self:
         return self
@@ -67,11 +78,11 @@ class Typesetter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _answer(self, line: bytes) -> bytes:
+    def _answer(self, line: bytes) -> tuple[bytes, str]:
         process = self._running()
         is_done = False
         try:
-            what, content = _Exchange(process, time.monotonic() + self._seconds).answer(line)
+            what, content, told = _Exchange(process, time.monotonic() + self._seconds).answer(line)
             is_done, self._set = True, self._set + 1
         except (BrokenPipeError, EOFError):
             raise NotSet("this document takes more memory than it may: see its page instead") from None
@@ -81,15 +92,16 @@ class Typesetter:
             if not is_done:
                 self.close()
         if what != "pdf":
-            raise NotSet(f"this document cannot be set: {content.decode(errors='replace')[:200]}")
-        return content
+            raise NotSet(f"this document cannot be set: {told[:_TOLD_CHARS_MAX]}")
+        return content, told[:_TOLD_CHARS_MAX]
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
             if find_spec("typst") is None:
                 raise MissingExtra("a PDF needs typst: pip install 'trueup[pdf]'", name="typst")
-            command = [sys.executable, "-m", "trueup_worker.documents.typst_process"]
+            self._folder = TemporaryDirectory(prefix="trueup-typst-")
+            command = [sys.executable, "-m", "trueup_worker.documents.typst_process", self._folder.name]
             paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=paths, bufsize=0
@@ -114,7 +126,7 @@ class _Exchange:
         self._in, self._out = process.stdin.fileno(), process.stdout.fileno()
         self._deadline, self._read = deadline, b""
 
-    def answer(self, line: bytes) -> tuple[str, bytes]:
+    def answer(self, line: bytes) -> tuple[str, bytes, str]:
         """Send a line; returns what it is answered with."""
         rest = memoryview(line)
         while rest:
@@ -123,14 +135,15 @@ class _Exchange:
         while b"\n" not in self._read:
             self._more()
         head, _, self._read = self._read.partition(b"\n")
-        what, size = head.decode().split()
-        parts, missing = [self._read], int(size) - len(self._read)
+        what, size, told_size = head.decode().split()
+        parts, missing = [self._read], int(size) + int(told_size) - len(self._read)
         while missing > 0:
             self._read = b""
             self._more()
             parts.append(self._read)
             missing -= len(self._read)
-        return what, b"".join(parts)
+        whole = b"".join(parts)
+        return what, whole[int(told_size) :], whole[: int(told_size)].decode(errors="replace")
 
     def _more(self) -> None:
         self._await([self._out], [])

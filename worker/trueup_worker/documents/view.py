@@ -46,6 +46,7 @@ class Document:
 
     Attributes:
         language: of the locale, for hyphens and readers.
+        dated: year, month and day of the invoice: what the file says of its making, too.
         file_name: without what it ends in.
         title: with the number, if it has one.
         mark: DRAFT or VOID, across the page; "": neither.
@@ -57,6 +58,7 @@ class Document:
     """
 
     language: str
+    dated: tuple[int, int, int]
     file_name: str
     title: str
     mark: str
@@ -93,6 +95,7 @@ class _Writing:
         is_draft = invoice.status == "DRAFT"
         return Document(
             language=locale_of(self._locale).language,
+            dated=invoice.issued_at.astimezone(UTC).timetuple()[:3],
             file_name=f"draft-{invoice.id}" if is_draft else f"invoice-{invoice.number}",
             title="Draft invoice" if is_draft else f"Invoice {invoice.number}",
             mark=_MARKS[invoice.status],

@@ -61,7 +61,10 @@ class Gateway:
         wait_s = settings.http_database_s
         self._threads = Threads(THREADS_MAX, name="database", wait_s=wait_s)
         self._burning = Threads(1, name="burning", wait_s=wait_s)
-        self._typesetter, self._typesetting = Typesetter(), Threads(1, name="typesetting", wait_s=TYPESETTING_S)
+        self._typesetter, self._typesetting = (
+            Typesetter(tell=_lacking),
+            Threads(1, name="typesetting", wait_s=TYPESETTING_S),
+        )
         self._keeping = Threads(KEEPING_THREADS_MAX, name="keeping", wait_s=wait_s)
         self._asking = Threads(ASKING_THREADS_MAX, name="asking", wait_s=wait_s)
         self._sending = Threads(1, name="sending")
@@ -207,6 +210,10 @@ class Gateway:
         self.sender.close()
         self._uploads.close()
         self.engine.dispose()
+
+
+def _lacking(told: str) -> None:
+    log.warning("a font is lacking", action="font_lacking", document=told)
 
 
 async def _kept_going(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

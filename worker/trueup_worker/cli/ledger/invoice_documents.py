@@ -56,7 +56,7 @@ def pdf(
     if (invoice is None) == (month is None):
         raise CommandError("give one invoice by its ID or NUMBER, or all of a month with --month YYYY-MM")
     here = session(ctx)
-    with Typesetter() as typesetter:
+    with Typesetter(tell=say) as typesetter:
         if month is not None:
             raise typer.Exit(_write_month(here, month.replace(tzinfo=UTC), output, typesetter))
         document = _document(here, lambda connection, caller: id_of(connection, caller, str(invoice), "invoice"))
