@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--commits", type=int, default=3_000_000)
     parser.add_argument("--refused", type=int, default=300_000)
     chosen = parser.parse_args()
-    with _database() as (engine, by_hand):
+    with migrated_database() as (engine, by_hand):
         began_s = time.monotonic()
         account_id = _fill(by_hand, commits=chosen.commits, others=chosen.refused)
         _say(f"filled in {time.monotonic() - began_s:.0f} s")
@@ -93,7 +93,7 @@ def _ms(read: Callable[[], object]) -> float:
 
 
 @contextmanager
-def _database() -> Iterator[tuple[Engine, Engine]]:
+def migrated_database() -> Iterator[tuple[Engine, Engine]]:
     """A migrated database; an engine as the application has it, and the superuser's."""
     with servers_folder() as folder:
         folder = folder / "postgres"  # noqa: PLW2901

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -11,6 +10,7 @@ from trueup.store.alerts.settings import ALERT_KINDS, AlertSetting, WrongThresho
 from trueup_worker.alerts.change_settings import change_thresholds
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import Record, emit_json, emit_json_list, emit_record, emit_table
 
 app = typer.Typer(
@@ -29,8 +29,8 @@ _MEANING = {
 _KINDS = "; ".join(f"{kind}: {_MEANING[kind]}" for kind in ALERT_KINDS)
 _Kind = Annotated[str, typer.Argument(metavar="KIND", help=f"{_KINDS}.")]
 _Commit = Annotated[
-    UUID | None,
-    typer.Option("--commit", metavar="ID", help="Of this commit or credit only, in place of the account's."),
+    str | None,
+    typer.Option("--commit", metavar="ID|KEY", help="Of this commit or credit only, in place of the account's."),
 ]
 
 
@@ -64,14 +64,15 @@ def reset(ctx: typer.Context, kind: _Kind, *, commit: _Commit = None, as_json: A
 
 
 def _change(
-    ctx: typer.Context, kind: str, thresholds: Sequence[Decimal] | None, commit: UUID | None, *, as_json: bool
+    ctx: typer.Context, kind: str, thresholds: Sequence[Decimal] | None, commit: str | None, *, as_json: bool
 ) -> None:
     chosen = alert_kind(kind)
     with session(ctx).transaction("operate") as (connection, caller):
+        commit_id = None if commit is None else id_of(connection, caller, commit, "commit", is_to_change=True)
         counting = change_thresholds(
-            connection, caller.account_id, chosen, thresholds, commit_id=commit, actor=caller.key_id
+            connection, caller.account_id, chosen, thresholds, commit_id=commit_id, actor=caller.key_id
         )
-    told = {"kind": chosen, "commit": commit, "thresholds": list(counting)}
+    told = {"kind": chosen, "commit": commit_id, "thresholds": list(counting)}
     emit_json(told) if as_json else emit_record(_printed(told))
 
 
