@@ -20,6 +20,8 @@ from trueup.store.catalog.catalog import load_catalog
 from trueup.store.requests import commit_inserts as intake
 
 _SEED = 20_261_129
+# A database that is copied has none.
+_END_SESSIONS = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'scale'")
 
 
 def main() -> None:
@@ -32,6 +34,7 @@ def main() -> None:
         server = create_engine(by_hand.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
         by_hand.dispose()
         with server.connect() as connection:
+            connection.execute(_END_SESSIONS)
             connection.execute(text("CREATE DATABASE with_index TEMPLATE scale"))
         with by_hand.begin() as connection:
             connection.execute(text("DROP INDEX commit_account_id_name_id_idx"))
