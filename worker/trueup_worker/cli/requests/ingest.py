@@ -33,6 +33,7 @@ from trueup_worker.cli.requests.csv_options import (
     Thousands,
     reading_of,
 )
+from trueup_worker.cli.requests.found_value import RowValues
 from trueup_worker.cli.requests.references import judge_with_references
 from trueup_worker.cli.requests.verdicts import judge_files
 from trueup_worker.cli.terminal.context import Session, session
@@ -316,7 +317,10 @@ def _problem(row: RowOutcome) -> dict[str, Any]:
     outcome = row.outcome
     if outcome is None:
         return {"row": row.row.number, "outcome": "none", "problem": "no outcome yet"}
-    told = "; ".join(f"{error['path']} {error['message']}" for error in outcome.errors)
+    values = RowValues(row.row)
+    told = "; ".join(
+        f"{error['path']} {values.with_value(error['path'], error['message'])}" for error in outcome.errors
+    )
     if outcome.outcome == "duplicate" and outcome.existing:
         told = f"its uniqueness_key belongs to {outcome.existing['id']}, with other content"
     return {"row": row.row.number, "outcome": outcome.outcome, "problem": told or outcome.reason}

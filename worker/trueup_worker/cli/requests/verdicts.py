@@ -22,11 +22,13 @@ from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.problems import Problem, outcome_of
 from trueup.wire.request.raw import raw_problem
 from trueup.wire.request.read import read_body
+from trueup_worker.cli.requests.found_value import RowValues
 from trueup_worker.cli.requests.totals import Totals
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.output import Record, as_text, emit, emit_table, say, to_json
 
 Judge = Callable[[Sequence[QueuedRequest]], Mapping[str, list[Problem]]]  # the problems of those that have some, by id
+Judged = tuple[Row, Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _after(mapped: MappedField) -> str:
     return mapped.after if mapped.meaning is None else f"{mapped.after} = {as_text(mapped.meaning)}"
 
 
-def _verdicts(stream: Iterator[Row], judge: Judge, totals: Totals | None, *, suffix: str | None) -> Iterator[Record]:
+def _verdicts(stream: Iterator[Row], judge: Judge, totals: Totals | None, *, suffix: str | None) -> Iterator[Judged]:
     """A verdict per row, in the file's order, with flat memory."""
     while chunk := list(islice(stream, ENVELOPE_REQUESTS_MAX)):
         requests = [row.request(new_id_text()) for row in chunk]
@@ -117,7 +119,7 @@ def _verdicts(stream: Iterator[Row], judge: Judge, totals: Totals | None, *, suf
         if totals:
             totals.add(row for row, request in zip(chunk, requests, strict=True) if request.id not in problems)
         for row, request in zip(chunk, requests, strict=True):
-            yield _verdict(row, problems.get(request.id, []))
+            yield row, _verdict(row, problems.get(request.id, []))
 
 
 def _verdict(row: Row, problems: list[Problem]) -> Record:
@@ -126,18 +128,22 @@ def _verdict(row: Row, problems: list[Problem]) -> Record:
     return verdict | ({"more": len(problems) - PROBLEMS_MAX} if len(problems) > PROBLEMS_MAX else {})
 
 
-def _emit_lines(verdicts: Iterator[Record], counts: Counter[str]) -> None:
+def _emit_lines(verdicts: Iterator[Judged], counts: Counter[str]) -> None:
     while chunk := list(islice(verdicts, ENVELOPE_REQUESTS_MAX)):
-        counts.update(verdict["outcome"] for verdict in chunk)
-        emit(b"".join(to_json(verdict) + b"\n" for verdict in chunk))
+        counts.update(verdict["outcome"] for _, verdict in chunk)
+        emit(b"".join(to_json(verdict) + b"\n" for _, verdict in chunk))
 
 
-def _emit_failed(name: str, verdicts: Iterator[Record], counts: Counter[str]) -> None:
+def _emit_failed(name: str, verdicts: Iterator[Judged], counts: Counter[str]) -> None:
     told: list[Record] = []
-    for verdict in verdicts:
+    for row, verdict in verdicts:
         counts[verdict["outcome"]] += 1
-        if len(told) <= _TOLD_ROWS:
-            told += [verdict | error for error in verdict["errors"]]
+        if len(told) <= _TOLD_ROWS and verdict["errors"]:
+            values = RowValues(row)
+            told += [
+                verdict | error | {"message": values.with_value(error["path"], error["message"])}
+                for error in verdict["errors"]
+            ]
     if told:
         emit_table(("row", "outcome", "path", "code", "message"), told[:_TOLD_ROWS], title=name)
     if len(told) > _TOLD_ROWS:
