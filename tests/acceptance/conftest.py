@@ -39,7 +39,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def running_stack(open_folder: Path) -> Iterator[Command]:
     """The command beside a running stack whose default account has the catalog of the cases."""
-    command = Command(open_folder / "data", open_folder)
+    command = Command(open_folder / "data", open_folder, environ={"TRUEUP_WEBHOOK_LOOPBACK": "true"})
     command.ok("up", "--detach", "--ready-file", open_folder / "ready.json")
     try:
         command.ok("catalog", "load", CATALOG)

@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, Entry] = {
     "months": Entry("trueup_worker.cli.ledger.months", "Months of the books: close, list, codes.", _LEDGER),
     "reconcile": Entry("trueup_worker.cli.ledger.reconcile", "Recompute everything and name each difference.", _LEDGER),
     "events": Entry("trueup_worker.cli.events.events", "What happened: list, follow.", _EVENTS),
+    "webhooks": Entry("trueup_worker.cli.events.webhooks", "Where events are sent: create, show, resend.", _EVENTS),
     "alerts": Entry(
         "trueup_worker.cli.events.alerts", "What is told ahead, and of balances: list, set, reset.", _EVENTS
     ),
