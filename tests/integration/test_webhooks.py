@@ -323,6 +323,34 @@ def test_endpoints_that_hang_delay_nobody(database: Engine, account: int) -> Non
     run(test)
 
 
+def test_endpoints_that_are_full_starve_nobody(database: Engine, account: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than are taken forward at once, all behind, all of accounts before another's."""
+    monkeypatch.setattr("trueup.store.webhooks.expansion.WEBHOOK_WAITING_MAX", 1)
+    refusing = set[str]()
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        await answers(500 if received.path in refusing else 200)(received, writer)
+
+    async def test(here: Receiver) -> None:
+        with database.begin() as connection:
+            other, later = (create_account(connection, name, now=utc_now()).id for name in ("other", "later"))
+        for number in range(60):
+            path = f"/{number}"
+            refusing.add(path)
+            endpoint(database, (account, other)[number % 2], here.port, path=path)
+        for each in (account, other):
+            happen(database, each)
+        assert await send(database) == 60
+        for each in (account, other):
+            happen(database, each)
+        endpoint(database, later, here.port, path="/later")
+        happen(database, later)
+        assert await send(database) == 1
+        assert here.received[-1].path == "/later"
+
+    run(test, behave)
+
+
 def test_what_a_dead_worker_held_is_due_again(database: Engine, account: int) -> None:
     """After its lease; an outcome of the attempt that was given up counts no more."""
 

@@ -18,7 +18,7 @@ def call_for_delivery(on: Engine, app: Celery) -> int:
         kombu.exceptions.OperationalError: the broker is away.
     """
     with transaction(on) as connection:
-        if not endpoints_behind(connection, limit=1) and not endpoints_ready(connection):
+        if not endpoints_behind(connection) and not endpoints_ready(connection):
             return 0
     with app.connection_for_write() as broker:
         if backlog(broker, QUEUE_EVENTS):

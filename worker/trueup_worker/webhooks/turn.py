@@ -20,16 +20,16 @@ from trueup.limits import WEBHOOK_LEASE_S, WEBHOOK_LOOK_S, WEBHOOK_RECORD_S, WEB
 from trueup.store.accounts.secret_key import vault
 from trueup.store.postgres.engine import transaction
 from trueup.store.webhooks.claims import Claimed, Ready, Settled, claim, endpoints_ready, fix_bodies, release
-from trueup.store.webhooks.expansion import Which, endpoints_behind, expand
+from trueup.store.webhooks.expansion import Which
 from trueup_worker.webhooks.addresses import AddressPolicy
 from trueup_worker.webhooks.bodies import ReadObjects, bodies_of
+from trueup_worker.webhooks.feed_order import FeedOrder
 from trueup_worker.webhooks.outcome import record, settled
 from trueup_worker.webhooks.room import Flight, Room
 from trueup_worker.webhooks.sender import Attempted, Sender
 from trueup_worker.webhooks.signature import signed_headers
 from trueup_worker.webhooks.url import Target, WrongUrl, target_of
 
-_EXPANDED_AT_ONCE = 50  # endpoints that are taken forward between two claims
 _FAILURES_MAX = 10  # of the database in a row, a second apart
 _GARBAGE_MAX = 20_000  # the collector is off in a worker: it looks at what lives once so much was made
 _STOPPING_S = 3.0  # for which a worker that is told to stop waits for attempts
@@ -88,7 +88,7 @@ async def deliver(means: Means, sender: Sender, *, seconds_max: float = WEBHOOK_
 class _Turn:
     def __init__(self, means: Means, sender: Sender, seconds_max: float) -> None:
         self._means, self._sender, self._seconds_max = means, sender, seconds_max
-        self._room, self._now = Room(), _Progress()
+        self._room, self._now, self._order = Room(), _Progress(), FeedOrder(means.on)
         self._database = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -157,12 +157,7 @@ class _Turn:
         return expanded or bool(claimed)
 
     def _expand_and_find(self) -> tuple[bool, list[Ready]]:
-        with transaction(self._means.on) as connection:
-            behind = endpoints_behind(connection, limit=_EXPANDED_AT_ONCE)
-        expanded = False
-        for which in behind:
-            with transaction(self._means.on) as connection:
-                expanded = expand(connection, which) or expanded
+        expanded = self._order.expand_some()
         with transaction(self._means.on) as connection:
             return expanded, endpoints_ready(connection)
 

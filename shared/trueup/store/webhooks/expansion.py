@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -14,11 +14,9 @@ from trueup.store.events.read import EventsTrimmed, PlaceAhead, last_position, r
 from trueup.store.postgres.rows import fetch_all
 from trueup.wire.events import EventType
 
-# Those behind come first that have waited for the longest stretch of the feed, which says nothing of others' accounts.
 _BEHIND = text("""
     SELECT e.account_id, e.id FROM webhook_endpoint AS e JOIN feed AS f ON f.account_id = e.account_id
      WHERE e.state = 'enabled' AND e.position < f.last_position
-     ORDER BY e.account_id, e.id LIMIT :limit
 """)
 _LOCK = text("""
     SELECT position, types FROM webhook_endpoint
@@ -43,6 +41,9 @@ _INSERT = text("""
 _MOVE = text("UPDATE webhook_endpoint SET position = :position WHERE account_id = :account_id AND id = :id")
 
 
+Expanded = Literal["more", "done", "full"]
+
+
 @dataclass(frozen=True, slots=True)
 class Which:
     """Name of an endpoint: its account and id."""
@@ -51,13 +52,16 @@ class Which:
     id: UUID
 
 
-def endpoints_behind(connection: Connection, *, limit: int) -> list[Which]:
-    """Endpoints whose account's feed goes on behind their place."""
-    return fetch_all(connection, Which, _BEHIND, {"limit": limit})
+def endpoints_behind(connection: Connection) -> list[Which]:
+    """Endpoints whose account's feed goes on behind their place, in no order."""
+    return fetch_all(connection, Which, _BEHIND, {})
 
 
-def expand(connection: Connection, which: Which) -> bool:
-    """Make deliveries of the next events that an endpoint asks for, some at a time; False: it has enough for now.
+def expand(connection: Connection, which: Which) -> Expanded:
+    """Make deliveries of the next events that an endpoint asks for, some at a time.
+
+    Returns `more` where others follow these, `done` where none do or another worker takes the endpoint forward, and
+    `full` where so many wait that it gets no more for now.
 
     Nothing is made while so many wait that these take a while: a feed of millions stays where it is. What is past its
     term when an endpoint comes to it is passed over.
@@ -69,15 +73,15 @@ def expand(connection: Connection, which: Which) -> bool:
     named = {"account_id": which.account_id, "id": which.id}
     found = connection.execute(_LOCK, named).one_or_none()
     if found is None:
-        return False
+        return "done"
     bounds = {"untried": WEBHOOK_UNTRIED_MAX, "waiting": WEBHOOK_WAITING_MAX}
     if not connection.execute(_HAS_ROOM, named | bounds).scalar_one():
-        return False
+        return "full"
     events, cursor, has_more = _next(connection, which.account_id, found.position, found.types)
     if events:
         connection.execute(_INSERT, named | _columns(events))
     connection.execute(_MOVE, named | {"position": cursor})
-    return has_more
+    return "more" if has_more else "done"
 
 
 def _next(
