@@ -9,6 +9,7 @@ itself, and looks for violations:
     every request that was accepted has exactly one outcome, the one its content asks for
     one commit per id and per uniqueness key, announced once; one invoice per due obligation; numbers without a gap
     `reconcile` finds nothing; nothing is kept or parked any more
+    a reader of the feed, who pages all the while, skips no event, reads none twice, and reads them in their order
     no row of another account was touched; delivering everything again changes nothing
 
 What is real: Postgres, Valkey, the supervisor that restarts what died, workers, schedulers, gateways, producers, and

@@ -191,11 +191,11 @@ def look(
     for name, account in book.accounts.items():
         found = find(connection, account_ids[name])
         for promise in PER_ACCOUNT:
-            violations += _few(f"{name}: {promise.__name__}", promise(account, found))
+            violations += few(f"{name}: {promise.__name__}", promise(account, found))
         counts.update(_verdict(each, found) or "undecided" for each in account.planned)
         counts["invoices"] += sum(map(len, found.invoices.values()))
     for general in OF_ALL if broker_forgot else (*OF_ALL, no_delivery_counted):
-        violations += _few(general.__name__, general(connection))
+        violations += few(general.__name__, general(connection))
     return violations, counts
 
 
@@ -217,6 +217,13 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
     return [
         f"{table}: {before[table][0]} rows, then {after[table][0]}" for table in before if before[table] != after[table]
     ]
+
+
+def few(promise: str, told: Iterator[str]) -> list[str]:
+    """A few examples of what breaks a promise, and how many more there are."""
+    all_of_it = list(told)
+    more = [f"{promise}: and {len(all_of_it) - EXAMPLES_MAX} more"] if len(all_of_it) > EXAMPLES_MAX else []
+    return [f"{promise}: {each}" for each in all_of_it[:EXAMPLES_MAX]] + more
 
 
 def _verdict(request_id: UUID, found: Found) -> str | None:
@@ -241,9 +248,3 @@ def _groups(account: Account, key_of: Callable[[Planned], str | None]) -> dict[s
 
 def _each(what: str, ids: Any) -> Iterator[str]:
     return (f"{each} {what}" for each in ids)
-
-
-def _few(promise: str, told: Iterator[str]) -> list[str]:
-    all_of_it = list(told)
-    more = [f"{promise}: and {len(all_of_it) - EXAMPLES_MAX} more"] if len(all_of_it) > EXAMPLES_MAX else []
-    return [f"{promise}: {each}" for each in all_of_it[:EXAMPLES_MAX]] + more

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.faults.valkey import flush_valkey
-from tests.chaos.invariants import changes, look, snapshot
+from tests.chaos.invariants import changes, few, look, snapshot
 from tests.chaos.load import Load
 from tests.chaos.producing import done_mark
 from tests.chaos.waiting import POLL_S, wait_for
@@ -171,13 +171,14 @@ def unfinished(world: World) -> str | None:
 
 
 def _left(world: World) -> dict[str, int]:
-    [(decided, kept, due)] = world.rows(
+    [(decided, kept, due, unplaced)] = world.rows(
         """
         SELECT (SELECT count(*) FROM commit WHERE account_id <> :bystander)
              + (SELECT count(*) FROM outcome AS o WHERE reason IS DISTINCT FROM 'replayed' AND NOT EXISTS (
                 SELECT FROM commit WHERE account_id = o.account_id AND id = o.request_id)),
                (SELECT count(*) FROM intake),
-               (SELECT count(*) FROM obligation WHERE state = 'pending' AND due_at <= now())
+               (SELECT count(*) FROM obligation WHERE state = 'pending' AND due_at <= now()),
+               (SELECT count(*) FROM outbox WHERE last_position IS NULL)
         """,
         bystander=world.accounts[BYSTANDER].account_id,
     )
@@ -186,6 +187,7 @@ def _left(world: World) -> dict[str, int]:
         "requests undecided": max(0, len(world.book) - decided),
         "envelopes kept": kept,
         "obligations due": due,
+        "events without a place": unplaced,
         "envelopes waiting": world.backlog(),
         "tasks of invoicing waiting": world.broker.llen("invoices"),
         "messages unacknowledged": len(world.unacknowledged()),
@@ -230,5 +232,5 @@ def _look(world: World, report: Report) -> None:
     with world.engine.connect() as connection:
         violations, report.counts = look(connection, world.book, account_ids, broker_forgot=world.broker_forgot)
         bystander = snapshot(connection, account_ids[BYSTANDER])
-    report.violations += violations
+    report.violations += violations + few("feed", world.feed.violations())
     report.violations += [f"{BYSTANDER}: {each}" for each in changes(world.bystander, bystander)]

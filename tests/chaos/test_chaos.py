@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.chaos.faults import FAULTS
+from tests.chaos.faults.feed import let_relays_meet
 from tests.chaos.faults.parked import replay_twice
 from tests.chaos.faults.processes import kill_all_workers
 from tests.chaos.faults.transactions import kill_worker_before_commit
@@ -89,6 +90,15 @@ def test_red_without_the_sweeper() -> None:
     with open_world(lineup) as world:
         report = run_round(world, 1, faults=[flush_valkey], load=KEPT, recovery_s_max=10)
     assert any("has no outcome" in each for each in report.violations)
+
+
+@pytest.mark.slow
+def test_red_when_relays_work_at_once() -> None:
+    """Without the lock that lets one relay work at a time, a reader finds places that change, and the look says so."""
+    lineup = Lineup(workers=WORKERS, producers=("files",), gateways=0, scheduler="tests.chaos.unlocked_relay")
+    with open_world(lineup) as world:
+        report = run_round(world, 1, faults=[let_relays_meet], load=FILES)
+    assert any("has the position" in each for each in report.violations)
 
 
 @pytest.mark.slow

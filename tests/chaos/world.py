@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, make_url, text
 from tests import bodies
 from tests.chaos.clock import Clock
 from tests.chaos.disk import Disk
+from tests.chaos.feed import FeedReader
 from tests.chaos.invariants import Snapshot, snapshot
 from tests.chaos.lineup import VISIBILITY_TIMEOUT_S, Lineup, make_runner
 from tests.chaos.load import ACCOUNTS, CALLERS, Book
@@ -84,6 +85,7 @@ class World:
         http_url: where the gateways answer.
         accounts: those that send, and the bystander.
         bystander: the fingerprint of its rows.
+        feed: who reads all accounts' events all the while.
         book: everything that was sent, and what must become of it.
         broker_forgot: whether messages were lost by the broker itself.
         tending: held by the supervisor while it looks after everything.
@@ -102,6 +104,7 @@ class World:
     broker: redis.Redis
     accounts: dict[str, Intake]
     bystander: Snapshot
+    feed: FeedReader
     book: Book = field(default_factory=Book)
     scale: Scale = field(default_factory=Scale)
     broker_forgot: bool = False
@@ -306,7 +309,7 @@ def open_world(lineup: Lineup | None = None, *, scale: Scale | None = None) -> I
         services.start()
         world = _make_world(folder, lineup, services, disks, console=console, stack=stack)
         world.scale = scale or Scale()
-        with _tended(world):
+        with _tended(world), world.feed.reading():
             stack.callback(world.thaw, patience_s=0)
             stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must leave nothing behind
             world.wait_until_up()
@@ -325,7 +328,8 @@ def _make_world(
     urls = services.urls()
     database = make_url(urls["TRUEUP_DATABASE_URL"])
     assert database.port is not None
-    engine = make_engine(urls["TRUEUP_DATABASE_URL"])
+    own_url = database.update_query_dict({"application_name": "chaos"})  # faults that end connections pass it over
+    engine = make_engine(own_url.render_as_string(hide_password=False))
     stack.callback(engine.dispose)
     _migrate(services)
     accounts = _make_accounts(engine, folder)
@@ -340,6 +344,8 @@ def _make_world(
     stack.callback(runner.stop, grace_s=STOP_SECONDS_MAX)
     broker_url = urls["TRUEUP_BROKER_URL"]
     broker = stack.enter_context(redis.Redis.from_url(broker_url, socket_timeout=5))
+    readers_engine = make_engine(urls["TRUEUP_DATABASE_URL"], pool_size=1)
+    stack.callback(readers_engine.dispose)
     return World(
         folder,
         lineup,
@@ -354,6 +360,7 @@ def _make_world(
         broker,
         accounts,
         bystander,
+        FeedReader(readers_engine, {name: account.account_id for name, account in accounts.items()}),
     )
 
 

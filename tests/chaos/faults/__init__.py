@@ -9,6 +9,7 @@ from itertools import chain, zip_longest
 from tests.chaos.faults import (
     content,
     disks,
+    feed,
     http,
     logs,
     machine,
@@ -25,6 +26,7 @@ from tests.chaos.faults.fault import Fault
 _FAMILIES = (
     processes,
     transactions,
+    feed,
     valkey,
     postgres,
     messages,
