@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from io import BufferedIOBase, BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import Event
 from typing import BinaryIO, Literal
 
@@ -55,6 +55,14 @@ class UnreadableInput(TrueupError):
     """The input cannot be read; the message says what to do. Nothing of it was sent."""
 
     exit_code = ExitCode.UNREADABLE
+
+
+class LacksLibrary(UnreadableInput):
+    """The input could be read if an extra were installed; the message names it."""
+
+
+class UnfitMapping(UnreadableInput):
+    """The mapping does not fit the input; the message names its keys."""
 
 
 class ChangedInput(UnreadableInput):
@@ -137,7 +145,7 @@ def open_source(
                 copied = path
             else:
                 copied = stack.enter_context(spooled(path.open("rb"), encoding=reading.encoding))
-        yield _source(shown, copied, format or _format_of_name(path), reading)
+        yield _source(shown, copied, format or format_of_name(path), reading)
 
 
 def lines(source: Source) -> Generator[Line, None, None]:
@@ -199,6 +207,14 @@ def has_stayed(source: Source) -> bool:
     return _stamp(found) == source.stamp
 
 
+def format_of_name(path: PurePath | None) -> Format | None:
+    """The format that a file's name ends with, gzip or not; None: its content tells."""
+    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"] if path else []
+    if endings and endings[-1] in (".jsonl", ".ndjson", ".json"):
+        return "jsonl"
+    return "csv" if endings and endings[-1] == ".csv" else None
+
+
 def _long_line(number: int, piece: bytes, stream: BufferedIOBase) -> Line:
     size_bytes, end = len(piece), piece
     while not end.endswith(b"\n") and (end := stream.readline(_CHUNK_BYTES)):
@@ -252,14 +268,15 @@ def _require_workbook_options(name: str, reading: Reading) -> None:
     """Refuse what cannot be told of a workbook, or cannot be done without the extra.
 
     Raises:
-        UnreadableInput: it has no encoding, or libraries are missing.
+        UnreadableInput: it has no encoding.
+        LacksLibrary: it needs an extra.
     """
     if reading.encoding is not None:
         raise UnreadableInput(f"{name} is a workbook, whose texts have no other encoding: leave --encoding out")
     try:
         import_module("trueup.producer.files.tables.extra")
     except MissingExtra as error:
-        raise UnreadableInput(f"{name} cannot be read: {error}") from None
+        raise LacksLibrary(f"{name} cannot be read: {error}") from None
 
 
 def _require_text(name: str, beginning: bytes, encoding: str | None) -> None:
@@ -288,13 +305,6 @@ def _stamp(found: os.stat_result) -> Stamp:
 
 def _has_cr_ends(beginning: bytes) -> bool:
     return b"\n" not in beginning and b"\r" in beginning[:-1]
-
-
-def _format_of_name(path: Path | None) -> Format | None:
-    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"] if path else []
-    if endings and endings[-1] in (".jsonl", ".ndjson", ".json"):
-        return "jsonl"
-    return "csv" if endings and endings[-1] == ".csv" else None
 
 
 def _format_of_content(beginning: bytes, *, is_table: bool) -> Format:

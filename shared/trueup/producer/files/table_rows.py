@@ -5,7 +5,7 @@ from contextlib import suppress
 from operator import itemgetter
 
 from trueup.limits import FOUND_CHARS_MAX, LOOKUPS_MAX
-from trueup.producer.files.content import UnreadableInput
+from trueup.producer.files.content import UnfitMapping, UnreadableInput
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.mapped_table import MappedTable
 from trueup.producer.files.mapping.preview import MappedField
@@ -154,8 +154,10 @@ class _Judged:
         self._refused = 0
         try:
             self.meaning = meaning_of(table.names, kind, reading, lookups)
-        except (WrongColumns, WrongMapping) as error:
+        except WrongColumns as error:
             raise UnreadableInput(f"{name}: {error}") from None
+        except WrongMapping as error:
+            raise UnfitMapping(f"{name}: {error}") from None
         for note in table.notes:
             self._warn(f"{name}: {note}")
         if table.above:

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from trueup.ids import row_id, row_of
 from trueup.store.requests.batch_results import BatchRecord, BatchState, ResultsPage
@@ -14,6 +14,9 @@ from trueup.wire.outcome import Outcome, Verdict
 from trueup_worker.gateway.answers import examples
 from trueup_worker.gateway.http.answer import Answer, Instant, keys_of
 from trueup_worker.gateway.http.error import Existing, FieldError
+from trueup_worker.gateway.http.options import in_parameters
+
+_NAMES_OPTIONS = "not_utf8"
 
 
 class ExistingWithContent(Existing):
@@ -56,11 +59,17 @@ class RequestOutcome(Answer):
         return cls.from_record(
             outcome,
             id=outcome.request_id,
-            errors=[FieldError(**each) for each in outcome.errors],
+            errors=[_told(each) for each in outcome.errors],
             existing=None if existing is None else ExistingWithContent(**existing),
             decided_at=outcome.decided_at.astimezone(UTC),
             **more,
         )
+
+
+def _told(error: Mapping[str, str]) -> FieldError:
+    """A stored problem; the cure of what a file has wrong was written for whoever sends it by the command."""
+    told = FieldError(**error)
+    return structs.replace(told, message=in_parameters(told.message)) if told.code == _NAMES_OPTIONS else told
 
 
 class RequestAnswer(Answer):

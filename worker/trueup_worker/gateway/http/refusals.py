@@ -40,10 +40,10 @@ _STATUS: dict[ErrorCode, int] = {
 }
 
 
-def refusal_of(error: TrueupError) -> Refusal:
-    """The refusal of a call by an error that nobody told in more detail."""
+def refusal_of(error: TrueupError, *, message: str | None = None) -> Refusal:
+    """The refusal of a call by an error that nobody told in more detail; a message takes the place of its own."""
     status = _STATUS[error.code]
-    return Refusal(status, error.code, str(error), headers=DO_NOT_RETRY if status == 409 else None)
+    return Refusal(status, error.code, message or str(error), headers=DO_NOT_RETRY if status == 409 else None)
 
 
 def unauthenticated(message: str) -> Refusal:

@@ -15,6 +15,8 @@ from trueup.ids import row_id_texts, row_of
 from trueup.producer.files.content import Format, Source, UnreadableInput, open_source
 from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.mapping.lookup import Lookups
+from trueup.producer.files.mapping.problems import WrongMapping
+from trueup.producer.files.mapping.read import parse_mapping
 from trueup.producer.files.mapping.resolve import lookups_of_batch
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row_set import RowSet
@@ -51,7 +53,8 @@ class Upload:
         kind: what a bare body in it is.
         name: what the caller calls the batch; None: the account and the content do.
         new: a batch of its own, whatever was uploaded before.
-        reading: how it is read.
+        reading: how it is read, but for the mapping.
+        mapping: text of the mapping; None: there is none.
         anew: rows that were refused by now are judged anew; not for a client's own retry, which nobody has decided on.
     """
 
@@ -61,6 +64,7 @@ class Upload:
     name: str | None
     new: bool
     reading: Reading = AS_IT_STANDS
+    mapping: bytes | None = None
     anew: bool = True
 
 
@@ -78,7 +82,8 @@ class Uploads:
         out, and the rest is judged anew.
 
         Raises:
-            UnreadableInput: the body that it came in "is", or "has", what is said; nothing of it was kept.
+            WrongMapping: the mapping "is", or "has", what is said; nothing of it was kept.
+            UnreadableInput: likewise the body that it came in; `UnfitMapping`: the mapping.
             BatchDiffers: the name is another batch's; likewise.
             Refusal: 503 with the batch's id: part of it may be kept.
             SQLAlchemyError: nothing of it was kept.
@@ -189,8 +194,17 @@ def _opened(upload: Upload) -> Iterator[Source]:
     with upload.file as file:
         path = Path(f"/dev/fd/{file.fileno()}")
         try:
-            with open_source(path, format=upload.format, reading=upload.reading) as opened:
+            with open_source(path, format=upload.format, reading=_reading(upload)) as opened:
                 yield replace(opened, name="upload")
         except UnreadableInput as error:
-            said = str(error).removeprefix(str(path)).removeprefix("upload")
-            raise UnreadableInput(f"cannot be read{said}" if said.startswith(":") else said.lstrip()) from None
+            said = str(error).removeprefix(str(path)).removeprefix("upload").removeprefix(": the mapping")
+            raise type(error)(f"cannot be read{said}" if said.startswith(":") else said.lstrip()) from None
+
+
+def _reading(upload: Upload) -> Reading:
+    if upload.mapping is None:
+        return upload.reading
+    try:
+        return replace(upload.reading, mapping=parse_mapping(upload.mapping, name="mapping"))
+    except WrongMapping as error:
+        raise WrongMapping(str(error).removeprefix("mapping ")) from None
