@@ -1,7 +1,7 @@
-"""What the index of commits' names costs the insert: `python -m tests.benchmarks.insert_by_name`.
+"""What indexes cost the insert of commits: `python -m tests.benchmarks.insert_by_index`.
 
-Two databases are alike but for that index. The same envelopes of 500 requests go into both by turns, so that a machine
-that gets slower does so for both; told is the median of the pairs' ratios.
+Two databases are alike but for these indexes. The same envelopes of 500 requests go into both by turns, so that a
+machine that gets slower does so for both; told is the median of the pairs' ratios.
 """
 
 import argparse
@@ -20,44 +20,48 @@ from trueup.store.catalog.catalog import load_catalog
 from trueup.store.requests import commit_inserts as intake
 
 _SEED = 20_261_129
+_INDEXES = ("commit_account_id_name_id_idx", "segment_starting_idx", "segment_ending_idx")  # of finding and of alerts
 # A database that is copied has none.
 _END_SESSIONS = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'scale'")
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.insert_by_name", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.insert_by_index", description=__doc__)
     parser.add_argument("--envelopes", type=int, default=300)
-    envelopes = parser.parse_args().envelopes
+    parser.add_argument("--indexes", nargs="+", default=_INDEXES, metavar="NAME")
+    options = parser.parse_args()
+    envelopes, indexes = options.envelopes, options.indexes
     with migrated_database() as (without, by_hand):
         without.dispose()
         server = create_engine(by_hand.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
         by_hand.dispose()
         with server.connect() as connection:
             connection.execute(_END_SESSIONS)
-            connection.execute(text("CREATE DATABASE with_index TEMPLATE scale"))
+            connection.execute(text("CREATE DATABASE indexed TEMPLATE scale"))
         with by_hand.begin() as connection:
-            connection.execute(text("DROP INDEX commit_account_id_name_id_idx"))
-        with_index = create_engine(without.url.set(database="with_index"))
-        ratios = _ratios(without, with_index, envelopes)
-        for engine in (with_index, server):
+            for index in indexes:
+                connection.execute(text(f"DROP INDEX {index}"))
+        indexed = create_engine(without.url.set(database="indexed"))
+        ratios = _ratios(without, indexed, envelopes)
+        for engine in (indexed, server):
             engine.dispose()
-    sys.stdout.write(f"{envelopes} envelopes: with the index {median(ratios):.3f} of the time without it\n")
+    sys.stdout.write(f"{envelopes} envelopes: with {', '.join(indexes)} {median(ratios):.3f} of the time\n")
 
 
-def _ratios(without: Engine, with_index: Engine, envelopes: int) -> list[float]:
+def _ratios(without: Engine, indexed: Engine, envelopes: int) -> list[float]:
     workload = Workload(_SEED)
     catalog, account_ids = workload.catalog(), []
-    for engine in (without, with_index):
+    for engine in (without, indexed):
         with engine.begin() as connection:
             account_ids.append(create_account(connection, "insert", now=utc_now()).id)
             load_catalog(connection, account_ids[-1], catalog)
     assert account_ids[0] == account_ids[1]
     ratios = []
     for turn, parameters in enumerate(statements_of(account_ids[0], list(workload.requests(500 * envelopes)))):
-        pair = (without, with_index) if turn % 2 else (with_index, without)
+        pair = (without, indexed) if turn % 2 else (indexed, without)
         seconds = {engine: _seconds(engine, parameters) for engine in pair}
-        ratios.append(seconds[with_index] / seconds[without])
+        ratios.append(seconds[indexed] / seconds[without])
     return ratios[len(ratios) // 5 :]  # the first ones warm up
 
 
