@@ -13,11 +13,15 @@ from sqlalchemy import Engine
 
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import ROOT, Fleet
+from tests.conftest import SECRET_KEY
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, CONTRACT, PLATFORM, credit, prepaid
 from trueup.store.catalog.catalog import load_catalog
+from trueup.store.webhooks.deliveries import send_test
+from trueup.store.webhooks.endpoints import create_endpoint
 from trueup.wire.catalog import read_catalog
 from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.webhooks.signature import new_secret
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +68,16 @@ def known(account: Intake) -> Known:
     free = account.receive(*(entry(credit(), request_id=UUID(int=number), kind="credit") for number in range(5, 7)))
     assert issue_all_due(account.engine, account.account_id).issued == len(commits)
     invoices = [str(each) for (each,) in account.rows("SELECT id FROM invoice WHERE account_id = :a ORDER BY id")]
+    with account.engine.begin() as connection:
+        made = create_endpoint(
+            connection,
+            account.account_id,
+            url="https://example.com/",
+            types=[],
+            secret=new_secret(),
+            secret_key=SECRET_KEY,
+        )
+        webhook, delivery = str(made.id), str(send_test(connection, account.account_id, made.id))
     commit_ids, credit_ids = ([str(each.request_id) for each in made] for made in (commits, free))
     return {
         "customer_id": [ACME],
@@ -75,6 +89,8 @@ def known(account: Intake) -> Known:
         "request_id": commit_ids,
         "invoice_id": invoices,
         "id": [PLATFORM, *invoices, *commit_ids],
+        "webhook_id": [webhook],
+        "delivery_id": [delivery],
     }
 
 

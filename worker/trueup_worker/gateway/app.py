@@ -29,6 +29,7 @@ from trueup_worker.gateway.routes import (
     requests,
     usage,
     validation,
+    webhooks,
 )
 from trueup_worker.gateway.services import Gateway
 
@@ -48,6 +49,7 @@ _MODULES = (
     batches,
     parked,
     events,
+    webhooks,
     exports,
     health,
     document,

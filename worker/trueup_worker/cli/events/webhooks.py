@@ -9,14 +9,7 @@ import typer
 from trueup.clock import utc_now
 from trueup.limits import WEBHOOK_OVERLAP_H
 from trueup.store.webhooks.deliveries import list_deliveries, resend, send_test, show_delivery
-from trueup.store.webhooks.endpoints import (
-    change_endpoint,
-    create_endpoint,
-    delete_endpoint,
-    find_endpoint,
-    list_endpoints,
-    rotate_secret,
-)
+from trueup.store.webhooks.endpoints import find_endpoint, list_endpoints
 from trueup.wire.events import EventType, event_types
 from trueup_worker.cli.events.receiver import receive
 from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
@@ -24,6 +17,7 @@ from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_json_list, emit_record, emit_table, say
+from trueup_worker.webhooks.administer import add_endpoint, alter_endpoint, remove_endpoint, renew_secret
 from trueup_worker.webhooks.configured import policy_of
 from trueup_worker.webhooks.signature import new_secret
 from trueup_worker.webhooks.url import target_of
@@ -51,9 +45,9 @@ def create(
     here, chosen, secret = session(ctx), _chosen(types), new_secret()
     target_of(url, policy_of(here.settings))
     with here.transaction("operate") as (connection, caller):
-        made = create_endpoint(
+        made = add_endpoint(
             connection,
-            caller.account_id,
+            caller,
             url=url,
             types=chosen,
             secret=secret,
@@ -118,7 +112,7 @@ def change(
     if url is not None:
         target_of(url, policy_of(here.settings))
     with here.transaction("operate") as (connection, caller):
-        changed = change_endpoint(connection, caller.account_id, webhook, url=url, types=chosen, enabled=enabled)
+        changed = alter_endpoint(connection, caller, webhook, url=url, types=chosen, enabled=enabled)
     emit_record(changed)
 
 
@@ -126,7 +120,7 @@ def change(
 def delete(ctx: typer.Context, webhook: _Which) -> None:
     """Deliver nothing more to it, and forget what was."""
     with session(ctx).transaction("operate") as (connection, caller):
-        delete_endpoint(connection, caller.account_id, webhook)
+        remove_endpoint(connection, caller, webhook)
     say(f"webhook {webhook} is deleted")
 
 
@@ -171,9 +165,9 @@ def rotate(
     """Sign with a new secret, which is printed once; the one before signs as well for a while."""
     here, secret = session(ctx), new_secret()
     with here.transaction("operate") as (connection, caller):
-        until = rotate_secret(
+        until = renew_secret(
             connection,
-            caller.account_id,
+            caller,
             webhook,
             secret=secret,
             secret_key=here.secret_key,
@@ -199,9 +193,9 @@ def listen(
     with receive(secret, port=port, forward=forward) as receiver:
         target_of(receiver.url, policy_of(here.settings))
         with here.transaction("operate") as (connection, caller):
-            made = create_endpoint(
+            made = add_endpoint(
                 connection,
-                caller.account_id,
+                caller,
                 url=receiver.url,
                 types=chosen,
                 secret=secret,
@@ -213,7 +207,7 @@ def listen(
             receiver.serve_forever()
         finally:
             with here.transaction("operate") as (connection, caller):
-                delete_endpoint(connection, caller.account_id, made.id)
+                remove_endpoint(connection, caller, made.id)
 
 
 def _chosen(types: str | None) -> list[EventType]:

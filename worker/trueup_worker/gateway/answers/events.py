@@ -68,7 +68,7 @@ class EventsPage(Answer):
     def example(cls) -> Self:
         """A commit that was created."""
         made = Event(
-            id=UUID("8d2f6a4c-0b7e-8c15-a3d9-5e1f7b2c9a04"),
+            id=examples.EVENT,
             type="commit.created",
             timestamp=examples.MADE_AT,
             sequence=4711,

@@ -39,6 +39,8 @@ LINE = UUID("0193e9a4-8f02-7d41-a3c5-6b1f0e9d2a77")
 QUANTITY = Decimal(120)
 LIST_PRICE = Decimal(250)
 USED = QUANTITY * LIST_PRICE
+WEBHOOK = UUID("0199c1a4-7d52-7b1e-9d0a-3f5c8e2b6a17")
+EVENT = UUID("8d2f6a4c-0b7e-8c15-a3d9-5e1f7b2c9a04")
 BATCH = UUID("0193e9a5-0c44-7ee8-8d1a-54f3b7c09e21")
 NEW = UUID("0193e9a6-1b30-7f9c-b0d2-c3a8e4f51706")  # what is made by calls other than creates
 

@@ -13,8 +13,6 @@ from trueup.wire.events import EventType
 from trueup_worker.gateway.answers import examples
 from trueup_worker.gateway.http.answer import Answer, Id, Instant
 
-_ENDPOINT = UUID("0199c1a4-7d52-7b1e-9d0a-3f5c8e2b6a17")
-_EVENT = UUID("8d2f6a4c-0b7e-8c15-a3d9-5e1f7b2c9a04")
 _SECRET = "whsec_" + "c2VjcmV0" * 5 + "c2U="  # of an example
 
 
@@ -63,7 +61,7 @@ class Webhook(Answer):
     def example(cls, *, secret: bool = False) -> Self:
         """One that is told of commits and invoices."""
         return cls(
-            id=_ENDPOINT,
+            id=examples.WEBHOOK,
             url="https://example.com/webhooks",
             types=["commit.created", "invoice.finalized"],
             enabled=True,
@@ -104,6 +102,11 @@ class NewSecret(Answer):
 
     secret: str
     previous_secret_until: Instant | None = None
+
+    @classmethod
+    def of(cls, secret: str, *, previous_until: datetime | None) -> Self:
+        """A secret that was just made."""
+        return cls(secret=secret, previous_secret_until=_utc(previous_until))
 
 
 class SecretAnswer(Answer):
@@ -184,7 +187,7 @@ class Delivery(Answer):
         """One that failed once."""
         attempt = DeliveryAttempt(number=1, at=examples.MADE_AT, duration_ms=187, status=503, error="answered 503")
         return cls(
-            id=_EVENT,
+            id=examples.EVENT,
             type="commit.created",
             sequence=4711,
             subject_id=examples.COMMIT,
@@ -256,7 +259,7 @@ class SentAnswer(Answer):
     @classmethod
     def example(cls) -> Self:
         """A test."""
-        return cls(data=Id(id=_EVENT))
+        return cls(data=Id(id=examples.EVENT))
 
 
 def _utc(at: datetime | None) -> datetime | None:

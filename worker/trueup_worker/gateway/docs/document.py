@@ -35,6 +35,8 @@ _PARAMETERS = {
     "name": "invoices",
     "request_id": str(examples.COMMIT),
     "uniqueness_key": examples.UNIQUENESS_KEY,
+    "delivery_id": str(examples.EVENT),
+    "webhook_id": str(examples.WEBHOOK),
 }
 _ALWAYS = ("400", "401", "403", "429", "500", "503")
 _WITH_BODY = ("408", "413", "415")
