@@ -12,6 +12,7 @@ from tests.integration.book import LAST_YEAR, Book
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
 from trueup.store.reconciliation import Difference
+from trueup_worker.events.relay import relay
 from trueup_worker.invoicing.issue import issue_all_due
 from trueup_worker.reporting.reconcile import reconcile
 
@@ -59,6 +60,9 @@ INJECTED = {
     "parked_without_outcome": "INSERT INTO parked (account_id, reason, request_id, task, meta, requests, digest)"
     " SELECT account_id, 'transient', gen_random_uuid(), 'commits.create', '', '', '' FROM batch",
     "parked_total": "INSERT INTO parked_total (account_id, bytes, unkept) SELECT account_id, 1, 0 FROM batch",
+    "event_without_place": "UPDATE outbox SET first_position = NULL, last_position = NULL,"
+    " created_at = now() - interval '1 hour' WHERE last_position = (SELECT max(last_position) FROM outbox)",
+    "places_of_feed": "UPDATE feed SET last_position = last_position + 1",
     "obligation_parked": "UPDATE obligation SET state = 'parked' WHERE kind = 'TRUE_UP'",
     "overdue": "UPDATE obligation SET due_at = now() - interval '1 hour' WHERE state = 'pending'",
 }
@@ -73,6 +77,7 @@ def sound(book: Book) -> Book:
     book.credit("5")
     book.prepaid((utc_now() + timedelta(days=1), "1"))
     issue_all_due(book.engine, book.account_id)
+    relay(book.engine)
     book.run("UPDATE commit SET booked_at = now() - interval '1 day'")
     book.run(
         "INSERT INTO batch (account_id, id, source, content_sha256, kind, rows) "

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, text
 
 from trueup.producer.publish import BrokerUnavailable
+from trueup.store.events.relay import lag_s
 from trueup.store.invoices.overdue import oldest_due
 from trueup.wire.message.names import ENVELOPE_QUEUES, QUEUE_INVOICES
 from trueup_worker.gateway.answers.health import Health
@@ -23,7 +24,8 @@ class HealthChecks:
 
     Attributes:
         checks: what must hold so that calls can be taken.
-        whole: that, and backlogs by queue, the seconds since the oldest obligation fell due, log lines lost here.
+        whole: that, and backlogs by queue, the seconds since the oldest obligation fell due, how far the
+            feed of events is behind, log lines lost here.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -41,17 +43,22 @@ async def _checks(gateway: Gateway) -> dict[str, bool]:
 async def _whole(gateway: Gateway) -> Health:
     backlogs, workers = await asyncio.gather(_backlogs(gateway, _QUEUES), gateway.round_trip.is_open())
     try:
-        waiting: timedelta | None = await gateway.probe.read(oldest_due)
+        waiting, behind_s = await gateway.probe.read(_read_lags)
         answers = True
     except Refusal:
-        waiting, answers = None, False
+        waiting, behind_s, answers = None, None, False
     checks = _told(gateway, database=answers, queue=backlogs is not None, workers=workers)
     return Health.of(
         checks,
         backlogs,
         oldest_due_s=None if waiting is None else waiting.total_seconds(),
+        events_behind_s=behind_s,
         lost=log_output(gateway.settings.log_format).lost_lines,
     )
+
+
+def _read_lags(connection: Connection) -> tuple[timedelta | None, float | None]:
+    return oldest_due(connection), lag_s(connection)
 
 
 def _told(gateway: Gateway, **asked: bool) -> dict[str, bool]:

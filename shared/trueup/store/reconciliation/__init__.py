@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from trueup.store.reconciliation import charged_once, commits, invoices, requests, usage
+from trueup.store.reconciliation import charged_once, commits, events, invoices, requests, usage
 from trueup.store.reconciliation.check import Check, Difference
 
 __all__ = ["CHECKS", "Check", "Difference", "find_differences"]
 
-CHECKS = (*commits.CHECKS, *invoices.CHECKS, *charged_once.CHECKS, *usage.CHECKS, *requests.CHECKS)
+CHECKS = (*commits.CHECKS, *invoices.CHECKS, *charged_once.CHECKS, *usage.CHECKS, *requests.CHECKS, *events.CHECKS)
 DIFFERENCES_MAX = 1_000  # of one check that are listed
 
 

@@ -51,6 +51,7 @@ class Health(Answer):
         checks: what must hold so that calls are taken.
         backlog: how many envelopes wait on each queue; null: the queue does not answer.
         oldest_due_obligation_seconds: since the oldest obligation fell due that is not settled.
+        events_behind_seconds: for how long the oldest event has waited for its place in the feed; 0: none waits.
         log_lines_lost: in this process.
     """
 
@@ -58,11 +59,18 @@ class Health(Answer):
     checks: Mapping[str, bool]
     backlog: Mapping[str, int] | None
     oldest_due_obligation_seconds: float | None
+    events_behind_seconds: float | None
     log_lines_lost: int
 
     @classmethod
     def of(
-        cls, checks: Mapping[str, bool], backlog: Mapping[str, int] | None, *, oldest_due_s: float | None, lost: int
+        cls,
+        checks: Mapping[str, bool],
+        backlog: Mapping[str, int] | None,
+        *,
+        oldest_due_s: float | None,
+        events_behind_s: float | None,
+        lost: int,
     ) -> Self:
         """Health as it was found, and what is lost of the log."""
         return cls(
@@ -70,6 +78,7 @@ class Health(Answer):
             checks=checks,
             backlog=backlog,
             oldest_due_obligation_seconds=None if oldest_due_s is None else round(oldest_due_s, 3),
+            events_behind_seconds=None if events_behind_s is None else round(events_behind_s, 3),
             log_lines_lost=lost,
         )
 
@@ -77,12 +86,12 @@ class Health(Answer):
     def example(cls) -> Self:
         """State in which all holds."""
         backlog = {"commits": 2, "commits.bulk": 0, "usage": 0, "invoices": 0}
-        return cls.of(_GOOD, backlog, oldest_due_s=0.412, lost=0)
+        return cls.of(_GOOD, backlog, oldest_due_s=0.412, events_behind_s=0.0, lost=0)
 
     @classmethod
     def example_of_unavailable(cls) -> Self:
         """The queue is away."""
-        return cls.of(_WITHOUT_QUEUE, None, oldest_due_s=0.412, lost=0)
+        return cls.of(_WITHOUT_QUEUE, None, oldest_due_s=0.412, events_behind_s=0.0, lost=0)
 
 
 def _status(checks: Mapping[str, bool]) -> Status:
