@@ -45,7 +45,7 @@ def test_a_webhook_by_hand(stack: Command) -> None:
     assert made["secret"].startswith("whsec_")
     assert "secret" not in stack.ok("webhooks", "list", "--json").json()[0]
     assert stack.ok("webhooks", "rotate", made["id"], "--json").json()["secret"] != made["secret"]
-    assert "is enabled" in stack.ok("webhooks", "change", made["id"], "--off").stdout
+    assert "is enabled" in stack.ok("webhooks", "change", made["url"], "--off").stdout
     assert "may not go to 10.0.0.1" in stack("webhooks", "create", "https://10.0.0.1/").stderr
     assert "must begin with https" in stack("webhooks", "create", "example.com").stderr
     assert "there is no event type" in stack("webhooks", "create", "https://a.example/", "--types", "a.b").stderr

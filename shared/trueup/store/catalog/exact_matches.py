@@ -9,7 +9,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from trueup.store.postgres.rows import fetch_all
 
-Kind = Literal["customer", "contract", "product", "commit", "invoice", "batch", "request", "draft", "parked"]
+Kind = Literal["customer", "contract", "product", "commit", "invoice", "batch", "request", "draft", "parked", "webhook"]
 
 MATCHES_MAX = 10  # of each way: more than one is refused already
 
@@ -68,6 +68,10 @@ _WAYS: dict[Kind, tuple[tuple[str, str, str], ...]] = {
     "parked": (
         ("id", "reason", "parked WHERE account_id = :account_id AND id = :id"),
         ("request's id", "reason", "parked WHERE account_id = :account_id AND request_id = :id"),
+    ),
+    "webhook": (
+        ("id", "url", "webhook_endpoint WHERE account_id = :account_id AND id = :id"),
+        ("URL", "url", "webhook_endpoint WHERE account_id = :account_id AND url = :named"),
     ),
 }
 

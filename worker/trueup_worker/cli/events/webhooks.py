@@ -16,6 +16,7 @@ from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
+from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_json_list, emit_record, emit_table, say
 from trueup_worker.webhooks.administer import add_endpoint, alter_endpoint, remove_endpoint, renew_secret
 from trueup_worker.webhooks.configured import policy_of
@@ -29,7 +30,7 @@ _COLUMNS = ("id", "url", "types", "is_enabled", "failing_since", "behind")
 _OF_DELIVERIES = ("id", "type", "position", "state", "attempts", "status", "error", "next_attempt_at")
 _OF_LOG = ("number", "at", "duration_ms", "status", "error", "answer")
 _Types = Annotated[str | None, typer.Option("--types", metavar="TYPE,…", help="Events of these types; else all.")]
-_Which = Annotated[UUID, typer.Argument(metavar="ID", help="The webhook's id.")]
+_Which = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The webhook's id or URL.")]
 
 
 @app.command()
@@ -77,16 +78,17 @@ def show(
 ) -> None:
     """Show a webhook and its last deliveries, or one delivery with every attempt."""
     with session(ctx).snapshot("read") as (connection, caller):
+        webhook_id = id_of(connection, caller, webhook, "webhook")
         if delivery is not None:
-            one = show_delivery(connection, caller.account_id, webhook, delivery)
+            one = show_delivery(connection, caller.account_id, webhook_id, delivery)
             if as_json:
                 emit_json(one)
             else:
                 emit_record(replace(one, log=()))
                 emit_table(_OF_LOG, one.log)
             return
-        found = find_endpoint(connection, caller.account_id, webhook)
-        last = list_deliveries(connection, caller.account_id, webhook, limit=_SHOWN)
+        found = find_endpoint(connection, caller.account_id, webhook_id)
+        last = list_deliveries(connection, caller.account_id, webhook_id, limit=_SHOWN)
     if as_json:
         emit_json({"webhook": found, "deliveries": last})
     else:
@@ -112,7 +114,8 @@ def change(
     if url is not None:
         target_of(url, policy_of(here.settings))
     with here.transaction("operate") as (connection, caller):
-        changed = alter_endpoint(connection, caller, webhook, url=url, types=chosen, enabled=enabled)
+        webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
+        changed = alter_endpoint(connection, caller, webhook_id, url=url, types=chosen, enabled=enabled)
     emit_record(changed)
 
 
@@ -120,16 +123,18 @@ def change(
 def delete(ctx: typer.Context, webhook: _Which) -> None:
     """Deliver nothing more to it, and forget what was."""
     with session(ctx).transaction("operate") as (connection, caller):
-        remove_endpoint(connection, caller, webhook)
-    say(f"webhook {webhook} is deleted")
+        webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
+        remove_endpoint(connection, caller, webhook_id)
+    say(f"webhook {webhook_id} is deleted")
 
 
 @app.command()
 def test(ctx: typer.Context, webhook: _Which) -> None:
     """Send a delivery of the type webhook.test; `show` tells what came of it."""
     with session(ctx).transaction("operate") as (connection, caller):
-        sent = send_test(connection, caller.account_id, webhook)
-    say(f"sent: trueup webhooks show {webhook} {sent}")
+        webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
+        sent = send_test(connection, caller.account_id, webhook_id)
+    say(f"sent: trueup webhooks show {webhook_id} {sent}")
 
 
 @app.command("resend")
@@ -148,7 +153,8 @@ def resend_(
     if sum((delivery is not None, at is not None, failed)) != 1:
         raise CommandError("say which: a delivery's id, --since or --failed")
     with session(ctx).transaction("operate") as (connection, caller):
-        count = resend(connection, caller.account_id, webhook, delivery_id=delivery, since=at, failed=failed)
+        webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
+        count = resend(connection, caller.account_id, webhook_id, delivery_id=delivery, since=at, failed=failed)
     say(f"{count} are tried again")
 
 
@@ -165,10 +171,11 @@ def rotate(
     """Sign with a new secret, which is printed once; the one before signs as well for a while."""
     here, secret = session(ctx), new_secret()
     with here.transaction("operate") as (connection, caller):
+        webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
         until = renew_secret(
             connection,
             caller,
-            webhook,
+            webhook_id,
             secret=secret,
             secret_key=here.secret_key,
             overlap_h=overlap_h,
