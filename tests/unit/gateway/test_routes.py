@@ -12,6 +12,7 @@ from jsonschema_rs import Draft202012Validator
 
 from tests.integration.intake import settings_of
 from trueup.store.accounts.tokens import SCOPES as TOKEN_SCOPES
+from trueup.wire.events import EVENT_TYPES
 from trueup_worker.exports.catalogue import EXPORTS
 from trueup_worker.gateway.app import make_app
 from trueup_worker.gateway.callers.scopes import PUBLIC, SCOPES, NoScope
@@ -174,6 +175,17 @@ def test_every_answer_has_an_example(app: FastAPI) -> None:
         assert told, f"{method} {path} has no answer"
         for each in told:
             check(document, each["schema"], each["example"])
+
+
+def test_every_event_has_its_schema(app: FastAPI) -> None:
+    """Each type of event, with an example that its own schema takes, whose object is told as calls tell it."""
+    document = app.openapi()
+    assert list(document["webhooks"]) == list(EVENT_TYPES)
+    for event, methods in document["webhooks"].items():
+        told = methods["post"]["requestBody"]["content"]["application/json"]
+        check(document, told["schema"], told["example"])
+        assert told["example"]["type"] == event
+        assert ("object" in told["example"]["data"]) == (event != "usage.late")
 
 
 def test_every_export_is_named(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from trueup_worker.gateway.answers import examples
 from trueup_worker.gateway.callers.scopes import SCOPES
+from trueup_worker.gateway.docs.event_schemas import event_components, event_operations
 from trueup_worker.gateway.docs.readable import readable
 from trueup_worker.gateway.docs.samples import ExampleCall, samples_of
 from trueup_worker.gateway.http.refusals import Refusal
@@ -53,7 +54,7 @@ def _document(app: FastAPI, url: str) -> Json:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     bodies = {name: each.pop("examples")[0] for name, each in components.items() if "examples" in each}
-    components |= answer_schemas() | components_of_requests()
+    components |= answer_schemas() | components_of_requests() | event_components()
     document["components"]["schemas"] = readable(components)
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for route in (each for each in app.routes if isinstance(each, APIRoute) and each.include_in_schema):
@@ -63,6 +64,7 @@ def _document(app: FastAPI, url: str) -> Json:
             _complete(operation, bodies, scope=SCOPES[method, route.path_format])
             call = ExampleCall.of(method, route.path_format, operation)
             operation["x-codeSamples"] = samples_of(call, url=url)
+    document["webhooks"] = event_operations()
     return document
 
 
