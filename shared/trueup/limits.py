@@ -109,6 +109,7 @@ WEBHOOK_EXPANDED_MAX = 500  # events that one transaction makes deliveries of
 WEBHOOK_UNTRIED_MAX = 1_000  # deliveries of an endpoint that wait for their first attempt: the rest waits in the feed
 WEBHOOK_WAITING_MAX = 20_000  # deliveries of an endpoint that wait at all
 WEBHOOK_FAILING_DAYS = 5  # after which an endpoint is switched off
+WEBHOOK_FAILING_TOLD_S = 15 * 60.0  # after which an endpoint that takes nothing is told as failing
 WEBHOOK_OVERLAP_H = 24  # for which a secret that was rotated signs beside the new one
 WEBHOOK_RESENT_MAX = 10_000  # deliveries that one call sends again
 

@@ -259,6 +259,7 @@ def test_health(here: Gateway) -> None:
     assert health["backlog"] == {"commits": 0, "commits.bulk": 0, "usage": 0, "invoices": 0}
     assert "oldest_due_obligation_seconds" in health
     assert health["events_behind_seconds"] >= 0
+    assert health["webhooks"] == {"enabled": 0, "switched_off": 0, "failing": 0, "events_behind": 0}
 
 
 def test_without_a_worker(processes: Fleet, engine: Engine) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from standardwebhooks import Webhook
 
 from tests.conftest import SECRET_KEY, by_hand
@@ -31,6 +31,7 @@ from trueup.store.webhooks.endpoints import (
     switched_off,
 )
 from trueup.store.webhooks.expansion import Which, expand
+from trueup.store.webhooks.standing import Standing, standing
 from trueup.wire.events import EventType
 from trueup_worker.events.relay import relay
 from trueup_worker.webhooks.addresses import AddressPolicy
@@ -108,6 +109,11 @@ async def until(holds: Callable[[], bool]) -> None:
     """Wait for a condition."""
     while not holds():  # noqa: ASYNC110 (nobody tells when it does)
         await asyncio.sleep(0.02)
+
+
+def told_standing(connection: Connection, account: int | None) -> Standing:
+    """How the webhooks stand, of which a failing one has failed for a minute."""
+    return standing(connection, account, failing_for=timedelta(minutes=1))
 
 
 def make_due(on: Engine) -> None:
@@ -231,6 +237,7 @@ def test_410_switches_an_endpoint_off(database: Engine, account: int) -> None:
         with database.begin() as connection:
             assert [(each.id, each.reason) for each in switched_off(connection)] == [(made.id, "gone")]
             assert find_endpoint(connection, account, made.id).behind == 3
+            assert told_standing(connection, account) == Standing(enabled=0, switched_off=1, failing=0, events_behind=0)
             (told,) = read_feed(connection, account, types=["webhook.disabled"], limit=9).events
             assert (told.subject_id, told.facts) == (made.id, {"reason": "gone"})
             change_endpoint(connection, account, made.id, enabled=True)
@@ -254,6 +261,7 @@ def test_five_days_of_failures_switch_it_off(database: Engine, account: int) -> 
             await send(database)
             with database.begin() as connection:
                 assert find_endpoint(connection, account, made.id).is_enabled is is_on
+                assert told_standing(connection, None).failing == is_on
 
     run(test, answers(500))
 

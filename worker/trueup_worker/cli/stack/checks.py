@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 from urllib.error import HTTPError
@@ -13,7 +14,7 @@ import redis
 from sqlalchemy import text
 
 from trueup.clock import utc_now
-from trueup.limits import BROKER_BULK_BYTES_MAX
+from trueup.limits import BROKER_BULK_BYTES_MAX, WEBHOOK_FAILING_TOLD_S
 from trueup.producer.publish import Publisher, broker_address
 from trueup.settings import PREFIX, Settings, SettingsError
 from trueup.store.accounts.secret_key import WrongSecretKey, require_secret_key
@@ -23,6 +24,8 @@ from trueup.store.postgres.engine import transaction
 from trueup.store.postgres.migrate import pending_revisions
 from trueup.store.postgres.roles.connected import connected_role
 from trueup.store.postgres.roles.names import APP
+from trueup.store.webhooks.endpoints import switched_off
+from trueup.store.webhooks.standing import standing
 from trueup.wire.message.names import QUEUES
 from trueup_worker.cli.stack.project import project_file
 from trueup_worker.cli.terminal.context import Session
@@ -238,6 +241,21 @@ def _events(here: Session) -> Iterator[Check]:
     yield Check("events", f"{behind_s:.0f} s behind" if behind_s else "all are in the feed", advice)
 
 
+def _webhooks(here: Session) -> Iterator[Check]:
+    """Check whether the webhooks of the token's account take what they are sent."""
+    caller = here.caller("read")
+    with transaction(here.engine) as connection:
+        off = switched_off(connection, caller.account_id)
+        now = standing(connection, caller.account_id, failing_for=timedelta(seconds=WEBHOOK_FAILING_TOLD_S))
+    told = f"{now.enabled} enabled, {now.events_behind} events behind, {now.failing} failing"
+    if off:
+        why = "answered 410" if off[0].reason == "gone" else "failed for days"
+        advice = f"mend the receiver of {off[0].url}, then `trueup webhooks change {off[0].id} --on`; or delete it"
+        yield Check("webhooks", f"{told}; {now.switched_off} switched off: {off[0].id} {why}", advice)
+    else:
+        yield Check("webhooks", told, "`trueup webhooks list` and `show ID` say which, and why" if now.failing else "")
+
+
 def _publisher(here: Session) -> Publisher:
     return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_TIMEOUT_S)
 
@@ -283,5 +301,6 @@ _CHECKS = (
     _gateway,
     _invoicing,
     _events,
+    _webhooks,
     _disk,
 )

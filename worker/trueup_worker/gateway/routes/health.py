@@ -25,7 +25,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/healthz", responses=answers(Health.example()) | answers(Health.example_of_unavailable(), status=503))
 async def healthz(request: Request) -> Response:
-    """Health of the whole: the backlog of each queue, and the age of the oldest thing that is due."""
+    """Health of the whole: the backlog of each queue, lateness of invoicing and of the feed of events, webhooks."""
     return _told(await _health_of(request).whole())
 
 
