@@ -12,7 +12,7 @@ from trueup.store.invoices.invoice import Invoice, InvoiceLine
 from trueup_worker.gateway.answers import invoices as answers
 from trueup_worker.gateway.http.answer import encode
 from trueup_worker.gateway.http.refusals import Refusal
-from trueup_worker.gateway.routes.invoice_cursor import cursor_of, place_at
+from trueup_worker.gateway.routes.time_cursor import cursor_of, place_at
 
 NOTHING_KNOWN = Details({}, {}, {}, {})
 

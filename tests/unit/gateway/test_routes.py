@@ -35,7 +35,11 @@ EXPECTED = """
     GET  /readyz                                  public
     GET  /redoc                                   public
     GET  /v1/batches/{batch_id}                   read
+    GET  /v1/batches                              read
     GET  /v1/commits                              read
+    GET  /v1/commits/list                         read
+    GET  /v1/invoices                             read
+    GET  /v1/requests                             read
     GET  /v1/commits/{commit_id}                  read
     GET  /v1/customers                            read
     GET  /v1/customers/{customer_id}              read

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from trueup.ids import row_id, row_of
 from trueup.store.requests.batch_results import BatchRecord, BatchState, ResultsPage
+from trueup.store.requests.refused import RefusedRequest
 from trueup.wire.message.envelope import Kind
 from trueup.wire.outcome import Outcome, Verdict
 from trueup_worker.gateway.answers import examples
@@ -53,7 +54,7 @@ class RequestOutcome(Answer):
     more: int = 0
 
     @classmethod
-    def of(cls, outcome: Outcome, **more: Any) -> Self:
+    def of(cls, outcome: Outcome | RefusedRequest, **more: Any) -> Self:
         """A stored outcome, and what else is known of it."""
         existing = outcome.existing
         return cls.from_record(
@@ -108,15 +109,12 @@ class RowOutcome(RequestOutcome, kw_only=True):
     row: int
 
 
-class Batch(Answer):
-    """A batch as it stands: of the rows that its content has, some are received while it is uploaded.
+class ListedBatch(Answer):
+    """A batch in a list: of the rows that its content has, some are received while it is uploaded.
 
     Attributes:
         closed_at: from when on nothing of it becomes a commit, as it is taken back.
         rows: those that are received.
-        outcomes: how many rows have which.
-        undecided: how many received rows have none yet.
-        results: in the order of the rows; those that have none yet are left out.
     """
 
     id: UUID
@@ -128,6 +126,17 @@ class Batch(Answer):
     content_rows: int
     created_at: Instant
     closed_at: Instant | None
+
+
+class Batch(ListedBatch, kw_only=True):
+    """A batch as it stands.
+
+    Attributes:
+        outcomes: how many rows have which.
+        undecided: how many received rows have none yet.
+        results: in the order of the rows; those that have none yet are left out.
+    """
+
     outcomes: Annotated[Mapping[Verdict, int], keys_of(Verdict)]
     undecided: int
     results: list[RowOutcome]

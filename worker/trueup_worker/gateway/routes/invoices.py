@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
 
 from trueup.store.catalog.records import has_customer
-from trueup.store.invoices.by_customer import InvoiceChoice
+from trueup.store.invoices.by_customer import InvoiceChoice, Place
 from trueup.store.invoices.invoice import Status
 from trueup.wire.problems import Problem
 from trueup_worker.gateway.answers.examples import INVOICE, NEW
@@ -19,7 +19,7 @@ from trueup_worker.gateway.calls.repeatable_change import write
 from trueup_worker.gateway.http.answer import Id
 from trueup_worker.gateway.http.encoding import Json
 from trueup_worker.gateway.http.refusals import invalid, not_found
-from trueup_worker.gateway.routes.invoice_cursor import cursor_of, place_at
+from trueup_worker.gateway.routes.time_cursor import cursor_of, place_at
 from trueup_worker.gateway.schema.bodies.body import PAGE, Instant, Limit
 from trueup_worker.gateway.schema.bodies.invoices import (
     InvoiceToMark,
@@ -72,7 +72,7 @@ async def list_invoices(
     next_page: str | None = None,
 ) -> Response:
     """A customer's invoices by date, drafts too: those of open usage as they would be closed now."""
-    account_id = caller_of(request).account_id
+    account_id, after = caller_of(request).account_id, place_at(next_page)
     choice = InvoiceChoice(
         customer_id=customer_id,
         contract_id=contract_id,
@@ -82,7 +82,7 @@ async def list_invoices(
         starting_on=starting_on,
         ending_before=ending_before,
         descending=sort == "date_desc",
-        after=place_at(next_page),
+        after=None if after is None else Place(*after),
     )
 
     def look(connection: Connection) -> InvoicePage:
