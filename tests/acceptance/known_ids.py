@@ -9,6 +9,8 @@ import schemathesis
 
 KNOWN: dict[str, list[str]] = json.loads(os.environ.get("TRUEUP_TEST_KNOWN_IDS", "{}"))
 
+schemathesis.serializer.alias("application/toml", "text/plain")
+
 
 @schemathesis.hook
 def before_call(_: Any, case: Any, __: dict[str, Any]) -> None:

@@ -26,7 +26,8 @@ from trueup_worker.webhooks.signature import new_secret
 pytestmark = pytest.mark.slow
 
 # All of its checks, but for what a schema cannot say (which good data is refused), and those of sequences of calls.
-# A dry run answers what it is asked; where a body may be left out, null is the same as leaving it out.
+# A dry run answers what it is asked; where a body may be left out, null is the same as leaving it out. A part of
+# a form is bytes: a number is a file, too.
 CONFIG = """\
 [checks]
 positive_data_acceptance.enabled = false
@@ -36,6 +37,11 @@ negative_data_rejection.expected-statuses = [400, 401, 404, 405, 409, 413, 415]
 
 [[operations]]
 include-path = ["/v1/commits/validate", "/v1/contract-pricing/products/list"]
+checks.negative_data_rejection.enabled = false
+
+[[operations]]
+include-method = "POST"
+include-path = ["/v1/batches", "/v1/usage/batch"]
 checks.negative_data_rejection.enabled = false
 """
 EXAMPLES = 6  # of each operation, beside those that every bound of its schema makes
