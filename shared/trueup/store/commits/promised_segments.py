@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from trueup.store.commits.revaluations import ACCESS, INSTALMENTS
+from trueup.store.commits.revaluations import commits_with_worth
 
 # An open contract has no end: FOCUS wants one, so it is that of the last access which was promised under it.
 PROMISED_SEGMENTS = text(f"""
@@ -19,8 +19,9 @@ PROMISED_SEGMENTS = text(f"""
                  JOIN segment AS last ON last.account_id = o.account_id AND last.commit_id = o.id AND last.amount > 0
                 WHERE o.account_id = c.account_id AND o.customer_id = c.customer_id
                   AND o.invoice_contract_id = c.invoice_contract_id)) AS contract_ending_before,
-           {INSTALMENTS} AS instalments, {ACCESS} AS access
+           coalesce(worth.instalments, 0) AS instalments, coalesce(worth.access, 0) AS access
       FROM commit AS c
+      LEFT JOIN {commits_with_worth(all_of_them=True)} AS worth ON worth.id = c.id
       JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.amount > 0
       JOIN contract ON contract.account_id = c.account_id AND contract.id = c.invoice_contract_id
       LEFT JOIN product ON product.account_id = c.account_id AND product.id = c.product_id

@@ -8,28 +8,47 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-INSTALMENTS = """(
-    SELECT coalesce(sum(o.amount), 0) FROM obligation AS o
-     WHERE o.account_id = c.account_id AND o.commit_id = c.id AND o.kind = 'SCHEDULED'
-       AND (o.suppressed_by IS NULL OR o.suppressed_by = 'do_not_invoice')
-       AND (c.archived_at IS NULL OR o.state IN ('issued', 'suppressed'))
-       AND NOT EXISTS (SELECT FROM obligation AS n
-                        WHERE n.account_id = o.account_id AND n.regenerated_from_id = o.id))"""
-"""What the instalments of a commit `c` come to: those that are, were or will be invoiced, by whomever."""
+_CHOSEN = "AND {commit_id} = ANY(CAST(:ids AS uuid[]))"
+_OBLIGATIONS = """
+    SELECT commit_id, id, amount, state FROM obligation
+     WHERE account_id = :account_id {chosen} AND kind = 'SCHEDULED' AND state {state} 'voided'
+       AND (suppressed_by IS NULL OR suppressed_by = 'do_not_invoice')"""
 
-ACCESS = """(
-    SELECT coalesce(sum(s.amount), 0) FROM segment AS s WHERE s.account_id = c.account_id AND s.commit_id = c.id)"""
-"""What may be drawn of a commit `c` by its access schedule."""
 
-_CHOSEN = """
-      FROM commit AS c
-     WHERE c.account_id = :account_id AND c.id = ANY(CAST(:ids AS uuid[]))
-       AND c.type = 'PREPAID' AND c.invoice_unit_id IS NOT NULL"""
+def commits_with_worth(*, all_of_them: bool) -> str:
+    """SQL of the PREPAID commits that are paid for, in brackets: the columns of `commit`, `instalments` and `access`.
 
+    `instalments` is what is, was or will be invoiced, by whomever; `access` what may be drawn by the access schedule.
+    Sums are made for all of them at once: a look at each commit's rows is no plan for many. Obligations come by two
+    indexes, as what is void stands in one of its own.
+
+    Args:
+        all_of_them: of the account; else those whose ids are the parameter `ids`.
+    """
+    of_id, of_commit_id = ("" if all_of_them else _CHOSEN.format(commit_id=each) for each in ("id", "commit_id"))
+    obligations = " UNION ALL ".join(_OBLIGATIONS.format(chosen=of_commit_id, state=state) for state in ("<>", "="))
+    return f"""(
+    SELECT prepaid.*, coalesce(access.amount, 0) AS access,
+           coalesce(CASE WHEN archived_at IS NULL THEN i.amount ELSE i.settled END, 0) AS instalments
+      FROM (SELECT * FROM commit WHERE account_id = :account_id {of_id}
+               AND type = 'PREPAID' AND invoice_unit_id IS NOT NULL) AS prepaid
+      LEFT JOIN (
+        SELECT commit_id, sum(amount) AS amount,
+               sum(amount) FILTER (WHERE state IN ('issued', 'suppressed')) AS settled
+          FROM ({obligations}) AS o
+         WHERE NOT EXISTS (
+            SELECT FROM obligation AS n WHERE n.account_id = :account_id AND n.regenerated_from_id = o.id)
+         GROUP BY commit_id) AS i ON i.commit_id = prepaid.id
+      LEFT JOIN (
+        SELECT commit_id, sum(amount) AS amount FROM segment WHERE account_id = :account_id {of_commit_id}
+         GROUP BY commit_id) AS access ON access.commit_id = prepaid.id)"""
+
+
+_CHANGED = commits_with_worth(all_of_them=False)
 _REMEMBER = text(f"""
     INSERT INTO revaluation (account_id, commit_id, position, after_seq, instalments, access)
-    SELECT c.account_id, c.id, 0, 0, {INSTALMENTS}, {ACCESS} {_CHOSEN}
-       AND NOT EXISTS (SELECT FROM revaluation AS r WHERE r.account_id = c.account_id AND r.commit_id = c.id)
+    SELECT c.account_id, c.id, 0, 0, c.instalments, c.access FROM {_CHANGED} AS c
+     WHERE NOT EXISTS (SELECT FROM revaluation AS r WHERE r.account_id = c.account_id AND r.commit_id = c.id)
      ORDER BY c.id
 """)
 _REVALUE = text(f"""
@@ -37,13 +56,12 @@ _REVALUE = text(f"""
     SELECT c.account_id, c.id, last.position + 1,
            (SELECT coalesce(max(e.seq), 0) FROM ledger_entry AS e
              WHERE e.account_id = c.account_id AND e.commit_id = c.id),
-           now_worth.instalments, now_worth.access
-      FROM (SELECT c.*, {INSTALMENTS} AS instalments, {ACCESS} AS access {_CHOSEN}) AS now_worth
-      JOIN commit AS c ON c.account_id = now_worth.account_id AND c.id = now_worth.id
+           c.instalments, c.access
+      FROM {_CHANGED} AS c
      CROSS JOIN LATERAL (
         SELECT * FROM revaluation AS r WHERE r.account_id = c.account_id AND r.commit_id = c.id
          ORDER BY position DESC LIMIT 1) AS last
-     WHERE (last.instalments, last.access) <> (now_worth.instalments, now_worth.access)
+     WHERE (last.instalments, last.access) <> (c.instalments, c.access)
      ORDER BY c.id
 """)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from trueup.store.commits.revaluations import ACCESS, INSTALMENTS
+from trueup.store.commits.revaluations import commits_with_worth
 from trueup.store.postgres.rows import fetch_all, values
 from trueup.store.reconciliation.check import Difference
 
@@ -38,28 +38,24 @@ _GIVEN = text("""
        AND (c.type = 'CREDIT' OR c.type = 'PREPAID' AND c.invoice_unit_id IS NULL)
      GROUP BY p.unit_id
 """)
+_WITH_WORTH = commits_with_worth(all_of_them=True)
 _COMMITS = text(f"""
-    SELECT c.id, c.invoice_unit_id AS unit_id, {INSTALMENTS} AS instalments, {ACCESS} AS access,
-           ledger.drawn, ledger.lapsed, ledger.balance
-      FROM commit AS c
-     CROSS JOIN LATERAL (
-        SELECT coalesce(-sum(amount) FILTER (WHERE type ~ 'DEDUCTION$'), 0) AS drawn,
-               coalesce(-sum(amount) FILTER (WHERE type ~ '(EXPIRATION|MANUAL)$'), 0) AS lapsed,
-               coalesce(sum(amount), 0) AS balance
-          FROM ledger_entry AS e WHERE e.account_id = c.account_id AND e.commit_id = c.id) AS ledger
-     WHERE c.account_id = :account_id AND c.type = 'PREPAID' AND c.invoice_unit_id IS NOT NULL
+    SELECT c.id, c.invoice_unit_id AS unit_id, c.instalments, c.access,
+           coalesce(ledger.drawn, 0) AS drawn, coalesce(ledger.lapsed, 0) AS lapsed,
+           coalesce(ledger.balance, 0) AS balance
+      FROM {_WITH_WORTH} AS c
+      LEFT JOIN (
+        SELECT commit_id, -sum(amount) FILTER (WHERE type ~ 'DEDUCTION$') AS drawn,
+               -sum(amount) FILTER (WHERE type ~ '(EXPIRATION|MANUAL)$') AS lapsed, sum(amount) AS balance
+          FROM ledger_entry WHERE account_id = :account_id GROUP BY commit_id) AS ledger ON ledger.commit_id = c.id
 """)
 _STALE = text(f"""
     SELECT 'worth_of_commit' AS check, CAST(c.id AS text) AS subject,
-           now_worth.instalments || ' for ' || now_worth.access AS expected,
-           last.instalments || ' for ' || last.access AS found
-      FROM commit AS c
-     CROSS JOIN LATERAL (SELECT {INSTALMENTS} AS instalments, {ACCESS} AS access) AS now_worth
-     CROSS JOIN LATERAL (
-        SELECT * FROM revaluation AS r WHERE r.account_id = c.account_id AND r.commit_id = c.id
-         ORDER BY position DESC LIMIT 1) AS last
-     WHERE c.account_id = :account_id
-       AND (last.instalments, last.access) <> (now_worth.instalments, now_worth.access)
+           c.instalments || ' for ' || c.access AS expected, last.instalments || ' for ' || last.access AS found
+      FROM {_WITH_WORTH} AS c
+      JOIN (SELECT DISTINCT ON (commit_id) * FROM revaluation WHERE account_id = :account_id
+             ORDER BY commit_id, position DESC) AS last ON last.commit_id = c.id
+     WHERE (last.instalments, last.access) <> (c.instalments, c.access)
      LIMIT 1000
 """)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, TextClause, text
 
 from trueup.limits import EXPORTED_ROWS_AT_ONCE
-from trueup.store.commits.revaluations import ACCESS, INSTALMENTS
+from trueup.store.commits.revaluations import commits_with_worth
 from trueup.store.postgres.plans import plan_afresh
 from trueup.store.postgres.rows import values
 
@@ -45,9 +45,8 @@ _RECORDED = text(f"""
 
 _PREPAID = text(f"""
     SELECT c.id, c.customer_id, c.invoice_contract_id AS contract_id, c.invoice_unit_id AS unit_id,
-           {INSTALMENTS} AS instalments, {ACCESS} AS access
-      FROM commit AS c
-     WHERE c.account_id = :account_id AND c.type = 'PREPAID' AND c.invoice_unit_id IS NOT NULL
+           c.instalments, c.access
+      FROM {commits_with_worth(all_of_them=True)} AS c
      ORDER BY c.id
 """)
 
