@@ -180,7 +180,7 @@ def test_the_books_agree(common_database: Engine, deeds: list[tuple[Any, ...]]) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(max_examples=400, **QUIET)
+@settings(max_examples=120, **QUIET)
 @given(deeds=st.lists(DEED, min_size=6, max_size=30))
 def test_the_books_agree_at_length(common_database: Engine, deeds: list[tuple[Any, ...]]) -> None:
     """The same, for longer."""
