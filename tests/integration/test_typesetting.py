@@ -17,6 +17,8 @@ from trueup_worker.documents import typesetter as module
 from trueup_worker.documents.logo import BadLogo, png_of
 from trueup_worker.documents.typesetter import NotSet, Typesetter
 
+needs_fonts = pytest.mark.slow  # those of all scripts, which .ci/run installs; `make test` needs none
+
 
 @pytest.fixture(scope="module")
 def typesetter() -> Iterator[Typesetter]:
@@ -36,6 +38,7 @@ def plain(value: str) -> str:
     return "".join(value.split())
 
 
+@needs_fonts
 def test_everything_of_a_document_stands_in_it(typesetter: Typesetter) -> None:
     """Every text of every part."""
     shown = document(true_up=(("Committed", "100.00 USD"), ("Due (=)", "40.00 USD")))
@@ -53,6 +56,7 @@ def test_markup_in_a_name_is_text(typesetter: Typesetter, name: str) -> None:
     assert plain(name) in text_of(typesetter.pdf(document(*lines(1, name))))
 
 
+@needs_fonts
 def test_names_in_other_scripts(typesetter: Typesetter) -> None:
     """Japanese as it is; Arabic is there, whichever way a reader puts it in order."""
     text = text_of(typesetter.pdf(document(*lines(3))))
@@ -100,6 +104,7 @@ def test_a_document_that_takes_too_long_is_given_up() -> None:
         assert another.pdf(document())
 
 
+@needs_fonts
 def test_a_character_that_no_font_has_is_told() -> None:
     """The document is made all the same; where all are there, it is PDF/A, and nothing is told."""
     told: list[str] = []
