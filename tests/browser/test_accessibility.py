@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_swagger_ui import of_create
+from tests.browser.test_swagger_ui import of_create, shown
 
 SWAGGER_UI = {
     "button-name": ".close-modal, .copy-to-clipboard button",  # a picture without words
@@ -49,7 +49,7 @@ def one_call(page: Page) -> Locator:
     """The call that creates a commit, open, and no other."""
     call = of_create(page)
     page.get_by_role("searchbox").fill("promise to spend")
-    expect(page.locator(".opblock")).to_have_count(1)
+    expect(shown(page)).to_have_count(1)
     return call
 
 
