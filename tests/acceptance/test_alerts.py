@@ -26,7 +26,7 @@ def test_each_alert_is_told_once_whoever_is_killed(
     book.record("90", at=START + 2 * DAY)
     with fleet(database_url, redis_url, tmp_path) as running:
         scheduler = running.scheduler()
-        with running.restarting("events", app="tests.acceptance.dying_alerts"):
+        with running.restarting("maintenance", app="tests.acceptance.dying_alerts"):
             wait_for(lambda: len(list(tmp_path.glob("killed *"))) == MOMENTS, what="all kills")
             scheduler.send_signal(signal.SIGKILL)
             running.scheduler()

@@ -56,7 +56,8 @@ def tail(
 ) -> None:
     """Print the last ten events, or all after a place, a line each; with --follow what happens from then on, too.
 
-    Ends with the cursor: --after goes on from there, and nothing is missed or told twice.
+    Ends with the cursor: --after goes on from there, and nothing is missed; what is printed while Ctrl-C comes may come
+    again.
     """
     here, chosen = session(ctx), _chosen(types)
     with here.snapshot("read") as (connection, caller):
