@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from tests.acceptance.gateway import Gateway, gateway
 from tests.acceptance.processes import Fleet
@@ -13,6 +14,12 @@ from tests.acceptance.test_gateway_reads import INVOICED, credit, made
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import ACME, prepaid
 from trueup.ids import new_id
+from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX
+
+MANY_CUSTOMERS = """
+    INSERT INTO customer (account_id, id, name, custom_fields)
+    SELECT :account_id, lpad(n::text, 32, '0')::uuid, 'Many', '{}' FROM generate_series(1, :rows) AS n
+"""
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +109,64 @@ def test_invoices(here: Gateway, account: Intake) -> None:
     assert ids(here, "/v1/invoices", commit_id=commit_id, status="VOID") == []
 
 
+def added(here: Gateway, path: str, **body: Any) -> str:
+    """The id of what a call adds."""
+    answer = here.call("POST", path, json=body)
+    assert answer.status == 200, answer.text
+    return str(answer.json["data"]["id"])
+
+
+def test_customers(here: Gateway) -> None:
+    """By a piece of the name in any case, or a whole alias."""
+    word, alias = f"Île {uuid4()}", f"alias-{uuid4()}"
+    customers = [added(here, "/v1/customers", name=f"The {word} {number}") for number in range(3)]
+    called = added(here, "/v1/customers", name="Another", ingest_aliases=[alias])
+    assert ids(here, "/v1/customers/list", search=word.upper(), limit=2) == customers
+    assert ids(here, "/v1/customers/list", search=f"{word.lower()} 1") == customers[1:2]
+    [told] = pages(here, "/v1/customers/list", search=alias)
+    assert (told["id"], told["name"], told["aliases"]) == (called, "Another", [alias])
+    assert ids(here, "/v1/customers/list", search=alias[:-1]) == []
+    assert {*customers, called} <= set(ids(here, "/v1/customers/list"))
+
+
+def test_products(here: Gateway) -> None:
+    """By a piece of the name."""
+    word = str(uuid4())
+    products = [
+        added(here, "/v1/contract-pricing/products/create", name=f"{word} {number}", type="FIXED", tags=["seats"])
+        for number in range(3)
+    ]
+    assert ids(here, "/v1/products/list", search=word[1:], limit=1) == products
+    [told] = pages(here, "/v1/products/list", search=f"{word} 2")
+    assert (told["id"], told["type"], told["tags"]) == (products[2], "FIXED", ["seats"])
+    assert set(products) <= set(ids(here, "/v1/products/list"))
+
+
+def test_contracts(here: Gateway) -> None:
+    """Of all customers, by a piece of the name or the customer's, or the beginning of the uniqueness key."""
+    word, key = str(uuid4()), f"key-{uuid4()}"
+    customer_id = added(here, "/v1/customers", name=f"Owner {word}")
+    begins = {"starting_at": "2025-01-01T00:00:00Z"}
+    owned = added(here, "/v1/contracts/create", customer_id=customer_id, uniqueness_key=key, **begins)
+    named = added(here, "/v1/contracts/create", customer_id=ACME, name=f"Named {word}", **begins)
+    assert ids(here, "/v1/contracts/list", search=word.upper(), limit=1) == [owned, named]
+    assert ids(here, "/v1/contracts/list", search=f"named {word}") == [named]
+    [told] = pages(here, "/v1/contracts/list", search=key[:-1])
+    assert (told["id"], told["customer"], told["uniqueness_key"]) == (owned, f"Owner {word}", key)
+    assert ids(here, "/v1/contracts/list", search=key[1:]) == []
+
+
+def test_a_page_looks_at_a_bounded_stretch(here: Gateway, account: Intake) -> None:
+    """What stands far below is found by the next page; the first one is empty and says how to go on."""
+    with account.engine.begin() as connection:
+        connection.execute(text(MANY_CUSTOMERS), {"account_id": account.account_id, "rows": SEARCHED_ROWS_MAX})
+    word = str(uuid4())
+    customer_id = added(here, "/v1/customers", name=word)
+    first = here.call("GET", "/v1/customers/list", params={"search": word})
+    assert (first.json["data"], UUID(first.json["next_page"]).int) == ([], int(str(SEARCHED_ROWS_MAX), 16))
+    assert ids(here, "/v1/customers/list", search=word) == [customer_id]
+
+
 @pytest.mark.parametrize(
     ("path", "query", "field"),
     [
@@ -113,6 +178,10 @@ def test_invoices(here: Gateway, account: Intake) -> None:
         ("/v1/requests", {"since": "yesterday"}, "/since"),
         ("/v1/batches", {"limit": 1_000}, "/limit"),
         ("/v1/invoices", {"state": "DRAFT"}, "/state"),
+        ("/v1/customers/list", {"search": ""}, "/search"),
+        ("/v1/products/list", {"search": "\0"}, "/search"),
+        ("/v1/contracts/list", {"search": "x" * 1_001}, "/search"),
+        ("/v1/contracts/list", {"next_page": "1"}, "/next_page"),
     ],
 )
 def test_what_cannot_be_listed(here: Gateway, path: str, query: dict[str, Any], field: str) -> None:

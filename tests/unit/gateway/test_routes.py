@@ -39,9 +39,12 @@ EXPECTED = """
     GET  /v1/commits                              read
     GET  /v1/commits/list                         read
     GET  /v1/invoices                             read
+    GET  /v1/products/list                        read
     GET  /v1/requests                             read
     GET  /v1/commits/{commit_id}                  read
+    GET  /v1/contracts/list                       read
     GET  /v1/customers                            read
+    GET  /v1/customers/list                       read
     GET  /v1/customers/{customer_id}              read
     GET  /v1/requests/{request_id}                read
     GET  /v1/customers/{customer_id}/invoices     read
