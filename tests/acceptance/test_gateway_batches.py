@@ -113,6 +113,32 @@ def test_a_record_of_another_form(here: Gateway) -> None:
     assert "record 1 (line 2): 2 cells where the header has 7" in error["message"]
 
 
+def test_keys_that_stand_twice(here: Gateway) -> None:
+    """Rows of one key with different terms are told with the answer, by their numbers; only the first is created."""
+    key, other = str(uuid4()), str(uuid4())
+    rows = [
+        prepaid(uniqueness_key=key),
+        prepaid(uniqueness_key=other),
+        prepaid(uniqueness_key=key, name="another"),
+        prepaid(uniqueness_key=other),
+    ]
+    sent = upload(here, "\n".join(map(json.dumps, rows)).encode())
+    (told,) = sent.json["data"]["warnings"]
+    assert f"rows 1 and 3 have the same uniqueness_key '{key}', and different terms" in told
+    results = decided(here, sent.json["data"]["id"])["data"]["results"]
+    assert [each["outcome"] for each in results] == ["created", "created", "duplicate", "duplicate"]
+    assert [each["existing"]["same_content"] for each in results[2:]] == [False, True]
+
+
+def test_what_is_told_of_a_table(here: Gateway) -> None:
+    """Rows that will be refused for their form, and lines that are left out, are told with the answer."""
+    row = row_of_csv(str(uuid4()), name="a", amount="1")
+    sent = upload(here, b"Report of May\n" + row + b"1;2\nGrand Totals (1 records);;;;;;;;\n", "text/csv")
+    above, shape, footer = sent.json["data"]["warnings"]
+    assert ("'Report of May'" in above, "record 2 (line 4)" in shape) == (True, True)
+    assert "'Grand Totals (1 records)'" in footer
+
+
 CSV_HEADER = (
     b"customer_id;type;priority;product_id;name;uniqueness_key;access_amount;access_starting_at;access_ending_before"
 )

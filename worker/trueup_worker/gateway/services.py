@@ -11,11 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.extras import MissingExtra
 from trueup.limits import TYPESETTING_S
-from trueup.producer.files.rows import Scan
 from trueup.settings import Settings
 from trueup.store.postgres.engine import make_engine, snapshot, transaction
 from trueup.store.postgres.errors import is_away
-from trueup.store.requests.batches import Batch
 from trueup_worker.documents.typesetter import Typesetter
 from trueup_worker.documents.view import Document
 from trueup_worker.gateway.callers.authentication import Authentication, Principal
@@ -42,7 +40,7 @@ from trueup_worker.gateway.limits import (
 )
 from trueup_worker.gateway.uploads.progress import UploadProgress
 from trueup_worker.gateway.uploads.spool import Spool
-from trueup_worker.gateway.uploads.upload import Upload, Uploads
+from trueup_worker.gateway.uploads.upload import TakenUpload, Upload, Uploads
 
 _AGAIN_S = 1.0
 
@@ -164,8 +162,8 @@ class Gateway:
 
         return await self._threads.run(run, late=change_in_doubt)
 
-    async def take_upload(self, principal: Principal, upload: Upload) -> tuple[Batch, Scan]:
-        """The batch that an upload became, once it is kept; raises as `Uploads.take`, and 503 as `read`."""
+    async def take_upload(self, principal: Principal, upload: Upload) -> TakenUpload:
+        """The upload with the batch that it became, once it is kept; raises as `Uploads.take`, and 503 as `read`."""
         progress = UploadProgress(is_new=upload.new)
         try:
             return await self._uploading.run(

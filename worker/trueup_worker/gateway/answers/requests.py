@@ -85,11 +85,17 @@ class RequestAnswer(Answer):
 
 
 class NewBatch(Answer):
-    """A batch whose rows are kept."""
+    """A batch whose rows are kept.
+
+    Attributes:
+        warnings: what was told of the file before any row was kept: rows that have the same key and different terms,
+            that will be refused for their form, or that are left out, by their numbers.
+    """
 
     id: UUID
     rows: int
     rows_without_uniqueness_key: int
+    warnings: list[str]
 
 
 class BatchAccepted(Answer):
@@ -100,7 +106,7 @@ class BatchAccepted(Answer):
     @classmethod
     def example(cls) -> Self:
         """A batch of three rows."""
-        return cls(data=NewBatch(id=examples.BATCH, rows=3, rows_without_uniqueness_key=0))
+        return cls(data=NewBatch(id=examples.BATCH, rows=3, rows_without_uniqueness_key=0, warnings=[]))
 
 
 class RowOutcome(RequestOutcome, kw_only=True):

@@ -128,7 +128,7 @@ async def _take(request: Request, kind: Kind, name: str | None, reading: Reading
     body = await received(request)
     upload = Upload(body.file, body.format, kind, name, new, reading, mapping=body.mapping, anew=not request.is_retry)
     try:
-        batch, scanned = await request.gateway.take_upload(request.principal, upload)
+        taken = await request.gateway.take_upload(request.principal, upload)
     except LacksLibrary as error:
         raise not_installed(str(error)) from None
     except (WrongMapping, UnfitMapping) as error:
@@ -137,8 +137,13 @@ async def _take(request: Request, kind: Kind, name: str | None, reading: Reading
         raise invalid_field(body.path, in_parameters(str(error)), code="json_invalid") from None
     except BatchUndone as error:
         raise refusal_of(error, message=in_parameters(str(error))) from None
-    told = NewBatch(id=batch.id, rows=batch.rows, rows_without_uniqueness_key=scanned.keyless_rows)
-    return Json(BatchAccepted(data=told), 202, {"location": f"/v1/batches/{batch.id}"})
+    told = NewBatch(
+        id=taken.batch.id,
+        rows=taken.batch.rows,
+        rows_without_uniqueness_key=taken.keyless_rows,
+        warnings=[*map(in_parameters, taken.warnings)],
+    )
+    return Json(BatchAccepted(data=told), 202, {"location": f"/v1/batches/{told.id}"})
 
 
 @router.get("/v1/batches/{batch_id}", responses=answers(BatchAnswer.example()))

@@ -68,6 +68,21 @@ class Upload:
     anew: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class TakenUpload:
+    """Upload that is kept.
+
+    Attributes:
+        batch: that it became.
+        keyless_rows: those that make a commit and have no uniqueness key.
+        warnings: what was told of its rows before any was kept, as the command tells it before it sends.
+    """
+
+    batch: Batch
+    keyless_rows: int
+    warnings: list[str]
+
+
 class Uploads:
     """Takes uploads, in several threads."""
 
@@ -75,7 +90,7 @@ class Uploads:
         self._engine, self._lease_s = engine, settings.lease_s
         self._sender = Sender(settings, engine)
 
-    def take(self, principal: Principal, upload: Upload, progress: UploadProgress) -> tuple[Batch, Scan]:
+    def take(self, principal: Principal, upload: Upload, progress: UploadProgress) -> TakenUpload:
         """Keep the envelopes of an upload, each with its rows counted in, and send as many as there is room for.
 
         Whatever is not sent now, the sweeper sends. The same content again is the same batch: what it created is left
@@ -90,7 +105,8 @@ class Uploads:
         """
         progress.has_begun = True
         with _opened(upload) as source:
-            scanned = scan(source, kind=upload.kind)
+            warnings: list[str] = []
+            scanned = scan(source, kind=upload.kind, warn=warnings.append)
             batch = name_batch(
                 source, scanned, account=principal.caller.account, kind=upload.kind, name=upload.name, new=upload.new
             )
@@ -103,7 +119,7 @@ class Uploads:
                     raise
                 log.warning("batch perhaps not kept", action="batch_in_doubt", error=primary_message(error))
                 raise progress.in_doubt() from error
-        return batch, scanned
+        return TakenUpload(batch, scanned.keyless_rows, warnings)
 
     def close(self) -> None:
         """Close the connection to the broker."""
