@@ -62,12 +62,13 @@ class Environment:
             token = create_token(connection, account_id=account_id, scopes=SCOPES, secret_key=self.secret_key)
         return Tenant(account_id, name, token)
 
-    def load_default(self, catalog: Catalog) -> None:
-        """Loads the catalog of the account that the command works on."""
+    def load_default(self, catalog: Catalog) -> int:
+        """Loads the catalog of the account that the command works on; its id."""
         with self.engine.begin() as connection:
             account = account_named(connection, DEFAULT_ACCOUNT)
             assert account is not None
             load_catalog(connection, account.id, catalog)
+        return account.id
 
     def count(self, table: str, account_id: int) -> int:
         """How many rows an account has in a table."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -62,7 +63,7 @@ def ingest_big_file(environment: Environment, workload: Workload, *, rows: int) 
     write_lines(path, workload.requests(rows))
     peaks: dict[str, Peak] = {}
     began_s = time.perf_counter()
-    with _command(environment.folder, "ingest", "--json", str(path)) as ingest:
+    with command(environment.folder, "ingest", "--json", str(path)) as ingest:
         while ingest.poll() is None:
             _look(peaks, ingest.pid)
             with suppress(subprocess.TimeoutExpired):
@@ -86,9 +87,12 @@ def _look(peaks: dict[str, Peak], ingest_pid: int) -> None:
 
 
 def _peak(pid: int) -> Peak:
-    return Peak(
-        _kilobytes(f"/proc/{pid}/status", "VmHWM:") / 1e3, _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:") / 1e3
-    )
+    return Peak(peak_rss_mb(pid), _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:") / 1e3)
+
+
+def peak_rss_mb(pid: int) -> float:
+    """The kernel's high-water mark of a process, in megabytes; 0 once it has ended."""
+    return _kilobytes(f"/proc/{pid}/status", "VmHWM:") / 1e3
 
 
 def _kilobytes(path: str, name: str) -> float:
@@ -107,7 +111,7 @@ def time_up(folder: DataFolder) -> float:
     """Seconds from the command `trueup up` on a folder that exists until everything answers; then stops it."""
     ready = folder.path.parent / "ready.json"
     began_s = time.perf_counter()
-    with _command(folder, "up", "--ready-file", str(ready)) as up:
+    with command(folder, "up", "--ready-file", str(ready)) as up:
         wait_until(lambda: ready.exists() or up.poll() is not None, seconds_max=_UP_SECONDS_MAX, interval_s=0.005)
         seconds = time.perf_counter() - began_s
         assert up.poll() is None, "trueup up ended"
@@ -115,13 +119,14 @@ def time_up(folder: DataFolder) -> float:
 
 
 @contextmanager
-def _command(folder: DataFolder, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def command(folder: DataFolder, *arguments: str, stdin: IO[bytes] | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Runs the command on a data folder; it is over afterwards."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "trueup_worker.cli", *arguments],
         cwd=ROOT,
         env={**settings, "TRUEUP_DATA": str(folder.path), "PYTHONPATH": str(ROOT)},
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
