@@ -95,6 +95,7 @@ WEBHOOK_CONCURRENCY = 16  # attempts that a worker makes at once at an endpoint 
 WEBHOOK_CONCURRENCY_SLOW = 8  # at one that answers slowly
 WEBHOOK_CONCURRENCY_UNKNOWN = 2  # at one of which nothing is known yet; at one that fails it is one
 WEBHOOK_CLAIMS_AHEAD = 64  # deliveries that are claimed for a quick one
+WEBHOOK_CLAIMS_AHEAD_MAX = 256  # where few others are quick: a claim costs as much as some deliveries
 WEBHOOK_QUICK_S = 1.0  # an attempt that takes longer makes its endpoint a slow one
 WEBHOOK_ATTEMPTS_MAX = 1_000  # at once, of a worker
 WEBHOOK_ATTEMPTS_YOUNG_MAX = 256  # of these, in their first second

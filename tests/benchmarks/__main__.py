@@ -13,6 +13,7 @@ import redis
 from sqlalchemy import text
 
 from tests.benchmarks.burndown import measure_burndown
+from tests.benchmarks.deliveries import measure_events
 from tests.benchmarks.environment import Environment, data_folder, running_stack
 from tests.benchmarks.footprint import ingest_big_file, time_up
 from tests.benchmarks.gateway import GatewayRun, measure_gateway
@@ -52,7 +53,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--future", type=int, default=1_000_000, help="obligations that do not fall due")
     parser.add_argument("--usage-lines", type=int, default=1_000_000, help="of the month that is burnt down")
     parser.add_argument("--big-rows", type=int, default=1_000_000, help="rows of the file whose memory is watched")
-    parser.add_argument("--only", choices=["gateway"], help="measure nothing but this")
+    parser.add_argument("--deliveries", type=int, default=5_000, help="requests whose events are sent, in each slice")
+    parser.add_argument("--delivery-slices", type=int, default=3)
+    parser.add_argument("--events-rows", type=int, default=20_000, help="requests of a slice of intake beside events")
+    parser.add_argument("--events-rounds", type=int, default=5, help="rounds of intake beside events")
+    parser.add_argument("--only", choices=["gateway", "events"], help="measure nothing but this")
     parser.add_argument("--output", type=Path, help="where to write the report; a full run: RESULTS.md")
     chosen = parser.parse_args()
     if chosen.output is None and len(sys.argv) == 1:
@@ -64,6 +69,8 @@ def main() -> int:
     """Measures; 1 when a target was missed."""
     chosen, began_s = _options(), time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    if chosen.only == "events":
+        return _events_only(chosen)
     if chosen.only:
         return _gateway_only(chosen)
     with data_folder() as folder:
@@ -116,6 +123,21 @@ def _gateway_only(chosen: argparse.Namespace) -> int:
     wanted = gateway_targets(run)
     sys.stdout.write(f"{target_table(wanted)}\n\n{gateway_section(run)}\n")
     return 0 if all(each.reached for each in wanted) else 1
+
+
+def _events_only(chosen: argparse.Namespace) -> int:
+    with data_folder() as folder, running_stack(folder) as environment:
+        _say("events")
+        run = measure_events(
+            environment,
+            Workload(SEED),
+            deliveries=chosen.deliveries,
+            slices=chosen.delivery_slices,
+            rows=chosen.events_rows,
+            rounds=chosen.events_rounds,
+        )
+    sys.stdout.write(f"{run.told()}\n")
+    return 0
 
 
 def _gateway(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> GatewayRun:

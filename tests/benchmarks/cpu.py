@@ -19,12 +19,16 @@ _NAMED = (  # how the name of a process begins, and what kind that makes it
     ("trueup-gateway", "gateway"),
     ("trueup-schedule", "scheduler"),
     ("trueup-fork_server", "fork_server"),
+    ("trueup-events", "deliveries"),
     ("trueup-", "workers"),
     ("postgres", "postgres"),
     ("valkey-server", "valkey"),
     ("celery", "naive workers"),
 )
-_RUNNING = (("tests.benchmarks.bare_route", "bare route"),)  # what a command line holds, where the name tells nothing
+_RUNNING = (  # what a command line holds, where the name tells nothing
+    ("tests.benchmarks.bare_route", "bare route"),
+    ("tests.benchmarks.receiver", "receiver"),
+)
 
 
 def kind_of(process: psutil.Process) -> str:

@@ -107,7 +107,7 @@ def _processes(folder: DataFolder) -> Iterator[tuple[State, str]]:
     """Runs the Procfile in a data folder, and the naive workers; gives the URL of the schema's owner too."""
     stack = Stack(
         folder,
-        {**os.environ, "PYTHONPATH": str(ROOT)},
+        {**os.environ, "PYTHONPATH": str(ROOT), "TRUEUP_WEBHOOK_LOOPBACK": "true"},
         procfile=(ROOT / "Procfile").read_text(encoding="utf-8") + _NAIVE,
         prepare=partial(prepare, folder),
         console=Console(sys.stderr, echo=False),

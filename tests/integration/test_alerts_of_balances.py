@@ -61,9 +61,10 @@ def test_closing_a_month_tells_nothing_twice(balances: BalanceBook) -> None:
     assert balances.low() == ["commit.balance_low 80"]
 
 
-def test_small_usage_costs_no_judgement(balances: BalanceBook) -> None:
+@pytest.mark.parametrize("rate", ["LIST_RATE", "COMMIT_RATE"])
+def test_small_usage_costs_no_judgement(balances: BalanceBook, rate: str) -> None:
     """As long as it cannot have reached a threshold, nothing is burnt down."""
-    balances.commit("PREPAID", "1000", paid=False)
+    balances.commit("PREPAID", "1000", paid=False, rate_type=rate)
     balances.record("1")
     balances.low()
     balances.record("498")

@@ -132,14 +132,12 @@ USAGE = st.lists(
     min_size=1,
     max_size=6,
 )
-COMMITS = st.lists(
-    st.tuples(
-        st.sampled_from(["PREPAID", "POSTPAID", "CREDIT"]),
-        st.integers(1, 3),
-        st.sampled_from([*["money"] * 6, "units", "commit rate"]),
-    ),
-    min_size=1,
-    max_size=4,
+PAYS = (st.sampled_from([*["money"] * 6, "units", "commit rate"]), *map(st.just, ("units", "commit rate")))
+COMMITS = st.one_of(
+    st.lists(
+        st.tuples(st.sampled_from(["PREPAID", "POSTPAID", "CREDIT"]), st.integers(1, 3), pays), min_size=1, max_size=4
+    )
+    for pays in PAYS
 )
 
 

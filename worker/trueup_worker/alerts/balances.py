@@ -156,13 +156,16 @@ def _announce(connection: Connection, account_id: int, customer_id: UUID, judged
 
 
 def _headroom(balances: Iterable[Balance], judged: Iterable[_Judged]) -> Decimal | None:
-    """Usage that can matter costs as much; 0 where an amount of money does not tell what another balance loses."""
+    """Usage that can matter costs as much; 0 where an amount of money does not tell what another balance loses.
+
+    It does where all of them pay for a line the same amount of money: what new usage takes from one, lines that it put
+    in their place take from others.
+    """
     rooms = [each.judgement.headroom for each in judged if each.judgement.headroom is not None]
     if not rooms:
         return None
-    if any(each.access_type != "SPEND" or each.rate_type != "LIST_RATE" for each in balances if each.available > 0):
-        return Decimal(0)
-    return min(rooms)
+    kinds = {(each.access_type, each.rate_type) for each in balances if each.available > 0}
+    return min(rooms) if kinds in ({("SPEND", "LIST_RATE")}, {("SPEND", "COMMIT_RATE")}, set()) else Decimal(0)
 
 
 def _next_change(grants: Iterable[Grant], now: datetime) -> datetime | None:

@@ -4,8 +4,8 @@ from celery import Celery
 from sqlalchemy import Engine
 
 from trueup.store.postgres.engine import transaction
-from trueup.store.webhooks.claims import endpoints_ready
-from trueup.store.webhooks.expansion import endpoints_behind
+from trueup.store.webhooks.claims import is_any_ready
+from trueup.store.webhooks.expansion import is_any_behind
 from trueup.wire.message.names import QUEUE_EVENTS, TASK_DELIVER
 from trueup_worker.scheduling.backlog import backlog
 
@@ -18,7 +18,7 @@ def call_for_delivery(on: Engine, app: Celery) -> int:
         kombu.exceptions.OperationalError: the broker is away.
     """
     with transaction(on) as connection:
-        if not endpoints_behind(connection) and not endpoints_ready(connection):
+        if not is_any_behind(connection) and not is_any_ready(connection):
             return 0
     with app.connection_for_write() as broker:
         if backlog(broker, QUEUE_EVENTS):

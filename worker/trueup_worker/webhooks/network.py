@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -103,8 +104,12 @@ def connector(
     )
 
 
+@cache
 def trusted() -> ssl.SSLContext:
-    """Authorities that certificates are checked against: the system's, those of SSL_CERT_FILE, and certifi's."""
+    """Authorities that certificates are checked against: the system's, those of SSL_CERT_FILE, and certifi's.
+
+    They are read once: to read them takes as long as some hundred deliveries.
+    """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

@@ -15,6 +15,7 @@ from trueup.limits import (
     WEBHOOK_ATTEMPTS_SLOW_MAX,
     WEBHOOK_ATTEMPTS_YOUNG_MAX,
     WEBHOOK_CLAIMS_AHEAD,
+    WEBHOOK_CLAIMS_AHEAD_MAX,
     WEBHOOK_CONCURRENCY,
     WEBHOOK_CONCURRENCY_SLOW,
     WEBHOOK_CONCURRENCY_UNKNOWN,
@@ -131,9 +132,10 @@ class Room:
         left = WEBHOOK_ATTEMPTS_MAX - self.attempts - sum(queued.values())
         slow = [each for each in in_turn if self.pace(each) is not Pace.QUICK]
         left_slow = WEBHOOK_ATTEMPTS_SLOW_MAX - self.slow_attempts - sum(queued.get(each, 0) for each in slow)
+        ahead = _ahead(len(listed) - len(slow))
         shares: dict[Which, int] = {}
         for which in in_turn:
-            share, held = self._share(which), self._begun[which] + queued.get(which, 0)
+            share, held = self._share(which, ahead), self._begun[which] + queued.get(which, 0)
             is_quick = self.pace(which) is Pace.QUICK
             if share <= held or left <= 0 or (not is_quick and (quick_only or left_slow <= 0)):
                 continue
@@ -142,6 +144,11 @@ class Room:
             left_slow -= 0 if is_quick else share - held
         return shares
 
-    def _share(self, which: Which) -> int:
+    def _share(self, which: Which, ahead: int) -> int:
         pace = self.pace(which)
-        return WEBHOOK_CLAIMS_AHEAD if pace is Pace.QUICK else int(pace)
+        return ahead if pace is Pace.QUICK else int(pace)
+
+
+def _ahead(quick: int) -> int:
+    """Deliveries that each of so many quick endpoints has claimed: together they leave half of the room to others."""
+    return max(WEBHOOK_CLAIMS_AHEAD, min(WEBHOOK_CLAIMS_AHEAD_MAX, WEBHOOK_ATTEMPTS_MAX // 2 // max(1, quick)))

@@ -4,6 +4,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from standardwebhooks import Webhook
@@ -29,5 +30,10 @@ def signed_headers(delivery_id: UUID, body: bytes, *, signing: Sequence[str], at
     return {
         "webhook-id": name,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(Webhook(each).sign(name, at, text) for each in signing),
+        "webhook-signature": " ".join(_signer(each).sign(name, at, text) for each in signing),
     }
+
+
+@lru_cache(4_096)
+def _signer(secret: str) -> Webhook:
+    return Webhook(secret)

@@ -19,7 +19,7 @@ from trueup.clock import utc_now
 from trueup.limits import WEBHOOK_LEASE_S, WEBHOOK_LOOK_S, WEBHOOK_RECORD_S, WEBHOOK_SECONDS_MAX, WEBHOOK_TURN_S
 from trueup.store.accounts.secret_key import vault
 from trueup.store.postgres.engine import transaction
-from trueup.store.webhooks.claims import Claimed, Ready, Settled, claim, endpoints_ready, fix_bodies, release
+from trueup.store.webhooks.claims import Claimed, Ready, Settled, endpoints_ready, find_due, release, take
 from trueup.store.webhooks.expansion import Which
 from trueup_worker.webhooks.addresses import AddressPolicy
 from trueup_worker.webhooks.bodies import ReadObjects, bodies_of
@@ -163,12 +163,12 @@ class _Turn:
 
     def _claim(self, shares: dict[Which, int]) -> list[tuple[Claimed, bytes]]:
         with transaction(self._means.on) as connection:
-            claimed = claim(connection, shares)
-            new = list(bodies_of(connection, [each for each in claimed if each.body is None], self._means.read_objects))
-            if new:
-                fix_bodies(connection, new)
-        made = {(each.which, each.event_id): body for each, body in new}
-        return [(each, each.body or made[each.which, each.event_id]) for each in claimed]
+            due = find_due(connection, shares)
+            new = bodies_of(connection, [each for each in due if each.body is None], self._means.read_objects)
+            made = {(each.which, each.event_id): body for each, body in new}
+            if due:
+                take(connection, due, made)
+        return [(each, each.body or made[each.which, each.event_id]) for each in due]
 
     async def _give_back(self) -> None:
         """Give back what has waited here for so long that another may take it soon."""

@@ -1,7 +1,7 @@
 """Customers with usage: what came since their balances were judged, and whether that can have mattered.
 
-Of balances that all pay money at list prices none loses more than the new usage costs, whatever order it is burnt down
-in: as long as that is less than the headroom, nothing need be judged.
+Of balances that all pay money at list prices, or all at commit rates, none loses more than the new usage costs,
+whatever order it is burnt down in: as long as that is less than the headroom, nothing need be judged.
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from trueup.limits import WEBHOOK_LEASE_S
+from trueup.store.postgres.driver_statement import uuid_array
 from trueup.store.postgres.rows import fetch_all
 from trueup.store.webhooks.expansion import Which
 
@@ -24,8 +26,17 @@ _READY = text("""
            AND d.next_attempt_at <= now())
 """)
 
-# The endpoint's row is locked so that two workers together take no more than its share.
-_CLAIM = text("""
+_IS_ANY_READY = text("""
+    SELECT EXISTS (SELECT FROM webhook_endpoint AS e CROSS JOIN LATERAL (
+        SELECT FROM webhook_delivery AS d
+         WHERE d.account_id = e.account_id AND d.endpoint_id = e.id AND d.state = 'waiting'
+           AND d.next_attempt_at <= now() LIMIT 1) AS due
+     WHERE e.state = 'enabled')
+""")
+
+# The endpoint's row is locked so that two workers together take no more than its share; the deliveries are, so that
+# they stay as they were found until they are taken.
+_DUE = text("""
 WITH wanted AS (
     SELECT * FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:shares AS integer[]))
         AS w(account_id, id, share)
@@ -34,37 +45,41 @@ WITH wanted AS (
            CASE WHEN e.previous_until > now() THEN e.previous_secret END AS previous_secret
       FROM wanted JOIN webhook_endpoint AS e USING (account_id, id)
      WHERE e.state = 'enabled' ORDER BY e.account_id, e.id FOR NO KEY UPDATE OF e SKIP LOCKED
-), due AS MATERIALIZED (
-    SELECT locked.*, d.place FROM locked CROSS JOIN LATERAL (
-        SELECT w.ctid AS place FROM webhook_delivery AS w
-         WHERE w.account_id = locked.account_id AND w.endpoint_id = locked.id AND w.state = 'waiting'
-           AND w.next_attempt_at <= now()
-         ORDER BY w.next_attempt_at, w.position
-         LIMIT greatest(0, locked.share - (
-            SELECT count(*) FROM webhook_delivery AS c
-             WHERE c.account_id = locked.account_id AND c.endpoint_id = locked.id AND c.claimed_until > now()))) AS d
 )
-UPDATE webhook_delivery AS d
-   SET claimed_until = now() + make_interval(secs => :lease_s),
-       next_attempt_at = now() + make_interval(secs => :lease_s), attempts = d.attempts + 1
-  FROM due
- WHERE d.ctid = due.place
-RETURNING d.account_id, d.endpoint_id, d.event_id, d.position, d.type, d.subject_id, d.facts, d.happened_at, d.body,
-          d.step, d.hurry, d.attempts, due.url, due.secret, due.previous_secret
+SELECT locked.account_id, locked.id AS endpoint_id, d.*, locked.url, locked.secret, locked.previous_secret
+  FROM locked CROSS JOIN LATERAL (
+    SELECT w.event_id, w.position, w.type, w.subject_id, w.facts, w.happened_at, w.body, w.step, w.hurry,
+           w.attempts + 1 AS attempts
+      FROM webhook_delivery AS w
+     WHERE w.account_id = locked.account_id AND w.endpoint_id = locked.id AND w.state = 'waiting'
+       AND w.next_attempt_at <= now()
+     ORDER BY w.next_attempt_at, w.position
+     LIMIT greatest(0, locked.share - (
+        SELECT count(*) FROM webhook_delivery AS c
+         WHERE c.account_id = locked.account_id AND c.endpoint_id = locked.id AND c.claimed_until > now()))
+       FOR NO KEY UPDATE SKIP LOCKED) AS d
 """)
 
-_FIX = text("""
-    UPDATE webhook_delivery AS d SET body = new.body
+# Bodies come in one piece: an array of them is written character by character.
+_TAKE = text("""
+    UPDATE webhook_delivery AS d
+       SET claimed_until = now() + make_interval(secs => :lease_s),
+           next_attempt_at = now() + make_interval(secs => :lease_s), attempts = d.attempts + 1,
+           body = coalesce(d.body, substr(CAST(:bodies AS bytea), new.start, new.length))
       FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:events AS uuid[]),
-                  CAST(:bodies AS bytea[])) AS new(account_id, endpoint_id, event_id, body)
+                  CAST(:starts AS integer[]), CAST(:lengths AS integer[]))
+        AS new(account_id, endpoint_id, event_id, start, length)
      CROSS JOIN LATERAL (SELECT ctid FROM webhook_delivery
                            WHERE account_id = new.account_id AND endpoint_id = new.endpoint_id
                              AND event_id = new.event_id OFFSET 0) AS k
      WHERE d.ctid = k.ctid
 """)
 
+# What was never tried stands before all that is due for its first attempt, as it did.
 _RELEASE = text("""
-    UPDATE webhook_delivery AS d SET claimed_until = NULL, next_attempt_at = now(), attempts = d.attempts - 1
+    UPDATE webhook_delivery AS d
+       SET claimed_until = NULL, attempts = d.attempts - 1,
+           next_attempt_at = CASE WHEN d.attempts = 1 THEN least(d.happened_at, now()) ELSE now() END
       FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:events AS uuid[]),
                   CAST(:numbers AS integer[])) AS c(account_id, endpoint_id, event_id, number)
      CROSS JOIN LATERAL (SELECT ctid FROM webhook_delivery
@@ -195,27 +210,50 @@ def endpoints_ready(connection: Connection) -> list[Ready]:
     return fetch_all(connection, Ready, _READY, {})
 
 
-def claim(connection: Connection, shares: Mapping[Which, int], *, lease_s: float = WEBHOOK_LEASE_S) -> list[Claimed]:
-    """Take deliveries that are due, those due for longest first, and of what is due together in the feed's order.
+def is_any_ready(connection: Connection) -> bool:
+    """Tell whether there is an endpoint that `endpoints_ready` names."""
+    return bool(connection.scalar(_IS_ANY_READY))
+
+
+def find_due(connection: Connection, shares: Mapping[Which, int]) -> list[Claimed]:
+    """Deliveries that are due, those due for longest first, and of what is due together in the feed's order.
+
+    They are for the caller alone until the transaction ends, and longer only if they are taken.
 
     Args:
-        connection: a transaction; what it took is due again after the lease, unless it is settled.
+        connection: a transaction.
         shares: how many of each endpoint may be taken at once, by whomsoever.
-        lease_s: seconds.
     """
     given = {
         "accounts": [each.account_id for each in shares],
         "endpoints": [each.id for each in shares],
         "shares": list(shares.values()),
-        "lease_s": lease_s,
     }
-    found = fetch_all(connection, Claimed, _CLAIM, given)
+    found = fetch_all(connection, Claimed, _DUE, given)
     return sorted(found, key=lambda each: (each.attempts > 1, each.position))
 
 
-def fix_bodies(connection: Connection, bodies: Sequence[tuple[Claimed, bytes]]) -> None:
-    """Keep what is sent, now and at every later attempt."""
-    connection.execute(_FIX, _keys([each for each, _ in bodies]) | {"bodies": [body for _, body in bodies]})
+def take(
+    connection: Connection,
+    due: Sequence[Claimed],
+    bodies: Mapping[tuple[Which, UUID], bytes],
+    *,
+    lease_s: float = WEBHOOK_LEASE_S,
+) -> None:
+    """Take what was found in this transaction; it is due again after the lease, unless it is settled.
+
+    Args:
+        connection: the transaction that found them.
+        due: what it found.
+        bodies: of what has none yet, by endpoint and event: sent now and at every later attempt.
+        lease_s: seconds.
+    """
+    made = [bodies.get((each.which, each.event_id)) for each in due]
+    lengths = [None if each is None else len(each) for each in made]
+    starts = accumulate((each or 0 for each in lengths[:-1]), initial=1)
+    whole = b"".join(each for each in made if each is not None)
+    given = {"bodies": whole, "starts": list(starts), "lengths": lengths, "lease_s": lease_s}
+    connection.execute(_TAKE, _keys(due) | given)
 
 
 def release(connection: Connection, claimed: Collection[Claimed]) -> None:
@@ -263,9 +301,9 @@ def note_failure(connection: Connection, which: Which, *, at: datetime) -> datet
     return since
 
 
-def _keys(claimed: Collection[Claimed]) -> dict[str, list[Any]]:
+def _keys(claimed: Collection[Claimed]) -> dict[str, Any]:
     return {
         "accounts": [each.account_id for each in claimed],
-        "endpoints": [each.endpoint_id for each in claimed],
-        "events": [each.event_id for each in claimed],
+        "endpoints": uuid_array(str(each.endpoint_id) for each in claimed),
+        "events": uuid_array(str(each.event_id) for each in claimed),
     }

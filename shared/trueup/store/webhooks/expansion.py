@@ -18,6 +18,10 @@ _BEHIND = text("""
     SELECT e.account_id, e.id FROM webhook_endpoint AS e JOIN feed AS f ON f.account_id = e.account_id
      WHERE e.state = 'enabled' AND e.position < f.last_position
 """)
+_IS_ANY_BEHIND = text("""
+    SELECT EXISTS (SELECT FROM feed AS f JOIN webhook_endpoint AS e ON e.account_id = f.account_id
+                    WHERE e.state = 'enabled' AND e.position < f.last_position)
+""")
 _LOCK = text("""
     SELECT position, types FROM webhook_endpoint
      WHERE account_id = :account_id AND id = :id AND state = 'enabled' FOR NO KEY UPDATE SKIP LOCKED
@@ -55,6 +59,11 @@ class Which:
 def endpoints_behind(connection: Connection) -> list[Which]:
     """Endpoints whose account's feed goes on behind their place, in no order."""
     return fetch_all(connection, Which, _BEHIND, {})
+
+
+def is_any_behind(connection: Connection) -> bool:
+    """Tell whether there is an endpoint that `endpoints_behind` names."""
+    return bool(connection.scalar(_IS_ANY_BEHIND))
 
 
 def expand(connection: Connection, which: Which) -> Expanded:
