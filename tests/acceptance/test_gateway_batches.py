@@ -131,11 +131,15 @@ def test_keys_that_stand_twice(here: Gateway) -> None:
 
 
 def test_what_is_told_of_a_table(here: Gateway) -> None:
-    """Rows that will be refused for their form, and lines that are left out, are told with the answer."""
+    """Rows that will be refused for their form, and lines that are left out, are told with the answer.
+
+    They are counted as in the file, though its header stretches over two lines.
+    """
     row = row_of_csv(str(uuid4()), name="a", amount="1")
-    sent = upload(here, b"Report of May\n" + row + b"1;2\nGrand Totals (1 records);;;;;;;;\n", "text/csv")
+    broken = row.replace(b";name;", b';"name\n";')
+    sent = upload(here, b"Report of May\n" + broken + b"1;2\nGrand Totals (1 records);;;;;;;;\n", "text/csv")
     above, shape, footer = sent.json["data"]["warnings"]
-    assert ("'Report of May'" in above, "record 2 (line 4)" in shape) == (True, True)
+    assert ("'Report of May'" in above, "record 2 (line 5)" in shape) == (True, True)
     assert "'Grand Totals (1 records)'" in footer
 
 

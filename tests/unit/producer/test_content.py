@@ -243,3 +243,19 @@ def test_a_file_that_is_only_touched_has_not_changed(tmp_path: Path) -> None:
         path.unlink()
         path.write_bytes(ROW)
         assert len(list(rows(source, scanned=scanned))) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "format_"),
+    [
+        (b'"name\n(of the deal)",customer_id\n', "csv"),
+        (b"Deals\n\ntype;customer_id\n", "csv"),
+        (b'garbage\n{"customer_id": 1}\n', "jsonl"),
+        (b'{"customer_id": 1}\ncustomer_id\n', "jsonl"),
+        (b"garbage\n", "jsonl"),
+    ],
+)
+def test_the_first_lines_tell_the_format(content: bytes, format_: str) -> None:
+    """Of what has no name: a table has `customer_id` in its header, wherever that stands."""
+    with open_source("-", stdin=io.BytesIO(content)) as source:
+        assert source.format == format_

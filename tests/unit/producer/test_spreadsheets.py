@@ -45,6 +45,7 @@ def written(folder: Path, content: str | bytes) -> Path:
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     separator=st.booleans(),
     nameless=st.integers(0, 3),
+    broken=st.tuples(st.integers(0, 10), st.sampled_from(["", "\n", "\n\n "])),
     ghosts=st.integers(0, 2),
 )
 def test_a_table_is_the_same_in_each_dialect(
@@ -57,14 +58,20 @@ def test_a_table_is_the_same_in_each_dialect(
     quoting: int,
     separator: bool,
     nameless: int,
+    broken: tuple[int, str],
     ghosts: int,
 ) -> None:
-    """Cells are read as they were written, without the spaces around them; a CR in a cell is a line's end."""
+    """Cells are read as they were written, without the spaces around them; a CR in a cell is a line's end.
+
+    A name in the header may end with line breaks, too.
+    """
     if end == "\r":
         table = [tuple(cell.replace("\n", " ") for cell in cells) for cells in table]  # type: ignore[misc]
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
-    writer.writerow([*HEADER.split(","), "name", "description", "custom_fields.x", *[""] * nameless])
+    header = [*HEADER.split(","), "name", "description", "custom_fields.x", *[""] * nameless]
+    header[broken[0]] += "" if end == "\r" else broken[1]
+    writer.writerow(header)
     for cells in table:
         writer.writerow([*CELLS.split(","), *cells, *[""] * nameless])
         for _ in range(ghosts):

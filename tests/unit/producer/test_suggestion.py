@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from trueup.producer.files.content import open_source
 from trueup.producer.files.mapping.open_points import OPEN
-from trueup.producer.files.suggestion.suggest import is_header, suggest, suggest_mapping
+from trueup.producer.files.suggestion.suggest import is_header, suggest, suggest_for, suggest_mapping
 from trueup.producer.files.suggestion.suggested import Suggested
 
 EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
@@ -241,3 +242,13 @@ def test_an_unknown_kind_of_deal_stays_open_beside_the_known_ones() -> None:
 def test_a_header_is_a_line_that_names_two_known_columns(cells: list[str], names: object) -> None:
     """Titles above it are none."""
     assert is_header(cells) is names
+
+
+def test_names_over_several_lines(tmp_path: Path) -> None:
+    """They are recognised, and written on one line."""
+    path = tmp_path / "deals.csv"
+    path.write_text('"Opportunity\nID","Account\r\nName",Amount\n006000000000001,"Alder\nInc.",5\n')
+    with open_source(path) as source:
+        found = tomllib.loads(suggest_for(source).text)["fields"]
+    assert found["customer_id"]["column"] == "Account Name"
+    assert found["uniqueness_key"] == "sf-{Opportunity ID}"

@@ -350,3 +350,13 @@ def test_parts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part
     said = refusal(path)
     assert "bytes when it is unpacked, and at most 100 are read: split the sheet" in said
     assert part in said or limit != "SHARED_STRINGS_BYTES_MAX"
+
+
+def test_names_over_several_lines(tmp_path: Path) -> None:
+    """A mapping names them with a space, or as they stand there."""
+    table = (["ID", "Deal\n(name)", "Amount\nin EUR"], ["1", "A\nB", 5])
+    fields = 'uniqueness_key = "{ID}"\nname = "Deal (name)"\naccess_amount = "Amount\\nin EUR"'
+    mapping = parse_mapping(mapping_text(fields).encode(), name="m.toml")
+    (row,) = read(workbook(tmp_path, *table), Reading(mapping=mapping))
+    body = json.loads(row.text)
+    assert (body["name"], body["access_schedule"]["schedule_items"][0]["amount"]) == ("A\nB", 5)

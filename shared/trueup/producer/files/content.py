@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from io import BufferedIOBase, BufferedReader
+from itertools import takewhile
 from pathlib import Path, PurePath
 from threading import Event
 from typing import BinaryIO, Literal
@@ -308,9 +309,13 @@ def _has_cr_ends(beginning: bytes) -> bool:
 
 
 def _format_of_content(beginning: bytes, *, is_table: bool) -> Format:
-    first_line = beginning.removeprefix(_BOM).lstrip().split(b"\n", 1)[0]
-    is_csv = (is_table or b"customer_id" in first_line) and not first_line.startswith((b"{", b"["))
-    return "csv" if is_csv else "jsonl"
+    text = beginning.removeprefix(_BOM).lstrip()
+    if text.startswith((b"{", b"[")):
+        return "jsonl"
+    if is_table:
+        return "csv"
+    above = takewhile(lambda line: not line.lstrip().startswith(b"{"), text.splitlines())
+    return "csv" if any(b"customer_id" in line for line in above) else "jsonl"
 
 
 @contextmanager

@@ -44,6 +44,23 @@ def read(
         return scanned, list(rows(source, kind=kind, scanned=scanned)), told
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("above", ["", "Won deals\n\n", '"Won deals\nof May"\n', '"Deals\n'])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_header_may_stretch_over_several_lines(tmp_path: Path, above: str, delimiter: str, end: str) -> None:
+    """A line break in a name is a space for the mapping; rows and lines keep their numbers."""
+    header = delimiter.join(['"ID\nof the\n\ndeal"', "Deal", '"Amount,\nin ""EUR"""'])
+    records = [delimiter.join(each) for each in (("1", '"A\n\nB"', "5"), ("2", "C", "6"), ("3",))]
+    content = above + "\n".join([header, "", *records, ""])
+    fields = 'uniqueness_key = "{ID of the deal}"\nname = "Deal"\naccess_amount = "Amount,\\nin \\"EUR\\""'
+    _, found, told = read(tmp_path, content.replace("\n", end), mapping_text(fields))
+    assert [(row.number, row.raw) for row in found] == [(1, False), (2, False), (3, True)]
+    bodies = [json.loads(row.text) for row in found[:2]]
+    assert [(each["uniqueness_key"], each["name"]) for each in bodies] == [("1", "A\n\nB"), ("2", "C")]
+    line = 1 + content[: content.index("\n3")].count("\n") + 1
+    assert f"record 3 (line {line})" in told[-1]
+
+
 def test_rows_keep_the_numbers_of_their_records(tmp_path: Path) -> None:
     """Lines above the header, rows left out and footers are told; what is left is what is sent."""
     content = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from trueup.producer.files.column_name import column_name
 from trueup.producer.files.mapping.near import near
 from trueup.producer.files.mapping.problems import WrongMapping
 from trueup.producer.files.shown import shown
@@ -28,11 +29,12 @@ class Header:
         Raises:
             WrongMapping: there is none of this name, or there are several.
         """
-        found = self._indexes.get(column.strip(), []) if column.strip() else []
+        name = column_name(column)
+        found = self._indexes.get(name, []) if name else []
         if len(found) == 1:
             return found[0]
         if found:
             raise WrongMapping(f"{field}: the column {shown(column)} stands {len(found)} times in the header")
         named = [name for name in self.names if name]
         some = ", ".join(map(shown, named[:_TOLD_MAX])) + (", …" if len(named) > _TOLD_MAX else "")
-        raise WrongMapping(f"{field}: there is no column {shown(column)}{near(column, named)}; the file has {some}")
+        raise WrongMapping(f"{field}: there is no column {shown(column)}{near(name, named)}; the file has {some}")

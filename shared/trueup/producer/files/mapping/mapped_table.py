@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, get_args
 import msgspec
 
 from trueup.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from trueup.producer.files.column_name import column_name
 from trueup.producer.files.csv_columns import (
     KEYS,
     Column,
@@ -252,7 +253,7 @@ def columns_of(mapping: TableMapping) -> set[str]:
     templates = [parse_template(each.template).columns for each in sources if each.template is not None]
     alone = [each.column for each in sources if each.column is not None]
     named = (*alone, *(each.column for each in mapping.skip))
-    return {*map(str.strip, named), *chain(*templates)}
+    return {*map(column_name, named), *chain(*templates)}
 
 
 def _columns(mapping: TableMapping, kind: Kind) -> dict[str, Column]:

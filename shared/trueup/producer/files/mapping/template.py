@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from trueup.producer.files.column_name import column_name
 from trueup.producer.files.mapping.problems import WrongMapping
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
@@ -32,7 +33,7 @@ def parse_template(text: str) -> Template:
         if part[0] in ("{{", "}}"):
             literals[-1] += part[0][0]
         elif part[1] is not None and part[1].strip():
-            columns.append(part[1].strip())
+            columns.append(column_name(part[1]))
             literals.append("")
         elif part[0][0] in "{}":
             raise WrongMapping(f"template {text!r}: write columns as {{Name}}, and a brace that is meant twice")

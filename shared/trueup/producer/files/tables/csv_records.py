@@ -24,7 +24,7 @@ def csv_records(lines: Iterable[Line], delimiter: str) -> Iterator[Record]:
     """
     blank = BLANK + delimiter.encode()
     quotes, again, looked_in_bytes = _Quotes(delimiter), deque[Line](), 0
-    rest = _rest(again, iter(lines))
+    rest = lines_left(again, iter(lines))
     while (line := next(rest)) is not None:
         text = line.text
         if len(text) == line.size_bytes and quotes.are_closed_in(text):
@@ -42,7 +42,22 @@ def csv_records(lines: Iterable[Line], delimiter: str) -> Iterator[Record]:
             yield record
 
 
-def _rest(again: deque[Line], lines: Iterator[Line]) -> Iterator[Line | None]:
+def first_record(line: Line, rest: Iterator[Line | None], again: deque[Line], delimiter: str) -> bytes | None:
+    """The record that begins with a line and stretches over more; None: it does not. The lines are put back.
+
+    Args:
+        line: its first one.
+        rest: the lines after it, as `lines_left` gives them.
+        again: where that takes lines first.
+        delimiter: between the record's cells.
+    """
+    joined = [line]
+    is_record = _Quotes(delimiter).join(joined, rest) and len(joined) > 1
+    again.extendleft(reversed(joined[1:]))
+    return b"\n".join([each.text for each in joined]) if is_record else None
+
+
+def lines_left(again: deque[Line], lines: Iterator[Line]) -> Iterator[Line | None]:
     """The lines that are still to be read; None, as often as it is asked, where there is none now."""
     while True:
         while again:

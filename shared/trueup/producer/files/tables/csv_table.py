@@ -1,19 +1,22 @@
 """A table in a CSV text."""
 
-import itertools
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Literal
 
+from trueup.producer.files.column_name import column_name
 from trueup.producer.files.content import Line, UnreadableInput
 from trueup.producer.files.tables.csv_cells import cells_of
-from trueup.producer.files.tables.csv_records import BLANK, csv_records
+from trueup.producer.files.tables.csv_records import BLANK, csv_records, first_record, lines_left
 from trueup.producer.files.tables.table import BadForm, Record
 
 IsHeader = Callable[[Sequence[str]], bool]
 
 LINES_ABOVE_MAX = 20
+_LOOKED_AT_MAX = 1_000  # with blank lines between them
 _DELIMITERS = ",;\t"
 _SEPARATOR = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.)"?[,;\t ]*')  # how a spreadsheet is told its own delimiter
 
@@ -21,7 +24,7 @@ _SEPARATOR = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.)"?[,;\t ]*')  # how a sprea
 class CsvTable:
     """A table in lines of CSV; as `trueup.producer.files.tables.table.Table`.
 
-    Its header is the first line that is one; where none is, the first line.
+    Its header is the first record that is one; where none is, the first record.
 
     Args:
         lines: of the file.
@@ -40,7 +43,7 @@ class CsvTable:
         self._records = csv_records(lines, self.delimiter)
         self.header = next(self._records)
         try:
-            self.names = self.cells(self.header)
+            self.names = [*map(column_name, self.cells(self.header))]
         except BadForm as error:
             raise UnreadableInput(f"{name}: the header cannot be read: {error}") from None
 
@@ -61,19 +64,48 @@ class CsvTable:
 
 def _find_header(lines: Iterable[Line], is_header: IsHeader, name: str) -> tuple[str, list[str], Iterator[Line]]:
     """The delimiter, the lines above the header, and the lines from the header on."""
-    lines = iter(lines)
-    delimiters = _DELIMITERS
+    lines, again = iter(lines), deque[Line]()
+    rest, delimiters = lines_left(again, lines), _DELIMITERS
+    looked_at: list[Line] = []
     above: list[Line] = []
-    for line in itertools.islice((line for line in lines if line.text.strip(BLANK)), LINES_ABOVE_MAX):
+    widest: tuple[int, str] | None = None
+    while len(above) < LINES_ABOVE_MAX and len(looked_at) < _LOOKED_AT_MAX and (line := next(rest)) is not None:
+        if not line.text.strip(BLANK):
+            looked_at += [line] if above else []
+            continue
         if said := _SEPARATOR.fullmatch(line.text):
             delimiters = said[1].decode()
             continue
-        delimiter = max(delimiters, key=lambda character: line.text.count(character.encode()))
-        with suppress(BadForm):
-            if is_header(cells_of(line.text, delimiter)):
-                return delimiter, [each.text.decode(errors="replace") for each in above], itertools.chain([line], lines)
+        for delimiter, text in _readings(line, rest, again, delimiters):
+            with suppress(BadForm):
+                cells = _names(text, delimiter)
+                if is_header(cells):
+                    told = [each.text.decode(errors="replace") for each in above]
+                    return delimiter, told, chain([line], again, lines)
+                if not above and (widest is None or len(cells) > widest[0]):
+                    widest = len(cells), delimiter
         above.append(line)
+        looked_at.append(line)
     if not above:
         raise UnreadableInput(f"{name} has no header")
-    delimiter = max(delimiters, key=lambda character: above[0].text.count(character.encode()))
-    return delimiter, [], itertools.chain(above, lines)
+    delimiter = _usual(above[0], delimiters) if widest is None else widest[1]
+    return delimiter, [], chain(looked_at, again, lines)
+
+
+def _readings(
+    line: Line, rest: Iterator[Line | None], again: deque[Line], delimiters: str
+) -> Iterator[tuple[str, bytes]]:
+    """The delimiter and the text of each record that may begin with a line: it alone, and with others below."""
+    yield _usual(line, delimiters), line.text
+    for delimiter in delimiters if b'"' in line.text else "":
+        text = first_record(line, rest, again, delimiter)
+        if text is not None:
+            yield delimiter, text
+
+
+def _usual(line: Line, delimiters: str) -> str:
+    return max(delimiters, key=lambda character: line.text.count(character.encode()))
+
+
+def _names(text: bytes, delimiter: str) -> list[str]:
+    return [*map(column_name, cells_of(text, delimiter))]

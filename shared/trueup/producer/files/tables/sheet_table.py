@@ -7,6 +7,7 @@ from itertools import chain, islice
 from typing import Literal
 
 from trueup.limits import RAW_EXCERPT_BYTES
+from trueup.producer.files.column_name import column_name
 from trueup.producer.files.content import LINE_BYTES_MAX, UnreadableInput
 from trueup.producer.files.shown import shown
 from trueup.producer.files.tables.csv_table import LINES_ABOVE_MAX
@@ -45,12 +46,12 @@ class SheetTable:
         looked_at: list[Record] = []
         for record in chain(first, records):
             looked_at.append(record)
-            if is_header(record.cells or ()) or len(looked_at) == LINES_ABOVE_MAX:
+            if is_header(_names(record)) or len(looked_at) == LINES_ABOVE_MAX:
                 break
-        at = len(looked_at) - 1 if is_header(looked_at[-1].cells or ()) else 0
+        at = len(looked_at) - 1 if is_header(_names(looked_at[-1])) else 0
         self.above = [" ".join(filter(None, record.cells or ())) for record in looked_at[:at]]
         self.header = looked_at[at]
-        self.names = list(self.header.cells or ())
+        self.names = _names(self.header)
         self.notes = _notes(sheet)
         self._records = chain(looked_at[at + 1 :], records)
 
@@ -68,6 +69,10 @@ class SheetTable:
             raise BadForm(f"{record.size_bytes} bytes are too large")
         cells = list(record.cells or ())
         return cells + [""] * (len(self.names) - len(cells))
+
+
+def _names(header: Record) -> list[str]:
+    return [*map(column_name, header.cells or ())]
 
 
 def _notes(sheet: Sheet) -> list[str]:
