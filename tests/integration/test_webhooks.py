@@ -311,6 +311,23 @@ def test_an_object_that_is_too_large_is_left_out(database: Engine, account: int)
     run(test)
 
 
+def test_an_object_that_takes_too_long_is_left_out(database: Engine, account: int) -> None:
+    """What the database gives up goes without its object, and keeps nobody waiting."""
+
+    def endless(connection: Connection, *_: object) -> dict[UUID, bytes]:
+        connection.execute(text("SET LOCAL statement_timeout = 1"))
+        connection.execute(text("SELECT pg_sleep(60)"))
+        return {}
+
+    async def test(here: Receiver) -> None:
+        endpoint(database, account, here.port)
+        happen(database, account)
+        assert await send(database, read_objects=endless) == 1
+        assert json.loads(here.received[0].body)["data"].keys() == {"id", "account"}
+
+    run(test)
+
+
 def test_endpoints_that_hang_delay_nobody(database: Engine, account: int) -> None:
     """Fifty of them, each with more than is sent at once, of the same account and of another."""
 

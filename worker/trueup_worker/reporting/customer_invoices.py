@@ -1,6 +1,6 @@
 """The use case: a customer's invoices by date, whatever they are: finalized, void, scheduled, of open usage."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from uuid import UUID
 
@@ -11,8 +11,10 @@ from trueup.store.invoices.by_customer import (
     Details,
     InvoiceChoice,
     Place,
+    customers_of_obligations,
     details_of,
     ends_of_open_months,
+    invoices_by_ids,
     scheduled_drafts,
     stored_invoices,
 )
@@ -56,6 +58,18 @@ def find_customer_invoice(
     if terms is not None and terms.customer_id == customer_id:
         found = _drafts_of_usage(connection, account_id, choice)
     return (found[0], details_of(connection, account_id, found)) if found else None
+
+
+def find_invoices(connection: Connection, account_id: int, ids: Collection[UUID]) -> Iterator[tuple[Invoice, Details]]:
+    """Invoices of any customers, and drafts of obligations; what is neither is left out."""
+    stored = invoices_by_ids(connection, account_id, ids)
+    details = details_of(connection, account_id, stored)
+    yield from ((each, details) for each in stored)
+    missing = set(ids) - {each.id for each in stored}
+    for draft_id, customer_id in customers_of_obligations(connection, account_id, missing) if missing else ():
+        found = find_customer_invoice(connection, account_id, customer_id, draft_id)
+        if found is not None:
+            yield found
 
 
 def _drafts_of_commits(connection: Connection, account_id: int, choice: InvoiceChoice, *, limit: int) -> list[Invoice]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from trueup.store.commits.details import CommitDetails, show_commit, usable_balances
+from trueup.store.commits.pages import CommitRecord
 from trueup.store.commits.search import FoundPlace, ListedCommit, list_commits, search_commits
 from trueup.store.invoices.unpaid_instalments import unpaid_instalments
 from trueup.store.postgres.search_page import SearchPage
@@ -17,7 +18,7 @@ from trueup_worker.reporting.balance import left_by_drafts
 
 _NOTHING: Mapping[str, Decimal] = {}
 
-C = TypeVar("C", ListedCommit, CommitDetails)
+C = TypeVar("C", ListedCommit, CommitDetails, CommitRecord)
 
 
 class UsableCommits:
@@ -35,19 +36,20 @@ class UsableCommits:
     def page(self, **choice: Any) -> SearchPage[ListedCommit, UUID]:
         """A page as `list_commits` gives it, with balances, and what is unpaid."""
         page = list_commits(self._connection, self._account_id, **choice)
-        return replace(page, rows=self._with_balances(page.rows))
+        return replace(page, rows=self.with_balances(page.rows))
 
     def found(self, beginning: str, **choice: Any) -> SearchPage[ListedCommit, FoundPlace]:
         """A page as `search_commits` gives it, likewise."""
         page = search_commits(self._connection, self._account_id, beginning, **choice)
-        return replace(page, rows=self._with_balances(page.rows))
+        return replace(page, rows=self.with_balances(page.rows))
 
     def one(self, commit_id: UUID) -> CommitDetails | None:
         """One as `show_commit` gives it, with its balance, and what is unpaid of it."""
         found = show_commit(self._connection, self._account_id, commit_id)
-        return None if found is None else self._with_balances([found])[0]
+        return None if found is None else self.with_balances([found])[0]
 
-    def _with_balances(self, commits: Sequence[C]) -> list[C]:
+    def with_balances(self, commits: Sequence[C]) -> list[C]:
+        """The same, with balances, and what is unpaid."""
         left, ids = self._left_of({each.customer_id for each in commits}), [each.id for each in commits]
         balances = usable_balances(self._connection, self._account_id, ids, left)
         unpaid = unpaid_instalments(self._connection, self._account_id, ids)

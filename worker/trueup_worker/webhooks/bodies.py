@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.limits import WEBHOOK_BODY_BYTES_MAX
 from trueup.store.events.read import last_position
+from trueup.store.postgres.errors import is_too_much
 from trueup.store.webhooks.claims import Claimed
 from trueup.store.webhooks.deliveries import TEST_TYPE
 from trueup.wire.events import SubjectType, subject_type
@@ -32,7 +33,7 @@ def bodies_of(
     The place in the feed is read before the objects: whatever happened up to it is in them.
 
     Args:
-        connection: a transaction.
+        connection: a snapshot.
         claimed: of any accounts.
         read_objects: reads what events are about.
     """
@@ -85,9 +86,10 @@ def _objects(
     found: dict[UUID, bytes] = {}
     for kind, ids in by_kind.items():
         try:
-            found |= read_objects(connection, account_id, kind, ids)
-        except SQLAlchemyError:
-            raise
-        except Exception:  # what cannot be told must not stop what can: the receiver asks for it
+            with connection.begin_nested():
+                found |= read_objects(connection, account_id, kind, ids)
+        except Exception as error:  # what cannot be told must not stop what can: the receiver asks for it
+            if isinstance(error, SQLAlchemyError) and not is_too_much(error):
+                raise
             log.exception("objects of events cannot be told", action="objects_not_told", kind=kind)
     return found

@@ -5,6 +5,7 @@ import gc
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trueup.clock import utc_now
 from trueup.limits import WEBHOOK_LEASE_S, WEBHOOK_LOOK_S, WEBHOOK_RECORD_S, WEBHOOK_SECONDS_MAX, WEBHOOK_TURN_S
 from trueup.store.accounts.secret_key import vault
-from trueup.store.postgres.engine import transaction
+from trueup.store.postgres.engine import snapshot, transaction
 from trueup.store.webhooks.claims import Claimed, Ready, Settled, endpoints_ready, find_due, release, take
 from trueup.store.webhooks.expansion import Which
 from trueup_worker.webhooks.addresses import AddressPolicy
@@ -45,7 +46,7 @@ class Means:
     Attributes:
         on: the database.
         policy: where deliveries may go.
-        read_objects: reads what events are about.
+        read_objects: reads what events are about, as they are at one moment.
         waits: of the schedule of retries.
         secret_key: opens the endpoints' secrets.
         is_stopping: tells whether the worker is told to stop.
@@ -164,8 +165,10 @@ class _Turn:
     def _claim(self, shares: dict[Which, int]) -> list[tuple[Claimed, bytes]]:
         with transaction(self._means.on) as connection:
             due = find_due(connection, shares)
-            new = bodies_of(connection, [each for each in due if each.body is None], self._means.read_objects)
-            made = {(each.which, each.event_id): body for each, body in new}
+            new = [each for each in due if each.body is None]
+            with snapshot(self._means.on) if new else nullcontext(connection) as reading:
+                bodies = bodies_of(reading, new, self._means.read_objects)
+                made = {(each.which, each.event_id): body for each, body in bodies}
             if due:
                 take(connection, due, made)
         return [(each, each.body or made[each.which, each.event_id]) for each in due]

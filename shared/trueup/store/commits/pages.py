@@ -222,9 +222,9 @@ def find_commit_record(
 
 
 def commit_records(connection: Connection, account_id: int, ids: Collection[UUID]) -> list[CommitRecord]:
-    """Commits and credits by their ids, without their ledgers."""
+    """Commits and credits by their ids, with their ledgers."""
     found = fetch_all(connection, CommitRecord, _BY_IDS, {"account_id": account_id, "ids": list(ids)})
-    return _whole(connection, account_id, found, with_ledger=False)
+    return _whole(connection, account_id, found, with_ledger=True)
 
 
 def with_balances(

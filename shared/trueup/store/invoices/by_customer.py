@@ -84,6 +84,12 @@ _OF_OPEN = {
     "after": "(o.scheduled_at, o.id) {beyond} (:after_at, :after_id)",
 }
 
+_CUSTOMERS = text("""
+    SELECT o.id, c.customer_id
+      FROM obligation AS o JOIN commit AS c ON c.account_id = o.account_id AND c.id = o.commit_id
+     WHERE o.account_id = :account_id AND o.id = ANY(CAST(:ids AS uuid[]))
+""")
+
 _OPEN_MONTHS = text("""
     SELECT starting_at + interval '1 month' FROM usage_month
      WHERE account_id = :account_id AND customer_id = :customer_id
@@ -171,6 +177,12 @@ def scheduled_drafts(
     obligations, given = _asked(_OPEN, _OF_OPEN, choice)
     found = read_drafts(connection, account_id, select_drafts(obligations), {"limit": limit, **given}, open_draws)
     return [each.invoice for each in found]
+
+
+def customers_of_obligations(connection: Connection, account_id: int, ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """Obligations, each with the customer that owes it."""
+    found = connection.execute(_CUSTOMERS, {"account_id": account_id, "ids": list(ids)})
+    return [(row.id, row.customer_id) for row in found]
 
 
 def ends_of_open_months(connection: Connection, account_id: int, customer_id: UUID) -> list[datetime]:

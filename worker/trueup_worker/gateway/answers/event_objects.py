@@ -1,16 +1,15 @@
-"""Objects that events are about, as the API tells them: what a webhook brings.
+"""Objects that events are about, as the API tells each of them by its id: what a webhook brings.
 
-Commits and credits are told as their lists tell them, without balance and ledger: these change with every usage, of
-which no event tells.
+The balance of a commit or credit costs a burn-down where its customer has open usage, once for all that are read.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import starmap
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from trueup.store.commits.pages import commit_records
-from trueup.store.invoices.by_customer import details_of, invoices_by_ids
 from trueup.store.requests.batch_results import ResultsPage, find_batch
 from trueup.store.requests.outcomes import count_outcomes, read_outcomes
 from trueup.store.webhooks.endpoints import list_endpoints
@@ -20,6 +19,8 @@ from trueup_worker.gateway.answers.invoices import Invoice
 from trueup_worker.gateway.answers.requests import BatchAnswer, RequestOutcome
 from trueup_worker.gateway.answers.webhooks import Webhook
 from trueup_worker.gateway.http.answer import Answer, encode
+from trueup_worker.reporting.customer_invoices import find_invoices
+from trueup_worker.reporting.usable import UsableCommits
 
 
 def read_objects(
@@ -28,7 +29,7 @@ def read_objects(
     """Each as JSON, by its id; what is not there, or is told by no call, is left out.
 
     Args:
-        connection: a transaction.
+        connection: a snapshot, so that ledger and usage are of one moment.
         account_id: whose.
         kind: all of them are of this kind.
         ids: theirs.
@@ -39,11 +40,10 @@ def read_objects(
 def _read(connection: Connection, account_id: int, kind: SubjectType, ids: Collection[UUID]) -> Iterable[Answer]:
     match kind:
         case "commit" | "credit":
-            return map(Commit.of, commit_records(connection, account_id, ids))
+            found = commit_records(connection, account_id, ids)
+            return map(Commit.of, UsableCommits(connection, account_id).with_balances(found))
         case "invoice":
-            invoices = invoices_by_ids(connection, account_id, ids)
-            details = details_of(connection, account_id, invoices)
-            return [Invoice.of(each, details) for each in invoices]
+            return starmap(Invoice.of, find_invoices(connection, account_id, ids))
         case "request":
             return map(RequestOutcome.of, read_outcomes(connection, account_id, ids).values())
         case "batch":

@@ -19,6 +19,7 @@ from trueup_worker.gateway.schema.bodies.body import Key
 from trueup_worker.gateway.schema.bodies.commits import BalanceFilter, CommitFilter, CreditFilter, Filter
 from trueup_worker.gateway.schema.openapi import answers
 from trueup_worker.reporting.balance import left_by_drafts
+from trueup_worker.reporting.usable import UsableCommits
 
 router = APIRouter(route_class=GuardedRoute, tags=["Commits and credits"])
 
@@ -71,8 +72,7 @@ def _find(connection: Connection, account_id: int, **which: Any) -> CommitRecord
     found = find_commit_record(connection, account_id, **which)
     if found is None:
         return None
-    left = left_by_drafts(connection, account_id=account_id, customer_id=found.customer_id)
-    return with_balances(connection, account_id, [found], left)[0]
+    return UsableCommits(connection, account_id).with_balances([found])[0]
 
 
 async def _list(
