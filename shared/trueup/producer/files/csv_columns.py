@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from json.encoder import encode_basestring
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-import msgspec
 from typing_extensions import get_type_hints, is_typeddict
 
 from trueup.producer.files.numbers import encode_number
@@ -33,7 +33,9 @@ from trueup.wire.request.body import CommitRequest
 from trueup.wire.request.usage import UsageRequest
 
 FieldPath = tuple[str | int, ...]
-Encode = Callable[[str], bytes]
+Encode = Callable[[str], str]
+
+encode_text: Encode = encode_basestring
 
 _ACCESS, _INVOICE = "access_schedule.schedule_items.0", "invoice_schedule.schedule_items.0"
 SHORT_NAMES = {
@@ -175,26 +177,6 @@ def named_twice(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
     ]
 
 
-def body_text(columns: Sequence[Column], cells: Sequence[str]) -> bytes:
-    """The body that a record's cells make, as JSON."""
-    body: dict[Any, Any] = {}
-    filled = [(column, cell) for column, cell in zip(columns, cells, strict=True) if cell]
-    for column, cell in filled:
-        if not column.detail:
-            _put(body, column.paths[0], column.encode(cell))
-    for column, cell in filled:
-        for path in column.paths if column.detail else ():
-            if isinstance(body.get(path[0]), dict):
-                _put(body, path, column.encode(cell))
-    return msgspec.json.encode(with_lists(body))
-
-
-def _put(body: dict[Any, Any], path: FieldPath, value: bytes) -> None:
-    for part in path[:-1]:
-        body = body.setdefault(part, {})
-    body[path[-1]] = msgspec.Raw(value)
-
-
 def with_lists(node: Any) -> Any:
     """Turn what is indexed by numbers into lists, in their order and without gaps."""
     if not isinstance(node, dict):
@@ -258,19 +240,19 @@ def _encoding(kind: Any) -> Encode:
         return _list
     if get_origin(kind) in (list, dict) or is_typeddict(kind):
         return _json
-    return msgspec.json.encode
+    return encode_text
 
 
-def _boolean(cell: str) -> bytes:
+def _boolean(cell: str) -> str:
     word = cell.strip().lower()
-    return word.encode() if word in ("true", "false") else msgspec.json.encode(cell)
+    return word if word in ("true", "false") else encode_text(cell)
 
 
-def _list(cell: str) -> bytes:
+def _list(cell: str) -> str:
     if cell.lstrip().startswith("["):
         return _json(cell)
-    return msgspec.json.encode([entry.strip() for entry in cell.split(";") if entry.strip()])
+    return f"[{','.join(encode_text(entry.strip()) for entry in cell.split(';') if entry.strip())}]"
 
 
-def _json(cell: str) -> bytes:
-    return cell.strip().encode() if is_json(cell) else msgspec.json.encode(cell)
+def _json(cell: str) -> str:
+    return cell.strip() if is_json(cell) else encode_text(cell)

@@ -1,10 +1,7 @@
 """A table whose header names fields."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import cast, get_args
-
-import msgspec
 
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from trueup.producer.files.csv_columns import (
@@ -12,17 +9,17 @@ from trueup.producer.files.csv_columns import (
     Column,
     Form,
     UnknownColumn,
-    body_text,
     column_named,
+    encode_text,
     form_of,
     missing_columns,
     named_twice,
 )
+from trueup.producer.files.mapping.layout import Layouts, Leaf
 from trueup.producer.files.mapping.lookup import Wanted
 from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, Kind
-from trueup.wire.message.packing import content_of
 
 
 class WrongColumns(Exception):
@@ -42,13 +39,14 @@ class NamedTable:
     """
 
     def __init__(self, names: Sequence[str], kind: Kind, *, marks: NumberMarks) -> None:
-        self._names, self._kind = names, kind
-        self._row_columns = form_of(kind).row_columns
-        self._columns = _columns(names, kind)
-        if marks.are_told:
-            self._columns = [replace(each, encode=marks.encode) if each.numeric else each for each in self._columns]
+        self._kind = kind
+        columns = _columns(names, kind)
+        self._encoders = [marks.encode if each.numeric else each.encode for each in columns]
+        leaves = [Leaf(each.paths, each.detail, constant=None, may_be_filled=True) for each in columns]
+        self._layouts = Layouts(lambda _: leaves)
+        self._own = {name: names.index(name) for name in form_of(kind).row_columns if name in names}
         self._key = names.index("uniqueness_key") if "uniqueness_key" in names else None
-        self.numeric = [(index, names[index]) for index, column in enumerate(self._columns) if column.numeric]
+        self.numeric = [(index, names[index]) for index, column in enumerate(columns) if column.numeric]
         used_once = "transaction_id" if kind == "usage" else "uniqueness_key"
         self.key_columns: Sequence[int] = [names.index(used_once)] if used_once in names else []
         self.columns: Collection[int] = range(len(names))
@@ -72,18 +70,19 @@ class NamedTable:
 
     def row(self, number: int, cells: Sequence[str], record: bytes) -> Row:
         """The request that a record makes."""
-        row = dict(zip(self._names, cells, strict=True))
-        own = {name: row[name] for name in self._row_columns if row.get(name)}
-        if _usable(own):  # else they stay in the body, where they are refused by name
-            cells = ["" if name in own else cell for name, cell in zip(self._names, cells, strict=True)]
+        values = [encode(cell) if cell else None for encode, cell in zip(self._encoders, cells, strict=True)]
+        own = {name: cells[at] for name, at in self._own.items() if cells[at]}
+        if own and _usable(own):
+            for name in own:
+                values[self._own[name]] = None
         else:
-            own = {}
+            own = {}  # they stay in the body, where they are refused by name
         return Row(
             number,
             cast("Kind", own.get("kind", self._kind)),
             own.get("idempotency_key"),
-            *content_of(body_text(self._columns, cells)),
-            keyless=self._kind != "usage" and not row.get("uniqueness_key"),
+            *self._layouts.content(values),
+            keyless=self.is_keyless(cells),
             record=record,
         )
 
@@ -114,8 +113,8 @@ def _columns(names: Sequence[str], kind: Kind) -> list[Column]:
 
 def _column(name: str, form: Form) -> Column:
     if not name:
-        return Column((), msgspec.json.encode, detail=True)
-    return Column(((name,),), msgspec.json.encode) if name in form.row_columns else column_named(name, form)
+        return Column((), encode_text, detail=True)
+    return Column(((name,),), encode_text) if name in form.row_columns else column_named(name, form)
 
 
 def _missing(names: Sequence[str], columns: Sequence[Column], kind: Kind) -> list[str]:

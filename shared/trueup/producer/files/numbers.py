@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-
-import msgspec
+from json.encoder import encode_basestring
 
 from trueup.errors import TrueupError
 
@@ -51,6 +50,8 @@ class NumberMarks:
 
     def plain(self, cell: str) -> str | None:
         """The number in a cell as JSON, with its digits as they are; None when it is none."""
+        if cell.isdecimal() and cell.isascii() and cell[0] != "0":
+            return cell
         if self.are_told:
             if not _pattern(self._decimal, self.thousands).fullmatch(cell):
                 return None
@@ -60,10 +61,10 @@ class NumberMarks:
         number = cell.strip()
         return number if _JSON_NUMBER.fullmatch(number) else None
 
-    def encode(self, cell: str) -> bytes:
+    def encode(self, cell: str) -> str:
         """The number in a cell as JSON, with its digits as they are; a string when it is none."""
         number = self.plain(cell)
-        return msgspec.json.encode(cell) if number is None else number.encode()
+        return encode_basestring(cell) if number is None else number
 
     def told(self) -> str:
         """Tell the marks in words."""
@@ -84,6 +85,6 @@ def _pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
 AS_IN_JSON = NumberMarks()
 
 
-def encode_number(cell: str) -> bytes:
+def encode_number(cell: str) -> str:
     """A cell as JSON: a number with every digit kept, or a string."""
     return AS_IN_JSON.encode(cell)

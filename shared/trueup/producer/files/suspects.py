@@ -58,7 +58,7 @@ class Suspects:
         """Look at the cells of a row."""
         for index, name in self._numeric:
             cell = cells[index]
-            if cell and not cell.isdecimal():
+            if cell[-4:-3] == "." or "," in cell or "E" in cell:
                 self._look_at_number(row, name, cell)
         for index, name in self._keys:
             cell = cells[index]

@@ -157,7 +157,7 @@ class FieldCompiler:
         if column.numeric:
             number = number_reader(self._number_marks(source), symbols=self._symbols(source), column=told)
             return lambda text: number(text, 0)
-        return lambda text: column.encode(text).decode()
+        return column.encode
 
     def _number_marks(self, source: FieldSource) -> NumberMarks:
         numbers = self._mapping.numbers

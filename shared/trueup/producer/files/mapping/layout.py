@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
+from trueup.limits import BODY_BYTES_MAX
 from trueup.producer.files.csv_columns import FieldPath, with_lists
+from trueup.wire.message.packing import Content, content_of
 
+_LAYOUTS_MAX = 1_024
+_BYTES_PER_CHAR_MAX = 4
 _MAPS = frozenset({"custom_fields", "pricing_group_values", "presentation_group_values"})
 _MARK = "\0"  # no JSON text has it
 
@@ -38,9 +42,31 @@ class Layout:
     text: str
     pick: Callable[[Sequence[Any]], tuple[Any, ...]]
 
-    def body(self, values: Sequence[str | None]) -> str:
-        """The body with these values."""
-        return self.text % self.pick(values)
+
+class Layouts:
+    """The layouts of a table's bodies: each is made for the first record that fills its fields, and kept.
+
+    Args:
+        leaves_where: the leaves of bodies in which these of them are filled.
+    """
+
+    def __init__(self, leaves_where: Callable[[Sequence[bool]], Sequence[Leaf]]) -> None:
+        self._leaves_where = leaves_where
+        self._layouts: dict[tuple[bool, ...], Layout] = {}
+
+    def content(self, values: Sequence[str | None]) -> Content:
+        """What travels of a body with these values, each as JSON; None: nothing fills the field."""
+        filled = tuple([value is not None for value in values])
+        layout = self._layouts.get(filled)
+        if layout is None:
+            layout = layout_of(self._leaves_where(filled), filled)
+            if len(self._layouts) >= _LAYOUTS_MAX:
+                self._layouts.clear()
+            self._layouts[filled] = layout
+        text = layout.text % layout.pick(values)
+        if len(text) * _BYTES_PER_CHAR_MAX > BODY_BYTES_MAX:
+            return content_of(text)
+        return text, False, None
 
 
 def layout_of(leaves: Sequence[Leaf], filled: Sequence[bool]) -> Layout:

@@ -8,13 +8,14 @@ from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
-from trueup.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from trueup.producer.files.column_name import column_name
 from trueup.producer.files.csv_columns import (
     KEYS,
     Column,
     UnknownColumn,
     column_named,
+    encode_text,
     form_of,
     missing_columns,
     named_twice,
@@ -22,7 +23,7 @@ from trueup.producer.files.csv_columns import (
 from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader, Read
 from trueup.producer.files.mapping.fields import FieldCompiler
 from trueup.producer.files.mapping.header import Header
-from trueup.producer.files.mapping.layout import Layout, Leaf, layout_of
+from trueup.producer.files.mapping.layout import Layouts, Leaf
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.model import TableMapping
 from trueup.producer.files.mapping.preview import MappedField, preview
@@ -32,17 +33,14 @@ from trueup.producer.files.mapping.template import parse_template
 from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, Kind
-from trueup.wire.message.packing import Content, content_of
 
 T = TypeVar("T")
 Pick = Callable[[Cells], Any]
 
-_LAYOUTS_MAX = 1_024
 _REMEMBERED = 16_384  # texts of a field: the same dates, names and units come again
 _CHARS_REMEMBERED = 200
 _UNKNOWN: Any = object()
 _PROBLEMS_TOLD_MAX = 5
-_BYTES_PER_CHAR_MAX = 4
 _COLUMNS_MIN = 2
 
 
@@ -99,7 +97,7 @@ class MappedTable:
         self._own = {name: fields.pop(name) for name in form_of(kind).row_columns if name in fields}
         self._fields = list(fields.values())
         self._sort_out()
-        self._layouts: dict[tuple[bool, ...], Layout] = {}
+        self._layouts = Layouts(self._leaves)
         self._key = next((field for field in self._fields if field.name == "uniqueness_key"), None)
         used_once = next((field for field in self._fields if field.name in ("uniqueness_key", "transaction_id")), None)
         self.key_columns: Sequence[int] = used_once.columns if used_once else ()
@@ -178,7 +176,7 @@ class MappedTable:
             BadCell: its cells cannot be read as the mapping says; every problem is told.
         """
         try:
-            content = self._content(self._values(cells))
+            content = self._layouts.content(self._values(cells))
             kind, key = self._kind_and_key(cells) if self._own else (self._kind, None)
         except BadCell:
             raise self._problems(cells) from None
@@ -204,18 +202,8 @@ class MappedTable:
             values[at] = _remembered(known_of, picked, read(cells), *picked) if made is _UNKNOWN else made
         return values
 
-    def _content(self, values: list[str | None]) -> Content:
-        filled = tuple([value is not None for value in values])
-        layout = self._layouts.get(filled)
-        if layout is None:
-            layout = layout_of([_leaf(*each) for each in zip(self._fields, filled, strict=True)], filled)
-            if len(self._layouts) >= _LAYOUTS_MAX:
-                self._layouts.clear()
-            self._layouts[filled] = layout
-        text = layout.body(values)
-        if len(text) * _BYTES_PER_CHAR_MAX > BODY_BYTES_MAX:
-            return content_of(text)
-        return text, False, None
+    def _leaves(self, filled: Sequence[bool]) -> list[Leaf]:
+        return [_leaf(*each) for each in zip(self._fields, filled, strict=True)]
 
     def _kind_and_key(self, cells: Cells) -> tuple[Kind, str | None]:
         own = {name: _text(field, cells) for name, field in self._own.items()}
@@ -265,7 +253,7 @@ def _columns(mapping: TableMapping, kind: Kind) -> dict[str, Column]:
     form, columns, unknown = form_of(kind), {}, []
     for name in mapping.fields:
         try:
-            columns[name] = column_named(name, form) if name not in form.row_columns else Column((), _no_json)
+            columns[name] = column_named(name, form) if name not in form.row_columns else Column((), encode_text)
         except UnknownColumn as error:
             unknown.append(str(error))
     has_type = kind == "credit" or "kind" in mapping.fields
@@ -301,7 +289,3 @@ def _text(field: FieldReader, cells: Cells) -> str | None:
     """The text that a field has in a row."""
     told = field.json_of(cells)
     return None if told is None else str(msgspec.json.decode(told))
-
-
-def _no_json(text: str) -> bytes:
-    return msgspec.json.encode(text)

@@ -22,13 +22,23 @@ def cells_of(text: bytes, delimiter: str) -> list[str]:
         BadForm: it is no CSV, or no UTF-8.
     """
     try:
-        cells = next(csv.reader([text.decode().removeprefix(BOM)], delimiter=delimiter, strict=True))
-        return [cell.strip(AROUND) for cell in cells]
+        return [cell.strip(AROUND) for cell in _cells(text.decode().removeprefix(BOM), delimiter)]
     except UnicodeDecodeError as error:
         raise BadForm(_not_utf8(text, error.start, delimiter), "not_utf8") from None
     except csv.Error as error:
         found = _unclosed(text, delimiter) if str(error) == _UNCLOSED else str(error)
         raise BadForm(found, "csv_quotes") from None
+
+
+def _cells(text: str, delimiter: str) -> list[str]:
+    """The cells as they stand there: of usual records without the reader, which takes five times as long."""
+    if '"' not in text and "\n" not in text and "\r" not in text:
+        return text.split(delimiter)
+    if text.startswith('"') and text.endswith('"'):
+        cells = text[1:-1].split(f'"{delimiter}"')
+        if text.count('"') == 2 * len(cells):
+            return cells
+    return next(csv.reader([text], delimiter=delimiter, strict=True))
 
 
 def _unclosed(text: bytes, delimiter: str) -> str:

@@ -81,8 +81,19 @@ class _Quotes:
         cell = rb'(?:"(?:[^"]++|"")*+"|[^"%b]*+)' % edge
         self._delimiter = delimiter
         self._opening = re.compile(rb'(?:\A|%b)"' % edge)
+        self._between = b'"%b"' % delimiter.encode()
         # The usual text: each cell without quotes, or all of it in quotes. It never goes back.
-        self.are_closed_in = re.compile(rb"%b(?:%b%b)*+" % (cell, edge, cell)).fullmatch
+        self._closed = re.compile(rb"%b(?:%b%b)*+" % (cell, edge, cell)).fullmatch
+
+    def are_closed_in(self, text: bytes) -> bool:
+        """Tell whether each cell is without quotes, or all of it in quotes."""
+        return b'"' not in text or self._is_each_quoted(text) or bool(self._closed(text))
+
+    def _is_each_quoted(self, text: bytes) -> bool:
+        """Tell whether each cell stands in quotes, and none has one: as exports are, and told at a glance."""
+        if not (text.startswith(b'"') and text.endswith(b'"')):
+            return False
+        return text.count(b'"') == 2 + 2 * text.count(self._between, 1, len(text) - 1)
 
     def join(self, joined: list[Line], rest: Iterator[Line | None]) -> bool:
         """Add the lines to the first one over which its quotes stretch; false: they are not one record."""
