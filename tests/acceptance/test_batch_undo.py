@@ -16,6 +16,15 @@ from tests.acceptance.processes import wait_for
 from tests.acceptance.test_ingest import batch_file, commits_of, ingesting, urls
 
 __all__ = ["urls"]  # a fixture
+ONCE = (
+    "SELECT count(*) FROM audit WHERE action = 'undo_batch' AND subject = %s",
+    "SELECT count(*) FROM outbox WHERE event = 'batch.undone' AND CAST(%s AS uuid) = ANY(subject_ids)",
+)
+TOLD = """
+    SELECT count(DISTINCT c.id) || ' commits, ' || count(*) || ' times'
+      FROM outbox AS o CROSS JOIN LATERAL unnest(o.subject_ids) AS told (id) JOIN commit AS c ON c.id = told.id
+     WHERE o.event = 'commit.archived' AND c.batch_id = %s
+"""
 
 
 @contextmanager
@@ -56,7 +65,8 @@ def test_killed_it_goes_on(stack: Command, urls: dict[str, str], tmp_path: Path)
     assert stack.ok("batches", "show", batch, "--json").json()["state"] == "undoing"
     told = stack.ok("batches", "undo", batch, "--json").json()
     assert (told["commits"], told["archived"], told["archived_before"], told["left"]) == (rows, rows, 0, 0)
-    assert asked(urls, "SELECT count(*) FROM audit WHERE action = 'undo_batch' AND subject = %s", batch) == 1
+    assert [asked(urls, each, batch) for each in ONCE] == [1, 1]
+    assert asked(urls, TOLD, batch) == f"{rows} commits, {rows} times"
     again = stack("ingest", file)
     assert (again.code, "--new --key-suffix" in again.stderr) == (3, True)
     anew = stack.ok("ingest", "--json", "--key-suffix", "-r2", file).json()

@@ -11,13 +11,15 @@ from sqlalchemy import Connection, text
 from trueup.domain.burndown.values import CommitType
 from trueup.store.commits.revaluations import remember_worth, revalue
 from trueup.store.invoices.of_commit import obligations_of
+from trueup.store.postgres.index_lookup import row_of
 from trueup.store.postgres.rows import fetch_all
 from trueup.store.usage.months import lock_customers
 
 # OFFSET 0 keeps each look-up a probe of an index, whatever the planner takes the account for.
-_CUSTOMERS = text("""
-    SELECT DISTINCT c.customer_id FROM commit AS c
-     WHERE c.account_id = :account_id AND c.id = ANY(CAST(:ids AS uuid[]))
+_CUSTOMERS = text(f"""
+    SELECT DISTINCT c.customer_id FROM unnest(CAST(:ids AS uuid[])) AS chosen (id)
+     CROSS JOIN LATERAL {row_of("commit", "id", "chosen.id")} AS c
+     WHERE c.id = chosen.id
 """)
 _LOCK_OBLIGATIONS = text(f"""
     SELECT o.id FROM obligation AS o
@@ -26,10 +28,11 @@ _LOCK_OBLIGATIONS = text(f"""
          CROSS JOIN LATERAL (SELECT id FROM {obligations_of("= chosen.id")} AS of_it OFFSET 0) AS found))
      ORDER BY o.id FOR UPDATE
 """)
-_ACTIVE = text("""
-    SELECT id, type, name, uniqueness_key FROM commit
-     WHERE account_id = :account_id AND id = ANY(CAST(:ids AS uuid[])) AND archived_at IS NULL
-     ORDER BY id
+_ACTIVE = text(f"""
+    SELECT c.id, c.type, c.name, c.uniqueness_key FROM unnest(CAST(:ids AS uuid[])) AS chosen (id)
+     CROSS JOIN LATERAL {row_of("commit", "id", "chosen.id")} AS c
+     WHERE c.id = chosen.id AND c.archived_at IS NULL
+     ORDER BY c.id
 """)
 _FINALIZED = text("""
     SELECT i.commit_id, i.id, 'invoice' AS what, i.number,

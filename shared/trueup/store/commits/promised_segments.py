@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from trueup.store.commits.revaluations import commits_with_worth
+from trueup.store.commits.revaluations import COMMITS_WITH_WORTH
 
 # An open contract has no end: FOCUS wants one, so it is that of the last access which was promised under it.
 PROMISED_SEGMENTS = text(f"""
@@ -21,7 +21,7 @@ PROMISED_SEGMENTS = text(f"""
                   AND o.invoice_contract_id = c.invoice_contract_id)) AS contract_ending_before,
            coalesce(worth.instalments, 0) AS instalments, coalesce(worth.access, 0) AS access
       FROM commit AS c
-      LEFT JOIN {commits_with_worth(all_of_them=True)} AS worth ON worth.id = c.id
+      LEFT JOIN {COMMITS_WITH_WORTH} AS worth ON worth.id = c.id
       JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.amount > 0
       JOIN contract ON contract.account_id = c.account_id AND contract.id = c.invoice_contract_id
       LEFT JOIN product ON product.account_id = c.account_id AND product.id = c.product_id

@@ -8,43 +8,40 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-_CHOSEN = "AND {commit_id} = ANY(CAST(:ids AS uuid[]))"
-_OBLIGATIONS = """
-    SELECT commit_id, id, amount, state FROM obligation
-     WHERE account_id = :account_id {chosen} AND kind = 'SCHEDULED' AND state {state} 'voided'
-       AND (suppressed_by IS NULL OR suppressed_by = 'do_not_invoice')"""
+from trueup.store.invoices.of_commit import obligations_of
+from trueup.store.postgres.index_lookup import row_of
 
+_SUMS = "sum(amount) AS amount, sum(amount) FILTER (WHERE state IN ('issued', 'suppressed')) AS settled"
+_IS_COUNTED = """kind = 'SCHEDULED' AND (suppressed_by IS NULL OR suppressed_by = 'do_not_invoice')
+           AND NOT EXISTS (
+            SELECT FROM obligation AS n WHERE n.account_id = :account_id AND n.regenerated_from_id = o.id)"""
+_IS_PAID_FOR = "type = 'PREPAID' AND invoice_unit_id IS NOT NULL"
+_WORTH = """c.*, coalesce(access.amount, 0) AS access,
+           coalesce(CASE WHEN c.archived_at IS NULL THEN i.amount ELSE i.settled END, 0) AS instalments"""
 
-def commits_with_worth(*, all_of_them: bool) -> str:
-    """SQL of the PREPAID commits that are paid for, in brackets: the columns of `commit`, `instalments` and `access`.
+COMMITS_WITH_WORTH = f"""(
+    SELECT {_WORTH}
+      FROM (SELECT * FROM commit WHERE account_id = :account_id AND {_IS_PAID_FOR}) AS c
+      LEFT JOIN (SELECT commit_id, {_SUMS} FROM {obligations_of("IS NOT NULL")} AS o
+         WHERE {_IS_COUNTED} GROUP BY commit_id) AS i ON i.commit_id = c.id
+      LEFT JOIN (SELECT commit_id, sum(amount) AS amount FROM segment WHERE account_id = :account_id
+         GROUP BY commit_id) AS access ON access.commit_id = c.id)"""
+"""SQL of the PREPAID commits that are paid for, in brackets: the columns of `commit`, `instalments` and `access`.
 
-    `instalments` is what is, was or will be invoiced, by whomever; `access` what may be drawn by the access schedule.
-    Sums are made for all of them at once: a look at each commit's rows is no plan for many. Obligations come by two
-    indexes, as what is void stands in one of its own.
+`instalments` is what is, was or will be invoiced, by whomever; `access` what may be drawn by the access schedule. Sums
+are made for all of them at once: a look at each commit's rows is no plan for many.
+"""
 
-    Args:
-        all_of_them: of the account; else those whose ids are the parameter `ids`.
-    """
-    of_id, of_commit_id = ("" if all_of_them else _CHOSEN.format(commit_id=each) for each in ("id", "commit_id"))
-    obligations = " UNION ALL ".join(_OBLIGATIONS.format(chosen=of_commit_id, state=state) for state in ("<>", "="))
-    return f"""(
-    SELECT prepaid.*, coalesce(access.amount, 0) AS access,
-           coalesce(CASE WHEN archived_at IS NULL THEN i.amount ELSE i.settled END, 0) AS instalments
-      FROM (SELECT * FROM commit WHERE account_id = :account_id {of_id}
-               AND type = 'PREPAID' AND invoice_unit_id IS NOT NULL) AS prepaid
-      LEFT JOIN (
-        SELECT commit_id, sum(amount) AS amount,
-               sum(amount) FILTER (WHERE state IN ('issued', 'suppressed')) AS settled
-          FROM ({obligations}) AS o
-         WHERE NOT EXISTS (
-            SELECT FROM obligation AS n WHERE n.account_id = :account_id AND n.regenerated_from_id = o.id)
-         GROUP BY commit_id) AS i ON i.commit_id = prepaid.id
-      LEFT JOIN (
-        SELECT commit_id, sum(amount) AS amount FROM segment WHERE account_id = :account_id {of_commit_id}
-         GROUP BY commit_id) AS access ON access.commit_id = prepaid.id)"""
-
-
-_CHANGED = commits_with_worth(all_of_them=False)
+# Of a few, whose sums are looked up: a plan that knows no number of rows would compare each sum with each commit.
+_CHANGED = f"""(
+    SELECT {_WORTH}
+      FROM unnest(CAST(:ids AS uuid[])) AS chosen (id)
+     CROSS JOIN LATERAL {row_of("commit", "id", "chosen.id")} AS c
+     CROSS JOIN LATERAL (SELECT {_SUMS} FROM {obligations_of("= chosen.id")} AS o
+         WHERE {_IS_COUNTED} OFFSET 0) AS i
+     CROSS JOIN LATERAL (SELECT sum(amount) AS amount FROM segment
+         WHERE account_id = :account_id AND commit_id = chosen.id OFFSET 0) AS access
+     WHERE c.id = chosen.id AND {_IS_PAID_FOR})"""
 _REMEMBER = text(f"""
     INSERT INTO revaluation (account_id, commit_id, position, after_seq, instalments, access)
     SELECT c.account_id, c.id, 0, 0, c.instalments, c.access FROM {_CHANGED} AS c

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from trueup.store.commits.revaluations import commits_with_worth
+from trueup.store.commits.revaluations import COMMITS_WITH_WORTH
 from trueup.store.postgres.rows import fetch_all, values
 from trueup.store.reconciliation.check import Difference
 
@@ -38,12 +38,11 @@ _GIVEN = text("""
        AND (c.type = 'CREDIT' OR c.type = 'PREPAID' AND c.invoice_unit_id IS NULL)
      GROUP BY p.unit_id
 """)
-_WITH_WORTH = commits_with_worth(all_of_them=True)
 _COMMITS = text(f"""
     SELECT c.id, c.invoice_unit_id AS unit_id, c.instalments, c.access,
            coalesce(ledger.drawn, 0) AS drawn, coalesce(ledger.lapsed, 0) AS lapsed,
            coalesce(ledger.balance, 0) AS balance
-      FROM {_WITH_WORTH} AS c
+      FROM {COMMITS_WITH_WORTH} AS c
       LEFT JOIN (
         SELECT commit_id, -sum(amount) FILTER (WHERE type ~ 'DEDUCTION$') AS drawn,
                -sum(amount) FILTER (WHERE type ~ '(EXPIRATION|MANUAL)$') AS lapsed, sum(amount) AS balance
@@ -52,7 +51,7 @@ _COMMITS = text(f"""
 _STALE = text(f"""
     SELECT 'worth_of_commit' AS check, CAST(c.id AS text) AS subject,
            c.instalments || ' for ' || c.access AS expected, last.instalments || ' for ' || last.access AS found
-      FROM {_WITH_WORTH} AS c
+      FROM {COMMITS_WITH_WORTH} AS c
       JOIN (SELECT DISTINCT ON (commit_id) * FROM revaluation WHERE account_id = :account_id
              ORDER BY commit_id, position DESC) AS last ON last.commit_id = c.id
      WHERE (last.instalments, last.access) <> (c.instalments, c.access)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, TextClause, text
 
 from trueup.limits import EXPORTED_ROWS_AT_ONCE
-from trueup.store.commits.revaluations import commits_with_worth
+from trueup.store.commits.revaluations import COMMITS_WITH_WORTH
 from trueup.store.postgres.plans import plan_afresh
 from trueup.store.postgres.rows import values
 
@@ -46,7 +46,7 @@ _RECORDED = text(f"""
 _PREPAID = text(f"""
     SELECT c.id, c.customer_id, c.invoice_contract_id AS contract_id, c.invoice_unit_id AS unit_id,
            c.instalments, c.access
-      FROM {commits_with_worth(all_of_them=True)} AS c
+      FROM {COMMITS_WITH_WORTH} AS c
      ORDER BY c.id
 """)
 

@@ -9,6 +9,7 @@ from typing import IO, Annotated, Any
 from uuid import UUID
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from trueup.domain.number_ranges import Range, count_of, merged, ranges_of, ranges_text
 from trueup.errors import ExitCode
@@ -69,8 +70,9 @@ def undo(
                 undone = preview_undo(here.engine, **chosen, tell=told.tell)
             else:
                 undone = undo_batch(here.engine, **chosen, actor=caller.key_id, tell=told.tell)
-        except KeyboardInterrupt:
-            say("interrupted: what was archived stays so, and the batch stays closed; the same command goes on")
+        except (KeyboardInterrupt, DBAPIError):
+            if not dry_run:
+                say("cut short: what was archived stays so, and the batch stays closed; the same command goes on")
             raise
     seconds = round(time.monotonic() - began_s, 3)
     emit_json(_record(undone, seconds, dry_run=dry_run)) if as_json else _show(undone, told, seconds, dry_run=dry_run)
