@@ -26,9 +26,9 @@ from sqlalchemy import Engine
 from tests.benchmarks.cpu import Meter
 from tests.benchmarks.environment import ROOT, Environment, data_folder, running_stack
 from tests.benchmarks.footprint import command, peak_rss_mb
-from trueup.producer.files.content import open_source
 from trueup.producer.files.mapping.read import read_mapping
 from trueup.producer.files.mapping.resolve import resolve
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.rows import rows, scan
 from trueup.wire.catalog import read_catalog

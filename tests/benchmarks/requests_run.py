@@ -12,7 +12,7 @@ from tests.benchmarks.cpu import Cost, Meter
 from tests.benchmarks.environment import Environment, Tenant, wait_until
 from tests.benchmarks.naive import QUEUE, create_commit, send_to
 from tests.benchmarks.workload import Request, write_lines
-from trueup.producer.files.content import open_source
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.rows import scan
 from trueup.producer.ingest import Ingest, name_batch
 from trueup.producer.publish import Publisher

@@ -21,7 +21,7 @@ import trueup.producer.ingest as ingesting
 from trueup.ids import row_id
 from trueup.producer.client import CommitProducer
 from trueup.producer.errors import DatabaseUnavailable
-from trueup.producer.files.content import open_source
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 from trueup.producer.ingest import Ingest, name_batch

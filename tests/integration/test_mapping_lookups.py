@@ -11,10 +11,10 @@ from sqlalchemy import Engine, text
 from tests.integration.intake import Intake
 from trueup.domain.payable_rounding import USD_CENTS
 from trueup.ids import new_id
-from trueup.producer.files.content import open_source
 from trueup.producer.files.mapping.lookup import Found, Unfound, Wanted
 from trueup.producer.files.mapping.read import parse_mapping
 from trueup.producer.files.mapping.resolve import lookups_of_batch, resolve
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan

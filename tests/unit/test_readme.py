@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from trueup.errors import ExitCode
-from trueup.producer.files.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
+from trueup.producer.files.columns.csv_columns import SCHEDULE_DETAILS, SHORT_NAMES
 from trueup.settings import PREFIX, Settings
 from trueup.store.accounts.tokens import SCOPES
 from trueup.store.requests.parking import Reason

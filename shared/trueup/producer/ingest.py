@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 
 from trueup.errors import Unavailable
 from trueup.ids import batch_id_from_content, batch_id_from_name, new_id, row_id, row_id_texts, row_of
-from trueup.producer.files.content import ChangedInput, Source
 from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP
 from trueup.producer.files.mapping.resolve import lookups_of_batch
+from trueup.producer.files.opening.content import ChangedInput, Source
 from trueup.producer.files.row import Row
 from trueup.producer.files.row_set import RowSet
 from trueup.producer.files.rows import Scan, rows

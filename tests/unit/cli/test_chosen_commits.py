@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trueup.producer.files.content import UnreadableInput
+from trueup.producer.files.opening.content import UnreadableInput
 from trueup_worker.cli.ledger.chosen_commits import Chosen, names_in
 from trueup_worker.cli.terminal.exits import CommandError
 

@@ -12,7 +12,7 @@ from threading import Event, Thread
 import pytest
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.files.content import (
+from trueup.producer.files.opening.content import (
     LINE_BYTES_MAX,
     ChangedInput,
     Source,

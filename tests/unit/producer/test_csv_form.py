@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trueup.ids import new_id_text
-from trueup.producer.files.content import open_source
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import header_of, rows, scan
 from trueup.wire.message.envelope import BadEnvelope, read_requests

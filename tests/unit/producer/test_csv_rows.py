@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
-from trueup.producer.files.csv_columns import known_columns
-from trueup.producer.files.meaning import header_finder
+from trueup.producer.files.columns.csv_columns import known_columns
+from trueup.producer.files.opening.content import LINE_BYTES_MAX, Line, UnreadableInput
 from trueup.producer.files.reading import AS_IT_STANDS
+from trueup.producer.files.requests.meaning import header_finder
+from trueup.producer.files.requests.table_rows import table_rows
 from trueup.producer.files.row import Row
-from trueup.producer.files.table_rows import table_rows
 from trueup.producer.files.tables.csv_table import CsvTable
 from trueup.wire.message.envelope import Kind
 from trueup.wire.request.read import read_body

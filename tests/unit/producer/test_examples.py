@@ -12,9 +12,9 @@ import pytest
 
 from trueup.domain.money_text import Money, money_text
 from trueup.domain.unit import USD_IN_CENTS, Unit
-from trueup.producer.files.content import open_source
 from trueup.producer.files.mapping.lookup import Found, Unfound, Wanted
 from trueup.producer.files.mapping.read import read_mapping
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.producer.files.content import UnreadableInput, open_source
-from trueup.producer.files.json_document import elements
+from trueup.producer.files.opening.content import UnreadableInput, open_source
+from trueup.producer.files.requests.json_document import elements
 from trueup.producer.files.rows import rows, scan
 
 CASES = Path(__file__).parents[2] / "data" / "files"

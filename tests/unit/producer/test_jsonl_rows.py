@@ -5,8 +5,8 @@ import json
 import pytest
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.files.content import Line
-from trueup.producer.files.jsonl_rows import jsonl_rows
+from trueup.producer.files.opening.content import Line
+from trueup.producer.files.requests.jsonl_rows import jsonl_rows
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import Kind
 from trueup.wire.request.read import read_body

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.producer.mapping.tables import mapping_text
-from trueup.producer.files import repeated_keys
-from trueup.producer.files.content import open_source
+from trueup.producer.files.doubts import repeated_keys
+from trueup.producer.files.doubts.repeated_keys import KeyedRow, KeysSeen, told_of_repeated
 from trueup.producer.files.mapping.read import parse_mapping
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
-from trueup.producer.files.repeated_keys import KeyedRow, KeysSeen, told_of_repeated
 from trueup.producer.files.rows import scan
 from trueup.wire.message.envelope import Kind
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trueup.producer.files.content import open_source
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 from trueup.wire.catalog import read_catalog

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from trueup.producer.files.content import open_source
 from trueup.producer.files.mapping.open_points import OPEN
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.suggestion.suggest import is_header, suggest, suggest_for, suggest_mapping
 from trueup.producer.files.suggestion.suggested import Suggested
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trueup.producer.files.content import UnreadableInput, open_source
-from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks, WrongMarks
+from trueup.producer.files.columns.numbers import AS_IN_JSON, NumberMarks, WrongMarks
+from trueup.producer.files.opening.content import UnreadableInput, open_source
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.rows import Scan, rows, scan
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.producer.files.content import UnreadableInput, open_source
+from trueup.producer.files.opening.content import UnreadableInput, open_source
+from trueup.producer.files.opening.text_encoding import WrongEncoding, require_encoding
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
-from trueup.producer.files.text_encoding import WrongEncoding, require_encoding
 
 HEADER = "customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before,name"
 CELLS = "13117714-3f05-48e5-a6e9-a66093f13b4d,PREPAID,1,f14d6729-6a44-4b13-9908-9387f1918790,1,2026-01-01,2027-01-01"

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.unit.wire.test_usage import full, line
-from trueup.producer.files.content import Line, UnreadableInput
-from trueup.producer.files.csv_columns import USAGE, known_columns
-from trueup.producer.files.jsonl_rows import jsonl_rows
-from trueup.producer.files.meaning import header_finder
+from trueup.producer.files.columns.csv_columns import USAGE, known_columns
+from trueup.producer.files.opening.content import Line, UnreadableInput
 from trueup.producer.files.reading import AS_IT_STANDS
+from trueup.producer.files.requests.jsonl_rows import jsonl_rows
+from trueup.producer.files.requests.meaning import header_finder
+from trueup.producer.files.requests.table_rows import table_rows
 from trueup.producer.files.row import Row
-from trueup.producer.files.table_rows import table_rows
 from trueup.producer.files.tables.csv_table import CsvTable
 from trueup.wire.request.read import read_body
 from trueup.wire.request.usage import UsageRequest

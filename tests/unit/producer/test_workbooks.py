@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from tests.unit.producer.mapping.tables import mapping_text
-from trueup.producer.files.content import UnreadableInput, open_source
 from trueup.producer.files.mapping.read import parse_mapping
+from trueup.producer.files.opening import workbook_file
+from trueup.producer.files.opening.content import UnreadableInput, open_source
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import header_of, rows, scan
-from trueup.producer.files.tables import sheet_rows, workbook_file
+from trueup.producer.files.tables import sheet_rows
 from trueup.producer.files.tables.open_table import open_table
 from trueup.producer.files.tables.table import AROUND
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from trueup.producer.files.columns.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.mapping.model import TableMapping
-from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from threading import Event
 
-from trueup.producer.files.content import (
+from trueup.producer.files.doubts.repeated_keys import KeyedRow, KeysSeen, told_of_repeated
+from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
+from trueup.producer.files.mapping.preview import MappedField
+from trueup.producer.files.opening.content import (
     ChangedInput,
     Format,
     Line,
@@ -18,14 +21,11 @@ from trueup.producer.files.content import (
     pieces,
     sha256_hex,
 )
-from trueup.producer.files.json_document import elements
-from trueup.producer.files.jsonl_rows import jsonl_keyed, jsonl_keyless, jsonl_rows
-from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
-from trueup.producer.files.mapping.preview import MappedField
-from trueup.producer.files.meaning import header_finder
-from trueup.producer.files.repeated_keys import KeyedRow, KeysSeen, told_of_repeated
+from trueup.producer.files.requests.json_document import elements
+from trueup.producer.files.requests.jsonl_rows import jsonl_keyed, jsonl_keyless, jsonl_rows
+from trueup.producer.files.requests.meaning import header_finder
+from trueup.producer.files.requests.table_rows import table_first_pass, table_keyed, table_mapped, table_rows
 from trueup.producer.files.row import Row
-from trueup.producer.files.table_rows import table_first_pass, table_keyed, table_mapped, table_rows
 from trueup.producer.files.tables.open_table import open_table
 from trueup.producer.files.tables.table import Table
 from trueup.wire.message.envelope import Kind

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.producer.mapping.tables import mapping_text
-from trueup.producer.files.content import UnreadableInput, open_source
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.mapping.read import parse_mapping
-from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.opening.content import UnreadableInput, open_source
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import Scan, header_of, rows, scan

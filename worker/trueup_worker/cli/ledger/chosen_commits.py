@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from trueup.errors import ExitCode
-from trueup.producer.files.content import Source, UnreadableInput, lines, open_source
+from trueup.producer.files.opening.content import Source, UnreadableInput, lines, open_source
 from trueup_worker.cli.terminal.exits import CommandError
 
 OneCommit = Annotated[

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.key_suffix import require_suffix
 from trueup.producer.files.mapping.read import read_mapping
-from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.opening.text_encoding import require_encoding
 from trueup.producer.files.reading import Reading
-from trueup.producer.files.text_encoding import require_encoding
 
 DecimalComma = Annotated[
     bool | None,

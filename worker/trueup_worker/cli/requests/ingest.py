@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from trueup.clock import utc_now
 from trueup.errors import ExitCode
-from trueup.producer.files.content import Source, open_source
+from trueup.producer.files.opening.content import Source, open_source
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import Scan, header_of, scan

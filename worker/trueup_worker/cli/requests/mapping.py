@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trueup.producer.files.content import Source, lines, open_source
+from trueup.producer.files.opening.content import Source, lines, open_source
 from trueup.producer.files.suggestion.suggest import suggest_for
 from trueup_worker.cli.requests.csv_options import Encoding, SheetName, reading_of
 from trueup_worker.cli.terminal.exits import CommandError

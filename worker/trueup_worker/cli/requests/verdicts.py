@@ -11,10 +11,10 @@ from trueup.domain.unit import USD_IN_CENTS, Unit
 from trueup.errors import ExitCode
 from trueup.ids import new_id_text
 from trueup.limits import ENVELOPE_REQUESTS_MAX, PROBLEMS_MAX
-from trueup.producer.files.content import open_source
 from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.preview import MappedField
+from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import mapped_rows, rows, scan

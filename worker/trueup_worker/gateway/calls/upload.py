@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from trueup.producer.files.content import Format
+from trueup.producer.files.opening.content import Format
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.http.refusals import Refusal, too_slow
 from trueup_worker.gateway.uploads.form import Form

@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from trueup.producer.files.content import LacksLibrary, UnfitMapping, UnreadableInput
 from trueup.producer.files.key_suffix import SUFFIX_CHARS_MAX
 from trueup.producer.files.mapping.problems import WrongMapping
+from trueup.producer.files.opening.content import LacksLibrary, UnfitMapping, UnreadableInput
 from trueup.producer.files.reading import Reading
 from trueup.store.requests.batch_results import batch_results, find_batch
 from trueup.store.requests.batches import BatchUndone

@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from trueup.producer.files.content import Format, format_of_name
+from trueup.producer.files.opening.content import Format, format_of_name
 
 FORM = "multipart/form-data"
 JSON = "application/json"

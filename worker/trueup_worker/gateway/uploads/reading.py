@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from trueup.errors import TrueupError
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.key_suffix import require_suffix
-from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.opening.text_encoding import require_encoding
 from trueup.producer.files.reading import Reading
-from trueup.producer.files.text_encoding import require_encoding
 from trueup_worker.gateway.http.options import in_parameters
 from trueup_worker.gateway.http.refusals import invalid_field
 

@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.ids import row_id_texts, row_of
-from trueup.producer.files.content import Format, Source, UnreadableInput, open_source
 from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.mapping.lookup import Lookups
 from trueup.producer.files.mapping.problems import WrongMapping
 from trueup.producer.files.mapping.read import parse_mapping
 from trueup.producer.files.mapping.resolve import lookups_of_batch
+from trueup.producer.files.opening.content import Format, Source, UnreadableInput, open_source
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row_set import RowSet
 from trueup.producer.files.rows import Scan, rows, scan

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.mapping.problems import BadCell
-from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.shown import shown
 
 ReadNumber = Callable[[str, int], str]  # from a cell and decimals to move, to a JSON number; raises BadCell

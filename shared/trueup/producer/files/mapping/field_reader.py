@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from trueup.producer.files.csv_columns import Column
+from trueup.producer.files.columns.csv_columns import Column
 from trueup.producer.files.mapping.lookup import Wanted
 
 Cells = Sequence[str]

@@ -10,19 +10,19 @@ import msgspec
 
 from trueup.domain.payable_rounding import USD_CENTS
 from trueup.domain.unit import USD_IN_CENTS
-from trueup.producer.files.csv_columns import Column
+from trueup.producer.files.columns.csv_columns import Column
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.mapping.amounts import number_reader
 from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader, Read
 from trueup.producer.files.mapping.header import Header
 from trueup.producer.files.mapping.lookup import Found, Lookups, Wanted
 from trueup.producer.files.mapping.model import Constant, FieldSource, TableMapping
 from trueup.producer.files.mapping.named_fields import NamedFields
-from trueup.producer.files.mapping.near import near
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
 from trueup.producer.files.mapping.template import parse_template
 from trueup.producer.files.mapping.texts import Texts
 from trueup.producer.files.mapping.times import constant_time, time_reader
-from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.near import near
 from trueup.producer.files.shown import shown
 
 _MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from trueup.producer.files.column_name import column_name
-from trueup.producer.files.mapping.near import near
+from trueup.producer.files.columns.column_name import column_name
 from trueup.producer.files.mapping.problems import WrongMapping
+from trueup.producer.files.near import near
 from trueup.producer.files.shown import shown
 
 _TOLD_MAX = 12

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.files.csv_columns import FieldPath, with_lists
+from trueup.producer.files.columns.csv_columns import FieldPath, with_lists
 from trueup.wire.message.packing import Content, content_of
 
 _LAYOUTS_MAX = 1_024

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast, get_args
 import msgspec
 
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
-from trueup.producer.files.column_name import column_name
-from trueup.producer.files.csv_columns import (
+from trueup.producer.files.columns.column_name import column_name
+from trueup.producer.files.columns.csv_columns import (
     KEYS,
     Column,
     UnknownColumn,
@@ -20,6 +20,7 @@ from trueup.producer.files.csv_columns import (
     missing_columns,
     named_twice,
 )
+from trueup.producer.files.columns.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader, Read
 from trueup.producer.files.mapping.fields import FieldCompiler
 from trueup.producer.files.mapping.header import Header
@@ -30,7 +31,6 @@ from trueup.producer.files.mapping.preview import MappedField, preview
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
 from trueup.producer.files.mapping.skip import Condition, compile_skip
 from trueup.producer.files.mapping.template import parse_template
-from trueup.producer.files.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, Kind
 

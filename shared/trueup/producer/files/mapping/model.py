@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic_core import PydanticCustomError
 
 from trueup.limits import MAPPING_FIELDS_MAX, MAPPING_SKIPS_MAX, MAPPING_TABLE_ENTRIES_MAX, TEXT_CHARS_MAX
-from trueup.producer.files.numbers import NumberMarks, WrongMarks
+from trueup.producer.files.columns.numbers import NumberMarks, WrongMarks
 
 LookedUp = Literal["customer", "product", "contract", "unit"]
 Mark = Literal[".", ",", "'", " ", ""]

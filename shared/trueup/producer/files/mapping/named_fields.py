@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import get_origin
 
-from trueup.producer.files.csv_columns import Column
+from trueup.producer.files.columns.csv_columns import Column
 from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader
 from trueup.producer.files.mapping.lookup import Found, Lookups, Unfound, Wanted
 from trueup.producer.files.mapping.model import FieldSource, TableMapping

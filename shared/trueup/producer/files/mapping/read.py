@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from trueup.limits import MAPPING_BYTES_MAX
-from trueup.producer.files.csv_columns import is_single
+from trueup.producer.files.columns.csv_columns import is_single
 from trueup.producer.files.mapping.model import Dates, FieldSource, Numbers, Skip, TableMapping, source_keys
 from trueup.producer.files.mapping.open_points import require_decided
 from trueup.producer.files.mapping.problems import WrongMapping

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from trueup.domain.unit import Unit
 from trueup.limits import LOOKUP_CANDIDATES_MAX, NAME_CHARS_MAX
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Found, Lookups, Unfound, Wanted
-from trueup.producer.files.mapping.near import near
+from trueup.producer.files.near import near
 from trueup.store.catalog.named_records import (
     NamedKind,
     NamedRecord,

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from trueup.producer.files.column_name import column_name
+from trueup.producer.files.columns.column_name import column_name
 from trueup.producer.files.mapping.problems import WrongMapping
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")

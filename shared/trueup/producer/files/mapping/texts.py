@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from trueup.producer.files.csv_columns import KEYS
+from trueup.producer.files.columns.csv_columns import KEYS
 from trueup.producer.files.mapping.field_reader import Cells
 from trueup.producer.files.mapping.header import Header
 from trueup.producer.files.mapping.model import Constant, FieldSource, Scalar, TableMapping

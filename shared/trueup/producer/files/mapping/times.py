@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from trueup.producer.files.mapping.near import near
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
+from trueup.producer.files.near import near
 from trueup.producer.files.shown import shown
 
 ReadTime = Callable[[str], str]  # from a cell to an RFC 3339 text; raises BadCell

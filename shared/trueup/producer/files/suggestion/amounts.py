@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.suggestion.sample import SampledColumn, are_enough
 from trueup.producer.files.suggestion.vocabulary import CURRENCIES, SIGNS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from trueup.producer.files.content import Source, UnreadableInput
+from trueup.producer.files.opening.content import Source, UnreadableInput
 from trueup.producer.files.suggestion.dates import dates_of
 from trueup.producer.files.suggestion.records import record_fields
 from trueup.producer.files.suggestion.sample import ROWS_MAX, Sample

@@ -3,10 +3,10 @@
 import csv
 from contextlib import suppress
 
-from trueup.producer.files.content import LINE_BYTES_MAX
+from trueup.producer.files.opening.content import LINE_BYTES_MAX
+from trueup.producer.files.opening.text_encoding import lone_byte
 from trueup.producer.files.shown import shown
 from trueup.producer.files.tables.table import AROUND, BadForm
-from trueup.producer.files.text_encoding import lone_byte
 
 BOM = "\ufeff"
 _CODE_PAGES = ("cp1252", "cp850", "mac_roman")  # in which spreadsheets write, the usual one first

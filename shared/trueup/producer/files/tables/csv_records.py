@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from trueup.limits import RAW_EXCERPT_BYTES
-from trueup.producer.files.content import LINE_BYTES_MAX, Line
+from trueup.producer.files.opening.content import LINE_BYTES_MAX, Line
 from trueup.producer.files.tables.table import Record
 
 BLANK = b' \t\r\n",;'

@@ -7,8 +7,8 @@ from contextlib import suppress
 from itertools import chain
 from typing import Literal
 
-from trueup.producer.files.column_name import column_name
-from trueup.producer.files.content import Line, UnreadableInput
+from trueup.producer.files.columns.column_name import column_name
+from trueup.producer.files.opening.content import Line, UnreadableInput
 from trueup.producer.files.tables.csv_cells import cells_of
 from trueup.producer.files.tables.csv_records import BLANK, csv_records, first_record, lines_left
 from trueup.producer.files.tables.table import BadForm, Record

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from trueup.producer.files.content import Source, lines
+from trueup.producer.files.opening.content import Source, lines
 from trueup.producer.files.tables.csv_table import CsvTable
 from trueup.producer.files.tables.table import Table
 

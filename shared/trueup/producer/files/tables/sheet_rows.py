@@ -5,9 +5,9 @@ from typing import IO
 from xml.etree.ElementTree import Element
 
 from trueup.limits import SHEET_COLUMNS_MAX, SHEET_ROWS_MAX
+from trueup.producer.files.opening.workbook_file import UnreadableWorkbook
 from trueup.producer.files.tables.extra import iterparse
 from trueup.producer.files.tables.sheet_cells import column_at, local_name
-from trueup.producer.files.tables.workbook_file import UnreadableWorkbook
 
 _ELEMENTS_PER_CELL = 8
 _TEXT_BYTES_MAX = 4 * 1024 * 1024  # between two elements

@@ -7,8 +7,8 @@ from itertools import chain, islice
 from typing import Literal
 
 from trueup.limits import RAW_EXCERPT_BYTES
-from trueup.producer.files.column_name import column_name
-from trueup.producer.files.content import LINE_BYTES_MAX, UnreadableInput
+from trueup.producer.files.columns.column_name import column_name
+from trueup.producer.files.opening.content import LINE_BYTES_MAX, UnreadableInput
 from trueup.producer.files.shown import shown
 from trueup.producer.files.tables.csv_table import LINES_ABOVE_MAX
 from trueup.producer.files.tables.sheet_cells import column_letters

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from trueup.errors import TrueupError
-from trueup.producer.files.content import UnreadableInput
-from trueup.producer.files.mapping.near import near
+from trueup.producer.files.near import near
+from trueup.producer.files.opening.content import UnreadableInput
+from trueup.producer.files.opening.workbook_file import UnreadableWorkbook
 from trueup.producer.files.shown import shown
 from trueup.producer.files.tables.extra import (
     BUILTIN_FORMATS,
@@ -19,7 +20,6 @@ from trueup.producer.files.tables.extra import (
     is_timedelta_format,
 )
 from trueup.producer.files.tables.sheet_cells import CellFormat, CellReader, local_name
-from trueup.producer.files.tables.workbook_file import UnreadableWorkbook
 
 _STYLES = "xl/styles.xml"
 _ZEROS = re.compile(r"0{2,}")

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from trueup.producer.files.content import Line
-from trueup.producer.files.repeated_keys import KeyedRow, KeysSeen
+from trueup.producer.files.doubts.repeated_keys import KeyedRow, KeysSeen
+from trueup.producer.files.opening.content import Line
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, IdempotencyKey, Kind
 from trueup.wire.message.packing import content_of

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from trueup.producer.files.csv_columns import form_of, names_field
+from trueup.producer.files.columns.csv_columns import form_of, names_field
 from trueup.producer.files.mapping.lookup import Lookups, Wanted
 from trueup.producer.files.mapping.mapped_table import MappedTable, names_columns
-from trueup.producer.files.named_table import NamedTable
 from trueup.producer.files.reading import Reading
+from trueup.producer.files.requests.named_table import NamedTable
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import Kind
 

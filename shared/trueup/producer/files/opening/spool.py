@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from trueup.producer.files.tables.workbook_file import ZIP_MAGIC
-from trueup.producer.files.text_encoding import is_text
+from trueup.producer.files.opening.text_encoding import is_text
+from trueup.producer.files.opening.workbook_file import ZIP_MAGIC
 
 _CHUNK_BYTES = 1024 * 1024
 _WHOLE = (b"\x1f\x8b", ZIP_MAGIC)

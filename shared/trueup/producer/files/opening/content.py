@@ -25,17 +25,17 @@ import msgspec
 from trueup.errors import ExitCode, TrueupError
 from trueup.extras import MissingExtra
 from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
-from trueup.producer.files.json_beginning import is_json_document
-from trueup.producer.files.reading import AS_IT_STANDS, Reading
-from trueup.producer.files.spool import spooled
-from trueup.producer.files.streams import Beginning, CrEnds
-from trueup.producer.files.tables.workbook_file import (
+from trueup.producer.files.opening.json_beginning import is_json_document
+from trueup.producer.files.opening.spool import spooled
+from trueup.producer.files.opening.streams import Beginning, CrEnds
+from trueup.producer.files.opening.text_encoding import AsUtf8, is_text, wide_encoding_of
+from trueup.producer.files.opening.workbook_file import (
     UnreadableWorkbook,
     is_archive,
     refuse_old_workbook,
     require_workbook,
 )
-from trueup.producer.files.text_encoding import AsUtf8, is_text, wide_encoding_of
+from trueup.producer.files.reading import AS_IT_STANDS, Reading
 
 Format = Literal["jsonl", "csv", "json", "xlsx"]
 

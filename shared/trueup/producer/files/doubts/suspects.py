@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from trueup.producer.files.content import UnreadableInput
-from trueup.producer.files.numbers import NumberMarks
+from trueup.producer.files.columns.numbers import NumberMarks
+from trueup.producer.files.opening.content import UnreadableInput
 from trueup.producer.files.shown import shown
 
 _ONE_GROUP = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", re.ASCII)  # 12.000: twelve, or twelve thousand

@@ -26,7 +26,7 @@ from typing import Any, Union, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
-from trueup.producer.files.numbers import encode_number
+from trueup.producer.files.columns.numbers import encode_number
 from trueup.wire.message.envelope import Kind
 from trueup.wire.message.packing import is_json
 from trueup.wire.request.body import CommitRequest

@@ -5,18 +5,18 @@ from contextlib import suppress
 from operator import itemgetter
 
 from trueup.limits import FOUND_CHARS_MAX, LOOKUPS_MAX
-from trueup.producer.files.content import UnfitMapping, UnreadableInput
+from trueup.producer.files.doubts.repeated_keys import KeyedRow, KeysSeen
+from trueup.producer.files.doubts.suspects import Suspects
 from trueup.producer.files.mapping.lookup import NOTHING_LOOKED_UP, Lookups, Wanted
 from trueup.producer.files.mapping.mapped_table import MappedTable
 from trueup.producer.files.mapping.preview import MappedField
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
-from trueup.producer.files.meaning import Meaning, meaning_of
-from trueup.producer.files.named_table import WrongColumns
+from trueup.producer.files.opening.content import UnfitMapping, UnreadableInput
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
-from trueup.producer.files.repeated_keys import KeyedRow, KeysSeen
+from trueup.producer.files.requests.meaning import Meaning, meaning_of
+from trueup.producer.files.requests.named_table import WrongColumns
 from trueup.producer.files.row import Row
 from trueup.producer.files.shown import shown
-from trueup.producer.files.suspects import Suspects
 from trueup.producer.files.tables.footers import Footers, begins_footer
 from trueup.producer.files.tables.table import BadForm, Record, Table
 from trueup.wire.message.envelope import FormProblem, Kind

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import cast, get_args
 
 from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
-from trueup.producer.files.csv_columns import (
+from trueup.producer.files.columns.csv_columns import (
     KEYS,
     Column,
     Form,
@@ -15,9 +15,9 @@ from trueup.producer.files.csv_columns import (
     missing_columns,
     named_twice,
 )
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.mapping.layout import Layouts, Leaf
 from trueup.producer.files.mapping.lookup import Wanted
-from trueup.producer.files.numbers import NumberMarks
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, Kind
 
@@ -27,7 +27,7 @@ class WrongColumns(Exception):
 
 
 class NamedTable:
-    """The meaning of a table by its header's names; as `trueup.producer.files.meaning.Meaning`.
+    """The meaning of a table by its header's names; as `trueup.producer.files.requests.meaning.Meaning`.
 
     Args:
         names: of the columns.

@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import NoReturn
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.files.content import LINE_BYTES_MAX, Line, UnreadableInput
-from trueup.producer.files.json_beginning import STRING, WHITESPACE, WRAPPED
+from trueup.producer.files.opening.content import LINE_BYTES_MAX, Line, UnreadableInput
+from trueup.producer.files.opening.json_beginning import STRING, WHITESPACE, WRAPPED
 
 _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:%b[^"\[\]{}]*+)*+[\[\]{}]' % STRING, re.DOTALL)
 _SCALAR = re.compile(rb"(?:%b|[^\s,\[\]{}\"]++)(?=[\s,\[\]{}])" % STRING, re.DOTALL)
