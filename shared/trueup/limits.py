@@ -112,6 +112,7 @@ WEBHOOK_WAITING_MAX = 20_000  # deliveries of an endpoint that wait at all
 WEBHOOK_FAILING_DAYS = 5  # after which an endpoint is switched off
 WEBHOOK_FAILING_TOLD_S = 15 * 60.0  # after which an endpoint that takes nothing is told as failing
 WEBHOOK_OVERLAP_H = 24  # for which a secret that was rotated signs beside the new one
+WEBHOOK_SECRETS_MAX = 5  # that sign at once: the last one, and those whose overlap lasts
 WEBHOOK_RESENT_MAX = 10_000  # deliveries that one call sends again
 
 # Usage.

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Engine, text
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.conftest import SECRET_KEY, by_hand
 from tests.integration.receivers import Behaviour, Received, Receiver, answers, hang, receiver
 from trueup.clock import utc_now
+from trueup.errors import Refused
 from trueup.ids import new_id
 from trueup.limits import WEBHOOK_BODY_BYTES_MAX
 from trueup.store.accounts.accounts import create_account
@@ -294,6 +295,55 @@ def test_rotation_with_overlap(database: Engine, account: int) -> None:
         Webhook(new).verify(here.received[1].body, here.received[1].headers)
 
     run(test)
+
+
+def test_each_secret_signs_until_its_own_overlap_ends(database: Engine, account: int) -> None:
+    """Rotated again within it, the first goes on; five sign at once, a sixth is refused; without overlap one does."""
+
+    def rotate(made: Endpoint, overlap_h: int) -> str:
+        new = new_secret()
+        with database.begin() as connection:
+            rotate_secret(connection, account, made.id, secret=new, secret_key=SECRET_KEY, overlap_h=overlap_h)
+        return new
+
+    async def signed(here: Receiver, made: Endpoint) -> Received:
+        with database.begin() as connection:
+            send_test(connection, account, made.id)
+        await send(database)
+        return here.received[-1]
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        known = [SECRET, *(rotate(made, overlap_h) for overlap_h in (9, 1, 2, 3))]
+        told = await signed(here, made)
+        for each in known:
+            assert Webhook(each).verify(told.body, told.headers)
+        with pytest.raises(Refused, match="5 secrets sign"):
+            rotate(made, 1)
+        with database.begin() as connection:
+            until = find_endpoint(connection, account, made.id).previous_until
+            assert until
+            assert until > utc_now() + timedelta(hours=8)
+            connection.execute(text("UPDATE webhook_endpoint SET older_until[2] = now()"))
+        told = await signed(here, made)
+        assert [signs(each, told) for each in known] == [True, False, True, True, True]
+        known.append(rotate(made, 1))
+        told = await signed(here, made)
+        assert [signs(each, told) for each in known] == [True, False, True, True, True, True]
+        known.append(rotate(made, 0))
+        told = await signed(here, made)
+        assert [signs(each, told) for each in known] == [False] * 6 + [True]
+
+    run(test)
+
+
+def signs(secret: str, told: Received) -> bool:
+    """Whether a secret signed a delivery."""
+    try:
+        Webhook(secret).verify(told.body, told.headers)
+    except WebhookVerificationError:
+        return False
+    return True
 
 
 def test_an_object_that_is_too_large_is_left_out(database: Engine, account: int) -> None:

@@ -100,6 +100,7 @@ def renew_secret(
 
     Raises:
         NotFound: the account has none of this id.
+        Refused: as many sign as may sign at once.
         WrongSecretKey: nobody else would open what this key seals.
     """
     until = rotate_secret(

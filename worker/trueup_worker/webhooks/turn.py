@@ -213,8 +213,7 @@ class _Turn:
     async def _post(self, delivery: Claimed, body: bytes) -> Attempted:
         try:
             target = _target(delivery.url, self._means.policy)
-            sealed = (delivery.secret, delivery.previous_secret)
-            signing = [_unsealed(self._means.secret_key, each) for each in sealed if each is not None]
+            signing = [_unsealed(self._means.secret_key, each) for each in delivery.secrets]
         except WrongUrl as error:
             return Attempted(duration_s=0, error=str(error))
         except InvalidToken:

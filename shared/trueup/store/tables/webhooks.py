@@ -40,6 +40,13 @@ webhook_endpoint = Table(
     required("secret", LargeBinary, "that signs deliveries, sealed under the installation's secret key"),
     optional("previous_secret", LargeBinary, "the one before, which signs as well until previous_until"),
     optional("previous_until", TIME, "until when both sign; null: one does"),
+    required(
+        "older_secrets",
+        ARRAY(LargeBinary),
+        "those before the previous one, sealed, which sign until older_until",
+        server_default=text("'{}'"),
+    ),
+    required("older_until", ARRAY(TIME), "until when each of them signs as well", server_default=text("'{}'")),
     required("state", Text, "enabled: it is delivered to; disabled: not now; deleted: never again"),
     optional("disabled_reason", Text, "why it is disabled: gone, failing or by_hand"),
     optional("disabled_at", TIME, "when it was"),

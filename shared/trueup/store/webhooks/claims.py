@@ -41,12 +41,15 @@ WITH wanted AS (
     SELECT * FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:shares AS integer[]))
         AS w(account_id, id, share)
 ), locked AS MATERIALIZED (
-    SELECT e.account_id, e.id, e.url, e.secret, wanted.share,
-           CASE WHEN e.previous_until > now() THEN e.previous_secret END AS previous_secret
+    SELECT e.account_id, e.id, e.url, wanted.share,
+           e.secret || ARRAY(SELECT b.secret
+                               FROM unnest(e.older_secrets || e.previous_secret, e.older_until || e.previous_until)
+                                    AS b(secret, until)
+                              WHERE b.until > now() ORDER BY b.until DESC) AS secrets
       FROM wanted JOIN webhook_endpoint AS e USING (account_id, id)
      WHERE e.state = 'enabled' ORDER BY e.account_id, e.id FOR NO KEY UPDATE OF e SKIP LOCKED
 )
-SELECT locked.account_id, locked.id AS endpoint_id, d.*, locked.url, locked.secret, locked.previous_secret
+SELECT locked.account_id, locked.id AS endpoint_id, d.*, locked.url, locked.secrets
   FROM locked CROSS JOIN LATERAL (
     SELECT w.event_id, w.position, w.type, w.subject_id, w.facts, w.happened_at, w.body, w.step, w.hurry,
            w.attempts + 1 AS attempts
@@ -157,7 +160,7 @@ class Claimed:
         event_id: its `webhook-id`, too.
         body: None before its first attempt.
         attempts: the number of the one that begins.
-        secret: sealed, as is the one before.
+        secrets: that sign, sealed, the last one first.
     """
 
     account_id: int
@@ -173,8 +176,7 @@ class Claimed:
     hurry: int
     attempts: int
     url: str
-    secret: bytes
-    previous_secret: bytes | None
+    secrets: Sequence[bytes]
 
     @property
     def which(self) -> Which:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from trueup.errors import NotFound, Refused
 from trueup.ids import new_id
-from trueup.limits import WEBHOOK_ENDPOINTS_MAX, WEBHOOK_OVERLAP_H
+from trueup.limits import WEBHOOK_ENDPOINTS_MAX, WEBHOOK_OVERLAP_H, WEBHOOK_SECRETS_MAX
 from trueup.store.accounts.secret_key import require_secret_key, vault
 from trueup.store.events.outbox import announce
 from trueup.store.postgres.rows import fetch_all, fetch_one
@@ -22,7 +22,8 @@ DisabledReason = Literal["gone", "failing", "by_hand"]
 
 _COLUMNS = """
     SELECT e.id, e.url, e.types, e.description, e.state = 'enabled' AS is_enabled, e.disabled_reason, e.disabled_at,
-           e.failing_since, e.delivered_at, e.created_at, e.previous_until, e.position,
+           e.failing_since, e.delivered_at, e.created_at, e.position,
+           (SELECT max(until) FROM unnest(e.older_until || e.previous_until) AS until) AS previous_until,
            coalesce((SELECT last_position FROM feed WHERE account_id = e.account_id), 0) - e.position AS behind
       FROM webhook_endpoint AS e WHERE e.account_id = :account_id AND e.state <> 'deleted'
 """
@@ -53,11 +54,18 @@ _DELETE = text("""
     UPDATE webhook_endpoint SET state = 'deleted', disabled_reason = NULL
      WHERE account_id = :account_id AND id = :id AND state <> 'deleted'
 """)
-_ROTATE = text("""
-    UPDATE webhook_endpoint
-       SET previous_secret = CASE WHEN :overlap_h > 0 THEN secret END, secret = :secret,
-           previous_until = CASE WHEN :overlap_h > 0 THEN now() + make_interval(hours => :overlap_h) END
-     WHERE account_id = :account_id AND id = :id AND state <> 'deleted'
+# Without an overlap nothing signs but the new one.
+_BEFORE = """
+    unnest(e.older_secrets || e.previous_secret, e.older_until || e.previous_until) AS b(secret, until)
+     WHERE b.until > now() AND :overlap_h > 0
+"""
+_ROTATE = text(f"""
+    UPDATE webhook_endpoint AS e
+       SET previous_secret = CASE WHEN :overlap_h > 0 THEN e.secret END, secret = :secret,
+           previous_until = CASE WHEN :overlap_h > 0 THEN now() + make_interval(hours => :overlap_h) END,
+           older_secrets = ARRAY(SELECT b.secret FROM {_BEFORE}), older_until = ARRAY(SELECT b.until FROM {_BEFORE})
+     WHERE e.account_id = :account_id AND e.id = :id AND e.state <> 'deleted'
+       AND (SELECT count(*) FROM {_BEFORE}) <= :older_max
  RETURNING previous_until
 """)
 _SWITCHED_OFF = text("""
@@ -76,7 +84,7 @@ class Endpoint:
     Attributes:
         types: of the events it is sent; empty: all.
         failing_since: the first failure since the last success; None: the last attempt succeeded.
-        previous_until: until when the secret before signs as well.
+        previous_until: until when a secret before signs as well, the last of them.
         position: events of the feed up to this place have become deliveries.
         behind: how many events of the feed follow that place, whatever their types.
     """
@@ -217,16 +225,24 @@ def rotate_secret(
 ) -> datetime | None:
     """Let a new secret sign, and for some hours the one before as well; returns until when.
 
+    Those before that one sign until their own hours are over; without an overlap nothing signs but the new one.
+
     Raises:
         NotFound: the account has none of this id.
+        Refused: as many sign as may sign at once.
         WrongSecretKey: nobody else would open what this key seals.
     """
     require_secret_key(connection, secret_key)
     sealed = vault(secret_key).encrypt(secret.encode())
     which = {"account_id": account_id, "id": endpoint_id}
-    found = connection.execute(_ROTATE, which | {"secret": sealed, "overlap_h": overlap_h}).one_or_none()
+    given = {"secret": sealed, "overlap_h": overlap_h, "older_max": WEBHOOK_SECRETS_MAX - 2}
+    found = connection.execute(_ROTATE, which | given).one_or_none()
     if found is None:
-        raise NotFound(f"there is no webhook {endpoint_id}")
+        find_endpoint(connection, account_id, endpoint_id)
+        raise Refused(
+            f"{WEBHOOK_SECRETS_MAX} secrets sign already: wait until one of them ends, or end all of them with an"
+            " overlap of 0 hours"
+        )
     until: datetime | None = found.previous_until
     return until
 

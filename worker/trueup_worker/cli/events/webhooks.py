@@ -164,11 +164,20 @@ def rotate(
     webhook: _Which,
     *,
     overlap_h: Annotated[
-        int, typer.Option("--overlap-h", min=0, max=24 * 30, help="Hours for which the secret before signs as well.")
+        int,
+        typer.Option(
+            "--overlap-h",
+            min=0,
+            max=24 * 30,
+            help="Hours for which the secret before signs as well; 0: nothing but the new one.",
+        ),
     ] = WEBHOOK_OVERLAP_H,
     as_json: AsJson = False,
 ) -> None:
-    """Sign with a new secret, which is printed once; the one before signs as well for a while."""
+    """Sign with a new secret, which is printed once; the one before signs as well for a while.
+
+    Those before that one sign until their own hours are over; at most five sign at once.
+    """
     here, secret = session(ctx), new_secret()
     with here.transaction("operate") as (connection, caller):
         webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)

@@ -24,7 +24,7 @@ class Webhook(Answer):
         disabled_reason: `gone`: it answered 410; `failing`: it took nothing for five days; `by_hand`.
         failing_since: the first failure since the last success.
         delivered_at: the last success.
-        previous_secret_until: until when the secret before signs as well.
+        previous_secret_until: until when a secret before signs as well, the last of them.
         behind: events of the feed, of any type, that it has not come to yet.
     """
 

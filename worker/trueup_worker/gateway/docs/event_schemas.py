@@ -80,7 +80,7 @@ _OBJECTS: Mapping[SubjectType, Answer] = {
 _HEADERS = {
     "webhook-id": "Id of the event, the same at every attempt: what was received before may be dropped by it.",
     "webhook-timestamp": "Seconds since 1970 of this attempt: refuse what is older than some minutes.",
-    "webhook-signature": "Signatures by the secret, and beside it, after a rotation, by the one before.",
+    "webhook-signature": "Signatures by the secret, and beside it, after rotations, by those before.",
 }
 
 

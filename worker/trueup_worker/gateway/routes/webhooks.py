@@ -116,7 +116,8 @@ async def delete_webhook(request: Request, webhook_id: UUID) -> Response:
 async def rotate_webhook(request: Request, webhook_id: UUID, body: Rotation | None = None) -> Response:
     """Sign with a new secret, which is in this answer, and in no other; the one before signs as well for a while.
 
-    A call that is repeated makes another secret, and beside it the one before it signs, not the one before both.
+    A call that is repeated makes another secret; those before sign until their own hours are over, at most four of
+    them. With `overlap_h` 0 nothing signs but the new one.
     """
     gateway, caller, secret = gateway_of(request), caller_of(request), new_secret()
 

@@ -71,7 +71,7 @@ APP_CALLS = tuple(
 HIDDEN: Mapping[str, frozenset[str]] = {  # from trueup_read
     "installation": frozenset({"secret_key_check"}),
     "token": frozenset({"secret_sha256", "signing_key"}),
-    "webhook_endpoint": frozenset({"secret", "previous_secret"}),
+    "webhook_endpoint": frozenset({"secret", "previous_secret", "older_secrets"}),
 }
 
 _PRESENT = text("""
