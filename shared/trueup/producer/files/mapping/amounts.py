@@ -20,7 +20,7 @@ def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) ->
     edges = sorted(filter(None, symbols), key=len, reverse=True)
 
     def read(cell: str, decimals: int) -> str:
-        text = _without_symbol(cell, edges)
+        text = _without_symbol(cell, edges) if edges else cell
         number = marks.plain(text)
         if number is None:
             how = marks.told() + (f", with {' or '.join(map(repr, edges))}" if edges else "")

@@ -37,10 +37,21 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The text of a body, with `%s` for values, and which values stand there."""
+    """The text of a body.
 
-    text: str
+    Attributes:
+        pieces: every second one is the place of a value.
+        pick: gives the values that stand there.
+    """
+
+    pieces: list[str]
     pick: Callable[[Sequence[Any]], tuple[Any, ...]]
+
+    def body(self, values: Sequence[str | None]) -> str:
+        """The body with these values."""
+        pieces = self.pieces.copy()
+        pieces[1::2] = self.pick(values)
+        return "".join(pieces)
 
 
 class Layouts:
@@ -63,7 +74,7 @@ class Layouts:
             if len(self._layouts) >= _LAYOUTS_MAX:
                 self._layouts.clear()
             self._layouts[filled] = layout
-        text = layout.text % layout.pick(values)
+        text = layout.body(values)
         if len(text) * _BYTES_PER_CHAR_MAX > BODY_BYTES_MAX:
             return content_of(text)
         return text, False, None
@@ -104,9 +115,7 @@ def layout_of(leaves: Sequence[Leaf], filled: Sequence[bool]) -> Layout:
                 if isinstance(body.get(path[0]), dict):
                     _put(body, path, _slot(index, leaf, is_filled=is_filled))
     pieces = msgspec.json.encode(with_lists(body)).decode().split(_MARK)
-    order = [int(piece) for piece in pieces[1::2]]
-    literals = [piece.replace("%", "%%") for piece in pieces[::2]]
-    return Layout("%s".join(literals), _picker(order))
+    return Layout(pieces, _picker([int(piece) for piece in pieces[1::2]]))
 
 
 def _container(path: FieldPath, may_be_filled: set[FieldPath]) -> FieldPath | None:

@@ -67,6 +67,8 @@ class Texts:
             return of_template
         constant = source.value if source.column is None else source.default
         index = next(iter(self.columns(name)), None)
+        if index is not None and not table and constant is None:
+            return lambda cells: cells[index] or None
 
         def of_column(cells: Cells) -> str | None:
             text = "" if index is None else cells[index]

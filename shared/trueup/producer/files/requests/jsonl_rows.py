@@ -28,6 +28,7 @@ class _Wrapper(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     idempotency_key: IdempotencyKey | None = None
 
 
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
 _outline = msgspec.json.Decoder(_Outline)
 _wrapper = msgspec.json.Decoder(_Wrapper)
@@ -43,12 +44,13 @@ def jsonl_rows(lines: Iterable[Line], kind: Kind) -> Iterator[Row]:
 def jsonl_keyless(lines: Iterable[Line], kind: Kind, keys: KeysSeen) -> Iterator[bool]:
     """Read of each row of a JSONL input only its key, and whether it is keyless: the first pass is waited for."""
     for line in lines:
-        if line.text.strip():
-            outline = _body_outline(line.text)
-            key = _key(outline, kind)
-            if key is not None:
-                keys.add(key)
-            yield kind != "usage" and key is None and outline is not None
+        outline = _body_outline(line.text)
+        if outline is None and not line.text.strip():
+            continue
+        key = _key(outline, kind)
+        if key is not None:
+            keys.add(key)
+        yield key is None and outline is not None and kind != "usage"
 
 
 def jsonl_keyed(lines: Iterable[Line], kind: Kind) -> Iterator[KeyedRow]:
@@ -60,10 +62,11 @@ def jsonl_keyed(lines: Iterable[Line], kind: Kind) -> Iterator[KeyedRow]:
 
 def _body_outline(text: bytes) -> _Outline | None:
     """The outline of the body in a line; None: there is none that is an object."""
-    outline = _outline_of(text)
-    if outline is None and text.startswith(_BOM):
-        return _body_outline(text.removeprefix(_BOM))
-    wrapper = _wrapper_of(text) if outline and outline.body is not UNSET else None
+    try:
+        outline = _outline.decode(text)
+    except _NO_JSON:
+        return _body_outline(text.removeprefix(_BOM)) if text.startswith(_BOM) else None
+    wrapper = None if outline.body is UNSET else _wrapper_of(text)
     return outline if wrapper is None else _outline_of(bytes(wrapper.body))
 
 
@@ -98,7 +101,7 @@ def _row(line: Line, kind: Kind) -> Row:
 def _outline_of(text: bytes) -> _Outline | None:
     try:
         return _outline.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _NO_JSON:
         return None
 
 
