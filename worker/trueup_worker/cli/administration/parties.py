@@ -10,6 +10,7 @@ from trueup.errors import ExitCode
 from trueup.limits import LOGO_UPLOAD_BYTES_MAX
 from trueup.store.accounts.audit import note
 from trueup.store.catalog.parties import Party, Seller, billing_of, seller_of, set_billing, set_seller
+from trueup.store.catalog.records import has_customer
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
@@ -101,6 +102,8 @@ def billing(
     given = _given(name=name, address=address, tax_id=tax_id, email=email)
     with session(ctx).transaction("operate" if given else "read") as (connection, caller):
         customer_id = id_of(connection, caller, customer, "customer", is_to_change=bool(given))
+        if not has_customer(connection, caller.account_id, customer_id):
+            raise CommandError(f"account {caller.account} has no customer {customer}: see `trueup customers list`")
         before = billing_of(connection, caller.account_id, customer_id)
         known = before or Party()
         if given:

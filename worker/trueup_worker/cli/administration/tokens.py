@@ -4,14 +4,15 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from sqlalchemy import Connection
 
 from trueup.clock import utc_now
-from trueup.store.accounts.tokens import SCOPES, Scope, create_token, list_tokens, revoke_token
+from trueup.store.accounts.tokens import SCOPES, Caller, Scope, create_token, list_tokens, revoke_token
 from trueup_worker.cli.terminal.arguments import INSTANT_HELP, read_instant
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
-from trueup_worker.cli.terminal.output import emit, emit_json, emit_json_list, emit_table, say
+from trueup_worker.cli.terminal.output import as_text, emit, emit_json, emit_json_list, emit_table, say
 
 app = typer.Typer(no_args_is_help=True, help="API tokens: create, list, revoke (scope admin), show the kept one.")
 
@@ -83,19 +84,42 @@ def list_(ctx: typer.Context, *, as_json: AsJson = False) -> None:
 @app.command()
 def revoke(
     ctx: typer.Context,
-    key_id: Annotated[str, typer.Argument(help="The token's middle part: tu_<key id>_<secret>.")],
+    named: Annotated[
+        str, typer.Argument(metavar="KEY_ID|NAME", help="The token's middle part (tu_<key id>_<secret>), or its name.")
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Refuse a token from now on. What it had enqueued, and was accepted, goes on."""
     now = utc_now()
     with session(ctx).transaction("admin") as (connection, caller):
-        revoked = revoke_token(connection, account_id=caller.account_id, key_id=key_id, now=now)
-    if not revoked:
-        raise CommandError(f"account {caller.account} has no token {key_id}: see `trueup tokens list`")
+        key_id = _key_id_of(connection, caller, named)
+        revoke_token(connection, account_id=caller.account_id, key_id=key_id, now=now)
     say(f"token {key_id} is revoked")
     if as_json:
         emit_json({"key_id": key_id, "revoked_at": now})
+
+
+def _key_id_of(connection: Connection, caller: Caller, named: str) -> str:
+    """Key id of the one token that is called this; of names, those count that are not revoked.
+
+    Raises:
+        CommandError: there is none, or there are several: they are named.
+    """
+    tokens = list_tokens(connection, caller.account_id)
+    if any(each.key_id == named for each in tokens):
+        return named
+    found = [each for each in tokens if each.name == named and each.revoked_at is None]
+    if not found:
+        raise CommandError(
+            f"account {caller.account} has no token {named!r}: tokens are named by key id or name, exactly; "
+            "see `trueup tokens list`"
+        )
+    if len(found) > 1:
+        listed = "".join(f"\n  token {each.key_id}, made {as_text(each.created_at)}" for each in found)
+        raise CommandError(f"{named!r} names several: give the id of one{listed}")
+    say(f"token {named} is {found[0].key_id}")
+    return found[0].key_id
 
 
 def _known_scope(name: str) -> Scope:

@@ -68,7 +68,7 @@ def _names(here: Session, chosen: Chosen) -> Iterator[str]:
         yield from names_in(chosen.file)
     if chosen.batch is not None:
         with here.transaction("operate") as (connection, caller):
-            batch_id = batch_named(connection, caller, chosen.batch).id
+            batch_id = batch_named(connection, caller, chosen.batch, is_to_change=True).id
         for ids in active_ids(here.engine, caller.account_id, batch_id, at_once=_IDS_AT_ONCE):
             yield from map(UUID.__str__, ids)
 
