@@ -49,6 +49,15 @@ def test_what_is_refused(here: Gateway, query: str, path: str) -> None:
     assert (answer.status, [each["path"] for each in answer.json["errors"]]) == (400, [path])
 
 
+def test_what_is_left_out_is_told(here: Gateway, account: Intake) -> None:
+    """In a header, as who reads the rows does not see what has none; where nothing is, there is no such header."""
+    item = {"timestamp": "2025-01-01T00:00:00Z", "amount": 1000}
+    account.receive(entry(prepaid(invoice_schedule={"do_not_invoice": True, "schedule_items": [item]})))
+    told = here.call("GET", "/v1/exports/focus?format=jsonl").headers["trueup-left-out"]
+    assert json.loads(told) == "1 segment of commits that have no contract"
+    assert "trueup-left-out" not in here.call("GET", "/v1/exports/commits").headers
+
+
 def test_another_name_is_not_found(here: Gateway) -> None:
     """And the answer says which there are."""
     answer = here.call("GET", "/v1/exports/invoice_lines")

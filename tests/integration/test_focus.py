@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from trueup_worker.exports.focus import FOCUS
 from trueup_worker.exports.formats import Format, chunks
 
 CREDITS = UUID("e0000000-0000-4000-8000-0000000000c0")
+NEW_YEAR = {"timestamp": "2030-01-01T00:00:00Z", "amount": 900}
 Record = dict[str, Any]
 
 # Column, data type, and when it may be null, as the specification's page of each column says. All 13 are mandatory.
@@ -77,12 +79,15 @@ def exported(book: ChangeBook, form: Format) -> bytes:
 
 @pytest.fixture
 def book(database: Engine) -> ChangeBook:
-    """A prepaid commit of two segments, a postpaid one, one of units, one paid in units; some that are none."""
+    """A prepaid commit of two segments, a postpaid one, one of units, one paid in units; some that are none.
+
+    Nobody pays for a complimentary commit, though it may name a contract.
+    """
     made = ChangeBook(database)
     made.run("INSERT INTO unit (account_id, id, name) VALUES (:account_id, :id, 'Tokens')", id=CREDITS)
     half = {"starting_at": "2030-01-01T00:00:00Z", "ending_before": "2030-07-01T00:00:00Z", "amount": 500.5}
     other = half | {"starting_at": "2030-07-01T00:00:00Z", "ending_before": "2031-01-01T00:00:00Z"}
-    items = {"schedule_items": [{"timestamp": "2030-01-01T00:00:00Z", "amount": 900}]}
+    items = {"schedule_items": [NEW_YEAR]}
     made.request(name="Two halves", access_schedule={"schedule_items": [half, other]}, invoice_schedule=items)
     at_end = {"schedule_items": [{"timestamp": "2031-01-01T00:00:00Z", "amount": 1000}]}
     made.request("POSTPAID", 1000, invoice_schedule=at_end)
@@ -92,6 +97,7 @@ def book(database: Engine) -> ChangeBook:
     made.request(access_schedule=tokens, invoice_schedule=in_tokens)
     made.request("CREDIT", 50)
     made.request("PREPAID", 50)
+    made.request("PREPAID", 50, invoice_contract_id=str(FIRST))
     made.archive(made.request(invoice_schedule=items))
     return made
 
@@ -143,3 +149,12 @@ def test_the_figures(book: ChangeBook) -> None:
     ]
     assert {row["ContractPeriodEnd"] for row in rows} == {"2031-01-01T00:00:00Z"}
     assert [row["ContractCommitmentDescription"] for row in rows][:3] == ["Two halves", "Two halves", "Fee"]
+
+
+def test_what_has_no_contract_is_told(book: ChangeBook) -> None:
+    """A commit that others invoice needs none, and has no row then; those of another span are none of it."""
+    book.request(invoice_schedule={"do_not_invoice": True, "schedule_items": [NEW_YEAR]}, invoice_contract_id=None)
+    later = Span(since=datetime(2031, 1, 1, tzinfo=UTC))
+    with snapshot(book.engine) as connection:
+        told = [FOCUS.left_out(connection, book.account_id, span) for span in (Span(), later)]
+    assert told == [["1 segment of commits that have no contract"], []]

@@ -12,6 +12,7 @@ from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import START, STORAGE, UsageBook
 from trueup.domain.journal.accounts import CodesRefused
 from trueup.store.postgres.engine import snapshot
+from trueup_worker.exports.export import Span
 from trueup_worker.exports.journal import JOURNAL
 from trueup_worker.journal.close import MonthRefused
 from trueup_worker.journal.codes import change_codes
@@ -108,7 +109,7 @@ def test_units_that_are_no_money_are_left_out_and_listed(database: Engine) -> No
     }
     assert list(close_month(book, "2030-01").left_out) == ["credits"]
     with snapshot(book.engine) as connection:
-        assert JOURNAL.left_out(connection, book.account_id) == ["credits"]
+        assert JOURNAL.left_out(connection, book.account_id, Span()) == ["units that are no money: credits"]
 
 
 def test_two_who_close_at_once(book: ChangeBook) -> None:

@@ -58,7 +58,7 @@ class Export:
         dated: which of its times `--since` and `--until` choose by.
         columns: what each is, in their order.
         rows: gives them, streamed, from a snapshot.
-        left_out: tells what has no rows although it might, in words.
+        left_out: tells what has no rows although it might, and why, in words.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Export:
     dated: str
     columns: Mapping[str, str]
     rows: Rows
-    left_out: Callable[[Connection, int], Sequence[str]] = lambda _connection, _account_id: ()
+    left_out: Callable[[Connection, int, Span], Sequence[str]] = lambda _connection, _account_id, _span: ()
 
 
 def selected(statement: str) -> Rows:

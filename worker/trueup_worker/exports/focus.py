@@ -14,7 +14,7 @@ from trueup.domain.burndown.exact import rounded
 from trueup.domain.money import plain_text
 from trueup.domain.unit import Unit
 from trueup.store.catalog.units import units_of
-from trueup.store.commits.promised_segments import PROMISED_SEGMENTS, PromisedSegment
+from trueup.store.commits.promised_segments import PROMISED_SEGMENTS, PromisedSegment, count_without_contract
 from trueup_worker.exports.export import Export, Row, Span, streamed
 
 _TYPES = {"PREPAID": "Prepaid commitment", "POSTPAID": "Postpaid commitment"}
@@ -26,6 +26,12 @@ def _rows(connection: Connection, account_id: int, span: Span) -> Iterator[Row]:
     units = units_of(connection, account_id)
     for found in streamed(connection, PROMISED_SEGMENTS, {"account_id": account_id, "since": since, "until": until}):
         yield _row(PromisedSegment(*found), units)
+
+
+def _left_out(connection: Connection, account_id: int, span: Span) -> list[str]:
+    since, until = span.bounds
+    count = count_without_contract(connection, account_id, since=since, until=until)
+    return [f"{count} {'segment' if count == 1 else 'segments'} of commits that have no contract"] if count else []
 
 
 def _row(segment: PromisedSegment, units: dict[str, Unit]) -> Row:
@@ -89,4 +95,5 @@ FOCUS = Export(
         "ContractPeriodStart": "its start",
     },
     rows=_rows,
+    left_out=_left_out,
 )

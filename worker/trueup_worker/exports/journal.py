@@ -8,10 +8,18 @@ from trueup.store.journal.months import JournalLine, units_left_out
 from trueup_worker.exports.export import Export, Row, Span
 from trueup_worker.journal.lines import journal_lines
 
+_NAMES_MAX = 20
+
 
 def _rows(connection: Connection, account_id: int, span: Span) -> Iterator[Row]:
     since, until = span.bounds
     return map(_row, journal_lines(connection, account_id, since=since, until=until))
+
+
+def _left_out(connection: Connection, account_id: int, _: Span) -> list[str]:
+    names = units_left_out(connection, account_id)
+    more = f", and {len(names) - _NAMES_MAX} more" if len(names) > _NAMES_MAX else ""
+    return [f"units that are no money: {', '.join(names[:_NAMES_MAX])}{more}"] if names else []
 
 
 def _row(line: JournalLine) -> Row:
@@ -54,5 +62,5 @@ JOURNAL = Export(
         "booked_at": "by the account's clock",
     },
     rows=_rows,
-    left_out=units_left_out,
+    left_out=_left_out,
 )

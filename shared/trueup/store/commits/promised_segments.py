@@ -5,10 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from trueup.store.commits.revaluations import COMMITS_WITH_WORTH
 
+_PROMISED = """
+     WHERE c.account_id = :account_id AND c.type IN ('PREPAID', 'POSTPAID') AND c.archived_at IS NULL
+       AND c.invoice_unit_id IS NOT NULL AND s.starting_at >= :since AND s.starting_at < :until"""
 # An open contract has no end: FOCUS wants one, so it is that of the last access which was promised under it.
 PROMISED_SEGMENTS = text(f"""
     SELECT s.id, s.amount, s.starting_at, s.ending_before, c.type, c.access_type,
@@ -24,12 +27,16 @@ PROMISED_SEGMENTS = text(f"""
       LEFT JOIN {COMMITS_WITH_WORTH} AS worth ON worth.id = c.id
       JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.amount > 0
       JOIN contract ON contract.account_id = c.account_id AND contract.id = c.invoice_contract_id
-      LEFT JOIN product ON product.account_id = c.account_id AND product.id = c.product_id
-     WHERE c.account_id = :account_id AND c.type IN ('PREPAID', 'POSTPAID') AND c.archived_at IS NULL
-       AND s.starting_at >= :since AND s.starting_at < :until
+      LEFT JOIN product ON product.account_id = c.account_id AND product.id = c.product_id{_PROMISED}
      ORDER BY c.id, s.position
 """)
 """Of the commits that are in use, those whose access begins in a span; the columns are the fields below."""
+
+_WITHOUT_CONTRACT = text(f"""
+    SELECT count(*) FROM commit AS c
+      JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.amount > 0{_PROMISED}
+       AND c.invoice_contract_id IS NULL
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +57,10 @@ class PromisedSegment:
     contract_ending_before: datetime
     instalments: Decimal
     access: Decimal
+
+
+def count_without_contract(connection: Connection, account_id: int, *, since: datetime, until: datetime) -> int:
+    """The number of segments that would be among them, but for their commits' contract: nobody invoices these."""
+    span = {"account_id": account_id, "since": since, "until": until}
+    count: int = connection.execute(_WITHOUT_CONTRACT, span).scalar_one()
+    return count

@@ -58,10 +58,10 @@ def export(
                 write(chunk.content)
                 shown(chunk.rows)
                 count += chunk.rows
-        left_out = chosen.left_out(connection, caller.account_id)
+        left_out = chosen.left_out(connection, caller.account_id, span)
     say(f"{count} rows of {chosen.name}{f' in {file}' if file else ''}")
-    if left_out:
-        say(f"left out, as these units are no money: {', '.join(map(as_text, left_out))}")
+    for each in left_out:
+        say(f"left out: {as_text(each)}")
 
 
 def _span(month: str | None, since: str | None, until: str | None, now: Callable[[], Any]) -> Span:

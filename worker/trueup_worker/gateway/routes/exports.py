@@ -1,7 +1,8 @@
 """Route of exports."""
 
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -24,9 +25,17 @@ router = APIRouter(route_class=GuardedRoute, tags=["Exports"])
 
 _Time = Annotated[Instant | None, Query()]
 _Form = Annotated[Format, Query(), worded("must be csv or jsonl")]
+_LEFT_OUT = "Trueup-Left-Out"
+_LEFT_OUT_CHARS_MAX = 500
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The rows, sent as they are read. The answer is whole if it ends as its encoding says.",
+        "headers": {
+            _LEFT_OUT: {
+                "description": "What has no rows although it might, and why, as a JSON string; else absent.",
+                "schema": {"type": "string"},
+            }
+        },
         "content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()},
     }
 }
@@ -51,21 +60,31 @@ async def export_rows(
     span = _span(month, since, until)
     account_id = caller_of(request).account_id
 
+    left_out: list[str] = []
+
     def rows(connection: Connection) -> Iterator[bytes]:
-        found = chosen.rows(connection, account_id, span)
-        return (chunk.content for chunk in chunks(list(chosen.columns), found, form=format))
+        found = chunks(list(chosen.columns), chosen.rows(connection, account_id, span), form=format)
+        begun = next(found, None)
+        left_out.extend(chosen.left_out(connection, account_id, span))
+        if begun is not None:
+            yield begun.content
+            yield from (chunk.content for chunk in found)
 
     first, stream = await gateway_of(request).streams.begin(account_id, rows)
-    return _Sent(chosen, format, first, stream)
+    return _Sent(chosen, format, first, stream, left_out)
 
 
 class _Sent(Response):
     """An export while it is read; what goes wrong on the way leaves it without its end."""
 
-    def __init__(self, export: Export, form: Format, first: bytes | None, stream: Stream) -> None:
+    def __init__(
+        self, export: Export, form: Format, first: bytes | None, stream: Stream, left_out: Sequence[str]
+    ) -> None:
         named = f'attachment; filename="{export.name}.{form}"'
         super().__init__(b"", media_type=MEDIA_TYPES[form], headers={"content-disposition": named})
         del self.headers["content-length"]
+        if left_out:
+            self.headers[_LEFT_OUT] = json.dumps("; ".join(left_out)[:_LEFT_OUT_CHARS_MAX])
         self._first, self._stream = first, stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
