@@ -183,6 +183,28 @@ def test_a_delivery_that_failed_has_the_same_bytes(database: Engine, account: in
     run(test, one_after_another(answers(503, b"down"), answers()))
 
 
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_worker_whose_clock_is_off(
+    database: Engine, account: int, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """What it could not deliver is due when all others say so, and its endpoint has failed from now on."""
+    monkeypatch.setattr("trueup_worker.webhooks.turn.utc_now", lambda: utc_now() + timedelta(hours=hours))
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account)
+        await send(database)
+        with database.begin() as connection:
+            (waiting,) = list_deliveries(connection, account, made.id, limit=9)
+            assert waiting.next_attempt_at
+            assert timedelta(minutes=50) < waiting.next_attempt_at - utc_now() < timedelta(minutes=70)
+            since = find_endpoint(connection, account, made.id).failing_since
+            assert since
+            assert abs(utc_now() - since) < timedelta(minutes=1)
+
+    run(test, answers(500))
+
+
 def test_after_the_last_attempt_it_has_failed(database: Engine, account: int) -> None:
     """It can be sent again by hand, from the beginning of the schedule."""
 

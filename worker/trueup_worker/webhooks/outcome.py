@@ -17,9 +17,7 @@ from trueup_worker.webhooks.sender import Attempted
 _GONE = 410
 
 
-def settled(
-    delivery: Claimed, attempted: Attempted, waits: Sequence[timedelta], *, at: datetime, ended_at: datetime
-) -> Settled:
+def settled(delivery: Claimed, attempted: Attempted, waits: Sequence[timedelta], *, at: datetime) -> Settled:
     """The record of an attempt.
 
     Args:
@@ -27,7 +25,6 @@ def settled(
         attempted: what came of it.
         waits: of the schedule.
         at: when it began.
-        ended_at: when it was over.
     """
     place, wait = Place(delivery.step, delivery.hurry), None
     state = "delivered" if attempted.error is None else "waiting"
@@ -43,7 +40,6 @@ def settled(
         hurry=place.hurry,
         wait=wait,
         at=at,
-        ended_at=ended_at,
         duration_ms=int(attempted.duration_s * 1_000),
         status=attempted.status,
         error=attempted.error,
@@ -56,13 +52,17 @@ def record(on: Engine, outcomes: Sequence[Settled]) -> None:
 
     An endpoint that answered 410, or took nothing for days, is switched off.
 
+    Args:
+        on: the database.
+        outcomes: in the order in which the attempts ended.
+
     Raises:
         DBAPIError: the database is away.
     """
     with transaction(on) as connection:
         settle(connection, outcomes)
     by_endpoint: defaultdict[Which, list[Settled]] = defaultdict(list)
-    for each in sorted(outcomes, key=lambda each: each.ended_at):
+    for each in outcomes:
         by_endpoint[each.delivery.which].append(each)
     for which, those in by_endpoint.items():
         _judge(on, which, those)
@@ -75,10 +75,10 @@ def _judge(on: Engine, which: Which, outcomes: Sequence[Settled]) -> None:
             note_success(connection, which)
         if last.error is None:
             return
-        since = note_failure(connection, which, at=last.at)
+        failing_for = note_failure(connection, which)
         if last.status == _GONE:
             switch_off(connection, which.account_id, which.id, "gone")
-        elif since is not None and since < last.ended_at - timedelta(days=WEBHOOK_FAILING_DAYS):
+        elif failing_for is not None and failing_for > timedelta(days=WEBHOOK_FAILING_DAYS):
             switch_off(connection, which.account_id, which.id, "failing")
 
 

@@ -203,7 +203,7 @@ class _Turn:
             attempted = await self._post(delivery, prepared.body)
         finally:
             self._room.end(flight, self._loop.time(), succeeded=attempted.error is None)
-        self._now.ended.append(settled(delivery, attempted, self._means.waits, at=at, ended_at=utc_now()))
+        self._now.ended.append(settled(delivery, attempted, self._means.waits, at=at))
         self._now.sent += 1
         following = self._now.queued.get(delivery.which)
         if following and self._room.may_begin(delivery.which):

@@ -95,12 +95,12 @@ _RELEASE = text("""
 _SETTLE = text("""
     UPDATE webhook_delivery AS d
        SET state = o.state, step = o.step, hurry = o.hurry, claimed_until = NULL,
-           next_attempt_at = coalesce(o.next_attempt_at, d.next_attempt_at),
+           next_attempt_at = coalesce(now() + o.wait, d.next_attempt_at),
            finished_at = CASE WHEN o.state <> 'waiting' THEN now() END
       FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:events AS uuid[]),
                   CAST(:numbers AS integer[]), CAST(:states AS text[]), CAST(:steps AS smallint[]),
-                  CAST(:hurries AS smallint[]), CAST(:nexts AS timestamptz[]))
-        AS o(account_id, endpoint_id, event_id, number, state, step, hurry, next_attempt_at)
+                  CAST(:hurries AS smallint[]), CAST(:waits AS interval[]))
+        AS o(account_id, endpoint_id, event_id, number, state, step, hurry, wait)
      CROSS JOIN LATERAL (SELECT ctid FROM webhook_delivery
                            WHERE account_id = o.account_id AND endpoint_id = o.endpoint_id
                              AND event_id = o.event_id OFFSET 0) AS k
@@ -132,9 +132,9 @@ _HURRY = text("""
        AND claimed_until IS NULL AND next_attempt_at > now()
 """)
 _FAILED = text("""
-    UPDATE webhook_endpoint SET failing_since = coalesce(failing_since, :at)
+    UPDATE webhook_endpoint SET failing_since = coalesce(failing_since, now())
      WHERE account_id = :account_id AND id = :id AND state = 'enabled'
- RETURNING failing_since
+ RETURNING now() - failing_since
 """)
 
 
@@ -189,8 +189,8 @@ class Settled:
     """Outcome of an attempt, and what becomes of its delivery.
 
     Attributes:
-        wait: until the next attempt; None: there is none.
-        at: when the attempt began.
+        wait: until the next attempt, by the database's clock; None: there is none.
+        at: when the attempt began, by the worker's.
         error: None: it was delivered.
     """
 
@@ -200,7 +200,6 @@ class Settled:
     hurry: int
     wait: timedelta | None
     at: datetime
-    ended_at: datetime
     duration_ms: int
     status: int | None
     error: str | None
@@ -271,7 +270,7 @@ def settle(connection: Connection, settled: Sequence[Settled]) -> None:
         "states": [each.state for each in settled],
         "steps": [each.step for each in settled],
         "hurries": [each.hurry for each in settled],
-        "nexts": [None if each.wait is None else each.ended_at + each.wait for each in settled],
+        "waits": [each.wait for each in settled],
     }
     connection.execute(_SETTLE, keys | outcome)
     log = {
@@ -296,11 +295,11 @@ def hurry(connection: Connection, which: Which) -> None:
     connection.execute(_HURRY, {"account_id": which.account_id, "id": which.id})
 
 
-def note_failure(connection: Connection, which: Which, *, at: datetime) -> datetime | None:
-    """The endpoint failed; returns since when it has, None where it is switched off already."""
-    found = connection.execute(_FAILED, {"account_id": which.account_id, "id": which.id, "at": at})
-    since: datetime | None = found.scalar_one_or_none()
-    return since
+def note_failure(connection: Connection, which: Which) -> timedelta | None:
+    """The endpoint failed; returns for how long it has, None where it is switched off already."""
+    found = connection.execute(_FAILED, {"account_id": which.account_id, "id": which.id})
+    failing_for: timedelta | None = found.scalar_one_or_none()
+    return failing_for
 
 
 def _keys(claimed: Collection[Claimed]) -> dict[str, Any]:
