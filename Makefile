@@ -5,7 +5,7 @@ READY := .venv/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-browser fuzz chaos bench lint format lock clean
+.PHONY: help setup run test test-slow test-browser fuzz chaos copies bench lint format lock clean
 
 help: ## Show what there is to do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fuzz: setup ## Send odd messages beside good ones to a real worker, for SECONDS=
 
 chaos: setup ## Kill, cut, fill and flush everything for a hundred rounds under a backlog
 	$(BIN)/python -m tests.chaos --rounds 100
+
+copies: setup ## Thirty such rounds around an application that keeps a copy from webhooks alone
+	$(BIN)/python -m tests.chaos --copies --rounds 30
 
 bench: setup ## Measure against a naive worker and against the ceiling (15 minutes)
 	$(BIN)/python -m tests.benchmarks

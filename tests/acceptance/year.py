@@ -86,7 +86,7 @@ class Year:
         self._send(self.usage, self.usage.submit_many([*lines, *late, *repeated]), "lines of usage")
         self._send(self.commits, self.commits.submit_many([self._new_commit(month)]), "commits")
         for _ in range(CHANGES_A_MONTH if month else 0):
-            self._try(self.chance.choice(_CHANGES), month)
+            self._try(self.chance.choice(CHANGES), month)
 
     def advance(self, to: datetime) -> None:
         """Moves the clock."""
@@ -211,14 +211,15 @@ class Year:
 
     def one_of(self, connection: Connection, query: str) -> Any:
         """One of the rows that a query finds; whatever finds none is refused."""
-        found = list(connection.execute(text(query)))
+        found = list(connection.execute(text(query), {"account_id": self.account_id}))
         if not found:
             raise VoidRefused("there is none")
         return self.chance.choice(found)
 
 
 Change = Callable[[Year, Connection, int], object]
-_A_COMMIT = "SELECT id, type FROM commit ORDER BY id"
+_AN_INVOICE = "SELECT id FROM invoice WHERE account_id = :account_id"
+_A_COMMIT = "SELECT id, type FROM commit WHERE account_id = :account_id ORDER BY id"
 
 
 def _edit(year: Year, connection: Connection, _month: int) -> None:
@@ -249,7 +250,7 @@ def _edit_access(year: Year, connection: Connection, month: int) -> None:
     query = """
         SELECT s.commit_id, s.id, o.id AS true_up FROM segment AS s
           LEFT JOIN obligation AS o ON o.commit_id = s.commit_id AND o.kind = 'TRUE_UP' AND o.state <> 'voided'
-         WHERE s.amount > 0 ORDER BY s.commit_id, s.position
+         WHERE s.account_id = :account_id AND s.amount > 0 ORDER BY s.commit_id, s.position
     """
     found, amount = year.one_of(connection, query), Decimal(year.chance.randint(50, 12_000))
     end = month_start(month + year.chance.randint(1, 6))
@@ -290,7 +291,8 @@ def _adjust(year: Year, connection: Connection, _month: int) -> None:
 
 
 def _switch_true_up_off(year: Year, connection: Connection, _month: int) -> None:
-    promise = year.one_of(connection, "SELECT id FROM commit WHERE type = 'POSTPAID' ORDER BY id")
+    query = "SELECT id FROM commit WHERE account_id = :account_id AND type = 'POSTPAID' ORDER BY id"
+    promise = year.one_of(connection, query)
     disable_true_up(connection, account_id=year.account_id, commit_id=promise.id, actor="year")
 
 
@@ -300,18 +302,19 @@ def _archive(year: Year, connection: Connection, _month: int) -> None:
 
 
 def _void(year: Year, connection: Connection, _month: int) -> None:
-    invoice = year.one_of(connection, "SELECT id FROM invoice WHERE status = 'FINALIZED' ORDER BY number")
+    invoice = year.one_of(connection, f"{_AN_INVOICE} AND status = 'FINALIZED' ORDER BY number")
     void_invoice(connection, account_id=year.account_id, invoice_id=invoice.id, reason="wrong", actor="year")
 
 
 def _regenerate(year: Year, connection: Connection, _month: int) -> None:
-    invoice = year.one_of(connection, "SELECT id FROM invoice WHERE status = 'VOID' ORDER BY number")
+    invoice = year.one_of(connection, f"{_AN_INVOICE} AND status = 'VOID' ORDER BY number")
     regenerate_invoice(connection, account_id=year.account_id, invoice_id=invoice.id, actor="year")
 
 
 def _take_late_usage_in(year: Year, connection: Connection, _month: int) -> None:
     """Voids what stands in the way."""
-    late = year.one_of(connection, "SELECT contract_id, at FROM usage_line WHERE is_late ORDER BY transaction_id")
+    query = "SELECT contract_id, at FROM usage_line WHERE account_id = :account_id AND is_late ORDER BY transaction_id"
+    late = year.one_of(connection, query)
     closed = text("""
         SELECT id FROM usage_period WHERE contract_id = :contract_id AND voided_at IS NULL
            AND starting_at = date_trunc('month', CAST(:at AS timestamptz), 'UTC')
@@ -322,11 +325,12 @@ def _take_late_usage_in(year: Year, connection: Connection, _month: int) -> None
 
 
 def _release(year: Year, connection: Connection, _month: int) -> None:
-    held = year.one_of(connection, "SELECT id FROM obligation WHERE state = 'held' ORDER BY id")
+    query = "SELECT id FROM obligation WHERE account_id = :account_id AND state = 'held' ORDER BY id"
+    held = year.one_of(connection, query)
     year.release(connection, held.id)
 
 
-_CHANGES: tuple[Change, ...] = (
+CHANGES: tuple[Change, ...] = (
     _edit,
     _edit_scope,
     _edit_access,

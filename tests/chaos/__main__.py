@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from threading import Timer
 
+from tests.chaos import copies
 from tests.chaos.faults import FAULTS
 from tests.chaos.runner import Report, run
 from tests.chaos.world import FULL
@@ -21,13 +22,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first round; each round's is one more")
     parser.add_argument("--only", action="append", default=[], choices=sorted(_KINDS), help="rounds of these faults")
     parser.add_argument("--full", action="store_true", help="as many parked rows, and as long an overload, as is told")
+    parser.add_argument("--copies", action="store_true", help="with an application that keeps a copy from webhooks")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.unraisablehook = interrupt_again
     began_s = time.monotonic()
     try:
         kinds = [_KINDS[name] for name in asked.only]
-        reports = run(asked.rounds, seed=asked.seed, kinds=kinds, scale=FULL if asked.full else None)
+        if asked.copies:
+            reports = copies.run(asked.rounds, seed=asked.seed)
+        else:
+            reports = run(asked.rounds, seed=asked.seed, kinds=kinds, scale=FULL if asked.full else None)
     except AssertionError as broken:
         print(broken)
         return 1

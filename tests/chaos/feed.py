@@ -85,7 +85,8 @@ class FeedReader:
         yield from self._out_of_order(connection, account_id, read)
 
     def _out_of_order(self, connection: Connection, account_id: int, read: Sequence[Event]) -> Iterator[str]:
-        created = {each.subject_id: each.position for each in read if each.type.endswith((".created", ".edited"))}
+        told = (each for each in reversed(read) if each.type.endswith((".created", ".edited")))
+        created = {each.subject_id: each.position for each in told}  # what is edited was created before
         issued = {each.subject_id: each.position for each in read if each.type == "invoice.finalized"}
         for before, after in self.behind:
             if created.get(before, 0) > created.get(after, len(read)):

@@ -23,6 +23,10 @@ VISIBILITY_TIMEOUT_S = 2
 SCHEDULER_INTERVAL_S = 0.5
 HTTP_WAIT_S = 2  # for an outcome, behind a backlog; then a call is promised one
 QUEUE_LIMIT = 400  # envelopes: above a round's backlog, and soon reached by whoever sends more than is worked off
+WEBHOOK_LEASE_S = 8.0  # where the app is `hasty_webhooks`, and
+WEBHOOK_SECONDS_MAX = 2.0  # of an attempt
+WEBHOOK_RETRIES = "1s,1s,2s,3s" + ",5s" * 26  # in place of days: whoever is down for minutes is waited for
+RECEIVER = "receiver"
 _DATABASE = "TRUEUP_DATABASE_URL"
 _WORKER = (
     "python -m celery --quiet -A {app} worker -P solo -n {name}@chaos -Q {queues} "
@@ -41,6 +45,7 @@ class Lineup:
         app: the workers' Celery app.
         scheduler: the schedulers' module.
         lease_s: after which a kept envelope is published again.
+        receiver: the application that keeps a copy, with its arguments; none: there is none.
     """
 
     workers: tuple[tuple[str, str], ...] = (
@@ -54,6 +59,7 @@ class Lineup:
     app: str = "trueup_worker.celery.app"
     scheduler: str = "trueup_worker.scheduling"
     lease_s: int = 5
+    receiver: str | None = None
 
     @property
     def worker_names(self) -> list[str]:
@@ -64,6 +70,16 @@ class Lineup:
     def commit_workers(self) -> list[str]:
         """The names of the workers that make commits."""
         return [name for name, queues in self.workers if "commits" in queues]
+
+    @property
+    def senders(self) -> list[str]:
+        """The names of the workers that send webhooks."""
+        return [name for name, queues in self.workers if "events" in queues]
+
+    @property
+    def receivers(self) -> list[str]:
+        """The name of the application that keeps a copy, where there is one."""
+        return [RECEIVER] if self.receiver else []
 
     @property
     def scheduler_names(self) -> list[str]:
@@ -78,7 +94,7 @@ class Lineup:
     @property
     def names(self) -> list[str]:
         """The names of all processes, in the order of their commands."""
-        return [*self.worker_names, *self.scheduler_names, *self.gateway_names, *self.producers]
+        return [*self.worker_names, *self.scheduler_names, *self.gateway_names, *self.producers, *self.receivers]
 
     def commands(self, folder: DataFolder) -> list[str]:
         """What each process runs."""
@@ -87,6 +103,7 @@ class Lineup:
             *[f"python -m {self.scheduler}"] * self.schedulers,
             *["python -m trueup_worker.gateway"] * self.gateways,
             *(f"python -m tests.chaos.producing {name} {folder.path}" for name in self.producers),
+            *[f"python -m {self.receiver} {folder.path}"] * len(self.receivers),
         ]
 
 
@@ -119,6 +136,8 @@ def make_runner(
             "TRUEUP_HTTP_WAIT_S": str(HTTP_WAIT_S),
             "TRUEUP_HTTP_PORT": str(http_port),
             "TRUEUP_HTTP_SHARE_PORT": "true",
+            "TRUEUP_WEBHOOK_LOOPBACK": "true",
+            "TRUEUP_WEBHOOK_RETRIES": WEBHOOK_RETRIES,
             "TRUEUP_LOG_LEVEL": "WARNING",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
             "PYTHONUNBUFFERED": "1",

@@ -193,6 +193,7 @@ def _left(world: World) -> dict[str, int]:
         "messages unacknowledged": len(world.unacknowledged()),
         "files in work": sum(not done_mark(job).exists() for job in jobs),
         "processes down": 0 if world.is_up() else 1,
+        **world.more_left(),
     }
 
 

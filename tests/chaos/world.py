@@ -89,6 +89,7 @@ class World:
         book: everything that was sent, and what must become of it.
         broker_forgot: whether messages were lost by the broker itself.
         tending: held by the supervisor while it looks after everything.
+        more_left: what is still to be done beside what every world has, in words.
     """
 
     folder: DataFolder
@@ -109,6 +110,7 @@ class World:
     scale: Scale = field(default_factory=Scale)
     broker_forgot: bool = False
     tending: Lock = field(default_factory=Lock)
+    more_left: Callable[[], dict[str, int]] = dict
     _frozen: list[Frozen] = field(default_factory=list)
 
     def wait_until_up(self) -> None:
