@@ -40,8 +40,15 @@ class AlertBook(UsageBook):
         return self.by_time()[before:]
 
     def settle(self) -> None:
-        """Let a minute pass: nothing runs any more that could bring what was due before."""
-        self._write("UPDATE alert_clock SET judged_at = now() - interval '2 minutes' WHERE account_id = :account_id")
+        """Let minutes pass: nothing runs any more that could bring what was due before."""
+        self.pass_by(seconds=120)
+
+    def pass_by(self, *, seconds: int) -> None:
+        """Let real time pass for alerts by time."""
+        self._write(
+            f"UPDATE alert_clock SET judged_at = judged_at - interval '{seconds} s',"
+            f" told_at = told_at - interval '{seconds} s' WHERE account_id = :account_id"
+        )
 
     def _write(self, statement: str) -> None:
         with self.engine.begin() as connection:

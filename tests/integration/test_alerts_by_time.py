@@ -140,6 +140,37 @@ def test_what_commits_late_is_told_late(alerts: AlertBook) -> None:
     assert alerts.told() == []
 
 
+def test_what_commits_between_its_judgement_and_the_end_of_it_is_told(alerts: AlertBook) -> None:
+    """The judgement that settles a stretch looks at all of it once more."""
+    with alerts.engine.begin() as writing:
+        commit = alerts.promise(writing, "100", "PREPAID", starts=START + DAY, ends=START + 3 * DAY, paid=False)
+        assert alerts.move(START + DAY) == []
+    alerts.settle()
+    assert alerts.told() == [("commit.segment.start", commit, None)]
+
+
+def test_what_is_judged_again_and_again_is_settled(alerts: AlertBook) -> None:
+    """Turns that come before a stretch can be settled do not put that off: what was told is forgotten."""
+    alerts.commit("PREPAID", "100", starts=START + DAY, paid=False)
+    alerts.move(START + DAY)
+    for _ in range(12):
+        alerts.pass_by(seconds=30)
+        assert alerts.told() == []
+    assert alerts.rows("SELECT settled_to FROM alert_clock") == [(START + DAY,)]
+    assert alerts.rows("SELECT * FROM alert_told") == []
+
+
+def test_a_clock_that_steps_back_tells_nothing_again(alerts: AlertBook) -> None:
+    """What is settled stays so."""
+    alerts.commit("PREPAID", "100", starts=START + DAY, paid=False)
+    alerts.move(START + DAY)
+    for clock in (START + 2 * DAY, START, START + 2 * DAY):
+        alerts.run("UPDATE account SET clock_at = :clock WHERE id = :account_id", clock=clock)
+        for _ in range(3):
+            alerts.settle()
+            assert alerts.told() == []
+
+
 def test_more_than_fit_into_a_transaction_are_told_one_page_after_the_other(alerts: AlertBook) -> None:
     """Each once."""
     made = {alerts.commit("PREPAID", "1", starts=START + DAY, paid=False) for _ in range(7)}
@@ -163,9 +194,10 @@ def test_accounts_are_found_by_what_is_due_in_them(alerts: AlertBook) -> None:
     assert _due(alerts) == [alerts.account_id]
     alerts.told()
     assert _due(alerts) == []
-    alerts.settle()
-    assert _due(alerts) == [alerts.account_id]
-    alerts.told()
+    for _ in range(2):  # of the beginning, then of that day
+        alerts.settle()
+        assert _due(alerts) == [alerts.account_id]
+        alerts.told()
     alerts.settle()
     assert _due(alerts) == []
 

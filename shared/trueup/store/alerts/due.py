@@ -36,10 +36,10 @@ _UPCOMING = _reached(
 _ACCOUNTS = text(f"""
     SELECT a.id
       FROM (SELECT account.id, coalesce(clock_at, now()) AS present,
-                   CASE WHEN k.judged_at > now() - make_interval(secs => :settle_s) THEN k.judged_to
-                        ELSE k.settled_to END AS since,
+                   CASE WHEN coalesce(k.told_at, k.judged_at) > now() - make_interval(secs => :settle_s)
+                        THEN coalesce(k.told_to, k.judged_to) ELSE k.settled_to END AS since,
                    k.account_id IS NULL OR clock_at IS NULL
-                     AND k.judged_at < now() - make_interval(hours => :turn_h) AS has_turn
+                     AND coalesce(k.told_at, k.judged_at) < now() - make_interval(hours => :turn_h) AS has_turn
               FROM account LEFT JOIN alert_clock AS k ON k.account_id = account.id) AS a
      WHERE a.has_turn
         OR a.present > a.since

@@ -16,7 +16,9 @@ _TAKE = text("""
      WHERE b.account_id = due.account_id AND b.id = due.id
     RETURNING b.account_id, b.id, b.rows, b.rows = coalesce(b.content_rows, b.rows) AS is_received
 """)
-_FORGET = text("UPDATE batch SET awaited_at = NULL WHERE account_id = :account_id AND id = :id")
+_FORGET = text("""
+    UPDATE batch SET awaited_at = NULL WHERE account_id = :account_id AND id = :id AND awaited_at IS NOT NULL
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class Awaited:
 
 
 def take_awaited(connection: Connection) -> Awaited | None:
-    """Lock the batch that has been due for the longest time, and put the next look at it off."""
+    """Put the next look at the batch that has been due for the longest time off, and give it; None where none is."""
     return fetch_one(connection, Awaited, _TAKE, {})
 
 
-def await_no_more(connection: Connection, account_id: int, batch_id: UUID) -> None:
-    """Leave a batch alone from now on."""
-    connection.execute(_FORGET, {"account_id": account_id, "id": batch_id})
+def await_no_more(connection: Connection, account_id: int, batch_id: UUID) -> bool:
+    """Leave a batch alone from now on; False: another left it alone before."""
+    return bool(connection.execute(_FORGET, {"account_id": account_id, "id": batch_id}).rowcount)

@@ -36,7 +36,15 @@ alert_clock = Table(
     required("settled_to", TIME, "what fell due by then, on the account's clock, is told or never will be"),
     required("judged_to", TIME, "what was visible and fell due by then is told"),
     required("judged_at", TIME, "real time"),
-    required("seen", BigInteger, "transactions from this id on came after the last judgement"),
+    optional(
+        "seen",
+        BigInteger,
+        "transactions from this id on cannot bring anything that is judged here; null: it is not known yet",
+    ),
+    optional(
+        "told_to", TIME, "what was visible at the last judgement and fell due by then is told; null: as judged_to"
+    ),
+    optional("told_at", TIME, "real time of the last judgement; null: as judged_at"),
     PrimaryKeyConstraint("account_id"),
     references_account(),
     comment="How far alerts by time have come.",
