@@ -1,12 +1,17 @@
 """A batch is announced as complete once, with the last of its outcomes."""
 
-from sqlalchemy import Engine, text
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, text
 
 from tests.conftest import by_hand
 from tests.integration.intake import Intake, entry
 from tests.integration.test_intake import prepaid
 from trueup.ids import new_id, row_id
 from trueup.store.requests.batches import Batch, open_batch
+from trueup.store.requests.outcomes import count_outcomes
+from trueup.wire.outcome import Verdict
 from trueup_worker.events.complete_batches import complete_batches
 
 
@@ -36,6 +41,49 @@ def test_an_upload_that_goes_on_is_not_complete(database: Engine) -> None:
     with database.begin() as connection:
         open_batch(connection, intake.account_id, batch, received=0)
     assert taken(database) == 0
+
+
+def test_a_batch_that_cannot_be_counted_keeps_no_other_waiting(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next look at it comes later, whatever becomes of this one."""
+    intake = Intake(database)
+    stuck, small = (Batch(new_id(), None, "file.jsonl", b"", "commit", 1) for _ in range(2))
+    for batch in (stuck, small):
+        with database.begin() as connection:
+            open_batch(connection, intake.account_id, batch)
+        intake.receive(entry({}, request_id=row_id(batch.id, 1)), batch_id=str(batch.id))
+    with by_hand(database) as connection:
+        connection.execute(text("UPDATE batch SET awaited_at = now() - interval '1 second'"))
+        connection.execute(
+            text("UPDATE batch SET awaited_at = now() - interval '2 s' WHERE id = :id"), {"id": stuck.id}
+        )
+    monkeypatch.setattr(
+        "trueup_worker.events.complete_batches.count_outcomes",
+        lambda connection, account, batch: 1 / 0 if batch == stuck.id else count_outcomes(connection, account, batch),
+    )
+    with pytest.raises(ZeroDivisionError):
+        complete_batches(database)
+    assert complete_batches(database) == 1
+
+
+def test_two_that_count_a_batch_announce_it_once(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one took it, as the pause of the first was over, and was quicker."""
+    intake = Intake(database)
+    batch = Batch(new_id(), None, "file.jsonl", b"", "commit", 1)
+    with database.begin() as connection:
+        open_batch(connection, intake.account_id, batch)
+    intake.receive(entry({}, request_id=row_id(batch.id, 1)), batch_id=str(batch.id))
+    by_the_other: list[int] = []
+
+    def count(connection: Connection, account: int, batch_id: UUID) -> dict[Verdict, int]:
+        monkeypatch.undo()
+        by_the_other.append(taken(database))
+        return count_outcomes(connection, account, batch_id)
+
+    monkeypatch.setattr("trueup_worker.events.complete_batches.count_outcomes", count)
+    assert taken(database) == 0
+    assert by_the_other == [1]
 
 
 def taken(on: Engine) -> int:

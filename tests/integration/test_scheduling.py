@@ -33,7 +33,7 @@ from trueup.store.usage import months
 from trueup_worker.celery.config import celery_config
 from trueup_worker.invoicing.clock import advance_clock
 from trueup_worker.scheduling.look import Looks, look
-from trueup_worker.scheduling.loop import run
+from trueup_worker.scheduling.loop import Steps, run
 
 WAITING = """
     WITH used AS (
@@ -259,6 +259,24 @@ def test_the_loop_outlives_a_broker_that_is_not_there(book: Book) -> None:
     run(lambda: look(book.engine, app), interval_s=1, on_first_look=lambda: None, stopping=pauses)
     assert pauses.seconds == [2, 4, 5]
     assert time.monotonic() - started < 20
+
+
+def test_a_step_that_fails_keeps_no_other_from_being_taken() -> None:
+    """The look has failed once all others were taken; the step is named once in a row."""
+    taken: list[str] = []
+
+    def take(name: str) -> int:
+        taken.append(name)
+        return 1
+
+    steps = Steps({"first": lambda: take("first"), "stuck": lambda: 1 // 0, "last": lambda: take("last")})
+    with capture_logs() as logged:
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                steps()
+    assert taken == ["first", "last"] * 2
+    assert [(each["action"], each["step"]) for each in logged] == [("step_failed", "stuck")]
+    assert Steps({"first": lambda: take("first"), "last": lambda: take("last")})() == 2
 
 
 def test_two_scheduler_processes(book: Book, database_url: str, redis_url: str, tmp_path: Path) -> None:

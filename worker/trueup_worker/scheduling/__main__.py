@@ -13,7 +13,7 @@ from trueup_worker.events.complete_batches import complete_batches
 from trueup_worker.events.relay import relay
 from trueup_worker.scheduling.deliver import call_for_delivery
 from trueup_worker.scheduling.look import Looks, look, look_for_alerts
-from trueup_worker.scheduling.loop import run, stop_on_signals
+from trueup_worker.scheduling.loop import Steps, run, stop_on_signals
 from trueup_worker.scheduling.sweep import sweep
 from trueup_worker.scheduling.tidy import tidy
 from trueup_worker.startup.logging import take_over
@@ -28,19 +28,36 @@ def main() -> None:
     check_secret_key(config)
     publisher = _publisher(config)
 
-    def look_and_sweep() -> int:
-        tidy(engine(), events_days=config.events_days, outcome_body_days=config.outcome_body_days)
+    def complete() -> int:
         complete_batches(engine())
-        relay(engine())
-        called = call_for_delivery(engine(), app)
-        now = time.monotonic()
-        alerts = look_for_alerts(engine(), app) if looks.seeks_alerts(now) else 0
-        rows_max = looks.rows_max(now)
-        sent = alerts + look(engine(), app, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
-        return called + sent + sweep(engine(), publisher, backlog_max=config.queue_limit // 2)
+        return 0
 
+    def clean() -> int:
+        tidy(engine(), events_days=config.events_days, outcome_body_days=config.outcome_body_days)
+        return 0
+
+    def place() -> int:
+        relay(engine())
+        return 0
+
+    def alert() -> int:
+        return look_for_alerts(engine(), app) if looks.seeks_alerts(time.monotonic()) else 0
+
+    def issue() -> int:
+        rows_max = looks.rows_max(time.monotonic())
+        return look(engine(), app, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
+
+    steps = {
+        "relay": place,
+        "deliver": lambda: call_for_delivery(engine(), app),
+        "alert": alert,
+        "issue": issue,
+        "sweep": lambda: sweep(engine(), publisher, backlog_max=config.queue_limit // 2),
+        "tidy": clean,
+        "complete_batches": complete,
+    }
     run(
-        look_and_sweep,
+        Steps(steps),
         interval_s=config.scheduler_interval_s,
         on_first_look=announce_ready,
         stopping=stopping,

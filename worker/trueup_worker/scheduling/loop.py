@@ -1,7 +1,7 @@
 """The scheduler process: looks again and again, and outlives whatever it depends on."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event
 from types import FrameType
 from typing import NoReturn
@@ -51,6 +51,35 @@ def run(
         stopping.wait(interval_s)
 
 
+class Steps:
+    """Steps of a look, one after the other: one that fails keeps none of the others from being taken.
+
+    Called, they are taken: what they sent is added up.
+
+    Args:
+        steps: by their names; each says how much it sent.
+    """
+
+    def __init__(self, steps: Mapping[str, Callable[[], int]]) -> None:
+        self._steps, self._failing = steps, set[str]()
+
+    def __call__(self) -> int:
+        """Take all of them, and raise the first error then; a step's first failure in a row is logged."""
+        sent, errors = 0, []
+        for name, step in self._steps.items():
+            try:
+                sent += step()
+                self._failing.discard(name)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is no reason to leave out the others
+                errors.append(error)
+                if name not in self._failing:
+                    log.warning("step of a look failed", action="step_failed", step=name, error=_line_of(error))
+                self._failing.add(name)
+        if errors:
+            raise errors[0]
+        return sent
+
+
 def stop_on_signals() -> Event:
     """Make SIGTERM and SIGINT end the process at once: it holds nothing that could be left half done.
 
@@ -73,5 +102,9 @@ def _tell_failure(failures: int, error: Exception) -> None:
         log.warning(
             "scheduler cannot look, and tries again until it can",
             action="scheduler_away",
-            error=f"{type(error).__name__}: {error}".splitlines()[0],
+            error=_line_of(error),
         )
+
+
+def _line_of(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
