@@ -36,6 +36,9 @@ def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) ->
 
 def in_minor_units(number: str, decimals: int) -> str:
     """Move the point of a plain number to the right: 301000.00 by 2 is 30100000; no digit is lost."""
+    whole, _, fraction = number.partition(".")
+    if whole[0] in "123456789" and len(fraction) <= decimals:
+        return whole + fraction.ljust(decimals, "0")
     sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
     whole, _, fraction = digits.partition(".")
     fraction = fraction.ljust(decimals, "0")

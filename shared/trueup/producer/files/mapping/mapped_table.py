@@ -153,13 +153,13 @@ class MappedTable:
             return True
         return self._key.encode is not None and not cells[self._key.columns[0]] and self._key.default is None
 
-    def wanted(self, cells: Cells) -> list[Wanted]:
+    def wanted(self, cells: Cells) -> Sequence[Wanted]:
         """List what a record asks the catalog for, unless the one before asked for the same."""
         if not self._asking:
-            return []
+            return ()
         asked = self._asked(cells)
         if asked in self._asked_before:
-            return []
+            return ()
         if len(self._asked_before) >= _REMEMBERED:
             self._asked_before.clear()
         self._asked_before.add(asked)

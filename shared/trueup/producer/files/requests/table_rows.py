@@ -102,9 +102,10 @@ def table_first_pass(
         suspects.look(number, cells)
         if (key := key_of(cells)) is not None:
             keys.add(key)
-        wanted.update(meaning.wanted(cells))
-        if len(wanted) > LOOKUPS_MAX:
-            raise UnreadableInput(f"{name} names more than {LOOKUPS_MAX} different records to look up: split it")
+        if asked := meaning.wanted(cells):
+            wanted.update(asked)
+            if len(wanted) > LOOKUPS_MAX:
+                raise UnreadableInput(f"{name} names more than {LOOKUPS_MAX} different records to look up: split it")
         yield meaning.is_keyless(cells)
     judged.warn_of_all()
     suspects.require_none(name)

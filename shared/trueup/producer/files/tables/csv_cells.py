@@ -15,6 +15,23 @@ _UNCLOSED = "unexpected end of data"  # as the reader says it
 csv.field_size_limit(max(csv.field_size_limit(), LINE_BYTES_MAX))
 
 
+def usual_cells(line: bytes, delimiter: str) -> list[str] | None:
+    """The cells of a line as `cells_of` tells them, where none stands in quotes, or each does and none has one.
+
+    It takes a third of the time. None: the line is another one.
+    """
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return None
+    if '"' not in text:
+        return [cell.strip(AROUND) for cell in text.split(delimiter)] if "\r" not in text else None
+    cells = text[1:-1].split(f'"{delimiter}"')
+    if text.count('"') == 2 * len(cells) and text.startswith('"') and text.endswith('"'):
+        return [cell.strip(AROUND) for cell in cells]
+    return None
+
+
 def cells_of(text: bytes, delimiter: str) -> list[str]:
     """The cells of a record, without the spaces and byte-order marks around them.
 
@@ -22,23 +39,13 @@ def cells_of(text: bytes, delimiter: str) -> list[str]:
         BadForm: it is no CSV, or no UTF-8.
     """
     try:
-        return [cell.strip(AROUND) for cell in _cells(text.decode().removeprefix(BOM), delimiter)]
+        cells = next(csv.reader([text.decode().removeprefix(BOM)], delimiter=delimiter, strict=True))
+        return [cell.strip(AROUND) for cell in cells]
     except UnicodeDecodeError as error:
         raise BadForm(_not_utf8(text, error.start, delimiter), "not_utf8") from None
     except csv.Error as error:
         found = _unclosed(text, delimiter) if str(error) == _UNCLOSED else str(error)
         raise BadForm(found, "csv_quotes") from None
-
-
-def _cells(text: str, delimiter: str) -> list[str]:
-    """The cells as they stand there: of usual records without the reader, which takes five times as long."""
-    if '"' not in text and "\n" not in text and "\r" not in text:
-        return text.split(delimiter)
-    if text.startswith('"') and text.endswith('"'):
-        cells = text[1:-1].split(f'"{delimiter}"')
-        if text.count('"') == 2 * len(cells):
-            return cells
-    return next(csv.reader([text], delimiter=delimiter, strict=True))
 
 
 def _unclosed(text: bytes, delimiter: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from trueup.limits import RAW_EXCERPT_BYTES
 from trueup.producer.files.opening.content import LINE_BYTES_MAX, Line
+from trueup.producer.files.tables.csv_cells import usual_cells
 from trueup.producer.files.tables.table import Record
 
 BLANK = b' \t\r\n",;'
@@ -27,9 +28,10 @@ def csv_records(lines: Iterable[Line], delimiter: str) -> Iterator[Record]:
     rest = lines_left(again, iter(lines))
     while (line := next(rest)) is not None:
         text = line.text
-        if len(text) == line.size_bytes and quotes.are_closed_in(text):
+        cells = usual_cells(text, delimiter) if len(text) == line.size_bytes else None
+        if cells is not None or (len(text) == line.size_bytes and quotes.are_closed_in(text)):
             if text.strip(blank):
-                yield Record(line.number, text, line.size_bytes)
+                yield Record(line.number, text, line.size_bytes, cells)
             continue
         joined, is_record = [line], True
         if looked_in_bytes < _LOOKED_IN_BYTES_MAX:
@@ -81,19 +83,8 @@ class _Quotes:
         cell = rb'(?:"(?:[^"]++|"")*+"|[^"%b]*+)' % edge
         self._delimiter = delimiter
         self._opening = re.compile(rb'(?:\A|%b)"' % edge)
-        self._between = b'"%b"' % delimiter.encode()
         # The usual text: each cell without quotes, or all of it in quotes. It never goes back.
-        self._closed = re.compile(rb"%b(?:%b%b)*+" % (cell, edge, cell)).fullmatch
-
-    def are_closed_in(self, text: bytes) -> bool:
-        """Tell whether each cell is without quotes, or all of it in quotes."""
-        return b'"' not in text or self._is_each_quoted(text) or bool(self._closed(text))
-
-    def _is_each_quoted(self, text: bytes) -> bool:
-        """Tell whether each cell stands in quotes, and none has one: as exports are, and told at a glance."""
-        if not (text.startswith(b'"') and text.endswith(b'"')):
-            return False
-        return text.count(b'"') == 2 + 2 * text.count(self._between, 1, len(text) - 1)
+        self.are_closed_in = re.compile(rb"%b(?:%b%b)*+" % (cell, edge, cell)).fullmatch
 
     def join(self, joined: list[Line], rest: Iterator[Line | None]) -> bool:
         """Add the lines to the first one over which its quotes stretch; false: they are not one record."""

@@ -25,14 +25,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         place: the line, or the sheet's row, where it begins.
         text: as CSV; of one that is too large its beginning.
         size_bytes: of the whole text.
-        cells: as they stand in a sheet; None: the text has them.
+        cells: as far as they are known; None: the text has them.
         odd: cells of a sheet that say nothing that can be sent, by index: what was found.
     """
 
     place: int
     text: bytes
     size_bytes: int
-    cells: tuple[str, ...] | None = None
+    cells: Sequence[str] | None = None
     odd: dict[int, str] | None = None
 
 
