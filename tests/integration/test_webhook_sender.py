@@ -128,7 +128,7 @@ def test_a_name_is_judged_by_all_its_addresses() -> None:
             policy = AddressPolicy(exceptions=exceptions_of(f"127.0.0.1:{here.port}"))
             names = KnownNames(example_com=[["127.0.0.1", "10.0.0.1"]])
             attempted = await post(f"https://example.com:{here.port}/", policy=policy, resolver=names)
-            assert attempted.error == f"example.com leads to 10.0.0.1: deliveries may not go there (port {here.port})"
+            assert attempted.error == f"example.com leads to an address where deliveries may not go (port {here.port})"
             assert here.connections == 0
 
     run(once())
@@ -210,8 +210,20 @@ def test_a_proxy_of_the_installation_is_asked_for_the_name(monkeypatch: pytest.M
             await post("https://example.com:1/", policy=policy, resolver=names)
             assert proxy.received == []
             attempted = await post("https://example.com/", policy=policy, proxy=f"http://a:b@127.0.0.1:{proxy.port}")
-            assert attempted.error is not None
+            assert attempted.error == "the proxy that deliveries leave by answered 403"
             assert proxy.received[0].path == "example.com:443"
             assert proxy.received[0].headers["proxy-authorization"].startswith("Basic ")
+
+    run(once())
+
+
+def test_a_proxy_that_is_away_is_not_named() -> None:
+    """Whoever runs an endpoint learns nothing about the network of the installation."""
+
+    async def once() -> None:
+        async with receiver(answers()) as here:
+            port = here.port
+        attempted = await post("https://example.com/", proxy=f"http://name:secret@127.0.0.1:{port}")
+        assert attempted.error == "the proxy that deliveries leave by cannot be reached"
 
     run(once())

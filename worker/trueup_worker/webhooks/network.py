@@ -75,7 +75,7 @@ class JudgingResolver(AbstractResolver):
         found = await self._resolver.addresses(host)
         for each in found:
             if not self._policy.allows(each, port, is_encrypted=self._is_encrypted):
-                raise AddressRefused(f"{host} leads to {each}: deliveries may not go there (port {port})")
+                raise AddressRefused(f"{host} leads to an address where deliveries may not go (port {port})")
         assert family == socket.AF_UNSPEC
         return [_result(host, each, port) for each in found]
 

@@ -11,13 +11,17 @@ from aiohttp import (
     ClientConnectionError,
     ClientConnectorCertificateError,
     ClientConnectorDNSError,
+    ClientConnectorError,
     ClientError,
+    ClientHttpProxyError,
     ClientResponse,
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
     DummyCookieJar,
     TCPConnector,
+    encode_basic_auth,
+    hdrs,
 )
 from yarl import URL
 
@@ -74,7 +78,8 @@ class Sender:
         resolver: Resolver | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._policy, self._proxy, self._seconds_max = policy, proxy, seconds_max
+        self._policy, self._seconds_max = policy, seconds_max
+        self._proxy, self._proxy_headers = _taken_apart(proxy)
         self._resolver = resolver or Resolver()
         self._context = context or trusted()
 
@@ -120,7 +125,9 @@ class Sender:
         )
         sent = {"host": target.authority, **_SENT, **headers}
         proxy = self._proxy if target.is_encrypted else None
-        response = await session.post(url, data=body, headers=sent, allow_redirects=False, proxy=proxy)
+        response = await session.post(
+            url, data=body, headers=sent, allow_redirects=False, proxy=proxy, proxy_headers=self._proxy_headers
+        )
         try:
             return response.status, await _beginning(response)
         finally:
@@ -140,13 +147,17 @@ class Sender:
         )
 
     def _told(self, error: Exception) -> str:
-        """Reason why there was no answer, in words for whoever runs the endpoint."""
+        """Reason why there was no answer, in words for whoever runs the endpoint: nothing about this side's network."""
         cause = error.__cause__ or getattr(error, "os_error", None)
         said = f"{type(error).__name__}: {error}"
         if isinstance(error, ConnectionTimeoutError):
             said = f"no connection within {WEBHOOK_CONNECT_S:g} s"
         elif isinstance(error, TimeoutError):
             said = f"no answer within {self._seconds_max:g} s"
+        elif isinstance(error, ClientHttpProxyError):
+            said = f"the proxy that deliveries leave by answered {error.status}"
+        elif isinstance(error, ClientConnectorError) and self._proxy and error.host == self._proxy.host:
+            said = "the proxy that deliveries leave by cannot be reached"
         elif isinstance(cause, AddressRefused):
             said = str(cause)
         elif isinstance(error, ClientConnectorDNSError):
@@ -158,6 +169,16 @@ class Sender:
         elif isinstance(error, ClientError):
             said = f"the answer is none: {error}"
         return said[:_ERROR_CHARS_MAX]
+
+
+def _taken_apart(proxy: str | None) -> tuple[URL | None, dict[str, str]]:
+    """URL of a proxy without its credentials, as errors name it; these as a header."""
+    if proxy is None:
+        return None, {}
+    url = URL(proxy)
+    if url.user is None:
+        return url, {}
+    return url.with_user(None), {hdrs.PROXY_AUTHORIZATION: encode_basic_auth(url.user, url.password or "")}
 
 
 async def _beginning(response: ClientResponse) -> bytes:
