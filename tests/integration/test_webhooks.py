@@ -16,7 +16,7 @@ from tests.integration.receivers import Behaviour, Received, Receiver, answers, 
 from trueup.clock import utc_now
 from trueup.errors import Refused
 from trueup.ids import new_id
-from trueup.limits import WEBHOOK_BODY_BYTES_MAX
+from trueup.limits import WEBHOOK_BODY_BYTES_MAX, WEBHOOK_OBJECTS_S
 from trueup.store.accounts.accounts import create_account
 from trueup.store.events.outbox import announce
 from trueup.store.events.read import read_feed
@@ -36,6 +36,7 @@ from trueup.store.webhooks.standing import Standing, standing
 from trueup.wire.events import EventType
 from trueup_worker.events.relay import relay
 from trueup_worker.webhooks.addresses import AddressPolicy
+from trueup_worker.webhooks.bodies import Objects, bodies_of
 from trueup_worker.webhooks.schedule import waits_of
 from trueup_worker.webhooks.sender import Sender
 from trueup_worker.webhooks.signature import new_secret
@@ -395,9 +396,42 @@ def test_an_object_that_takes_too_long_is_left_out(database: Engine, account: in
         endpoint(database, account, here.port)
         happen(database, account)
         assert await send(database, read_objects=endless) == 1
-        assert json.loads(here.received[0].body)["data"].keys() == {"id", "account"}
+        assert json.loads(here.received[0].body)["data"].keys() == {"id", "account", "truncated"}
 
     run(test)
+
+
+def test_objects_that_are_slow_to_read_are_left_out_for_a_while(database: Engine, account: int) -> None:
+    """So that one account's keep nobody waiting for long; no statement may take much time."""
+    now, asked = [0.0], []
+
+    def read(connection: Connection, account_id: int, *_: object) -> dict[UUID, bytes]:
+        asked.append((now[0], account_id))
+        assert connection.scalar(text("SHOW statement_timeout")) == f"{WEBHOOK_OBJECTS_S:g}s"
+        now[0] += 2 if account_id == account else 0
+        return {}
+
+    objects = Objects(read, clock=lambda: now[0])
+    with database.begin() as connection:
+        other = create_account(connection, "other", now=utc_now()).id
+    both = [which_of(database, each) for each in (account, other)]
+    for at in (0, 10, 22.1):
+        now[0] = at
+        for each in (account, other):
+            happen(database, each)
+        with database.begin() as connection:
+            for which in both:
+                expand(connection, which)
+            due = find_due(connection, dict.fromkeys(both, 9))
+            told = {each.account_id: json.loads(body) for each, body in bodies_of(connection, due, objects)}
+            take(connection, due, {})
+        assert ("truncated" in told[account]["data"], "truncated" in told[other]["data"]) == (at == 10, False)
+    assert [each for _, each in asked] == [account, other, other, account, other]
+
+
+def which_of(on: Engine, account: int) -> Which:
+    """An endpoint of an account, without anybody behind it."""
+    return Which(account, endpoint(on, account, 9).id)
 
 
 def test_endpoints_that_hang_delay_nobody(database: Engine, account: int) -> None:

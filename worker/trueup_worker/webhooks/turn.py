@@ -23,7 +23,7 @@ from trueup.store.postgres.engine import snapshot, transaction
 from trueup.store.webhooks.claims import Claimed, Ready, Settled, endpoints_ready, find_due, release, take
 from trueup.store.webhooks.expansion import Which
 from trueup_worker.webhooks.addresses import AddressPolicy
-from trueup_worker.webhooks.bodies import ReadObjects, bodies_of
+from trueup_worker.webhooks.bodies import Objects, ReadObjects, bodies_of
 from trueup_worker.webhooks.feed_order import FeedOrder
 from trueup_worker.webhooks.outcome import record, settled
 from trueup_worker.webhooks.room import Flight, Room
@@ -90,6 +90,7 @@ class _Turn:
     def __init__(self, means: Means, sender: Sender, seconds_max: float) -> None:
         self._means, self._sender, self._seconds_max = means, sender, seconds_max
         self._room, self._now, self._order = Room(), _Progress(), FeedOrder(means.on)
+        self._objects = Objects(means.read_objects)
         self._database = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -167,7 +168,7 @@ class _Turn:
             due = find_due(connection, shares)
             new = [each for each in due if each.body is None]
             with snapshot(self._means.on) if new else nullcontext(connection) as reading:
-                bodies = bodies_of(reading, new, self._means.read_objects)
+                bodies = bodies_of(reading, new, self._objects)
                 made = {(each.which, each.event_id): body for each, body in bodies}
             if due:
                 take(connection, due, made)

@@ -129,7 +129,10 @@ def _schema(event: EventType) -> Json:
             "description": "What was true in that moment.",
             "properties": {name: {"type": _TYPES[type(value)]} for name, value in facts.items()},
         }
-    data["truncated"] = {"const": True, "description": "The object is too long: ask for it by its id."}
+    data["truncated"] = {
+        "const": True,
+        "description": "The object is left out, as it is too long, or took too long to read: ask for it by its id.",
+    }
     return {
         "type": "object",
         "description": described,
