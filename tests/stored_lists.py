@@ -80,7 +80,7 @@ _ROWS = """
                 ELSE '[{"code": "missing", "path": "", "message": ""}]' END, md5('batch')::uuid,
            timestamptz '2026-01-01Z' + interval '1 second' * n,
            CASE WHEN n % 2 = 0 THEN 'large' ELSE 'customer ' || n % 1000 END, 'order-' || n / 2
-      FROM generate_series(1, :others) AS n;
+      FROM generate_series(1, :refused) AS n;
     INSERT INTO refused_body (account_id, request_id, body, kept_at)
     SELECT account_id, request_id, '{}', decided_at FROM outcome;
     INSERT INTO audit (account_id, actor, action, subject)
@@ -92,18 +92,25 @@ _ROWS = """
 """
 
 
-def statements(account_id: int, *, commits: int, others: int) -> list[str]:
-    """Inserts of so many commits with all that belongs to them, and of refused requests, batches and the like."""
-    numbers = {":account_id": account_id, ":commits": commits, ":others": others}
+def statements(account_id: int, *, commits: int, others: int, refused: int | None = None) -> list[str]:
+    """Inserts of so many commits with all that belongs to them, of refused requests, and of batches and the like."""
+    numbers = {
+        ":account_id": account_id,
+        ":commits": commits,
+        ":others": others,
+        ":refused": others if refused is None else refused,
+    }
     told = _ROWS
     for name, number in numbers.items():
         told = told.replace(name, str(number))
     return [each for each in told.split(";") if each.strip()]
 
 
-def insert_rows(connection: Connection, account_id: int, *, commits: int, others: int) -> None:
+def insert_rows(
+    connection: Connection, account_id: int, *, commits: int, others: int, refused: int | None = None
+) -> None:
     """Store these rows, and let the planner know them."""
-    for each in statements(account_id, commits=commits, others=others):
+    for each in statements(account_id, commits=commits, others=others, refused=refused):
         connection.execute(text(each))
     connection.execute(text("ANALYZE"))
 
