@@ -132,6 +132,7 @@ ISSUE_ATTEMPTS_MAX = 3  # of one obligation, before it is parked
 ALERT_THRESHOLDS_MAX = 20  # of one kind
 ALERT_DAYS_MAX = 3_650
 ALERTS_ROWS_MAX = 2_000  # alerts by time that one transaction gives
+ALERTS_TRUE_UPS_MAX = 20  # of these true-ups: what each would bill costs a burn-down
 ALERTS_TURN_S = 3.0  # of an account, after which its task begins nothing new
 ALERTS_TURN_H = 1  # between judgements of an account in real time in which nothing fell due
 ALERTS_PAUSE_S = 2.0  # between the scheduler's looks for accounts with alerts

@@ -117,6 +117,21 @@ def test_a_true_up_of_which_nothing_is_left_is_not_announced(alerts: AlertBook) 
     assert [kind for kind, *_ in alerts.move(datetime(2030, 2, 25, tzinfo=UTC))] == ["commit.segment.end"]
 
 
+def test_few_true_ups_are_burnt_down_in_a_transaction(alerts: AlertBook) -> None:
+    """Each costs as much as its customer has usage; invoices of other kinds do not wait for them."""
+    ends = datetime(2030, 2, 1, tzinfo=UTC)
+    for _ in range(5):
+        alerts.commit("POSTPAID", "100", ends=ends, at=datetime(2030, 3, 1, tzinfo=UTC))
+    alerts.to(datetime(2030, 2, 25, tzinfo=UTC))
+    told: list[int] = []
+    is_more = True
+    while is_more:
+        before = len(alerts.by_time())
+        is_more = tell_what_fell_due(alerts.engine, alerts.account_id, true_ups_max=2)
+        told.append(sum(kind == "invoice.upcoming" for kind, *_ in alerts.by_time()[before:]))
+    assert told == [2, 2, 1]
+
+
 def test_what_an_account_sets_counts(alerts: AlertBook) -> None:
     """Other offsets, or none."""
     ends = START + 100 * DAY

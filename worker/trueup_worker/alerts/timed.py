@@ -7,11 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from trueup.limits import ALERTS_ROWS_MAX
-from trueup.store.alerts.progress import note_judged, take_stretch
+from trueup.limits import ALERTS_ROWS_MAX, ALERTS_TRUE_UPS_MAX
+from trueup.store.alerts.progress import Stretch, note_judged, take_stretch
 from trueup.store.alerts.settings import load_thresholds
 from trueup.store.alerts.timed import (
     SegmentKind,
+    UpcomingKind,
     announce_upcoming,
     drafts_of_upcoming,
     take_upcoming,
@@ -24,7 +25,9 @@ from trueup.store.postgres.retry import with_retries
 from trueup_worker.invoicing.open_months import open_draws
 
 
-def tell_what_fell_due(on: Engine, account_id: int, *, rows_max: int = ALERTS_ROWS_MAX) -> bool:
+def tell_what_fell_due(
+    on: Engine, account_id: int, *, rows_max: int = ALERTS_ROWS_MAX, true_ups_max: int = ALERTS_TRUE_UPS_MAX
+) -> bool:
     """Tell of what fell due in an account by its own clock, in one transaction; tells whether there may be more.
 
     Any number of callers at once is safe: one works, the others find that it does. One that dies has told nothing.
@@ -33,6 +36,7 @@ def tell_what_fell_due(on: Engine, account_id: int, *, rows_max: int = ALERTS_RO
         on: the database.
         account_id: whose alerts.
         rows_max: of each kind that are told of.
+        true_ups_max: that are told of, of these: a transaction is to be short.
 
     Raises:
         DBAPIError: the database is away, and stayed away for as long as it is tried again; nothing is lost.
@@ -41,12 +45,12 @@ def tell_what_fell_due(on: Engine, account_id: int, *, rows_max: int = ALERTS_RO
 
     def unit() -> bool:
         with transaction(consistent) as connection:
-            return _tell(connection, account_id, rows_max)
+            return _tell(connection, account_id, rows_max=rows_max, true_ups_max=true_ups_max)
 
     return with_retries(unit)
 
 
-def _tell(connection: Connection, account_id: int, rows_max: int) -> bool:
+def _tell(connection: Connection, account_id: int, *, rows_max: int, true_ups_max: int) -> bool:
     stretch = take_stretch(connection, account_id)
     if stretch is None:
         return False
@@ -57,17 +61,35 @@ def _tell(connection: Connection, account_id: int, rows_max: int) -> bool:
         tell_segments(connection, account_id, kind, stretch, days=days, rows_max=rows_max)
         for kind in get_args(SegmentKind)
     ]
-    found = take_upcoming(connection, account_id, stretch, days=thresholds.of("upcoming_days"), rows_max=rows_max)
-    offsets = {each.id: each.days for each in found}
-    drafts = drafts_of_upcoming(connection, account_id, found, {})
-    if true_ups := {each.customer_id for each in drafts if each.kind == "TRUE_UP"}:
-        draws = dict(open_draws(connection, account_id, true_ups).by_commit)
-        drafts = drafts_of_upcoming(connection, account_id, found, draws)
-    announce_upcoming(connection, account_id, _told(drafts, offsets))
-    if max(*told, len(found)) >= rows_max:
+    days = thresholds.of("upcoming_days")
+    bounds: dict[UpcomingKind, int] = {"SCHEDULED": rows_max, "TRUE_UP": min(rows_max, true_ups_max)}
+    is_full = [
+        _tell_upcoming(connection, account_id, kind, stretch, days=days, rows_max=bound) == bound
+        for kind, bound in bounds.items()
+    ]
+    if any(is_full) or max(told) >= rows_max:
         return True
     note_judged(connection, account_id, stretch)
     return False
+
+
+def _tell_upcoming(
+    connection: Connection,
+    account_id: int,
+    kind: UpcomingKind,
+    stretch: Stretch,
+    *,
+    days: Sequence[Decimal],
+    rows_max: int,
+) -> int:
+    found = take_upcoming(connection, account_id, kind, stretch, days=days, rows_max=rows_max)
+    offsets = {each.id: each.days for each in found}
+    drafts = drafts_of_upcoming(connection, account_id, found, {})
+    if kind == "TRUE_UP" and drafts:
+        draws = dict(open_draws(connection, account_id, {each.customer_id for each in drafts}).by_commit)
+        drafts = drafts_of_upcoming(connection, account_id, found, draws)
+    announce_upcoming(connection, account_id, _told(drafts, offsets))
+    return len(found)
 
 
 def _told(drafts: Sequence[Draft], offsets: Mapping[UUID, Decimal]) -> list[dict[str, object]]:

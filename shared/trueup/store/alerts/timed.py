@@ -18,6 +18,7 @@ from trueup.store.invoices.drafts import Draft, read_drafts, select_drafts
 from trueup.store.postgres.rows import fetch_all
 
 SegmentKind = Literal["start", "end", "expiring"]
+UpcomingKind = Literal["SCHEDULED", "TRUE_UP"]
 
 _DAYS = "make_interval(secs => CAST(wait.days * 86400 AS double precision))"
 
@@ -84,7 +85,7 @@ _TAKE_UPCOMING = text(f"""
         SELECT o.* FROM wait CROSS JOIN LATERAL (
             SELECT o.id, o.due_at - {_DAYS} AS fell_at, wait.days
               FROM obligation AS o JOIN commit AS c ON c.account_id = o.account_id AND c.id = o.commit_id
-             WHERE o.account_id = :account_id AND o.state = 'pending' AND {_window("o.due_at")}
+             WHERE o.account_id = :account_id AND o.state = 'pending' AND o.kind = :kind AND {_window("o.due_at")}
                AND o.suppressed_by IS NULL AND o.due_at - {_DAYS} > c.created_at AND c.archived_at IS NULL
                AND NOT EXISTS (SELECT FROM alert_told AS t
                                 WHERE t.account_id = o.account_id AND t.kind = 'upcoming' AND t.subject_id = o.id
@@ -142,10 +143,16 @@ def tell_segments(
 
 
 def take_upcoming(
-    connection: Connection, account_id: int, stretch: Stretch, *, days: Sequence[Decimal], rows_max: int
+    connection: Connection,
+    account_id: int,
+    kind: UpcomingKind,
+    stretch: Stretch,
+    *,
+    days: Sequence[Decimal],
+    rows_max: int,
 ) -> list[Upcoming]:
-    """Note obligations as told of, up to `rows_max`; the caller tells of them in the same transaction."""
-    given = {"account_id": account_id, "since": stretch.since, "present": stretch.present}
+    """Note obligations of a kind as told of, up to `rows_max`; the caller tells of them in the same transaction."""
+    given = {"account_id": account_id, "kind": kind, "since": stretch.since, "present": stretch.present}
     return fetch_all(connection, Upcoming, _TAKE_UPCOMING, given | {"days": list(days), "rows_max": rows_max})
 
 
