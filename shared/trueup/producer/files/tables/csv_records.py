@@ -28,8 +28,9 @@ def csv_records(lines: Iterable[Line], delimiter: str) -> Iterator[Record]:
     rest = lines_left(again, iter(lines))
     while (line := next(rest)) is not None:
         text = line.text
-        cells = usual_cells(text, delimiter) if len(text) == line.size_bytes else None
-        if cells is not None or (len(text) == line.size_bytes and quotes.are_closed_in(text)):
+        is_whole = len(text) == line.size_bytes
+        cells = usual_cells(text, delimiter) if is_whole else None
+        if cells is not None or (is_whole and quotes.are_closed_in(text)):
             if text.strip(blank):
                 yield Record(line.number, text, line.size_bytes, cells)
             continue
