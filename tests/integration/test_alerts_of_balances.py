@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, event
@@ -13,6 +14,7 @@ from tests.integration.alert_book import HOUR, BalanceBook
 from tests.integration.usage_book import CUSTOMER, START
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.alerts.settings import set_thresholds
+from trueup.store.usage.months import lock_customer
 from trueup.wire.request.body import USD_CENTS
 from trueup_worker.alerts.balances import due_customers, gather, judge_customer
 from trueup_worker.alerts.turn import give_alerts
@@ -189,7 +191,7 @@ def test_two_judges_tell_each_threshold_once(balances: BalanceBook) -> None:
 
 
 def test_usage_that_comes_while_it_is_judged_is_not_lost(balances: BalanceBook) -> None:
-    """The judgement is of one moment, and begins anew when that has passed."""
+    """The judgement is of one moment, and is repeated, after a pause, where that has passed."""
     balances.commit("PREPAID", "100", paid=False)
     balances.record("50")
     gather(balances.engine, balances.account_id)
@@ -200,13 +202,47 @@ def test_usage_that_comes_while_it_is_judged_is_not_lost(balances: BalanceBook) 
 
     with _meanwhile(balances.engine, "SELECT s.id, s.amount") as during:
         during.append(more)
-        judge_customer(balances.engine, balances.account_id, CUSTOMER)
-    assert balances.of_balances() == [
-        "commit.balance_low 50",
-        "commit.balance_low 80",
-        "commit.balance_low 100",
-        "commit.exhausted",
-    ]
+        assert judge_customer(balances.engine, balances.account_id, CUSTOMER)
+    assert balances.of_balances() == ["commit.balance_low 50"]
+    assert due_customers(balances.engine, balances.account_id) == []
+    assert balances.low() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
+    (watch,) = balances.rows("SELECT used, due_at FROM balance_watch")
+    assert watch == (0, None)
+
+
+def test_a_judgement_is_not_repeated_at_once_however_much_comes_meanwhile(balances: BalanceBook) -> None:
+    """One that takes longer than usage leaves it in peace would never end else."""
+    balances.commit("PREPAID", "100", paid=False)
+    balances.record("50")
+    gather(balances.engine, balances.account_id)
+    burnt_down: list[str] = []
+
+    def note(_c: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if sql.strip().startswith("SELECT s.id, s.amount"):
+            burnt_down.append(sql)
+            balances.record("1")
+            gather(balances.engine, balances.account_id)
+
+    event.listen(balances.engine, "before_cursor_execute", note)
+    judge_customer(balances.engine, balances.account_id, CUSTOMER)
+    event.remove(balances.engine, "before_cursor_execute", note)
+    assert len(burnt_down) == 1
+
+
+def test_gathering_waits_for_nobody(balances: BalanceBook) -> None:
+    """Usage of a customer whose month is being closed stays where it is; that of others is gathered."""
+    balances.commit("PREPAID", "100", paid=False)
+    balances.record("50")
+    balances.low()
+    balances.record("50")
+    balances.run(
+        "INSERT INTO usage_arrival (account_id, customer_ids, amounts) VALUES (:account_id, :ids, '{1}')", ids=[uuid4()]
+    )
+    with balances.engine.begin() as closing:
+        lock_customer(closing, balances.account_id, CUSTOMER)
+        assert gather(balances.engine, balances.account_id) == 1
+    assert gather(balances.engine, balances.account_id) == 1
+    assert balances.low() == ["commit.balance_low 80", "commit.balance_low 100", "commit.exhausted"]
 
 
 @contextmanager

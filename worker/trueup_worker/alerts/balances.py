@@ -17,6 +17,8 @@ from trueup.limits import BALANCE_PAUSE_SHARE
 from trueup.store.alerts.settings import Thresholds, load_thresholds
 from trueup.store.alerts.watches import (
     Grant,
+    Watch,
+    count_commits,
     customers_due,
     gather_usage,
     grants_of,
@@ -27,7 +29,7 @@ from trueup.store.alerts.watches import (
 )
 from trueup.store.commits.balances import load_balances
 from trueup.store.events.outbox import announce
-from trueup.store.postgres.engine import transaction
+from trueup.store.postgres.engine import snapshot, transaction
 from trueup.store.postgres.retry import with_retries
 from trueup.wire.events import EVENT_TYPES
 from trueup_worker.invoicing.clock import account_now
@@ -66,36 +68,37 @@ def due_customers(on: Engine, account_id: int) -> list[UUID]:
 
 
 def judge_customer(on: Engine, account_id: int, customer_id: UUID) -> bool:
-    """Judge a customer's balances and tell what they have come to, in one transaction and one moment.
+    """Judge a customer's balances of one moment and tell what they have come to, in one transaction.
 
-    Any number of callers at once is safe: one works. What changed meanwhile makes it begin anew.
+    Any number of callers at once is safe: one works. Where something came meanwhile, they are judged again.
 
     Returns:
         Whether they were due, and nobody else judged them.
 
     Raises:
-        DBAPIError: the database is away, or they changed again and again; they stay due.
+        DBAPIError: the database is away; they stay due.
     """
-    consistent = on.execution_options(isolation_level="REPEATABLE READ")
 
     def unit() -> bool:
-        with transaction(consistent) as connection:
-            if not take_customer(connection, account_id, customer_id):
+        with transaction(on) as connection:
+            watch = take_customer(connection, account_id, customer_id)
+            if watch is None:
                 return False
-            _judge(connection, account_id, customer_id)
+            with snapshot(on) as reading:
+                _judge(reading, connection, account_id, customer_id, watch)
             return True
 
     return with_retries(unit)
 
 
-def _judge(connection: Connection, account_id: int, customer_id: UUID) -> None:
-    now = account_now(connection, account_id)
-    balances = load_balances(connection, account_id, customer_id)
-    grants = grants_of(connection, account_id, customer_id)
-    left = left_of(balances, open_draws(connection, account_id, [customer_id])) if balances else {}
+def _judge(reading: Connection, connection: Connection, account_id: int, customer_id: UUID, watch: Watch) -> None:
+    now = account_now(reading, account_id)
+    balances = load_balances(reading, account_id, customer_id)
+    grants = grants_of(reading, account_id, customer_id)
+    left = left_of(balances, open_draws(reading, account_id, [customer_id])) if balances else {}
     commit_ids = sorted({UUID(each.commit_id) for each in balances})
-    thresholds = load_thresholds(connection, account_id, commit_ids)
-    told = told_of(connection, account_id, commit_ids)
+    thresholds = load_thresholds(reading, account_id, commit_ids)
+    told = told_of(reading, account_id, commit_ids)
     judged = [
         _Judged(balance, standing, judge(standing, told.get(UUID(balance.commit_id), Told()), _of(thresholds, balance)))
         for balance, standing in _standings(balances, grants, left, now)
@@ -108,8 +111,10 @@ def _judge(connection: Connection, account_id: int, customer_id: UUID) -> None:
         connection,
         account_id,
         customer_id,
+        watch,
         headroom=_headroom(balances, judged),
         valid_until=_next_change(grants.values(), now),
+        commits=count_commits(reading, account_id, customer_id),
         pause_share=BALANCE_PAUSE_SHARE,
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from trueup.domain.thresholds import Told
 from trueup.limits import BALANCE_PAUSE_S, COMMITS_COUNTED_MAX, USAGE_ARRIVALS_MAX
+from trueup.store.postgres.rows import fetch_one
 from trueup.store.usage.months import PRESENT
 
 _COUNTED = f"""
@@ -23,12 +24,24 @@ _COUNTED = f"""
              LIMIT {COMMITS_COUNTED_MAX + 1}) AS found
 """
 
+# Who closes a month of a customer, or changes a commit, holds its row for as long: what it used waits, nobody else.
 _GATHER = text(f"""
-    WITH taken AS (
-        DELETE FROM usage_arrival AS u
-         USING (SELECT seq FROM usage_arrival WHERE account_id = :account_id
-                 ORDER BY seq LIMIT {USAGE_ARRIVALS_MAX} FOR UPDATE SKIP LOCKED) AS oldest
-         WHERE u.account_id = :account_id AND u.seq = oldest.seq
+    WITH oldest AS MATERIALIZED (
+        SELECT seq, customer_ids FROM usage_arrival WHERE account_id = :account_id
+         ORDER BY seq LIMIT {USAGE_ARRIVALS_MAX} FOR UPDATE SKIP LOCKED
+    ), named AS MATERIALIZED (
+        SELECT DISTINCT unnest(customer_ids) AS customer_id FROM oldest
+    ), locked AS MATERIALIZED (
+        SELECT w.customer_id FROM balance_watch AS w
+         WHERE w.account_id = :account_id AND w.customer_id = ANY(ARRAY(SELECT customer_id FROM named))
+         ORDER BY w.customer_id FOR NO KEY UPDATE SKIP LOCKED
+    ), held AS MATERIALIZED (
+        SELECT coalesce(array_agg(w.customer_id), CAST('{{}}' AS uuid[])) AS by_others FROM balance_watch AS w
+         WHERE w.account_id = :account_id AND w.customer_id = ANY(ARRAY(SELECT customer_id FROM named))
+           AND w.customer_id <> ALL(ARRAY(SELECT customer_id FROM locked))
+    ), taken AS (
+        DELETE FROM usage_arrival AS u USING oldest, held
+         WHERE u.account_id = :account_id AND u.seq = oldest.seq AND NOT oldest.customer_ids && held.by_others
         RETURNING u.customer_ids, u.amounts
     ), summed AS MATERIALIZED (
         SELECT each.customer_id, sum(each.amount) AS amount
@@ -57,8 +70,8 @@ _DUE = text("""
      ORDER BY due_at LIMIT :customers_max
 """)
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('balance ' || :account_id || ' ' || :customer_id, 0))")
-_IS_DUE = text("""
-    SELECT count(*) FROM balance_watch
+_WATCH = text("""
+    SELECT used, CAST(xmin AS text) AS version FROM balance_watch
      WHERE account_id = :account_id AND customer_id = :customer_id AND due_at <= now()
 """)
 _GRANTS = text("""
@@ -77,15 +90,35 @@ _REMEMBER = text("""
      ORDER BY r.commit_id
     ON CONFLICT (account_id, commit_id) DO UPDATE SET segment_ids = excluded.segment_ids, told = excluded.told
 """)
+_COUNT = text(_COUNTED.format(customer_id=":customer_id"))
+# In a statement of its own: the next one is to see what whoever held the row made of it.
+_LOCK_WATCH = text("""
+    SELECT FROM balance_watch WHERE account_id = :account_id AND customer_id = :customer_id FOR NO KEY UPDATE
+""")
+# What came meanwhile was not judged: it is at the next judgement.
 _NOTE = text(f"""
-    UPDATE balance_watch
-       SET used = 0, headroom = CAST(:headroom AS numeric), valid_until = :valid_until, due_at = NULL,
-           commits = counted.commits,
-           not_before = clock_timestamp() + make_interval(
+    UPDATE balance_watch AS w
+       SET used = w.used - :used, valid_until = :valid_until, commits = :commits, not_before = pause.ends_at,
+           headroom = CASE WHEN CAST(w.xmin AS text) = :version THEN CAST(:headroom AS numeric) END,
+           due_at = CASE WHEN CAST(w.xmin AS text) <> :version THEN pause.ends_at END
+      FROM (SELECT clock_timestamp() + make_interval(
                secs => greatest({BALANCE_PAUSE_S}, :share * extract(epoch FROM clock_timestamp() - now())))
-      FROM ({_COUNTED.format(customer_id=":customer_id")}) AS counted
+            AS ends_at) AS pause
      WHERE account_id = :account_id AND customer_id = :customer_id
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A customer whose balances are to be judged.
+
+    Attributes:
+        used: what usage since the last judgement costs at most.
+        version: another one, once anything came that could change the balances.
+    """
+
+    used: Decimal
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +135,7 @@ def gather_usage(connection: Connection, account_id: int) -> int:
 
     Args:
         connection: a transaction.
-        account_id: whose usage; `USAGE_ARRIVALS_MAX` parts at once.
+        account_id: whose usage; `USAGE_ARRIVALS_MAX` parts at once, but for those of customers whom another holds.
     """
     return int(connection.execute(_GATHER, {"account_id": account_id}).scalar_one())
 
@@ -112,16 +145,22 @@ def customers_due(connection: Connection, account_id: int, *, customers_max: int
     return connection.scalars(_DUE, {"account_id": account_id, "customers_max": customers_max}).all()
 
 
-def take_customer(connection: Connection, account_id: int, customer_id: UUID) -> bool:
+def take_customer(connection: Connection, account_id: int, customer_id: UUID) -> Watch | None:
     """Keep a customer's balances from being judged by others until the transaction ends.
 
     Returns:
-        False where another judges them, or did.
+        None where another judges them, or did.
     """
-    which = {"account_id": str(account_id), "customer_id": str(customer_id)}
-    if not connection.scalar(_LOCK, which):
-        return False
-    return bool(connection.scalar(_IS_DUE, {"account_id": account_id, "customer_id": customer_id}))
+    which = {"account_id": account_id, "customer_id": customer_id}
+    if not connection.scalar(_LOCK, {name: str(value) for name, value in which.items()}):
+        return None
+    return fetch_one(connection, Watch, _WATCH, which)
+
+
+def count_commits(connection: Connection, account_id: int, customer_id: UUID) -> int | None:
+    """Number of the customer's commits and credits; None: too many to count."""
+    found: int | None = connection.scalar(_COUNT, {"account_id": account_id, "customer_id": customer_id})
+    return found
 
 
 def grants_of(connection: Connection, account_id: int, customer_id: UUID) -> Mapping[str, Grant]:
@@ -150,20 +189,27 @@ def note_judged(
     connection: Connection,
     account_id: int,
     customer_id: UUID,
+    watch: Watch,
     *,
     headroom: Decimal | None,
     valid_until: datetime | None,
+    commits: int | None,
     pause_share: int,
 ) -> None:
-    """Note that a customer's balances were judged.
+    """Note that a customer's balances were judged; they stay due where anything came since they were taken.
 
     Args:
-        connection: the transaction that judged them.
+        connection: the transaction that took them, in which each statement sees what has been committed.
         account_id: whose customer.
         customer_id: whose balances.
+        watch: as it was taken, before the moment of which the balances are.
         headroom: usage that matters costs as much at least; None: no usage does.
         valid_until: on the account's clock: until the next segment begins or ends; None: none does.
+        commits: how many there are; None: too many to count.
         pause_share: times as long as this transaction took is the pause, where that is longer than usual.
     """
-    given = {"account_id": account_id, "customer_id": customer_id, "share": pause_share, "valid_until": valid_until}
-    connection.execute(_NOTE, given | {"headroom": "Infinity" if headroom is None else f"{headroom:f}"})
+    which = {"account_id": account_id, "customer_id": customer_id}
+    connection.execute(_LOCK_WATCH, which)
+    given = {"share": pause_share, "valid_until": valid_until, "commits": commits}
+    seen = {"used": watch.used, "version": watch.version}
+    connection.execute(_NOTE, which | given | seen | {"headroom": "Infinity" if headroom is None else f"{headroom:f}"})
