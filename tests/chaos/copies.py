@@ -55,6 +55,7 @@ LINEUP = Lineup(
 )
 LOAD = Load(backlog=40, kept_first=60, files_first=120, kept_more=15, files_more=25)
 TYPES = [each for each in EVENT_TYPES.values() if each.partition(".")[0] in ("commit", "credit", "invoice")]
+RECOVERY_SECONDS_MAX = 120.0  # deliveries wait for leases and retries, and months for those before them
 _PAGE = 100
 _UNTOLD = ("balance", "ledger", "unpaid")
 _UNTOLD_OF_ITEMS = ("id", "invoice_id")
@@ -288,7 +289,13 @@ def run(rounds: int, *, seed: int, load: Load = LOAD, lineup: Lineup = LINEUP) -
 def copy_round(copies: Copies, seed: int, *, load: Load = LOAD, faults: Sequence[Fault] | None = None) -> Report:
     """One round, at whose end the copy must be right."""
     chosen = faults_of(seed) if faults is None else faults
-    report = run_round(copies.world, seed, faults=[copies.begin_life, *chosen, copies.end_life], load=load)
+    report = run_round(
+        copies.world,
+        seed,
+        faults=[copies.begin_life, *chosen, copies.end_life],
+        load=load,
+        recovery_s_max=RECOVERY_SECONDS_MAX,
+    )
     if report.recovered_s is not None:
         report.violations += copies.violations()
     report.counts += copies.counts()

@@ -256,6 +256,37 @@ def test_a_success_retries_the_other_failures(database: Engine, account: int) ->
     run(test, stubborn)
 
 
+def test_a_worker_that_dies_while_it_records(database: Engine, account: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outcome is not noted without what it says of its endpoint: else what failed before would wait on."""
+    refusing = [True]
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        await answers(500 if refusing[0] else 200)(received, writer)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account)
+        await send(database)
+        refusing[0] = False
+        happen(database, account)
+        with monkeypatch.context() as dying:
+            dying.setattr("trueup_worker.webhooks.outcome.note_success", die)
+            with pytest.raises(KeyboardInterrupt):
+                await send(database)
+        with database.begin() as connection:
+            assert {each.state for each in list_deliveries(connection, account, made.id, limit=9)} == {"waiting"}
+        make_due(database)
+        await send(database)
+        with database.begin() as connection:
+            assert {each.state for each in list_deliveries(connection, account, made.id, limit=9)} == {"delivered"}
+            assert find_endpoint(connection, account, made.id).failing_since is None
+
+    run(test, behave)
+
+
 def test_410_switches_an_endpoint_off(database: Engine, account: int) -> None:
     """It says so by an event; nothing more is sent until somebody switches it on, then all that happened since."""
 

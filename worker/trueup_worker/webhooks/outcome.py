@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from trueup.limits import WEBHOOK_ANSWER_CHARS_KEPT, WEBHOOK_FAILING_DAYS
 from trueup.store.postgres.engine import transaction
@@ -48,7 +48,7 @@ def settled(delivery: Claimed, attempted: Attempted, waits: Sequence[timedelta],
 
 
 def record(on: Engine, outcomes: Sequence[Settled]) -> None:
-    """Record attempts; then what they say of their endpoints, each in a transaction of its own.
+    """Record attempts and what they say of their endpoints, all or nothing: a worker may die at any moment.
 
     An endpoint that answered 410, or took nothing for days, is switched off.
 
@@ -59,27 +59,26 @@ def record(on: Engine, outcomes: Sequence[Settled]) -> None:
     Raises:
         DBAPIError: the database is away.
     """
-    with transaction(on) as connection:
-        settle(connection, outcomes)
     by_endpoint: defaultdict[Which, list[Settled]] = defaultdict(list)
     for each in outcomes:
         by_endpoint[each.delivery.which].append(each)
-    for which, those in by_endpoint.items():
-        _judge(on, which, those)
-
-
-def _judge(on: Engine, which: Which, outcomes: Sequence[Settled]) -> None:
-    last = outcomes[-1]
     with transaction(on) as connection:
-        if any(each.error is None for each in outcomes):
-            note_success(connection, which)
-        if last.error is None:
-            return
-        failing_for = note_failure(connection, which)
-        if last.status == _GONE:
-            switch_off(connection, which.account_id, which.id, "gone")
-        elif failing_for is not None and failing_for > timedelta(days=WEBHOOK_FAILING_DAYS):
-            switch_off(connection, which.account_id, which.id, "failing")
+        settle(connection, outcomes)
+        for which in sorted(by_endpoint, key=lambda each: (each.account_id, each.id)):
+            _judge(connection, which, by_endpoint[which])
+
+
+def _judge(connection: Connection, which: Which, outcomes: Sequence[Settled]) -> None:
+    last = outcomes[-1]
+    if any(each.error is None for each in outcomes):
+        note_success(connection, which)
+    if last.error is None:
+        return
+    failing_for = note_failure(connection, which)
+    if last.status == _GONE:
+        switch_off(connection, which.account_id, which.id, "gone")
+    elif failing_for is not None and failing_for > timedelta(days=WEBHOOK_FAILING_DAYS):
+        switch_off(connection, which.account_id, which.id, "failing")
 
 
 def _told(answer: bytes | None) -> str | None:
