@@ -2,7 +2,7 @@
 
 Databases are alike but for these indexes: one has all of them, one lacks all, and one lacks each. The same envelopes of
 500 requests go into all by turns, so that a machine that gets slower does so for each; told are medians of ratios, of
-the time, without that of waiting for a processor that others had, and of the server process's CPU.
+the time and of the server process's CPU, which is not another's at the same time.
 """
 
 import argparse
@@ -44,8 +44,8 @@ def main() -> None:
     with migrated_database() as (whole, by_hand), _databases(whole, by_hand, lacking) as engines:
         costs = _costs(engines, options.envelopes)
     for name, indexes in lacking.items():
-        of_time = median(one[_WHOLE].alone / one[name].alone for one in costs)
-        of_cpu = median(one[_WHOLE].cpu / one[name].cpu for one in costs)
+        of_time = median(one[_WHOLE].time / one[name].time for one in costs)
+        of_cpu = median(one[_WHOLE].server_cpu / one[name].server_cpu for one in costs)
         sys.stdout.write(f"{of_time:.3f} of the time, {of_cpu:.3f} of the CPU with {', '.join(indexes)}\n")
 
 

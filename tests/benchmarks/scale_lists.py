@@ -4,7 +4,7 @@ A Postgres of its own, as `trueup up` starts it, fills itself with valid rows: 3
 obligations, ledger entries and invoices, half of them one customer's, and 300,000 refused requests with their bodies,
 parked messages, batches and audit rows. Indexes are made afterwards. Then every list is read for every set of filters
 that it can have, under the plans of production: milliseconds of the whole page, the median of five, without those of
-waiting for a processor that others had, which are told beside it, and the buffers of its statements.
+waiting for a processor that others had, with them, and the buffers of its statements.
 """
 
 import argparse
@@ -81,11 +81,11 @@ def _reads(account_id: int) -> Iterator[tuple[str, str, Callable[[Connection], o
 
 def _measure(connection: Connection, name: str, given: str, read: Callable[[Connection], object]) -> float:
     spent = [spent_by(connection, partial(read, connection)) for _ in range(_TIMES)]
-    ms, waited_ms = (1_000 * median(each) for each in zip(*((one.alone, one.waited) for one in spent), strict=True))
+    ms, whole_ms = (1_000 * median(each) for each in zip(*((one.alone, one.time) for one in spent), strict=True))
     buffers = sum(each.buffers for each in explain_all(connection, partial(read, connection)))
     connection.rollback()
     _say(
-        f"{ms:8.1f} ms{waited_ms:8.1f} ms waited {buffers:8} buffers  {name}: {given}"
+        f"{ms:8.1f} ms{whole_ms:8.1f} ms in all {buffers:8} buffers  {name}: {given}"
         + ("   SLOW" if ms > MS_MAX else "")
     )
     return ms

@@ -18,32 +18,34 @@ class Spent:
 
     Attributes:
         time: from its begin to its end.
-        cpu: of the server process of the database.
-        waited: of that time, for a processor, here and there.
+        server_cpu: of the server process of the database.
+        cpu: here and there.
+        waited: for a processor, here and there, perhaps at the same time.
     """
 
     time: float
+    server_cpu: float
     cpu: float
     waited: float
 
     @property
     def alone(self) -> float:
-        """The time that it takes where nobody else wants the processor."""
-        return self.time - self.waited
+        """The time that it takes at least where nobody else wants the processor."""
+        return max(self.time - self.waited, self.cpu)
 
 
 def spent_by(connection: Connection, call: Callable[[], object]) -> Spent:
     """Make a call that works with a connection, and with nothing else."""
     driver = connection.connection.driver_connection
     assert driver is not None
-    here, there = os.getpid(), driver.info.backend_pid
-    _, waited_here = _scheduled(here)
-    ran, waited_there = _scheduled(there)
-    began_s = time.perf_counter()
+    pids = (driver.info.backend_pid, os.getpid())
+    before, began_s = [_scheduled(each) for each in pids], time.perf_counter()
     call()
-    seconds = time.perf_counter() - began_s
-    waited = _scheduled(here)[1] - waited_here + _scheduled(there)[1] - waited_there
-    return Spent(seconds, _scheduled(there)[0] - ran, waited)
+    seconds, after = time.perf_counter() - began_s, [_scheduled(each) for each in pids]
+    ran, waited = zip(
+        *((now[0] - then[0], now[1] - then[1]) for then, now in zip(before, after, strict=True)), strict=True
+    )
+    return Spent(seconds, ran[0], sum(ran), sum(waited))
 
 
 def _scheduled(pid: int) -> tuple[float, float]:
