@@ -39,6 +39,7 @@ LOOKUP_CANDIDATES_MAX = 5  # that are told of one that is ambiguous
 # Workbooks (.xlsx), unpacked.
 SHEET_BYTES_MAX = 1024 * 1024 * 1024  # a million rows of 20 cells; read in a stream
 SHARED_STRINGS_BYTES_MAX = 64 * 1024 * 1024  # held while a sheet is read: about twice as much
+SHARED_STRINGS_MAX = 4_194_304  # four of its own in each row
 WORKBOOK_PART_BYTES_MAX = 8 * 1024 * 1024  # of styles, and of the list of sheets
 WORKBOOK_PARTS_MAX = 10_000
 WORKBOOK_RATIO_MAX = 200  # a sheet of the same row over and over is packed to a fiftieth

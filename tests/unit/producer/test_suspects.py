@@ -1,12 +1,15 @@
 """Values that can be read in two ways, or that a spreadsheet changed: refused before anything is sent."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.unit.producer.mapping.tables import mapping_text
 from trueup.producer.files.columns.numbers import AS_IN_JSON, NumberMarks, WrongMarks
+from trueup.producer.files.mapping.read import parse_mapping
 from trueup.producer.files.opening.content import UnreadableInput, open_source
 from trueup.producer.files.reading import Reading
 from trueup.producer.files.rows import Scan, rows, scan
@@ -124,3 +127,30 @@ def test_one_key_that_a_spreadsheet_rounded(tmp_path: Path) -> None:
     path = tmp_path / "deals.csv"
     path.write_text(f"{HEADER}\n6.1E+15,c,PREPAID,1,p,1,s,e\n")
     assert "row 1, uniqueness_key: '6.1E+15'" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("rest", "cells", "is_refused"),
+    [
+        ('[numbers]\nsymbols = ["€"]', ["12.000 €"], True),
+        ('[numbers]\nsymbols = ["€"]', ["€12.000"], True),
+        ('[numbers]\nsymbols = ["€"]', ["12.5 €"], False),
+        ('[numbers]\nsymbols = ["€"]', ["1.23E+06 €"], True),
+        ('[numbers]\nsymbols = ["€"]\ndecimal = "."', ["12.000 €"], False),
+        ('[numbers]\nsymbols = ["€"]\ndecimal = "."', ["1.23E+06 €"], True),
+        ('[numbers]\nsymbols = ["€"]\ndecimal = ","\nthousands = "."', ["12.000 €"], False),
+        ('[numbers]\ndecimal = "."', ["1.23E+06"], True),
+    ],
+)
+def test_numbers_beside_a_symbol(tmp_path: Path, rest: str, cells: list[str], *, is_refused: bool) -> None:
+    """What stands beside a number does not hide that it can be read in two ways, or has lost digits."""
+    path = tmp_path / "deals.csv"
+    path.write_text("\n".join(["ID;Deal;Amount", *(f"{number};a;{cell}" for number, cell in enumerate(cells))]))
+    fields = 'uniqueness_key = "{ID}"\nname = "Deal"\naccess_amount = "Amount"'
+    mapping = parse_mapping(mapping_text(fields, rest).encode(), name="m.toml")
+    with open_source(path, reading=Reading(mapping=mapping)) as source:
+        if is_refused:
+            with pytest.raises(UnreadableInput, match=f"row 1, Amount: '{re.escape(cells[0])}'"):
+                scan(source)
+        else:
+            assert scan(source).rows == 1

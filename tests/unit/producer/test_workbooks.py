@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from tests.unit.producer.mapping.tables import mapping_text
+from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.mapping.read import parse_mapping
 from trueup.producer.files.opening import workbook_file
 from trueup.producer.files.opening.content import UnreadableInput, open_source
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import header_of, rows, scan
-from trueup.producer.files.tables import sheet_rows
+from trueup.producer.files.tables import shared_strings, sheet_rows
+from trueup.producer.files.tables import workbook as tables_workbook
 from trueup.producer.files.tables.open_table import open_table
 from trueup.producer.files.tables.table import AROUND
 
@@ -53,6 +55,22 @@ def changed(path: Path, part: str, change: Callable[[bytes], bytes]) -> Path:
     with zipfile.ZipFile(path) as archive:
         parts = {info.filename: archive.read(info) for info in archive.infolist()}
     parts[part] = change(parts.get(part, b""))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+def renamed(path: Path, part: str, other: str) -> Path:
+    """The workbook with another name of a part, its relations beside it."""
+
+    def moved(name: str) -> str:
+        whole = Path(name)
+        return str(whole.with_name(f"{Path(other).name}.rels")) if whole.name == f"{Path(part).name}.rels" else name
+
+    with zipfile.ZipFile(path) as archive:
+        parts = {other if name == part else moved(name): archive.read(name) for name in archive.namelist()}
+    parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(f'"/{part}"'.encode(), f'"/{other}"'.encode())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
@@ -220,14 +238,35 @@ def test_formats_of_numbers(tmp_path: Path, value: Any, code: str, said: str) ->
     assert cells_of(workbook(tmp_path, ["a"], [value], before=formatted)) == [[said]]
 
 
-def test_decimals_are_written_as_the_file_s_texts_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("amount", "rest", "told"),
+    [
+        ('"Amount"', '[numbers]\ndecimal = ","\nthousands = "."', None),
+        ('{ column = "Amount", decimal = ",", thousands = "." }', "", None),
+        ('{ column = "Amount", decimal = ",", thousands = "." }', "", False),
+        ('{ template = "{Amount}", decimal = ",", thousands = "." }', "", None),
+        ('"Amount"', '[numbers]\ndecimal = ","\nthousands = "."', False),
+    ],
+)
+def test_decimals_are_written_as_their_column_is_read(
+    tmp_path: Path, amount: str, rest: str, *, told: bool | None
+) -> None:
     """Where a mapping reads decimal commas, a cell that is a number is no text with a point."""
-    mapping = parse_mapping(mapping_text(FIELDS, '[numbers]\ndecimal = ","').encode(), name="m.toml")
-    number, text = read(
-        workbook(tmp_path, ["ID", "Deal", "Amount"], ["1", "A", 12.5], ["2", "B", "12,5"]), Reading(mapping=mapping)
-    )
+    fields = FIELDS.replace('"Amount"', amount)
+    reading = Reading(NumberMarks(told), parse_mapping(mapping_text(fields, rest).encode(), name="m.toml"))
+    path = workbook(tmp_path, ["ID", "Deal", "Amount"], ["1", "A", 12.345], ["2", "B", "1.212,345"])
+    number, text = read(path, reading)
     amounts = [json.loads(row.text)["access_schedule"]["schedule_items"][0]["amount"] for row in (number, text)]
-    assert amounts == [12.5, 12.5]
+    assert amounts == [12.345, 1212.345]
+    assert number.record == b'1,A,"12,345"'
+
+
+def test_decimals_are_read_as_options_say_where_no_mapping_does(tmp_path: Path) -> None:
+    """The options speak of texts; what a cell of the sheet is worth does not change with them."""
+    table = (HEADER.split(","), [*CELLS[:5], 12.345, *CELLS[6:], "a"])
+    for marks in (NumberMarks(decimal_comma=True, thousands="."), NumberMarks(thousands=","), NumberMarks()):
+        (row,) = read(workbook(tmp_path, *table), Reading(marks))
+        assert json.loads(row.text)["access_schedule"]["schedule_items"][0]["amount"] == 12.345
 
 
 def test_a_sheet_is_named(tmp_path: Path) -> None:
@@ -336,21 +375,53 @@ def test_entities_are_refused(tmp_path: Path, part: str) -> None:
     assert "cannot be read" in said
 
 
-@pytest.mark.parametrize(
-    ("part", "limit"),
-    [
-        ("xl/worksheets/sheet1.xml", "SHEET_BYTES_MAX"),
-        ("xl/sharedStrings.xml", "SHARED_STRINGS_BYTES_MAX"),
-        ("xl/styles.xml", "WORKBOOK_PART_BYTES_MAX"),
-    ],
-)
-def test_parts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, limit: str) -> None:
+@pytest.mark.parametrize("limit", ["SHEET_BYTES_MAX", "WORKBOOK_PART_BYTES_MAX"])
+def test_parts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """What they have when they are unpacked is judged before they are."""
     path = sample(tmp_path)
     monkeypatch.setattr(workbook_file, limit, 100)
     said = refusal(path)
     assert "bytes when it is unpacked, and at most 100 are read: split the sheet" in said
-    assert part in said or limit != "SHARED_STRINGS_BYTES_MAX"
+
+
+@pytest.mark.parametrize(
+    ("part", "limit"),
+    [("xl/sharedStrings.xml", "SHARED_STRINGS_BYTES_MAX"), ("xl/workbook.xml", "WORKBOOK_PART_BYTES_MAX")],
+)
+def test_parts_are_bounded_whatever_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, limit: str
+) -> None:
+    """A workbook says by a part's type what it is; the usual names bind nobody."""
+    path = renamed(sample(tmp_path), part, "xl/other.xml")
+    assert len(cells_of(path)) > 1
+    monkeypatch.setattr(tables_workbook, limit, 100)
+    assert "whose part xl/other.xml has" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("xml", "said"),
+    [
+        (b"<si/>" * 11, "a workbook of more than 10 texts"),
+        (b"<si>" + b"<r/>" * 21 + b"</si>", "a text of more parts than it may have"),
+        (b"<a/>" * 5 + b"<si>", "cannot be read"),
+    ],
+)
+def test_hostile_texts_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xml: bytes, said: str) -> None:
+    """Before they cost more than those of a spreadsheet."""
+    monkeypatch.setattr(shared_strings, "SHARED_STRINGS_MAX", 10)
+    monkeypatch.setattr(shared_strings, "_INNER_MAX", 20)
+    path = changed(sample(tmp_path), "xl/sharedStrings.xml", lambda _: b"<sst>" + xml + b"</sst>")
+    assert said in refusal(path)
+
+
+def test_texts_that_cells_share(tmp_path: Path) -> None:
+    """Their runs are joined, without what is to be read aloud; control characters and what only looks so are told."""
+    runs = b"<si><r><t>a </t></r><r><t>b</t></r><rPh><t>x</t></rPh></si>"
+    xml = b"<sst>" + runs + b"<si><t>c_x000D_d _x005F_x000D_</t></si></sst>"
+    path = changed(sample(tmp_path), "xl/sharedStrings.xml", lambda _: xml)
+    shared = sheet(b'<row><c><v>1</v></c></row><row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row>')
+    changed(path, "xl/worksheets/sheet1.xml", shared)
+    assert cells_of(path) == [["a b", "c\rd _x000D_"]]
 
 
 def test_names_over_several_lines(tmp_path: Path) -> None:

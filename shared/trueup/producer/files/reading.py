@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from trueup.producer.files.columns.numbers import AS_IN_JSON, NumberMarks
 from trueup.producer.files.mapping.model import TableMapping
+from trueup.producer.files.mapping.template import columns_of_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,13 @@ class Reading:
     encoding: str | None = None
     sheet: str | None = None
 
-    @property
-    def decimal(self) -> str:
-        """The mark before the decimals of numbers that nothing else is said of."""
-        if self.marks.decimal_comma is None and self.mapping is not None:
-            return self.mapping.numbers.decimal or "."
-        return "," if self.marks.decimal_comma else "."
+    def decimal_of(self, column: str) -> str:
+        """The mark before the decimals of the numbers in a column."""
+        if self.mapping is None:
+            return self.marks.decimal
+        reading = [source for source in self.mapping.fields.values() if column in columns_of_source(source)]
+        told = next((each for each in reading if each.decimal is not None or each.thousands is not None), None)
+        return self.mapping.marks_of(told, self.marks).decimal
 
     def digest(self, content_sha256_hex: str) -> str:
         """Digest of a content read so: what a batch's id is made of. The content's own where nothing was told."""

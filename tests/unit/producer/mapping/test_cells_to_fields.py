@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.producer.mapping.tables import at, body_of, problem_of, table_of
+from trueup.producer.files.mapping.problems import WrongMapping
 from trueup.wire.request.read import read_body
 
 ACCESS = "access_schedule.schedule_items.0"
@@ -217,3 +218,31 @@ def test_rows_that_are_left_out(condition: str, left_out: str, kept: str, told: 
     assert table.is_skipped([left_out])
     assert not table.is_skipped([kept])
     assert table.told_of_skipped() == [told]
+
+
+@pytest.mark.parametrize(
+    ("access_type", "cells", "amounts"),
+    [
+        ('"Kind"', ["QUANTITY", "12"], (12, 1200)),
+        ('"Kind"', ["SPEND", "12"], (1200, 1200)),
+        ('"Kind"', ["", "12"], (1200, 1200)),
+        ('{ value = "QUANTITY" }', ["", "12"], (12, 1200)),
+        ('{ column = "Kind", values = { Seats = "QUANTITY" } }', ["Seats", "12"], (12, 1200)),
+        ('{ column = "Kind", default = "QUANTITY" }', ["", "12"], (12, 1200)),
+    ],
+)
+def test_quantities_are_no_money(access_type: str, cells: list[str], amounts: tuple[int, int]) -> None:
+    """What may be used as a number of units has no major unit; what is invoiced for it has."""
+    fields = (
+        f'access_type = {access_type}\naccess_amount = "Sum"\ninvoice_amount = "Sum"\ninvoice_timestamp = 2026-01-01'
+    )
+    body = body_of(table_of(fields, ["Kind", "Sum"], '[numbers]\nunit = "major"'), cells)
+    found = tuple(at(body, f"{each}_schedule.schedule_items.0.amount") for each in ("access", "invoice"))
+    assert found == amounts
+
+
+def test_a_column_has_its_numbers_in_one_way() -> None:
+    """Two fields that read it with other decimals would make two numbers of one cell."""
+    fields = 'access_amount = { column = "C", decimal = "," }\npriority = "C"'
+    with pytest.raises(WrongMapping, match=r"'\.' stands before .* 'C', and ',' for fields\.access"):
+        table_of(fields, ["C"])

@@ -1,6 +1,7 @@
 """Numbers of a CSV file: how they are written."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from json.encoder import encode_basestring
@@ -9,6 +10,23 @@ from trueup.errors import TrueupError
 
 THOUSANDS = {".": r"\.", ",": ",", "'": "['\N{RIGHT SINGLE QUOTATION MARK}]", " ": "[ \N{NO-BREAK SPACE}\u202f]"}
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class NumberColumn:
+    """A column of numbers.
+
+    Attributes:
+        index: in the table.
+        name: as the header has it.
+        symbols: one of these may stand before or after a number; the longest first.
+        is_decided: whether it was told for this column how its numbers are written.
+    """
+
+    index: int
+    name: str
+    symbols: tuple[str, ...] = ()
+    is_decided: bool = False
 
 
 class WrongMarks(TrueupError):
@@ -33,14 +51,10 @@ class NumberMarks:
     def __post_init__(self) -> None:
         if self.thousands is not None and self.thousands not in THOUSANDS:
             raise WrongMarks(f"--thousands is one of {' '.join(map(repr, THOUSANDS))}, not {self.thousands!r}")
-        if self.thousands == self._decimal:
+        if self.thousands == self.decimal:
             raise WrongMarks(
-                f"{self._decimal!r} cannot stand before the decimals and between thousands: "
-                + (
-                    "--thousands . goes with --decimal-comma"
-                    if self._decimal == "."
-                    else "leave one of the options out"
-                )
+                f"{self.decimal!r} cannot stand before the decimals and between thousands: "
+                + ("--thousands . goes with --decimal-comma" if self.decimal == "." else "leave one of the options out")
             )
 
     @property
@@ -53,9 +67,9 @@ class NumberMarks:
         if cell.isdecimal() and cell.isascii() and cell[0] != "0":
             return cell
         if self.are_told:
-            if not _pattern(self._decimal, self.thousands).fullmatch(cell):
+            if not _pattern(self.decimal, self.thousands).fullmatch(cell):
                 return None
-            whole, _, decimals = cell.partition(self._decimal)
+            whole, _, decimals = cell.partition(self.decimal)
             digits = re.sub(r"[^0-9-]", "", whole)
             cell = f"{digits}.{decimals}" if decimals else digits
         number = cell.strip()
@@ -69,10 +83,11 @@ class NumberMarks:
     def told(self) -> str:
         """Tell the marks in words."""
         between = f", {self.thousands!r} between thousands" if self.thousands else ", nothing between thousands"
-        return f"{self._decimal!r} before decimals{between}"
+        return f"{self.decimal!r} before decimals{between}"
 
     @property
-    def _decimal(self) -> str:
+    def decimal(self) -> str:
+        """The mark before the decimals."""
         return "," if self.decimal_comma else "."
 
 
@@ -83,6 +98,23 @@ def _pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
 
 
 AS_IN_JSON = NumberMarks()
+
+
+def longest_first(symbols: Sequence[str]) -> tuple[str, ...]:
+    """Symbols in the order in which they are looked for."""
+    return tuple(sorted(filter(None, symbols), key=len, reverse=True))
+
+
+def without_symbol(cell: str, symbols: Sequence[str]) -> str:
+    """A cell without the symbol before or after its number."""
+    for symbol in symbols:
+        if cell.startswith(symbol):
+            return cell[len(symbol) :].strip()
+        if cell.startswith("-" + symbol):
+            return "-" + cell[len(symbol) + 1 :].strip()
+        if cell.endswith(symbol):
+            return cell[: -len(symbol)].strip()
+    return cell
 
 
 def encode_number(cell: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from trueup.producer.files.columns.numbers import NumberMarks
+from trueup.producer.files.columns.numbers import NumberColumn, NumberMarks, without_symbol
 from trueup.producer.files.opening.content import UnreadableInput
 from trueup.producer.files.shown import shown
 
@@ -34,7 +34,7 @@ class Suspects:
     """Suspects among the cells of one file.
 
     Args:
-        numeric: index and name of the columns whose cells are numbers.
+        numeric: columns whose cells are numbers.
         keys: index and name of those that keys are made of.
         delimiter: between cells.
         marks: how numbers are written, as far as it was told.
@@ -43,7 +43,7 @@ class Suspects:
     def __init__(
         self,
         *,
-        numeric: Sequence[tuple[int, str]],
+        numeric: Sequence[NumberColumn],
         keys: Sequence[tuple[int, str]],
         delimiter: str,
         marks: NumberMarks,
@@ -56,10 +56,11 @@ class Suspects:
 
     def look(self, row: int, cells: Sequence[str]) -> None:
         """Look at the cells of a row."""
-        for index, name in self._numeric:
-            cell = cells[index]
-            if cell[-4:-3] == "." or "," in cell or "E" in cell:
-                self._look_at_number(row, name, cell)
+        for column in self._numeric:
+            cell = cells[column.index]
+            number = without_symbol(cell, column.symbols) if column.symbols else cell
+            if number[-4:-3] == "." or "," in number or "E" in number:
+                self._look_at_number(row, column, number, cell)
         for index, name in self._keys:
             cell = cells[index]
             if "E+" in cell and _ROUNDED.fullmatch(cell):
@@ -78,15 +79,17 @@ class Suspects:
         if problems:
             raise UnreadableInput(f"{name}: {'. '.join(problems)}. Nothing was sent")
 
-    def _look_at_number(self, row: int, name: str, cell: str) -> None:
-        if _ONE_GROUP.fullmatch(cell):
-            self._ambiguous.add(row, name, cell)
-        elif _DECIMAL_COMMA.fullmatch(cell):
-            self._has_commas = True
-        elif (rounded := _ROUNDED.fullmatch(cell)) and len(rounded[1].lstrip("0")) - (len(rounded[1]) > 1) <= int(
+    def _look_at_number(self, row: int, column: NumberColumn, number: str, cell: str) -> None:
+        if (rounded := _ROUNDED.fullmatch(number)) and len(rounded[1].lstrip("0")) - (len(rounded[1]) > 1) <= int(
             rounded[2]
         ):
-            self._rounded.add(row, name, cell)
+            self._rounded.add(row, column.name, cell)
+        elif column.is_decided:
+            return
+        elif _ONE_GROUP.fullmatch(number):
+            self._ambiguous.add(row, column.name, cell)
+        elif _DECIMAL_COMMA.fullmatch(number):
+            self._has_commas = True
 
     def _problems(self) -> Iterable[str]:
         is_decided = self._marks.thousands is not None or self._marks.decimal_comma is False

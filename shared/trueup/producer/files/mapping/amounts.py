@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from trueup.producer.files.columns.numbers import NumberMarks
+from trueup.producer.files.columns.numbers import NumberMarks, longest_first, without_symbol
 from trueup.producer.files.mapping.problems import BadCell
 from trueup.producer.files.shown import shown
 
@@ -17,10 +17,10 @@ def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) ->
         symbols: one of these may stand before or after a number.
         column: as messages call it.
     """
-    edges = sorted(filter(None, symbols), key=len, reverse=True)
+    edges = longest_first(symbols)
 
     def read(cell: str, decimals: int) -> str:
-        text = _without_symbol(cell, edges) if edges else cell
+        text = without_symbol(cell, edges) if edges else cell
         number = marks.plain(text)
         if number is None:
             how = marks.told() + (f", with {' or '.join(map(repr, edges))}" if edges else "")
@@ -45,14 +45,3 @@ def in_minor_units(number: str, decimals: int) -> str:
     whole = (whole + fraction[:decimals]).lstrip("0") or "0"
     fraction = fraction[decimals:].rstrip("0")
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
-
-
-def _without_symbol(cell: str, symbols: Sequence[str]) -> str:
-    for symbol in symbols:
-        if cell.startswith(symbol):
-            return cell[len(symbol) :].strip()
-        if cell.startswith("-" + symbol):
-            return "-" + cell[len(symbol) + 1 :].strip()
-        if cell.endswith(symbol):
-            return cell[: -len(symbol)].strip()
-    return cell

@@ -1,8 +1,9 @@
 """Fields of a mapping, compiled for a table's header: from a record's cells to JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from operator import itemgetter
 from typing import Any, get_args, get_origin
 
@@ -11,7 +12,7 @@ import msgspec
 from trueup.domain.payable_rounding import USD_CENTS
 from trueup.domain.unit import USD_IN_CENTS
 from trueup.producer.files.columns.csv_columns import Column
-from trueup.producer.files.columns.numbers import NumberMarks
+from trueup.producer.files.columns.numbers import NumberColumn, NumberMarks, longest_first
 from trueup.producer.files.mapping.amounts import number_reader
 from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader, Read
 from trueup.producer.files.mapping.header import Header
@@ -27,6 +28,7 @@ from trueup.producer.files.shown import shown
 
 _MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})
 _UNIT = "credit_type_id"
+_ACCESS_TYPE, _QUANTITY = "access_type", "QUANTITY"
 _USD = Found(USD_CENTS, USD_IN_CENTS.name, USD_IN_CENTS)
 _ENTRIES_TOLD_MAX = 5
 _UNITS_REMEMBERED = 1_000
@@ -48,11 +50,11 @@ class FieldCompiler:
     def __init__(
         self, mapping: TableMapping, header: Header, columns: Mapping[str, Column], marks: NumberMarks, lookups: Lookups
     ) -> None:
-        self._mapping, self._columns, self._marks = mapping, columns, marks
+        self._mapping, self._columns, self._marks, self._header = mapping, columns, marks, header
         self._texts = Texts(mapping, header)
         self._named = NamedFields(mapping, self._texts, lookups)
         self._by_path = {path: name for name, column in columns.items() for path in column.paths}
-        self._money_reads: dict[tuple[str, str | None], Read] = {}  # of one column in two fields
+        self._money_reads: dict[tuple[str | None, ...], Read] = {}  # of one column in two fields
         self._has_major_money = any(self._is_major(name) for name in columns)
 
     def compile(self, name: str) -> FieldReader:
@@ -81,11 +83,30 @@ class FieldCompiler:
             is_repeated=source.lookup is not None or self._texts.table(source) is not None or column.leaf is datetime,
         )
 
-    def decides_marks(self, name: str) -> bool:
-        """Tell whether the mapping says how the numbers of a field are written."""
+    def number_columns(self, name: str) -> Iterator[NumberColumn]:
+        """The columns that a field of numbers is made of."""
         source, numbers = self._mapping.fields[name], self._mapping.numbers
         told = (source.decimal, source.thousands, numbers.decimal, numbers.thousands)
-        return any(each is not None for each in told)
+        is_decided, symbols = any(each is not None for each in told), longest_first(self._symbols(source))
+        for index in self._texts.columns(name):
+            yield NumberColumn(index, self._header.names[index], symbols, is_decided)
+
+    def require_one_decimal(self, names: Iterable[str]) -> None:
+        """Refuse two fields of numbers that read one column in two ways.
+
+        Raises:
+            WrongMapping: with the column.
+        """
+        decimals: dict[int, tuple[str, str]] = {}
+        for name in names:
+            decimal = self._marks_of(name).decimal
+            for column in self.number_columns(name):
+                other, its_decimal = decimals.setdefault(column.index, (name, decimal))
+                if its_decimal != decimal:
+                    raise WrongMapping(
+                        f"fields.{name}: {decimal!r} stands before decimals in the column {shown(column.name)}, and "
+                        f"{its_decimal!r} for fields.{other}"
+                    )
 
     def _require_sense(self, name: str) -> None:
         source, column = self._mapping.fields[name], self._columns[name]
@@ -155,17 +176,12 @@ class FieldCompiler:
             )
             return lambda text: f'"{read(text)}"'
         if column.numeric:
-            number = number_reader(self._number_marks(source), symbols=self._symbols(source), column=told)
+            number = number_reader(self._marks_of(name), symbols=self._symbols(source), column=told)
             return lambda text: number(text, 0)
         return column.encode
 
-    def _number_marks(self, source: FieldSource) -> NumberMarks:
-        numbers = self._mapping.numbers
-        decimal = source.decimal or numbers.decimal
-        thousands = numbers.thousands if source.thousands is None else source.thousands
-        if decimal is None and thousands is None:
-            return self._marks
-        return NumberMarks(decimal == ",", thousands or None)
+    def _marks_of(self, name: str) -> NumberMarks:
+        return self._mapping.marks_of(self._mapping.fields[name], self._marks)
 
     def _symbols(self, source: FieldSource) -> Sequence[str]:
         return self._mapping.numbers.symbols if source.symbols is None else source.symbols
@@ -196,14 +212,15 @@ class FieldCompiler:
     def _money(self, name: str) -> FieldReader:
         """Reader of an amount in the major unit of its row's currency."""
         source, column = self._mapping.fields[name], self._columns[name]
-        number = number_reader(self._number_marks(source), symbols=self._symbols(source), column=source.column or name)
+        number = number_reader(self._marks_of(name), symbols=self._symbols(source), column=source.column or name)
         if not all(isinstance(each, str) for each in (self._texts.table(source) or {}).values()):
             raise WrongMapping(f"fields.{name}: write amounts of its table in quotes, as they are in major units")
         text_of = self._texts.behind_table(name)
         top = column.paths[0][0]
         unit = self._by_path.get((top, _UNIT)) or self._by_path.get((_UNIT,))
-        decimals_of = self._decimals(unit)
-        key = (repr(source), unit)
+        access_type = self._by_path.get((top, _ACCESS_TYPE))
+        decimals_of = self._decimals(unit, access_type)
+        key = (repr(source), unit, access_type)
         if key not in self._money_reads:
 
             def read(cells: Cells) -> str | None:
@@ -212,17 +229,25 @@ class FieldCompiler:
 
             self._money_reads[key] = read
         default = source.default
-        columns = (*self._texts.columns(name), *(self._texts.columns(unit) if unit else ()))
+        columns = chain.from_iterable(self._texts.columns(each) for each in (name, unit, access_type) if each)
         return FieldReader(
             name,
             column,
-            columns,
+            tuple(columns),
             read=self._money_reads[key],
             default=None if default is None or isinstance(default, str) else lambda: self._constant(name, default, str),
             is_repeated=False,
         )
 
-    def _decimals(self, unit: str | None) -> Callable[[Cells], int]:
+    def _decimals(self, unit: str | None, access_type: str | None) -> Callable[[Cells], int]:
+        """Function that tells by how many decimals a row's amounts are moved; a quantity is no money."""
+        of_currency = self._decimals_of_currency(unit)
+        if access_type is None:
+            return of_currency
+        type_of = self._texts.behind_table(access_type)
+        return lambda cells: 0 if type_of(cells) == _QUANTITY else of_currency(cells)
+
+    def _decimals_of_currency(self, unit: str | None) -> Callable[[Cells], int]:
         """Function that tells the decimals of a row's currency; what a unit's cells mean is remembered."""
         if unit is None:
             return lambda _: USD_IN_CENTS.decimals

@@ -30,7 +30,7 @@ from trueup.producer.files.mapping.model import TableMapping
 from trueup.producer.files.mapping.preview import MappedField, preview
 from trueup.producer.files.mapping.problems import BadCell, WrongMapping
 from trueup.producer.files.mapping.skip import Condition, compile_skip
-from trueup.producer.files.mapping.template import parse_template
+from trueup.producer.files.mapping.template import columns_of_source
 from trueup.producer.files.row import Row
 from trueup.wire.message.envelope import CommitKind, Kind
 
@@ -55,7 +55,7 @@ class MappedTable:
         lookups: what the catalog said; left out for a pass that makes no rows.
 
     Attributes:
-        numeric: index and name of columns of numbers whose marks nobody told.
+        numeric: columns of numbers.
         keys: index and name of columns that keys are made of.
         key_columns: indexes of those that the key is made of which is used once.
         columns: indexes of all columns that it reads.
@@ -91,6 +91,11 @@ class MappedTable:
                 self._skips.append(compile_skip(skip, self._header, f"skip {number}"))
             except WrongMapping as wrong:
                 problems.append(str(wrong))
+        numeric = [name for name in fields if columns[name].numeric]
+        try:
+            compiler.require_one_decimal(numeric)
+        except WrongMapping as wrong:
+            problems.append(str(wrong))
         if problems:
             raise WrongMapping("\n  ".join(["the mapping does not fit:", *problems]))
         self.skipped = [0] * len(self._skips)
@@ -106,8 +111,7 @@ class MappedTable:
         self._asking = [field.wanted for field in asking if field.wanted is not None]
         self._asked: Pick = itemgetter(*asked) if asked else tuple
         self._asked_before: set[Any] = set()
-        told = [field for field in self._fields if field.column.numeric and not compiler.decides_marks(field.name)]
-        self.numeric = sorted({(at, names[at]) for field in told for at in field.columns})
+        self.numeric = sorted({column for name in numeric for column in compiler.number_columns(name)})
         keyed = [field for field in (*self._fields, *self._own.values()) if field.name in KEYS]
         self.keys = sorted({(at, names[at]) for field in keyed for at in field.columns})
 
@@ -237,11 +241,8 @@ def names_columns(mapping: TableMapping, cells: Sequence[str]) -> bool:
 
 def columns_of(mapping: TableMapping) -> set[str]:
     """The columns that a mapping reads."""
-    sources = mapping.fields.values()
-    templates = [parse_template(each.template).columns for each in sources if each.template is not None]
-    alone = [each.column for each in sources if each.column is not None]
-    named = (*alone, *(each.column for each in mapping.skip))
-    return {*map(column_name, named), *chain(*templates)}
+    skipping = (column_name(each.column) for each in mapping.skip)
+    return {*skipping, *chain.from_iterable(map(columns_of_source, mapping.fields.values()))}
 
 
 def _columns(mapping: TableMapping, kind: Kind) -> dict[str, Column]:

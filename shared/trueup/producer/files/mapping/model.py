@@ -200,6 +200,15 @@ class TableMapping(_Strict):
                 raise _wrong(f"fields.{name}.table = {source.table!r}: there is no [tables.{source.table}]")
         return self
 
+    def marks_of(self, source: FieldSource | None, told: NumberMarks) -> NumberMarks:
+        """The marks in the numbers of a field, or of all others; where it says nothing, those told beside it."""
+        of_field = (None, None) if source is None else (source.decimal, source.thousands)
+        decimal = of_field[0] or self.numbers.decimal
+        thousands = self.numbers.thousands if of_field[1] is None else of_field[1]
+        if decimal is None and thousands is None:
+            return told
+        return NumberMarks(decimal == ",", thousands or None)
+
     @property
     def sha256_hex(self) -> str:
         """Digest of what it means: comments, spaces and the order of its keys do not count."""

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from trueup.producer.files.columns.column_name import column_name
+from trueup.producer.files.mapping.model import FieldSource
 from trueup.producer.files.mapping.problems import WrongMapping
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
@@ -20,6 +21,13 @@ class Template:
 
     literals: tuple[str, ...]
     columns: tuple[str, ...]
+
+
+def columns_of_source(source: FieldSource) -> tuple[str, ...]:
+    """The names of the columns that a field is made of."""
+    if source.template is not None:
+        return parse_template(source.template).columns
+    return () if source.column is None else (column_name(source.column),)
 
 
 def parse_template(text: str) -> Template:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trueup.limits import (
-    SHARED_STRINGS_BYTES_MAX,
     SHEET_BYTES_MAX,
     WORKBOOK_PART_BYTES_MAX,
     WORKBOOK_PARTS_MAX,
@@ -16,8 +15,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _RATIO_FROM_BYTES = 4 * 1024 * 1024
-_READ_PARTS = ("[Content_Types].xml", "xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
-_STRINGS = "xl/sharedstrings.xml"
+_WHOLE_PARTS = ("[Content_Types].xml", "xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
 _LOOKED_AT_BYTES = 1024 * 1024
 _SAVE = "save it as Excel Workbook (.xlsx), or as CSV UTF-8"
 
@@ -62,6 +60,16 @@ def require_workbook(path: Path) -> None:
         raise UnreadableWorkbook(f"is a workbook, but cut short or corrupt ({error}): save it again") from None
 
 
+def require_part(archive: zipfile.ZipFile, name: str, bytes_max: int) -> None:
+    """Refuse a part that is held whole, and is too large for it; one that is not there is not judged.
+
+    Raises:
+        UnreadableWorkbook: it is.
+    """
+    if name in archive.namelist():
+        _require_size(archive.getinfo(name), bytes_max)
+
+
 def _require_form(archive: zipfile.ZipFile) -> None:
     names = {name.lower() for name in archive.namelist()}
     if "mimetype" in names and b"opendocument" in archive.open("mimetype").read(100):
@@ -81,12 +89,7 @@ def _require_bounds(parts: Iterable[zipfile.ZipInfo]) -> None:
     for part in parts:
         if part.flag_bits & 1:
             raise UnreadableWorkbook("is a workbook with a password: save it without one")
-        most = _bytes_max(part.filename)
-        if part.file_size > most:
-            raise UnreadableWorkbook(
-                f"is a workbook whose part {part.filename} has {part.file_size} bytes when it is unpacked, and at most "
-                f"{most} are read: split the sheet, or save it as CSV UTF-8"
-            )
+        _require_size(part, WORKBOOK_PART_BYTES_MAX if part.filename in _WHOLE_PARTS else SHEET_BYTES_MAX)
         if part.file_size > max(_RATIO_FROM_BYTES, WORKBOOK_RATIO_MAX * part.compress_size):
             raise UnreadableWorkbook(
                 f"is a workbook whose part {part.filename} is packed more than {WORKBOOK_RATIO_MAX} times as small as "
@@ -94,7 +97,9 @@ def _require_bounds(parts: Iterable[zipfile.ZipInfo]) -> None:
             )
 
 
-def _bytes_max(name: str) -> int:
-    if name.lower() == _STRINGS:
-        return SHARED_STRINGS_BYTES_MAX
-    return WORKBOOK_PART_BYTES_MAX if name in _READ_PARTS else SHEET_BYTES_MAX
+def _require_size(part: zipfile.ZipInfo, bytes_max: int) -> None:
+    if part.file_size > bytes_max:
+        raise UnreadableWorkbook(
+            f"is a workbook whose part {part.filename} has {part.file_size} bytes when it is unpacked, and at most "
+            f"{bytes_max} are read: split the sheet, or save it as CSV UTF-8"
+        )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from trueup.producer.files.columns.csv_columns import form_of, names_field
+from trueup.producer.files.columns.numbers import NumberColumn
 from trueup.producer.files.mapping.lookup import Lookups, Wanted
 from trueup.producer.files.mapping.mapped_table import MappedTable, names_columns
 from trueup.producer.files.reading import Reading
@@ -20,13 +21,13 @@ class Meaning(Protocol):
     """Meaning of the records of a table with a known header.
 
     Attributes:
-        numeric: index and name of columns of numbers, where nobody said how they are written.
+        numeric: columns of numbers.
         keys: index and name of columns that keys are made of.
         key_columns: indexes of those that the key is made of which is used once; none: there is no such key.
         columns: indexes of all columns that a request, or its being left out, depends on.
     """
 
-    numeric: list[IndexedName]
+    numeric: list[NumberColumn]
     keys: list[IndexedName]
     key_columns: Sequence[int]
     columns: Collection[int]

@@ -15,7 +15,7 @@ from trueup.producer.files.columns.csv_columns import (
     missing_columns,
     named_twice,
 )
-from trueup.producer.files.columns.numbers import NumberMarks
+from trueup.producer.files.columns.numbers import NumberColumn, NumberMarks
 from trueup.producer.files.mapping.layout import Layouts, Leaf
 from trueup.producer.files.mapping.lookup import Wanted
 from trueup.producer.files.row import Row
@@ -46,7 +46,7 @@ class NamedTable:
         self._layouts = Layouts(lambda _: leaves)
         self._own = {name: names.index(name) for name in form_of(kind).row_columns if name in names}
         self._key = names.index("uniqueness_key") if "uniqueness_key" in names else None
-        self.numeric = [(index, names[index]) for index, column in enumerate(columns) if column.numeric]
+        self.numeric = [NumberColumn(index, names[index]) for index, each in enumerate(columns) if each.numeric]
         used_once = "transaction_id" if kind == "usage" else "uniqueness_key"
         self.key_columns: Sequence[int] = [names.index(used_once)] if used_once in names else []
         self.columns: Collection[int] = range(len(names))

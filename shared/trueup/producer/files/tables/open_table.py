@@ -27,5 +27,5 @@ def open_table(source: Source, is_header: Callable[[Sequence[str]], bool]) -> It
     from trueup.producer.files.tables.workbook import open_sheet  # noqa: PLC0415 - likewise
 
     reading = source.reading
-    with open_sheet(source.path, name=source.name, sheet=reading.sheet, decimal=reading.decimal) as sheet:
-        yield SheetTable(sheet, is_header, name=source.name)
+    with open_sheet(source.path, name=source.name, sheet=reading.sheet) as sheet:
+        yield SheetTable(sheet, is_header, name=source.name, decimal_of=reading.decimal_of)

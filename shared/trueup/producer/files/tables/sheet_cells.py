@@ -8,6 +8,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from trueup.producer.files.shown import shown
+from trueup.producer.files.tables.part_xml import local_name, text_of
 
 _EPOCH_1900, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - sheets know no time zone
 _DIGITS_MAX = 15  # that a spreadsheet keeps
@@ -15,7 +16,7 @@ _NUMBER_MAX = 10**_DIGITS_MAX
 _NO_DAY = 60  # 29 February 1900, which spreadsheets count
 _DAYS_MAX = 2_958_466  # the first day of the year 10000
 _MS_PER_DAY = 86_400_000
-_ESCAPED = re.compile(r"_x00([01][0-9A-Fa-f])_")  # control characters, as spreadsheets write them
+_ESCAPED = re.compile(r"_x00([01][0-9A-Fa-f]|5[Ff])_")  # control characters, as spreadsheets write them, and their _
 _LETTERS = 26
 
 
@@ -32,10 +33,11 @@ class CellFormat(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """Text of a cell; `odd`: why it cannot be used, if so."""
+    """Text of a cell; `odd`: why it cannot be used, if so; `has_point`: it is a number with a point before decimals."""
 
     text: str
     odd: str | None = None
+    has_point: bool = False
 
 
 _PLAIN = CellFormat()
@@ -48,13 +50,10 @@ class CellReader:
         strings: that cells share.
         formats: by the number of a cell's style.
         counts_from_1904: days are counted as old Macs did.
-        decimal: what stands before the decimals of numbers, where the file's texts have a comma.
     """
 
-    def __init__(
-        self, strings: Sequence[str], formats: Sequence[CellFormat], *, counts_from_1904: bool, decimal: str
-    ) -> None:
-        self._strings, self._formats, self._decimal = strings, formats, decimal
+    def __init__(self, strings: Sequence[str], formats: Sequence[CellFormat], *, counts_from_1904: bool) -> None:
+        self._strings, self._formats = strings, formats
         self._counts_from_1904 = counts_from_1904
 
     def read(self, cell: Element) -> Cell:
@@ -65,7 +64,7 @@ class CellReader:
         """
         kind, parts = cell.get("t", "n"), {local_name(part.tag): part for part in cell}
         if kind == "inlineStr":
-            return Cell(_inline(parts["is"]) if "is" in parts else "")
+            return Cell(_unescaped(text_of(parts["is"])) if "is" in parts else "")
         value = (parts["v"].text or "") if "v" in parts else ""
         if kind != "str" and not value.strip():
             is_formula = "f" in parts
@@ -102,7 +101,7 @@ class CellReader:
             return Cell(
                 text, f"is {text}, with more than {_DIGITS_MAX} digits: round it in the sheet, as with =ROUND(…, 2)"
             )
-        return Cell(text if self._decimal == "." else text.replace(".", self._decimal))
+        return Cell(text, has_point=True)
 
     def _date(self, days: float) -> Cell:
         if not 0 <= days < _DAYS_MAX or (int(days) == _NO_DAY and not self._counts_from_1904):
@@ -115,11 +114,6 @@ class CellReader:
             moment_ms += _MS_PER_DAY
         moment = epoch + timedelta(milliseconds=moment_ms)
         return Cell(moment.isoformat().removesuffix("T00:00:00"))
-
-
-def local_name(tag: str) -> str:
-    """The name of an element without its namespace."""
-    return tag.rpartition("}")[2]
 
 
 def column_at(reference: str) -> int:
@@ -139,18 +133,6 @@ def column_letters(index: int) -> str:
         rest, digit = divmod(rest - 1, _LETTERS)
         letters = chr(ord("A") + digit) + letters
     return letters
-
-
-def _inline(element: Element) -> str:
-    """The text of a cell that has its own, without what is written above it to be read aloud."""
-    parts = []
-    for part in element:
-        name = local_name(part.tag)
-        if name == "t":
-            parts.append(part.text or "")
-        elif name == "r":
-            parts += [run.text or "" for run in part if local_name(run.tag) == "t"]
-    return _unescaped("".join(parts))
 
 
 def _unescaped(text: str) -> str:

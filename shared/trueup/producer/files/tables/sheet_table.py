@@ -2,23 +2,30 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from trueup.limits import RAW_EXCERPT_BYTES
 from trueup.producer.files.columns.column_name import column_name
 from trueup.producer.files.opening.content import LINE_BYTES_MAX, UnreadableInput
 from trueup.producer.files.shown import shown
 from trueup.producer.files.tables.csv_table import LINES_ABOVE_MAX
-from trueup.producer.files.tables.sheet_cells import column_letters
+from trueup.producer.files.tables.sheet_cells import Cell, column_letters
 from trueup.producer.files.tables.sheet_rows import sheet_rows
 from trueup.producer.files.tables.table import AROUND, BadForm, Record
 from trueup.producer.files.tables.workbook import Sheet, readable
 
 _TOLD_MAX = 10
 
+_EMPTY = Cell("")
+
 IsHeader = Callable[[Sequence[str]], bool]
+
+
+class _Row(NamedTuple):
+    number: int
+    cells: list[Cell]
 
 
 class SheetTable:
@@ -30,6 +37,7 @@ class SheetTable:
         sheet: is read to its end.
         is_header: tells whether cells are a header's.
         name: what the user calls the file.
+        decimal_of: the mark before the decimals of numbers, by which a column of this name is read.
 
     Raises:
         UnreadableInput: there is no header.
@@ -38,22 +46,25 @@ class SheetTable:
     unit: Literal["row"] = "row"
     delimiter = ""
 
-    def __init__(self, sheet: Sheet, is_header: IsHeader, *, name: str) -> None:
-        records = _records(sheet, name)
-        first = list(islice(records, 1))
+    def __init__(
+        self, sheet: Sheet, is_header: IsHeader, *, name: str, decimal_of: Callable[[str], str] = lambda _: "."
+    ) -> None:
+        rows = _rows(sheet, name)
+        first = list(islice(rows, 1))
         if not first:
             raise UnreadableInput(f"{name}: the sheet {sheet.name!r} is empty")
-        looked_at: list[Record] = []
-        for record in chain(first, records):
-            looked_at.append(record)
-            if is_header(_names(record)) or len(looked_at) == LINES_ABOVE_MAX:
+        looked_at: list[_Row] = []
+        for row in chain(first, rows):
+            looked_at.append(row)
+            if is_header(_names(row)) or len(looked_at) == LINES_ABOVE_MAX:
                 break
         at = len(looked_at) - 1 if is_header(_names(looked_at[-1])) else 0
-        self.above = [" ".join(filter(None, record.cells or ())) for record in looked_at[:at]]
-        self.header = looked_at[at]
-        self.names = _names(self.header)
+        self.above = [" ".join(cell.text for cell in row.cells if cell.text) for row in looked_at[:at]]
+        self.names = _names(looked_at[at])
         self.notes = _notes(sheet)
-        self._records = chain(looked_at[at + 1 :], records)
+        records = _records(chain(looked_at[at:], rows), [*map(decimal_of, self.names)])
+        self.header = next(records)
+        self._records = records
 
     def records(self) -> Iterator[Record]:
         """The records below the header; of empty ones none."""
@@ -71,8 +82,8 @@ class SheetTable:
         return cells + [""] * (len(self.names) - len(cells))
 
 
-def _names(header: Record) -> list[str]:
-    return [*map(column_name, header.cells or ())]
+def _names(header: _Row) -> list[str]:
+    return [column_name(cell.text) for cell in header.cells]
 
 
 def _notes(sheet: Sheet) -> list[str]:
@@ -83,25 +94,40 @@ def _notes(sheet: Sheet) -> list[str]:
     return [f"its sheet {shown(sheet.name)} is read; --sheet NAME reads another one ({others})"]
 
 
-def _records(sheet: Sheet, name: str) -> Iterator[Record]:
+def _rows(sheet: Sheet, name: str) -> Iterator[_Row]:
+    """The rows that have content, their cells as far as the last one with some."""
+    with readable(name):
+        for number, elements in sheet_rows(sheet.xml):
+            cells = [_EMPTY] * (elements[-1][0] + 1 if elements else 0)
+            for index, element in elements:
+                cells += [_EMPTY] * (index + 1 - len(cells))
+                found = sheet.cells.read(element)
+                text = found.text.strip(AROUND)
+                cells[index] = found if text == found.text else found._replace(text=text)
+            while cells and not cells[-1].text and cells[-1].odd is None:
+                cells.pop()
+            if cells:
+                yield _Row(number, cells)
+
+
+def _records(rows: Iterable[_Row], decimals: Sequence[str]) -> Iterator[Record]:
+    """Rows as records: their numbers are written with the marks by which those of their columns are read."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="")
-    with readable(name):
-        for number, cells in sheet_rows(sheet.xml):
-            texts = [""] * (cells[-1][0] + 1 if cells else 0)
-            odd: dict[int, str] = {}
-            for index, element in cells:
-                found = sheet.cells.read(element)
-                texts += [""] * (index + 1 - len(texts))
-                texts[index] = found.text.strip(AROUND)
-                if found.odd is not None:
-                    odd[index] = f"the cell {column_letters(index)}{number} {found.odd}"
-            while texts and not texts[-1] and len(texts) - 1 not in odd:
-                texts.pop()
-            if texts:
-                file.seek(0)
-                file.truncate()
-                writer.writerow(texts)
-                text = file.getvalue().encode("utf-8", "replace")
-                kept = text if len(text) <= LINE_BYTES_MAX else text[:RAW_EXCERPT_BYTES]
-                yield Record(number, kept, len(text), tuple(texts), odd or None)
+    commas = [index for index, decimal in enumerate(decimals) if decimal != "."]
+    for number, cells in rows:
+        texts = [cell.text for cell in cells]
+        for index in commas:
+            if index < len(cells) and cells[index].has_point:
+                texts[index] = texts[index].replace(".", decimals[index])
+        odd = {
+            index: f"the cell {column_letters(index)}{number} {cell.odd}"
+            for index, cell in enumerate(cells)
+            if cell.odd is not None
+        }
+        file.seek(0)
+        file.truncate()
+        writer.writerow(texts)
+        text = file.getvalue().encode("utf-8", "replace")
+        kept = text if len(text) <= LINE_BYTES_MAX else text[:RAW_EXCERPT_BYTES]
+        yield Record(number, kept, len(text), tuple(texts), odd or None)

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import IO, Any
 
 from trueup.errors import TrueupError
+from trueup.limits import SHARED_STRINGS_BYTES_MAX, WORKBOOK_PART_BYTES_MAX
 from trueup.producer.files.near import near
 from trueup.producer.files.opening.content import UnreadableInput
-from trueup.producer.files.opening.workbook_file import UnreadableWorkbook
+from trueup.producer.files.opening.workbook_file import UnreadableWorkbook, require_part
 from trueup.producer.files.shown import shown
 from trueup.producer.files.tables.extra import (
     BUILTIN_FORMATS,
+    SHARED_STRINGS,
+    WORKBOOK_TYPES,
     ExcelReader,
     fromstring,
+    get_rels_path,
     is_date_format,
     is_timedelta_format,
 )
-from trueup.producer.files.tables.sheet_cells import CellFormat, CellReader, local_name
+from trueup.producer.files.tables.part_xml import local_name
+from trueup.producer.files.tables.shared_strings import shared_strings
+from trueup.producer.files.tables.sheet_cells import CellFormat, CellReader
 
 _STYLES = "xl/styles.xml"
 _ZEROS = re.compile(r"0{2,}")
@@ -45,14 +51,13 @@ class Sheet:
 
 
 @contextmanager
-def open_sheet(path: Path, *, name: str, sheet: str | None, decimal: str) -> Iterator[Sheet]:
+def open_sheet(path: Path, *, name: str, sheet: str | None) -> Iterator[Sheet]:
     """Open a sheet of a workbook.
 
     Args:
         path: of the file, whose bounds were judged.
         name: what the user calls it.
         sheet: the tab; None: the first one that is not hidden.
-        decimal: what stands before the decimals of numbers.
 
     Raises:
         UnreadableInput: it is damaged, or has no such sheet.
@@ -63,14 +68,14 @@ def open_sheet(path: Path, *, name: str, sheet: str | None, decimal: str) -> Ite
             reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
             stack.enter_context(reader.archive)
             reader.read_manifest()
-            reader.read_strings()
+            strings = _strings(reader)
+            _require_small(reader)
             reader.read_workbook()
             chosen, target, others = _chosen(reader, sheet)
             cells = CellReader(
-                reader.shared_strings,
+                strings,
                 list(_formats(reader)),
                 counts_from_1904=reader.wb.epoch.year == _MAC_YEAR,
-                decimal=decimal,
             )
             xml = stack.enter_context(reader.archive.open(target))
         yield Sheet(chosen, others, xml, cells)
@@ -94,6 +99,24 @@ def readable(name: str) -> Iterator[None]:
         raise UnreadableInput(
             f"{name} is a workbook that cannot be read ({told}): open it in a spreadsheet, and save it as .xlsx again"
         ) from error
+
+
+def _strings(reader: Any) -> list[str]:
+    part = reader.package.find(SHARED_STRINGS)
+    if part is None:
+        return []
+    name = part.PartName[1:]
+    require_part(reader.archive, name, SHARED_STRINGS_BYTES_MAX)
+    with reader.archive.open(name) as xml:
+        return shared_strings(xml)
+
+
+def _require_small(reader: Any) -> None:
+    """Refuse a list of sheets that is too large; it goes by its type, whatever its name is."""
+    for part in reader.package.Override:
+        if part.ContentType in WORKBOOK_TYPES:
+            for name in (part.PartName[1:], get_rels_path(part.PartName[1:])):
+                require_part(reader.archive, name, WORKBOOK_PART_BYTES_MAX)
 
 
 def _chosen(reader: Any, wanted: str | None) -> tuple[str, str, list[str]]:
