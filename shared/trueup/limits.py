@@ -145,6 +145,10 @@ BALANCE_PAUSE_SHARE = 20  # times as long as a judgement took is the pause after
 COMMITS_COUNTED_MAX = 1_000  # of a customer, to see whether there is a new one: with more every change is judged
 
 # Documents.
+PARTY_CHARS_MAX = 1_000  # of a text about seller or customer on an invoice
+PARTY_LINES_MAX = 12  # of such a text
+SHOWN_FIELDS_MAX = 20  # custom fields that invoices show
+PAYMENT_DAYS_MAX = 3_650  # from an invoice to its due date
 LOGO_BYTES_MAX = 256 * 1024  # as it is kept, in PNG
 LOGO_UPLOAD_BYTES_MAX = 5 * 1024 * 1024
 LOGO_PIXELS_MAX = 25_000_000

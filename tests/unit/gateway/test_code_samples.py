@@ -55,7 +55,7 @@ class _Answering(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 (their names there)
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 (their names there)
 
     def _chunks(self) -> bytes:
         body = b""

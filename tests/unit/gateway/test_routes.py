@@ -20,7 +20,7 @@ from trueup_worker.gateway.calls.guarded_route import GuardedRoute
 from trueup_worker.gateway.docs.readers import REDOC, SWAGGER_UI, reader_file
 from trueup_worker.gateway.http.answer import Answer
 from trueup_worker.gateway.schema.answer_schemas import about, kinds_below
-from trueup_worker.gateway.schema.bodies import catalog, commits, invoices, parked, webhooks
+from trueup_worker.gateway.schema.bodies import account, catalog, commits, invoices, parked, webhooks
 from trueup_worker.gateway.schema.bodies.body import Body
 
 ROWS = "/v1/exports/{name}"  # answers with CSV or JSON lines
@@ -70,6 +70,15 @@ EXPECTED = """
     POST /v1/webhooks/{webhook_id}/resend   operate
     GET /v1/webhooks/{webhook_id}/deliveries   read
     GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id}   read
+    GET /v1/alerts   read
+    PUT /v1/alerts/{kind}   operate
+    DELETE /v1/alerts/{kind}   operate
+    GET /v1/seller   read
+    PATCH /v1/seller   operate
+    GET /v1/customers/{customer_id}/billing   read
+    PATCH /v1/customers/{customer_id}/billing   operate
+    GET /v1/months   read
+    POST /v1/months/close   operate
     GET  /v1/exports/{name}                       read
     POST /v1/batches                              commits:write
     POST /v1/commits/validate                     read
@@ -164,7 +173,9 @@ def test_every_body_has_an_example(app: FastAPI) -> None:
 
 def test_every_class_of_bodies_has_an_example() -> None:
     """One that the class itself takes."""
-    named = [each for module in (catalog, commits, invoices, parked, webhooks) for each in vars(module).values()]
+    named = [
+        each for module in (account, catalog, commits, invoices, parked, webhooks) for each in vars(module).values()
+    ]
     kinds = [each for each in named if isinstance(each, type) and issubclass(each, Body)]
     for kind in kinds:
         for example in kind.model_config.get("json_schema_extra", {}).get("examples", ()):

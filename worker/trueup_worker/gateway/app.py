@@ -12,6 +12,7 @@ from trueup_worker.gateway.health_checks import HealthChecks
 from trueup_worker.gateway.http.access_log import AccessLog
 from trueup_worker.gateway.http.failures import answer_failures
 from trueup_worker.gateway.routes import (
+    alerts,
     balances,
     batches,
     catalog,
@@ -27,7 +28,9 @@ from trueup_worker.gateway.routes import (
     invoice_documents,
     invoices,
     lists,
+    months,
     parked,
+    parties,
     requests,
     usage,
     validation,
@@ -54,6 +57,9 @@ _MODULES = (
     parked,
     events,
     webhooks,
+    alerts,
+    parties,
+    months,
     exports,
     health,
     document,

@@ -162,6 +162,19 @@ class Gateway:
 
         return await self._threads.run(run, late=change_in_doubt)
 
+    async def change(self, unit: Callable[[Engine], T]) -> T:
+        """The result of a use case that makes its transactions itself; raises as `write`."""
+
+        def run() -> T:
+            try:
+                return unit(self.engine)
+            except SQLAlchemyError as error:
+                if is_away(error):
+                    raise change_in_doubt() from error
+                raise
+
+        return await self._threads.run(run, late=change_in_doubt)
+
     async def take_upload(self, principal: Principal, upload: Upload) -> TakenUpload:
         """The upload with the batch that it became, once it is kept; raises as `Uploads.take`, and 503 as `read`."""
         progress = UploadProgress(is_new=upload.new)

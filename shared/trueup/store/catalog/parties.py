@@ -149,6 +149,11 @@ def billing_of(connection: Connection, account_id: int, customer_id: UUID) -> Pa
     return fetch_one(connection, Party, text(_BILLING + _LAST), which)
 
 
+def lock_parties(connection: Connection, account_id: int) -> None:
+    """Let whoever changes parties of the account wait for each other, by a row of numbers that nothing else locks."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:account_id, 28)"), {"account_id": account_id})
+
+
 def set_seller(connection: Connection, account_id: int, seller: Seller) -> None:
     """Make the next version of the profile; invoices that are finalized keep theirs."""
     told = asdict(seller) | {"custom_fields": list(seller.custom_fields)}
@@ -161,8 +166,7 @@ def set_billing(connection: Connection, account_id: int, customer_id: UUID, bill
 
 
 def _add(connection: Connection, table: Any, whose: dict[str, Any], told: dict[str, Any]) -> None:
-    """Add a version; two at once wait for each other, by the account's row of numbers that nothing else here locks."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:account_id, 28)"), {"account_id": whose["account_id"]})
+    lock_parties(connection, whose["account_id"])
     where = " AND ".join(f"{name} = :{name}" for name in whose)
     version = connection.scalar(text(f"SELECT coalesce(max(version), 0) + 1 FROM {table.name} WHERE {where}"), whose)
     connection.execute(insert(table).values(**whose, version=version, **told))

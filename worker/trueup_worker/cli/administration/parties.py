@@ -1,25 +1,29 @@
 """Parties of invoices, shown and changed: whom they are from, and whom they go to."""
 
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from trueup.errors import ExitCode
-from trueup.limits import LOGO_UPLOAD_BYTES_MAX
-from trueup.store.accounts.audit import note
-from trueup.store.catalog.parties import Party, Seller, billing_of, seller_of, set_billing, set_seller
+from trueup.limits import LOGO_UPLOAD_BYTES_MAX, PAYMENT_DAYS_MAX
+from trueup.store.catalog.parties import Party, Seller
 from trueup.store.catalog.records import has_customer
 from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.named import id_of
-from trueup_worker.cli.terminal.output import Record, emit_json, emit_record, record_of, say
-
-_CHARS_MAX = 1_000
-_LINES_MAX = 12
-_FIELDS_MAX = 20
+from trueup_worker.cli.terminal.output import emit_json, emit_record, say
+from trueup_worker.documents.change_parties import (
+    WrongParty,
+    change_billing,
+    change_seller,
+    show_billing,
+    show_seller,
+    told_of,
+)
 
 _Name = Annotated[str | None, typer.Option(help="As it stands on invoices.")]
 _Address = Annotated[str | None, typer.Option(help=r"Its lines; \n stands between them.")]
@@ -40,7 +44,8 @@ def seller(
     no_logo: Annotated[bool, typer.Option("--no-logo", help="Take the logo away.")] = False,
     payment_terms: Annotated[str | None, typer.Option(help="What invoices say of them.")] = None,
     payment_terms_days: Annotated[
-        int | None, typer.Option(min=0, max=3650, help="Days to the due date, where the contract says nothing.")
+        int | None,
+        typer.Option(min=0, max=PAYMENT_DAYS_MAX, help="Days to the due date, unless the contract says."),
     ] = None,
     footer: Annotated[str | None, typer.Option(help="The last lines of invoices.")] = None,
     show_field: Annotated[
@@ -60,29 +65,15 @@ def seller(
         payment_terms=payment_terms,
         payment_terms_days=payment_terms_days,
         footer=footer,
+        custom_fields=show_field,
     )
-    if show_field is not None:
-        given["custom_fields"] = _fields(show_field)
     if logo is not None:
         given["logo"] = _png(logo)
     elif no_logo:
         given["logo"] = None
-    with session(ctx).transaction("operate" if given else "read") as (connection, caller):
-        before = seller_of(connection, caller.account_id)
-        known = before or Seller(name=caller.account)
-        if given:
-            known = replace(known, **given)
-            set_seller(connection, caller.account_id, known)
-            note(
-                connection,
-                caller.account_id,
-                actor=caller.key_id,
-                action="set_seller",
-                subject="account",
-                before=_told(before) if before else None,
-                after=_told(known),
-            )
-    _emit(known, is_set=bool(given or before), as_json=as_json)
+    with session(ctx).transaction("operate" if given else "read") as (connection, caller), _by_option():
+        known = change_seller(connection, caller, given) if given else show_seller(connection, caller)
+    _emit(known or Seller(name=caller.account), is_set=known is not None, as_json=as_json)
 
 
 def billing(
@@ -100,51 +91,34 @@ def billing(
     What is given is changed, "" takes it away; without a name of its own it is the catalog's.
     """
     given = _given(name=name, address=address, tax_id=tax_id, email=email)
-    with session(ctx).transaction("operate" if given else "read") as (connection, caller):
+    with session(ctx).transaction("operate" if given else "read") as (connection, caller), _by_option():
         customer_id = id_of(connection, caller, customer, "customer", is_to_change=bool(given))
         if not has_customer(connection, caller.account_id, customer_id):
             raise CommandError(f"account {caller.account} has no customer {customer}: see `trueup customers list`")
-        before = billing_of(connection, caller.account_id, customer_id)
-        known = before or Party()
         if given:
-            known = replace(known, **given)
-            set_billing(connection, caller.account_id, customer_id, known)
-            note(
-                connection,
-                caller.account_id,
-                actor=caller.key_id,
-                action="set_billing",
-                subject=str(customer_id),
-                before=_told(before) if before else None,
-                after=_told(known),
-            )
-    _emit(known, is_set=bool(given or before), as_json=as_json)
+            known: Party | None = change_billing(connection, caller, customer_id, given)
+        else:
+            known = show_billing(connection, caller, customer_id)
+    _emit(known or Party(), is_set=known is not None, as_json=as_json)
 
 
-def _given(**options: str | int | None) -> dict[str, Any]:
-    """Options that were given, as they are kept.
-
-    Raises:
-        CommandError: a text is too long.
-    """
-    given: dict[str, Any] = {}
-    for option, value in options.items():
-        if isinstance(value, str):
-            kept = value.replace("\\n", "\n").strip()
-            if len(kept) > _CHARS_MAX or kept.count("\n") >= _LINES_MAX or "\0" in kept:
-                named = f"--{option.replace('_', '-')}"
-                raise CommandError(f"{named} is a text of at most {_CHARS_MAX} characters on {_LINES_MAX} lines")
-            given[option] = kept
-        elif value is not None:
-            given[option] = value
-    return given
+def _given(**options: str | int | list[str] | None) -> dict[str, Any]:
+    """Options that were given; what stands for a line's end in them is one."""
+    return {
+        option: value.replace("\\n", "\n") if isinstance(value, str) else value
+        for option, value in options.items()
+        if value is not None
+    }
 
 
-def _fields(names: list[str]) -> tuple[str, ...]:
-    kept = tuple(dict.fromkeys(filter(None, names)))
-    if len(kept) > _FIELDS_MAX or any(len(each) > _CHARS_MAX for each in kept):
-        raise CommandError(f"--show-field names at most {_FIELDS_MAX} custom fields")
-    return kept
+@contextmanager
+def _by_option() -> Iterator[None]:
+    """Name what is refused as the command does."""
+    try:
+        yield
+    except WrongParty as error:
+        option = {"custom_fields": "show-field"}.get(error.field, error.field.replace("_", "-"))
+        raise CommandError(f"--{option} {error.needed}") from None
 
 
 def _png(file: Path) -> bytes:
@@ -157,14 +131,8 @@ def _png(file: Path) -> bytes:
         raise CommandError(f"{file} cannot be read: {error.strerror}", ExitCode.UNREADABLE) from None
 
 
-def _told(party: Party) -> Record:
-    """All of it; of the logo its size."""
-    told = record_of(party, (field.name for field in fields(party) if field.name != "logo"))
-    return told | ({"logo_bytes": len(party.logo or b"")} if isinstance(party, Seller) else {})
-
-
 def _emit(party: Party, *, is_set: bool, as_json: bool) -> None:
-    told = _told(party)
+    told = told_of(party)
     if as_json:
         emit_json(told)
     elif is_set:

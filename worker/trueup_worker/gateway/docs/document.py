@@ -33,6 +33,7 @@ _PARAMETERS = {
     "commit_id": str(examples.COMMIT),
     "customer_id": str(examples.CUSTOMER),
     "invoice_id": str(examples.INVOICE),
+    "kind": "used_percent",
     "name": "invoices",
     "request_id": str(examples.COMMIT),
     "uniqueness_key": examples.UNIQUENESS_KEY,
