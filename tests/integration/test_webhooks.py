@@ -328,6 +328,90 @@ def test_five_days_of_failures_switch_it_off(database: Engine, account: int) -> 
     run(test, answers(500))
 
 
+def test_a_failure_after_a_long_quiet_time_begins_anew(database: Engine, account: int) -> None:
+    """What failed for good a month ago says nothing about today."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account)
+        for _ in range(3):
+            await send(database)
+            make_due(database)
+        with database.begin() as connection:
+            assert len(list_deliveries(connection, account, made.id, limit=9, state="failed")) == 1
+            connection.execute(text("UPDATE webhook_endpoint SET failing_since = now() - interval '30 days'"))
+        happen(database, account)
+        await send(database)
+        with database.begin() as connection:
+            found = find_endpoint(connection, account, made.id)
+        assert found.is_enabled
+        assert found.failing_since is not None
+        assert found.failing_since > utc_now() - timedelta(minutes=5)
+
+    run(test, answers(500))
+
+
+def test_what_waits_in_a_worker_knows_of_changes(database: Engine, account: int) -> None:
+    """Soon after the URL has changed nothing is sent to the old one, and all to the new one."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port, path="/old")
+        happen(database, account, events=400)
+
+        async def change(received: Received, writer: asyncio.StreamWriter) -> None:
+            if len(here.received) == 20:
+                with database.begin() as connection:
+                    change_endpoint(connection, account, made.id, url=made.url.replace("old", "new"))
+            if len(here.received) >= 20 and received.path == "/old":
+                await asyncio.sleep(0.2)
+            await answers()(received, writer)
+
+        behaviours.append(change)
+        assert await send(database, seconds_max=60) == 400
+        assert len({each.headers["webhook-id"] for each in here.received}) == len(here.received) == 400
+        assert sum(each.path == "/old" for each in here.received) < 150
+
+    behaviours: list[Behaviour] = []
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        await behaviours[0](received, writer)
+
+    run(test, behave)
+
+
+def test_after_a_410_nothing_that_waits_in_the_worker_is_sent(database: Engine, account: int) -> None:
+    """But for what is on its way already."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account, events=300)
+        await send(database)
+        assert len(here.received) < 100
+        with database.begin() as connection:
+            assert find_endpoint(connection, account, made.id).disabled_reason == "gone"
+            held = connection.scalar(text("SELECT count(*) FROM webhook_delivery WHERE claimed_until IS NOT NULL"))
+        assert held == 0
+
+    run(test, one_after_another(*[answers()] * 20, answers(410)))
+
+
+def test_an_old_secret_that_nobody_can_open_signs_no_more(database: Engine, account: int) -> None:
+    """It was sealed under a key that is gone: the new one was made because of that."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        with database.begin() as connection:
+            connection.execute(text("UPDATE webhook_endpoint SET secret = 'sealed by another key'"))
+            assert rotate_secret(connection, account, made.id, secret=SECRET, secret_key=SECRET_KEY, overlap_h=1)
+        happen(database, account)
+        await send(database)
+        (received,) = here.received
+        Webhook(SECRET).verify(received.body, received.headers)
+        assert len(received.headers["webhook-signature"].split()) == 1
+
+    run(test)
+
+
 def test_rotation_with_overlap(database: Engine, account: int) -> None:
     """Both secrets sign, for as long as was said; then the new one alone."""
     new = new_secret()

@@ -74,7 +74,7 @@ def _judge(connection: Connection, which: Which, outcomes: Sequence[Settled]) ->
         note_success(connection, which)
     if last.error is None:
         return
-    failing_for = note_failure(connection, which)
+    failing_for = note_failure(connection, which, [each.delivery for each in outcomes])
     if last.status == _GONE:
         switch_off(connection, which.account_id, which.id, "gone")
     elif failing_for is not None and failing_for > timedelta(days=WEBHOOK_FAILING_DAYS):

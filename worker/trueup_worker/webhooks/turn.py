@@ -3,9 +3,9 @@
 import asyncio
 import gc
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -20,7 +20,17 @@ from trueup.clock import utc_now
 from trueup.limits import WEBHOOK_LEASE_S, WEBHOOK_LOOK_S, WEBHOOK_RECORD_S, WEBHOOK_SECONDS_MAX, WEBHOOK_TURN_S
 from trueup.store.accounts.secret_key import vault
 from trueup.store.postgres.engine import snapshot, transaction
-from trueup.store.webhooks.claims import Claimed, Ready, Settled, endpoints_ready, find_due, release, take
+from trueup.store.webhooks.claims import (
+    Claimed,
+    Destination,
+    Ready,
+    Settled,
+    destinations,
+    endpoints_ready,
+    find_due,
+    release,
+    take,
+)
 from trueup.store.webhooks.expansion import Which
 from trueup_worker.webhooks.addresses import AddressPolicy
 from trueup_worker.webhooks.bodies import Objects, ReadObjects, bodies_of
@@ -74,6 +84,7 @@ class _Progress:
     queued: defaultdict[Which, deque[_Prepared]] = field(default_factory=lambda: defaultdict(deque))
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     ended: list[Settled] = field(default_factory=list)
+    late: list[Claimed] = field(default_factory=list)
     sent: int = 0
 
 
@@ -93,6 +104,7 @@ class _Turn:
         self._objects = Objects(means.read_objects)
         self._database = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
         self._wake = asyncio.Event()
+        self._compared_at = 0.0
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> int:
@@ -175,13 +187,30 @@ class _Turn:
         return [(each, each.body or made[each.which, each.event_id]) for each in due]
 
     async def _give_back(self) -> None:
-        """Give back what has waited here for so long that another may take it soon."""
-        now, late = self._loop.time(), []
-        for those in self._now.queued.values():
-            while those and those[0].until < now:
-                late.append(those.popleft().delivery)
+        """Give back what has waited here for so long that another may take it soon, or goes elsewhere now."""
+        for which in list(self._now.queued):
+            self._drop_late(which)
+        if self._now.queued and self._loop.time() > self._compared_at + WEBHOOK_LOOK_S:
+            self._compared_at = self._loop.time()
+            current = await self._in_thread(self._destinations, list(self._now.queued))
+            for which, those in list(self._now.queued.items()):
+                if any(each.delivery.destination != current.get(which) for each in those):
+                    self._drop(which)
+        late, self._now.late = self._now.late, []
         if late:
             await self._in_thread(self._release, late)
+
+    def _drop_late(self, which: Which) -> None:
+        those, now = self._now.queued[which], self._loop.time()
+        while those and those[0].until < now:
+            self._now.late.append(those.popleft().delivery)
+
+    def _drop(self, which: Which) -> None:
+        self._now.late += [each.delivery for each in self._now.queued.pop(which, ())]
+
+    def _destinations(self, endpoints: Sequence[Which]) -> dict[Which, Destination]:
+        with transaction(self._means.on) as connection:
+            return destinations(connection, endpoints)
 
     def _release(self, claimed: Sequence[Claimed]) -> None:
         with transaction(self._means.on) as connection:
@@ -189,6 +218,7 @@ class _Turn:
 
     def _begin(self) -> None:
         for which, those in list(self._now.queued.items()):
+            self._drop_late(which)
             while those and self._room.may_begin(which):
                 flight = self._room.begin(which, self._loop.time())
                 task = asyncio.create_task(self._attempt(those.popleft(), flight))
@@ -206,6 +236,8 @@ class _Turn:
             self._room.end(flight, self._loop.time(), succeeded=attempted.error is None)
         self._now.ended.append(settled(delivery, attempted, self._means.waits, at=at))
         self._now.sent += 1
+        if attempted.is_gone:
+            self._drop(delivery.which)
         following = self._now.queued.get(delivery.which)
         if following and self._room.may_begin(delivery.which):
             self._begin()
@@ -214,13 +246,20 @@ class _Turn:
     async def _post(self, delivery: Claimed, body: bytes) -> Attempted:
         try:
             target = _target(delivery.url, self._means.policy)
-            signing = [_unsealed(self._means.secret_key, each) for each in delivery.secrets]
+            secret, *before = delivery.secrets
+            signing = [_unsealed(self._means.secret_key, secret), *self._unsealed_of(before)]
         except WrongUrl as error:
             return Attempted(duration_s=0, error=str(error))
         except InvalidToken:
             return Attempted(duration_s=0, error="its secret is sealed under another secret key: rotate it")
         headers = signed_headers(delivery.event_id, body, signing=signing, at=utc_now())
         return await self._sender.post(target, headers, body)
+
+    def _unsealed_of(self, before: Sequence[bytes]) -> Iterator[str]:
+        """Secrets of before, but for those of a secret key that is gone."""
+        for each in before:
+            with suppress(InvalidToken):
+                yield _unsealed(self._means.secret_key, each)
 
     async def _stop(self) -> None:
         """Wait a moment for what is being made, give the rest back."""
@@ -229,7 +268,7 @@ class _Turn:
             for task in unfinished:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
-        unsent = [each.delivery for those in self._now.queued.values() for each in those]
+        unsent = self._now.late + [each.delivery for those in self._now.queued.values() for each in those]
         if self._now.ended:
             await self._in_thread(record, self._means.on, self._now.ended)
         if unsent:

@@ -34,18 +34,20 @@ _IS_ANY_READY = text("""
      WHERE e.state = 'enabled')
 """)
 
+_SECRETS = """e.secret || ARRAY(SELECT b.secret
+                               FROM unnest(e.older_secrets || e.previous_secret, e.older_until || e.previous_until)
+                                    AS b(secret, until)
+                              WHERE b.until > now() ORDER BY b.until DESC)"""
+
 # The endpoint's row is locked so that two workers together take no more than its share; the deliveries are, so that
 # they stay as they were found until they are taken.
-_DUE = text("""
+_DUE = text(f"""
 WITH wanted AS (
     SELECT * FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:shares AS integer[]))
         AS w(account_id, id, share)
 ), locked AS MATERIALIZED (
     SELECT e.account_id, e.id, e.url, wanted.share,
-           e.secret || ARRAY(SELECT b.secret
-                               FROM unnest(e.older_secrets || e.previous_secret, e.older_until || e.previous_until)
-                                    AS b(secret, until)
-                              WHERE b.until > now() ORDER BY b.until DESC) AS secrets
+           {_SECRETS} AS secrets
       FROM wanted JOIN webhook_endpoint AS e USING (account_id, id)
      WHERE e.state = 'enabled' ORDER BY e.account_id, e.id FOR NO KEY UPDATE OF e SKIP LOCKED
 )
@@ -61,6 +63,13 @@ SELECT locked.account_id, locked.id AS endpoint_id, d.*, locked.url, locked.secr
         SELECT count(*) FROM webhook_delivery AS c
          WHERE c.account_id = locked.account_id AND c.endpoint_id = locked.id AND c.claimed_until > now()))
        FOR NO KEY UPDATE SKIP LOCKED) AS d
+""")
+
+_DESTINATIONS = text(f"""
+    SELECT e.account_id, e.id, e.url, {_SECRETS} AS secrets
+      FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[])) AS w(account_id, id)
+      JOIN webhook_endpoint AS e USING (account_id, id)
+     WHERE e.state = 'enabled'
 """)
 
 # Bodies come in one piece: an array of them is written character by character.
@@ -131,8 +140,14 @@ _HURRY = text("""
      WHERE account_id = :account_id AND endpoint_id = :id AND state = 'waiting' AND hurry = 0 AND step > 0
        AND claimed_until IS NULL AND next_attempt_at > now()
 """)
+# Where nothing else has failed and waits, the last failure is longer ago than the schedule: it is another trouble.
 _FAILED = text("""
-    UPDATE webhook_endpoint SET failing_since = coalesce(failing_since, now())
+    UPDATE webhook_endpoint
+       SET failing_since = CASE WHEN :goes_on OR EXISTS (
+               SELECT FROM webhook_delivery AS d
+                WHERE d.account_id = :account_id AND d.endpoint_id = :id AND d.state = 'waiting' AND d.step > 0
+                  AND d.event_id <> ALL(CAST(:events AS uuid[])))
+           THEN coalesce(failing_since, now()) ELSE now() END
      WHERE account_id = :account_id AND id = :id AND state = 'enabled'
  RETURNING now() - failing_since
 """)
@@ -150,6 +165,14 @@ class Ready:
     def which(self) -> Which:
         """Its name."""
         return Which(self.account_id, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an endpoint's deliveries go, and what signs them, as `Claimed` has it."""
+
+    url: str
+    secrets: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +200,11 @@ class Claimed:
     attempts: int
     url: str
     secrets: Sequence[bytes]
+
+    @property
+    def destination(self) -> Destination:
+        """Where it goes."""
+        return Destination(self.url, self.secrets)
 
     @property
     def which(self) -> Which:
@@ -209,6 +237,13 @@ class Settled:
 def endpoints_ready(connection: Connection) -> list[Ready]:
     """Endpoints with something due, of all accounts."""
     return fetch_all(connection, Ready, _READY, {})
+
+
+def destinations(connection: Connection, endpoints: Collection[Which]) -> dict[Which, Destination]:
+    """Where deliveries to these endpoints go now; those that are switched off or deleted are left out."""
+    given = {"accounts": [each.account_id for each in endpoints], "endpoints": [each.id for each in endpoints]}
+    rows = connection.execute(_DESTINATIONS, given)
+    return {Which(row.account_id, row.id): Destination(row.url, row.secrets) for row in rows}
 
 
 def is_any_ready(connection: Connection) -> bool:
@@ -295,9 +330,10 @@ def hurry(connection: Connection, which: Which) -> None:
     connection.execute(_HURRY, {"account_id": which.account_id, "id": which.id})
 
 
-def note_failure(connection: Connection, which: Which) -> timedelta | None:
-    """The endpoint failed; returns for how long it has, None where it is switched off already."""
-    found = connection.execute(_FAILED, {"account_id": which.account_id, "id": which.id})
+def note_failure(connection: Connection, which: Which, tried: Sequence[Claimed]) -> timedelta | None:
+    """The endpoint failed, `tried` being what was sent to it; returns for how long it has, None where it is off."""
+    given = {"goes_on": any(each.step > 0 for each in tried), "events": [each.event_id for each in tried]}
+    found = connection.execute(_FAILED, {"account_id": which.account_id, "id": which.id} | given)
     failing_for: timedelta | None = found.scalar_one_or_none()
     return failing_for
 
