@@ -8,6 +8,8 @@ from trueup.ids import new_id_text
 from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import header_of, rows, scan
+from trueup.producer.files.tables.csv_cells import cells_of
+from trueup.producer.files.tables.table import BadForm
 from trueup.wire.message.envelope import BadEnvelope, read_requests
 from trueup.wire.message.packing import write_requests
 from trueup.wire.problems import Problem
@@ -62,3 +64,22 @@ def test_a_form_goes_with_a_raw_row_alone() -> None:
     """Beside a body it would contradict it."""
     with pytest.raises(BadEnvelope, match="form go with raw"):
         read_requests(f'[{{"id": "{new_id_text()}", "body": {{}}, "form": "not_utf8"}}]')
+
+
+@pytest.mark.parametrize(
+    ("cell", "page"),
+    [
+        ("20 €", "cp1252"),
+        ("It\N{RIGHT SINGLE QUOTATION MARK}s", "cp1252"),
+        ("“Alder” \N{EN DASH} Möbel…", "cp1252"),
+        ("© Acme™", "cp1252"),
+        ("50\N{EN DASH}60 m²", "cp1252"),
+        ("Zürich", "cp1252"),
+        ("Möbel", "cp850"),
+        ("Größe", "cp850"),
+    ],
+)
+def test_the_code_page_that_is_named_makes_a_word(cell: str, page: str) -> None:
+    """Signs of cp1252 are no letters, and stand where signs do; letters of cp850 would be signs within a word."""
+    with pytest.raises(BadForm, match=f"which is '{cell}' in {page}"):
+        cells_of(f"a,{cell},b".encode(page), ",")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
+from trueup.producer.files.tables.table import AROUND
 
 CASES = Path(__file__).parents[2] / "data" / "files"
 HEADER = "uniqueness_key,customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before"
@@ -78,7 +79,7 @@ def test_a_table_is_the_same_in_each_dialect(
             writer.writerow([""] * (11 + nameless))
     content = bom + (f"sep={delimiter}{end}" if separator else "") + file.getvalue()
     found = [json.loads(row.text) for row in read(written(tmp_path_factory.getbasetemp(), content))]
-    stripped = [tuple(cell.strip(" \t\r\n\xa0") for cell in cells) for cells in table]
+    stripped = [tuple(cell.strip(AROUND) for cell in cells) for cells in table]
     assert [
         (body.get("name", ""), body.get("description", ""), body.get("custom_fields", {}).get("x", ""))
         for body in found
@@ -152,3 +153,11 @@ def test_files_put_together_have_marks_in_the_middle(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": 1}\n\ufeff{"a": 2}\n')
     assert [row.text for row in read(path)] == ['{"a": 1}', '{"a": 2}']
+
+
+@pytest.mark.parametrize("cell", [" ", "\t", "\xa0", "\u3000", "\u2007", "\u202f", "\u200b", "\u2060", " \u200b "])
+def test_what_nobody_sees_is_no_key(tmp_path: Path, cell: str) -> None:
+    """A cell of spaces of any width is empty, and around a text they are no part of it."""
+    content = f"{HEADER}\n{CELLS.replace('k', cell, 1)}\n{CELLS.replace('k', f'{cell}k{cell}', 1)}\n"
+    keyless, keyed = read(written(tmp_path, content))
+    assert (keyless.keyless, json.loads(keyed.text)["uniqueness_key"]) == (True, "k")

@@ -10,6 +10,7 @@ from trueup.producer.files.tables.table import AROUND, BadForm
 
 BOM = "\ufeff"
 _CODE_PAGES = ("cp1252", "cp850", "mac_roman")  # in which spreadsheets write, the usual one first
+_ASCII_AROUND = "".join(filter(str.isascii, AROUND))
 _UNCLOSED = "unexpected end of data"  # as the reader says it
 
 csv.field_size_limit(max(csv.field_size_limit(), LINE_BYTES_MAX))
@@ -24,11 +25,12 @@ def usual_cells(line: bytes, delimiter: str) -> list[str] | None:
         text = line.decode()
     except UnicodeDecodeError:
         return None
+    around = _ASCII_AROUND if text.isascii() else AROUND
     if '"' not in text:
-        return [cell.strip(AROUND) for cell in text.split(delimiter)] if "\r" not in text else None
+        return [cell.strip(around) for cell in text.split(delimiter)] if "\r" not in text else None
     cells = text[1:-1].split(f'"{delimiter}"')
     if text.count('"') == 2 * len(cells) and text.startswith('"') and text.endswith('"'):
-        return [cell.strip(AROUND) for cell in cells]
+        return [cell.strip(around) for cell in cells]
     return None
 
 
@@ -46,6 +48,17 @@ def cells_of(text: bytes, delimiter: str) -> list[str]:
     except csv.Error as error:
         found = _unclosed(text, delimiter) if str(error) == _UNCLOSED else str(error)
         raise BadForm(found, "csv_quotes") from None
+
+
+def _is_word(text: str) -> bool:
+    """Tell whether a cell says something: signs such as € stand beside letters; between two, an apostrophe alone."""
+    return all(
+        character.isascii()
+        or character.isalpha()
+        or character == "\N{RIGHT SINGLE QUOTATION MARK}"
+        or (character.isprintable() and not (text[at : at + 1].isalpha() and text[at - 2 : at - 1].isalpha()))
+        for at, character in enumerate(text, start=1)
+    )
 
 
 def _unclosed(text: bytes, delimiter: str) -> str:
@@ -69,7 +82,7 @@ def _not_utf8(text: bytes, at: int, delimiter: str) -> str:
     for page in _CODE_PAGES:
         with suppress(UnicodeDecodeError):
             word = cell.decode(page)
-            if all(character.isascii() or character.isalpha() for character in word):
+            if _is_word(word):
                 told += f", which is {shown(word)} in {page}"
                 break
     else:

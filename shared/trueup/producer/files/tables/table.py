@@ -7,7 +7,8 @@ import msgspec
 
 from trueup.wire.message.envelope import FormCode
 
-AROUND = " \t\r\n\xa0\ufeff"  # a cell: no part of what it says
+_WIDE_SPACES = "\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+AROUND = f" \t\r\n\xa0{_WIDE_SPACES}\u200b\u2060\ufeff"  # a cell: no part of what it says, as nobody sees it
 
 
 class BadForm(Exception):
