@@ -61,7 +61,8 @@ _UNTOLD = ("balance", "ledger", "unpaid")
 _UNTOLD_OF_ITEMS = ("id", "invoice_id")
 _LEFT = """
     SELECT (SELECT count(*) FROM webhook_delivery WHERE state = 'waiting'),
-           (SELECT count(*) FROM webhook_endpoint JOIN feed USING (account_id) WHERE position < last_position)
+           (SELECT count(*) FROM webhook_endpoint JOIN feed USING (account_id) WHERE position < last_position),
+           (SELECT count(*) FROM usage_month WHERE settles_at > now())
 """
 
 Objects = dict[tuple[str, str], Any]
@@ -98,10 +99,15 @@ class Copies:
 
     def left(self) -> dict[str, int]:
         """What is still to be delivered, and who has something due by the account's own clock."""
-        [(waiting, behind)] = self.world.rows(_LEFT)
+        [(waiting, behind, settling)] = self.world.rows(_LEFT)
         with self.world.engine.connect() as connection:
             due = accounts_due(connection, accounts_max=1, usage_grace_h=USAGE_GRACE_H)
-        return {"deliveries waiting": waiting, "webhooks behind": behind, "accounts with something due": len(due)}
+        return {
+            "deliveries waiting": waiting,
+            "webhooks behind": behind,
+            "months that wait for more usage": settling,
+            "accounts with something due": len(due),
+        }
 
     def violations(self) -> list[str]:
         """Differences between the copy and what the API tells; deliveries that were given up."""

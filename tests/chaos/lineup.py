@@ -136,6 +136,7 @@ def make_runner(
             "TRUEUP_HTTP_WAIT_S": str(HTTP_WAIT_S),
             "TRUEUP_HTTP_PORT": str(http_port),
             "TRUEUP_HTTP_SHARE_PORT": "true",
+            "TRUEUP_USAGE_SETTLE_S": "1",
             "TRUEUP_WEBHOOK_LOOPBACK": "true",
             "TRUEUP_WEBHOOK_RETRIES": WEBHOOK_RETRIES,
             "TRUEUP_LOG_LEVEL": "WARNING",
