@@ -169,7 +169,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an endpoint's deliveries go, and what signs them, as `Claimed` has it."""
+    """Address of an endpoint's deliveries, and the secrets that sign them, as `Claimed` has it."""
 
     url: str
     secrets: Sequence[bytes]
@@ -203,7 +203,7 @@ class Claimed:
 
     @property
     def destination(self) -> Destination:
-        """Where it goes."""
+        """Its address."""
         return Destination(self.url, self.secrets)
 
     @property
@@ -240,7 +240,7 @@ def endpoints_ready(connection: Connection) -> list[Ready]:
 
 
 def destinations(connection: Connection, endpoints: Collection[Which]) -> dict[Which, Destination]:
-    """Where deliveries to these endpoints go now; those that are switched off or deleted are left out."""
+    """Addresses of deliveries to these endpoints now; those that are switched off or deleted are left out."""
     given = {"accounts": [each.account_id for each in endpoints], "endpoints": [each.id for each in endpoints]}
     rows = connection.execute(_DESTINATIONS, given)
     return {Which(row.account_id, row.id): Destination(row.url, row.secrets) for row in rows}

@@ -35,7 +35,7 @@ class Alert(Answer):
 
     @classmethod
     def counting(cls, kind: AlertKind, commit_id: UUID | None, thresholds: Sequence[Decimal]) -> Self:
-        """What counts after a change."""
+        """Thresholds that count after a change."""
         return cls(kind=kind, commit_id=commit_id, thresholds=list(thresholds))
 
     @classmethod

@@ -53,7 +53,7 @@ class MonthAnswer(Answer):
 
     @classmethod
     def example(cls) -> Self:
-        """That of the example."""
+        """Month of the example."""
         return cls(data=BooksMonth.example())
 
 

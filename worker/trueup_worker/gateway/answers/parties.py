@@ -10,7 +10,7 @@ from trueup_worker.gateway.http.answer import Answer
 
 
 class Billing(Answer):
-    """Whom a customer's invoices go to; what is left out, nobody has said.
+    """Addressee of a customer's invoices; what is left out, nobody has said.
 
     Attributes:
         name: where there is none, it is the customer's.
@@ -34,7 +34,7 @@ class Billing(Answer):
 
 
 class Seller(Answer):
-    """Whom invoices are from; what is left out, nobody has said.
+    """Sender of invoices; what is left out, nobody has said.
 
     Attributes:
         address: its lines.
@@ -86,5 +86,5 @@ class SellerAnswer(Answer):
 
     @classmethod
     def example(cls) -> Self:
-        """That of the example."""
+        """Profile of the example."""
         return cls(data=Seller.example())

@@ -31,7 +31,7 @@ router = APIRouter(route_class=GuardedRoute, tags=["Invoices"])
 
 @router.get("/v1/seller", responses=answers(SellerAnswer.example()))
 async def get_seller(request: Request) -> Response:
-    """Whom the account's invoices are from."""
+    """The sender of the account's invoices."""
     caller = caller_of(request)
     found = await gateway_of(request).read(lambda connection: show_seller(connection, caller))
     return Json(SellerAnswer(data=Seller.of(found or SellerRecord(name=caller.account))))
@@ -55,7 +55,7 @@ async def set_seller(request: Request, body: SellerChange) -> Response:
 
 @router.get("/v1/customers/{customer_id}/billing", responses=answers(BillingAnswer.example()))
 async def get_billing(request: Request, customer_id: UUID) -> Response:
-    """Whom a customer's invoices go to."""
+    """The addressee of a customer's invoices."""
     caller = caller_of(request)
     found = await gateway_of(request).read(lambda connection: show_billing(connection, caller, customer_id))
     return Json(BillingAnswer(data=Billing.of(found or PartyRecord())))

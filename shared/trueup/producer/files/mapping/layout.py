@@ -66,7 +66,7 @@ class Layouts:
         self._layouts: dict[tuple[bool, ...], Layout] = {}
 
     def content(self, values: Sequence[str | None]) -> Content:
-        """What travels of a body with these values, each as JSON; None: nothing fills the field."""
+        """Body as it travels with these values, each as JSON; None: nothing fills the field."""
         filled = tuple([value is not None for value in values])
         layout = self._layouts.get(filled)
         if layout is None:
