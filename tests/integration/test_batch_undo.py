@@ -203,6 +203,23 @@ def test_two_at_once_end_as_one(intake: Intake, monkeypatch: pytest.MonkeyPatch)
     assert (told, archived(intake), differences(intake)) == ([40], [True] * 40, [])
 
 
+def test_what_is_done_after_another_run_ended_is_told(book: ChangeBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that voids no invoices ends beside one that does: what that one takes back since then is told by it."""
+    monkeypatch.setattr(undoing, "GROUP_COMMITS", 1)
+    batch_id = batched(book, *[book.request(invoice_schedule=DUE) for _ in range(2)])
+    book.work()
+    groups = iter([False, True])
+
+    def end_beside() -> bool:
+        if next(groups):
+            undo(book, batch_id)
+        return False
+
+    undo(book, batch_id, void_invoices=True, is_over=end_beside)
+    rows = book.rows("SELECT after FROM audit WHERE account_id = :account_id AND action = 'undo_batch' ORDER BY seq")
+    assert [(row.after["archived"], row.after["voided_invoices"]) for row in rows] == [(1, "1"), (1, "2")]
+
+
 def test_drawn_commits_are_left(book: ChangeBook) -> None:
     """Usage that is closed drew on it: it stays, and says which invoice."""
     commit_id = book.request()

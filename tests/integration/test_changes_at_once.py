@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.integration.change_book import ChangeBook
+from tests.integration.test_batch_undo import batched, undo
 from tests.integration.test_invoicing_at_once import until
-from tests.integration.usage_book import SILENT
+from tests.integration.usage_book import FIRST, SECOND, SILENT
 from trueup.store.invoices.obligations import claim_due
 from trueup_worker.commit_changes.archive import archive_commit
 from trueup_worker.invoicing.issue import settle_claimed
+from trueup_worker.invoicing.mark import mark_invoice
 from trueup_worker.invoicing.regenerate import AlreadyRegenerated, regenerate_invoice
 from trueup_worker.invoicing.void import VoidRefused, void_invoice
 
@@ -126,3 +128,47 @@ def test_an_edit_waits_for_the_month_that_closes(book: ChangeBook) -> None:
     assert book.balance(commit_id) == 0
     assert book.rows("SELECT FROM usage_month WHERE account_id = :account_id") == []
     assert book.differences() == []
+
+
+@pytest.mark.parametrize("is_usage", [False, True])
+def test_a_mark_and_a_void_at_once(book: ChangeBook, *, is_usage: bool) -> None:
+    """Whichever comes first holds: what was just paid is not voided, and what was just voided carries no mark."""
+    for amount in (1, 2):
+        book.request(amount=amount, invoice_schedule=INSTALMENT)
+        book.use(JANUARY, str(amount), contract_id=FIRST if amount == 1 else SECOND)
+    book.work()
+    book.close(JANUARY)
+    one, other = [each.id for each in book.invoices() if (each.type == "USAGE") == is_usage]
+    which = {"account_id": book.account_id, "actor": "key"}
+
+    def mark(connection: Any, key: Any) -> bool:
+        return mark_invoice(connection, invoice_id=key, mark="paid", is_set=True, **which)
+
+    def mark_later() -> None:
+        with book.engine.begin() as connection:
+            mark(connection, other)
+
+    late_void = second_of(book, lambda connection: mark(connection, one), lambda: book.void(one))
+    with pytest.raises(VoidRefused, match="is marked paid"):
+        late_void.result()
+    late_mark = second_of(
+        book, lambda connection: void_invoice(connection, invoice_id=other, reason="wrong price", **which), mark_later
+    )
+    with pytest.raises(VoidRefused, match="is void: it carries no mark"):
+        late_mark.result()
+    assert book.differences() == []
+
+
+def test_an_undo_waits_for_the_mark_that_is_set(book: ChangeBook) -> None:
+    """And leaves the invoice as it is."""
+    batch_id = batched(book, book.request(invoice_schedule=INSTALMENT))
+    book.work()
+    (invoice,) = book.invoices()
+
+    def mark(connection: Any) -> None:
+        mark_invoice(
+            connection, account_id=book.account_id, invoice_id=invoice.id, mark="paid", is_set=True, actor="key"
+        )
+
+    late = second_of(book, mark, lambda: undo(book, batch_id, void_invoices=True))
+    assert (late.result().left, book.invoices()[0].status) == ({"marked": 1}, "FINALIZED")

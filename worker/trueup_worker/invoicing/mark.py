@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from trueup.store.accounts.audit import note
-from trueup.store.invoices.voids import find_invoice, set_mark
+from trueup.store.invoices.voids import find_invoice, lock_obligation, set_mark
+from trueup.store.usage.months import lock_customer
+from trueup.store.usage.periods import find_period
 from trueup_worker.invoicing.void import UnknownInvoice, VoidRefused, refuse_malformed
 
 Mark = Literal["paid", "exported"]
@@ -44,6 +46,7 @@ def mark_invoice(
     """
     if not is_set:
         refuse_malformed(reason or "")
+    _lock(connection, account_id, invoice_id)
     invoice = find_invoice(connection, account_id, invoice_id)
     if invoice is None:
         raise UnknownInvoice(f"no finalized invoice {invoice_id} in this account")
@@ -60,3 +63,12 @@ def mark_invoice(
             after={"mark": mark, **({"reason": reason} if reason else {})},
         )
     return changed
+
+
+def _lock(connection: Connection, account_id: int, invoice_id: UUID) -> None:
+    """Wait for whoever voids or corrects the invoice, by what all of them lock before they look for marks."""
+    period = find_period(connection, account_id, invoice_id)
+    if period is None:
+        lock_obligation(connection, account_id, invoice_id)
+    else:
+        lock_customer(connection, account_id, period.customer_id)

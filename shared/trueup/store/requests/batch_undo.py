@@ -29,7 +29,7 @@ _BEGIN = text("""
      WHERE account_id = :account_id AND id = :batch_id
 """)
 _READ = text("""
-    SELECT undo FROM batch WHERE account_id = :account_id AND id = :batch_id AND undo IS NOT NULL FOR NO KEY UPDATE
+    SELECT undo FROM batch WHERE account_id = :account_id AND id = :batch_id FOR NO KEY UPDATE
 """)
 _WRITE = text("""
     UPDATE batch SET undo = CAST(:undo AS jsonb) WHERE account_id = :account_id AND id = :batch_id
@@ -98,16 +98,15 @@ def begin_undo(connection: Connection, account_id: int, batch_id: UUID) -> None:
 def count_undone(
     connection: Connection, account_id: int, batch_id: UUID, *, archived: int, suppressed: int, voided: Iterable[Range]
 ) -> None:
-    """Add what this transaction did to the undo that is under way."""
-    so_far = _read(connection, account_id, batch_id)
-    if so_far is not None:
-        told = {
-            "closes": so_far.closes,
-            "archived": so_far.archived + archived,
-            "suppressed": so_far.suppressed + suppressed,
-            "voided": merged([*so_far.voided, *voided]),
-        }
-        connection.execute(_WRITE, _of(account_id, batch_id) | {"undo": json.dumps(told)})
+    """Add what this transaction did to the undo that is under way; where another run has ended it, to a new one."""
+    so_far = _read(connection, account_id, batch_id) or UndoCounts()
+    told = {
+        "closes": so_far.closes,
+        "archived": so_far.archived + archived,
+        "suppressed": so_far.suppressed + suppressed,
+        "voided": merged([*so_far.voided, *voided]),
+    }
+    connection.execute(_WRITE, _of(account_id, batch_id) | {"undo": json.dumps(told)})
 
 
 def read_undo(connection: Connection, account_id: int, batch_id: UUID) -> UndoCounts:
