@@ -121,6 +121,7 @@ def wait_until_delivered(on: Engine, account: int, webhook: UUID, *, count: int)
     return {str(each.id): each for each in wait_for(delivered, what="all to be delivered")}
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed_in_the_middle_of_a_delivery(processes: Fleet, database: Engine, account: int) -> None:
     """What the receiver has, and nobody noted, comes again under its id after the lease; the others come too."""
     with application() as here:
