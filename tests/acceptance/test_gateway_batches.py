@@ -218,6 +218,8 @@ def test_a_customer_that_comes_later(here: Gateway, account: Intake) -> None:
 def test_what_is_no_batch(here: Gateway) -> None:
     """An empty file, another type, and a name that belongs to other content are refused; a stranger's is missing."""
     assert upload(here, b"\n").status == 400
+    commas = upload(here, b'{"a": 1},\n{"a": 2}\n')
+    assert (commas.status, "the body cannot be read: line 1: a comma stands" in commas.text) == (400, True)
     assert upload(here, b"{}", "text/plain").status == 415
     assert upload(here, b"{}", name="mine").status == 202
     other = upload(here, b"[]", name="mine")

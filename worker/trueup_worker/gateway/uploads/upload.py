@@ -214,7 +214,9 @@ def _opened(upload: Upload) -> Iterator[Source]:
                 yield replace(opened, name="upload")
         except UnreadableInput as error:
             said = str(error).removeprefix(str(path)).removeprefix("upload").removeprefix(": the mapping")
-            raise type(error)(f"cannot be read{said}" if said.startswith(":") else said.lstrip()) from None
+            if said.startswith((":", ",")):
+                said = f"cannot be read: {said.lstrip(':, ')}"
+            raise type(error)(said.lstrip()) from None
 
 
 def _reading(upload: Upload) -> Reading:
