@@ -78,6 +78,9 @@ SWEEP_ENVELOPES_MAX = 50  # that one sweep takes
 # Events.
 RELAYED_ROWS_MAX = 1_000  # outbox rows that one transaction places in the feed
 RELAYED_ROUNDS_MAX = 20  # such transactions of one look of the scheduler
+BATCHES_COUNTED_MAX = 100  # batches whose outcomes one look of the scheduler counts
+BATCHES_COUNTED_S = 0.3  # of a look, after which it begins with no other
+BATCHES_PAUSE_SHARE = 30  # times as long as it took to count a batch it is left alone
 TRIMMED_ROWS_MAX = 500  # outbox rows that one look removes; each may hold 500 ids
 EVENTS_PAGE_MAX = 1_000
 
@@ -96,14 +99,14 @@ WEBHOOK_OBJECTS_QUICK_S = 0.5  # reading them costs an account nothing, if it ta
 WEBHOOK_OBJECTS_PAUSE_SHARE = 10  # times as long as it took else, its events go without them
 # Webhooks: what endpoints share of a worker.
 WEBHOOK_CONCURRENCY = 16  # attempts that a worker makes at once at an endpoint that answers quickly
-WEBHOOK_CONCURRENCY_SLOW = 8  # at one that answers slowly
-WEBHOOK_CONCURRENCY_UNKNOWN = 2  # at one of which nothing is known yet; at one that fails it is one
+WEBHOOK_CONCURRENCY_SLOW = 8  # at one that answers slowly; at one that fails, or is not known yet, it is one
 WEBHOOK_CLAIMS_AHEAD = 64  # deliveries that are claimed for a quick one
 WEBHOOK_CLAIMS_AHEAD_MAX = 256  # where few others are quick: a claim costs as much as some deliveries
 WEBHOOK_QUICK_S = 1.0  # an attempt that takes longer makes its endpoint a slow one
-WEBHOOK_ATTEMPTS_MAX = 1_000  # at once, of a worker
+WEBHOOK_ATTEMPTS_MAX = 2_000  # at once, of a worker: each has a connection
 WEBHOOK_ATTEMPTS_YOUNG_MAX = 256  # of these, in their first second
-WEBHOOK_ATTEMPTS_SLOW_MAX = 500  # of these, at endpoints that are not quick
+WEBHOOK_ATTEMPTS_SLOW_MAX = 1_500  # of these, at endpoints that are not quick: a thousand may be down at once
+WEBHOOK_FILES = 4_096  # that a worker may have open, where the system lets it
 WEBHOOK_LEASE_S = 60.0  # after which a delivery that was claimed and has no outcome is due again
 WEBHOOK_TURN_S = 60.0  # of a task, after which it claims only what ends soon
 WEBHOOK_LOOK_S = 0.25  # between looks for what is due while attempts are made

@@ -52,7 +52,7 @@ def test_deliveries(here: Gateway, webhook: str, account: Intake, module_databas
     """They are listed in pages, shown one by one, sent again; a test is one of them."""
     happen(module_database, account.account_id, events=3)
     with module_database.begin() as connection:
-        expand(connection, Which(account.account_id, UUID(webhook.rpartition("/")[2])))
+        expand(connection, [Which(account.account_id, UUID(webhook.rpartition("/")[2]))])
     test = here.call("POST", f"{webhook}/test").json["data"]["id"]
     first = here.call("GET", f"{webhook}/deliveries?limit=3").json
     second = here.call("GET", f"{webhook}/deliveries?limit=3&next_page={first['next_page']}").json

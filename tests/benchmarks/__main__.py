@@ -20,6 +20,7 @@ from tests.benchmarks.gateway import GatewayRun, measure_gateway
 from tests.benchmarks.invoices import InvoiceRun
 from tests.benchmarks.latency import measure_latency
 from tests.benchmarks.naive import QUEUE_TUNED
+from tests.benchmarks.relayed import measure_relay
 from tests.benchmarks.report import (
     InvoiceRound,
     Measured,
@@ -36,6 +37,7 @@ from trueup.clock import utc_now
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SEED = 20_261_122
+_FEW_BEHIND = 10_000
 WARM_UP_ROWS, WARM_UP_NAIVE = 2_000, 50
 
 
@@ -57,7 +59,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--delivery-slices", type=int, default=3)
     parser.add_argument("--events-rows", type=int, default=20_000, help="requests of a slice of intake beside events")
     parser.add_argument("--events-rounds", type=int, default=5, help="rounds of intake beside events")
-    parser.add_argument("--only", choices=["gateway", "events"], help="measure nothing but this")
+    parser.add_argument("--behind", type=int, default=1_000_000, help="events that wait while memory is watched")
+    parser.add_argument("--only", choices=["gateway", "events", "relay"], help="measure nothing but this")
     parser.add_argument("--output", type=Path, help="where to write the report; a full run: RESULTS.md")
     chosen = parser.parse_args()
     if chosen.output is None and len(sys.argv) == 1:
@@ -71,6 +74,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     if chosen.only == "events":
         return _events_only(chosen)
+    if chosen.only == "relay":
+        return _relay_only(chosen)
     if chosen.only:
         return _gateway_only(chosen)
     with data_folder() as folder:
@@ -137,6 +142,14 @@ def _events_only(chosen: argparse.Namespace) -> int:
             rounds=chosen.events_rounds,
         )
     sys.stdout.write(f"{run.told()}\n")
+    return 0
+
+
+def _relay_only(chosen: argparse.Namespace) -> int:
+    with data_folder() as folder, running_stack(folder) as environment:
+        _say("events that wait")
+        measured = measure_relay(environment, Workload(SEED), events=(_FEW_BEHIND, chosen.behind))
+    sys.stdout.writelines(f"{each.told()}\n" for each in measured)
     return 0
 
 

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from tests.benchmarks.cpu import Cost, Meter, processes
 from tests.benchmarks.environment import ROOT, Environment, Tenant, wait_until
 from tests.benchmarks.requests_run import Slice, run_trueup
-from tests.benchmarks.workload import Workload
+from tests.benchmarks.workload import Request, Workload
 from trueup.store.webhooks.endpoints import change_endpoint, create_endpoint
 from trueup.store.webhooks.expansion import Which
+from trueup.wire.events import EventType
 from trueup_worker.webhooks.signature import new_secret
 
 KINDS = ("deliveries", "postgres", "scheduler", "receiver")  # whose CPU is told
@@ -105,16 +106,16 @@ def measure_events(
         rows: requests in each slice of intake.
         rounds: of intake.
     """
-    with _receiver() as port:
+    with receiving() as port:
         sent = [_deliver(environment, workload, port, deliveries) for _ in range(slices)]
         return EventsRun(sent, _intake_rounds(environment, workload, port, rows=rows, rounds=rounds) if rounds else [])
 
 
 def _deliver(environment: Environment, workload: Workload, port: int, requests: int) -> Deliveries:
     tenant = environment.tenant(f"sent {os.urandom(3).hex()}", workload.catalog())
-    endpoint = _endpoint(environment, tenant, port, enabled=False)
+    endpoint = make_endpoint(environment, tenant, port, enabled=False)
     made = run_trueup(environment, tenant, list(workload.requests(requests))).commits
-    _wait_placed(environment)
+    wait_placed(environment)
     with Meter() as meter:
         with environment.engine.begin() as connection:
             change_endpoint(connection, endpoint.account_id, endpoint.id, enabled=True)
@@ -128,7 +129,7 @@ def _intake_rounds(
 ) -> list[dict[Way, Slice]]:
     catalog = workload.catalog()
     tenants = {way: environment.tenant(f"intake {way}", catalog) for way in WAYS}
-    _endpoint(environment, tenants["endpoint"], port, enabled=True)
+    make_endpoint(environment, tenants["endpoint"], port, enabled=True)
     for each in tenants.values():
         run_trueup(environment, each, list(workload.requests(2_000)))
     measured = []
@@ -140,12 +141,12 @@ def _intake_rounds(
     return measured
 
 
-def _slice(environment: Environment, tenant: Tenant, requests: list, way: Way) -> Slice:  # type: ignore[type-arg]
+def _slice(environment: Environment, tenant: Tenant, requests: Sequence[Request], way: Way) -> Slice:
     _wait_sent(environment, tenant)
     if way == "still":
         with _stopped(_LOOKING):
             done = run_trueup(environment, tenant, requests)
-        _wait_placed(environment)
+        wait_placed(environment)
         return done
     done = run_trueup(environment, tenant, requests)
     _wait_sent(environment, tenant)
@@ -169,13 +170,21 @@ def _stopped(kinds: Sequence[str]) -> Iterator[None]:
             each.send_signal(signal.SIGCONT)
 
 
-def _endpoint(environment: Environment, tenant: Tenant, port: int, *, enabled: bool) -> Which:
+def make_endpoint(
+    environment: Environment,
+    tenant: Tenant,
+    port: int,
+    *,
+    enabled: bool,
+    types: Sequence[EventType] = ("commit.created",),
+) -> Which:
+    """Makes an endpoint at a port of this host."""
     with environment.engine.begin() as connection:
         made = create_endpoint(
             connection,
             tenant.id,
             url=f"http://127.0.0.1:{port}/webhooks",
-            types=["commit.created"],
+            types=types,
             secret=new_secret(),
             secret_key=environment.secret_key,
         )
@@ -183,9 +192,10 @@ def _endpoint(environment: Environment, tenant: Tenant, port: int, *, enabled: b
     return Which(tenant.id, made.id)
 
 
-def _wait_placed(environment: Environment) -> None:
+def wait_placed(environment: Environment, *, seconds_max: float = _SECONDS_MAX) -> None:
+    """Wait until every event has its place in the feed."""
     query = text("SELECT NOT EXISTS (SELECT FROM outbox WHERE last_position IS NULL)")
-    _wait(environment, query, {})
+    _wait(environment, query, {}, seconds_max=seconds_max)
 
 
 def _wait_sent(environment: Environment, tenant: Tenant) -> None:
@@ -193,12 +203,14 @@ def _wait_sent(environment: Environment, tenant: Tenant) -> None:
     _wait(environment, query, {"account_id": tenant.id})
 
 
-def _wait(environment: Environment, query: object, given: dict[str, int]) -> None:
+def _wait(
+    environment: Environment, query: TextClause, given: dict[str, int], *, seconds_max: float = _SECONDS_MAX
+) -> None:
     def holds() -> bool:
         with environment.engine.connect() as connection:
-            return bool(connection.scalar(query, given))  # type: ignore[call-overload]
+            return bool(connection.scalar(query, given))
 
-    wait_until(holds, seconds_max=_SECONDS_MAX, interval_s=0.1)
+    wait_until(holds, seconds_max=seconds_max, interval_s=0.1)
 
 
 def _delivered(environment: Environment, endpoint: Which) -> int:
@@ -208,7 +220,8 @@ def _delivered(environment: Environment, endpoint: Which) -> int:
 
 
 @contextmanager
-def _receiver() -> Iterator[int]:
+def receiving() -> Iterator[int]:
+    """Runs a receiver, and stops it at the end; its port."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.receiver"],
         cwd=ROOT,

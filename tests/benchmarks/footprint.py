@@ -83,10 +83,11 @@ def _look(peaks: dict[str, Peak], ingest_pid: int) -> None:
         if process.pid != os.getpid():
             named = INGEST if process.pid == ingest_pid else kind
             with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-                peaks[named] = peaks.get(named, Peak()) | _peak(process.pid)
+                peaks[named] = peaks.get(named, Peak()) | peak_of(process.pid)
 
 
-def _peak(pid: int) -> Peak:
+def peak_of(pid: int) -> Peak:
+    """Memory of a process: the high-water mark since it began, and what it shares now."""
     return Peak(peak_rss_mb(pid), _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:") / 1e3)
 
 

@@ -35,6 +35,7 @@ class Receiver:
     """What came, and what is done with it."""
 
     port: int
+    server: asyncio.Server | None = None
     connections: int = 0
     received: list[Received] = field(default_factory=list)
     server_names: list[str | None] = field(default_factory=list)
@@ -102,6 +103,7 @@ async def receiver(
     if context is not None:
         context.sni_callback = note_name
     server = await asyncio.start_server(serve, host, 0, ssl=context)
+    here.server = server
     here.port = server.sockets[0].getsockname()[1]
     try:
         yield here

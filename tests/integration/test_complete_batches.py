@@ -1,5 +1,7 @@
 """A batch is announced as complete once, with the last of its outcomes."""
 
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -84,6 +86,24 @@ def test_two_that_count_a_batch_announce_it_once(database: Engine, monkeypatch: 
     monkeypatch.setattr("trueup_worker.events.complete_batches.count_outcomes", count)
     assert taken(database) == 0
     assert by_the_other == [1]
+
+
+def test_a_long_count_is_seldom_repeated(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else is counted in the same look: the scheduler has other things to do."""
+    intake = Intake(database)
+    for number in range(2):
+        with database.begin() as connection:
+            open_batch(connection, intake.account_id, Batch(new_id(), None, f"{number}.jsonl", b"", "commit", 2))
+
+    def count_slowly(connection: Connection, *_: Any) -> dict[Any, int]:
+        connection.execute(text("SELECT pg_sleep(0.4)"))
+        return {}
+
+    monkeypatch.setattr("trueup_worker.events.complete_batches.count_outcomes", count_slowly)
+    assert taken(database) == 0
+    waits = intake.rows("SELECT awaited_at - now() FROM batch WHERE account_id = :a ORDER BY 1")
+    assert waits[0][0] <= timedelta(0)
+    assert waits[1][0] > timedelta(seconds=10)
 
 
 def taken(on: Engine) -> int:

@@ -535,8 +535,7 @@ def test_objects_that_are_slow_to_read_are_left_out_for_a_while(database: Engine
         for each in (account, other):
             happen(database, each)
         with database.begin() as connection:
-            for which in both:
-                expand(connection, which)
+            expand(connection, both)
             due = find_due(connection, dict.fromkeys(both, 9))
             told = {each.account_id: json.loads(body) for each, body in bodies_of(connection, due, objects)}
             take(connection, due, {})
@@ -576,9 +575,49 @@ def test_endpoints_that_hang_delay_nobody(database: Engine, account: int) -> Non
     run(test)
 
 
+@pytest.mark.slow
+def test_a_thousand_that_are_down_delay_nobody(database: Engine, account: int) -> None:
+    """Half of them refuse, half say nothing; who is well is served meanwhile, of an account of theirs and of another.
+
+    As soon as it begins, and as all of them are tried again: before the first that says nothing is given up.
+    """
+    given_up = text("SELECT count(*) FROM webhook_attempt WHERE error LIKE 'no answer%'")
+
+    async def test(here: Receiver) -> None:
+        with database.begin() as connection:
+            others = [create_account(connection, f"down {n}", now=utc_now()).id for n in range(21)]
+        async with AsyncExitStack() as stack:
+            silent = await stack.enter_async_context(receiver(hang))
+            refusing = await stack.enter_async_context(receiver(hang))
+            assert refusing.server is not None
+            refusing.server.close()
+            for number in range(1_000):
+                endpoint(database, others[number // 49], (silent, refusing)[number % 2].port, path=f"/{number}")
+            endpoint(database, account, here.port, path="/other")
+            endpoint(database, others[0], here.port, path="/same")
+            for one in (*others, account):
+                happen(database, one, events=3)
+            turn = asyncio.create_task(send(database, seconds_max=150))
+            await until(lambda: len(here.received) >= 6)
+            await until(lambda: silent.connections >= 500)
+            for one in (others[0], account):
+                happen(database, one, events=3)
+            make_due(database)
+            await until(lambda: len(here.received) >= 12)
+            assert {each.path for each in here.received} == {"/other", "/same"}
+            with database.begin() as connection:
+                assert connection.scalar(given_up) == 0
+            turn.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await turn
+
+    run(test)
+
+
 def test_endpoints_that_are_full_starve_nobody(database: Engine, account: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """More of them than are taken forward at once, all behind, all of accounts before another's."""
     monkeypatch.setattr("trueup.store.webhooks.expansion.WEBHOOK_WAITING_MAX", 1)
+    monkeypatch.setattr("trueup_worker.webhooks.feed_order._AT_ONCE", 50)
     refusing = set[str]()
 
     async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
@@ -613,7 +652,7 @@ def test_what_a_dead_worker_held_is_due_again(database: Engine, account: int) ->
         await send(database)
         happen(database, account)
         with database.begin() as connection:
-            expand(connection, Which(account, made.id))
+            expand(connection, [Which(account, made.id)])
         with database.begin() as connection:
             (held,) = claim(connection, Which(account, made.id), lease_s=0.2)
             assert claim(connection, Which(account, made.id)) == []

@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from trueup.store.postgres.engine import transaction
 from trueup.store.webhooks.expansion import Which, endpoints_behind, expand
 
-_AT_ONCE = 50  # endpoints that are taken forward between two claims
+_AT_ONCE = 200  # endpoints that are taken forward between two claims
+_TOGETHER = 20  # of these, in one transaction
 _SECONDS = 0.2  # for which it is looked for them
 _FULL_S = 5.0  # for which one that is full is not looked at again: to count what waits takes milliseconds
 
@@ -27,18 +28,19 @@ class FeedOrder:
         began, taken, has_more = monotonic(), 0, False
         with transaction(self._on) as connection:
             behind = self._in_order(endpoints_behind(connection), began)
-        for which in behind:
-            if taken == _AT_ONCE or monotonic() > began + _SECONDS:
+        for first in range(0, len(behind), _TOGETHER):
+            if taken >= _AT_ONCE or monotonic() > began + _SECONDS:
                 return True
             with transaction(self._on) as connection:
-                expanded = expand(connection, which)
-            self._looks += 1
-            self._looked[which] = self._looks
-            if expanded == "full":
-                self._full_until[which] = began + _FULL_S
-            else:
-                taken += 1
-            has_more = has_more or expanded == "more"
+                expanded = expand(connection, behind[first : first + _TOGETHER])
+            for which, outcome in expanded.items():
+                self._looks += 1
+                self._looked[which] = self._looks
+                if outcome == "full":
+                    self._full_until[which] = began + _FULL_S
+                else:
+                    taken += 1
+                has_more = has_more or outcome == "more"
         return has_more
 
     def _in_order(self, behind: Iterable[Which], now: float) -> list[Which]:

@@ -18,7 +18,6 @@ from trueup.limits import (
     WEBHOOK_CLAIMS_AHEAD_MAX,
     WEBHOOK_CONCURRENCY,
     WEBHOOK_CONCURRENCY_SLOW,
-    WEBHOOK_CONCURRENCY_UNKNOWN,
     WEBHOOK_QUICK_S,
 )
 from trueup.store.webhooks.claims import Ready
@@ -26,12 +25,15 @@ from trueup.store.webhooks.expansion import Which
 
 
 class Pace(IntEnum):
-    """Pace of an endpoint: how many attempts are made at it at once."""
+    """Pace of an endpoint, as its last attempts were."""
 
-    FAILING = 1
-    UNKNOWN = WEBHOOK_CONCURRENCY_UNKNOWN
-    SLOW = WEBHOOK_CONCURRENCY_SLOW
-    QUICK = WEBHOOK_CONCURRENCY
+    FAILING = 0
+    UNKNOWN = 1
+    SLOW = 2
+    QUICK = 3
+
+
+_AT_ONCE = {Pace.FAILING: 1, Pace.UNKNOWN: 1, Pace.SLOW: WEBHOOK_CONCURRENCY_SLOW, Pace.QUICK: WEBHOOK_CONCURRENCY}
 
 
 @dataclass(slots=True, eq=False)
@@ -109,7 +111,7 @@ class Room:
     def may_begin(self, which: Which) -> bool:
         """Tell whether an endpoint may have one more attempt now."""
         pace = self.pace(which)
-        if self._begun[which] >= pace or self.attempts >= WEBHOOK_ATTEMPTS_MAX:
+        if self._begun[which] >= _AT_ONCE[pace] or self.attempts >= WEBHOOK_ATTEMPTS_MAX:
             return False
         if pace is Pace.QUICK:
             return self._young < WEBHOOK_ATTEMPTS_YOUNG_MAX
@@ -146,7 +148,7 @@ class Room:
 
     def _share(self, which: Which, ahead: int) -> int:
         pace = self.pace(which)
-        return ahead if pace is Pace.QUICK else int(pace)
+        return ahead if pace is Pace.QUICK else _AT_ONCE[pace]
 
 
 def _ahead(quick: int) -> int:

@@ -16,6 +16,11 @@ _TAKE = text("""
      WHERE b.account_id = due.account_id AND b.id = due.id
     RETURNING b.account_id, b.id, b.rows, b.rows = coalesce(b.content_rows, b.rows) AS is_received
 """)
+_PUT_OFF = text("""
+    UPDATE batch
+       SET awaited_at = greatest(awaited_at, clock_timestamp() + :times * (clock_timestamp() - now()))
+     WHERE account_id = :account_id AND id = :id AND awaited_at IS NOT NULL
+""")
 _FORGET = text("""
     UPDATE batch SET awaited_at = NULL WHERE account_id = :account_id AND id = :id AND awaited_at IS NOT NULL
 """)
@@ -39,6 +44,11 @@ class Awaited:
 def take_awaited(connection: Connection) -> Awaited | None:
     """Put the next look at the batch that has been due for the longest time off, and give it; None where none is."""
     return fetch_one(connection, Awaited, _TAKE, {})
+
+
+def put_off(connection: Connection, account_id: int, batch_id: UUID, *, times: int) -> None:
+    """Leave a batch alone for at least so many times as long as this transaction has taken to count it."""
+    connection.execute(_PUT_OFF, {"account_id": account_id, "id": batch_id, "times": times})
 
 
 def await_no_more(connection: Connection, account_id: int, batch_id: UUID) -> bool:
