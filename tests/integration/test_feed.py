@@ -239,3 +239,9 @@ def test_a_page_costs_as_much_with_many_events_as_with_few(
         for each in explain_all(connection, lambda: read(connection, account)):
             assert "outbox" not in each.scanned, each.statement
             assert each.buffers <= BUFFERS_MAX, each
+
+
+def test_what_happened_to_nothing_is_no_event(database: Engine, account: int) -> None:
+    """It is refused where it is announced, and the feed has no place for it."""
+    with pytest.raises(ValueError, match="happened to nothing"), database.begin() as connection:
+        announce(connection, account, "commit.edited", [])

@@ -30,6 +30,11 @@ def announce(
         event: its type.
         ids: what it happened to, in order: one event each.
         detail: what is true of all of them for ever, JSON-ready.
+
+    Raises:
+        ValueError: it happened to nothing, and so is no event.
     """
+    if not ids:
+        raise ValueError(f"{event} happened to nothing")
     told = orjson.dumps(detail or {}).decode()
     connection.execute(_ANNOUNCE, {"account_id": account_id, "event": event, "ids": list(ids), "detail": told})
