@@ -66,6 +66,11 @@ def test_deliveries(here: Gateway, webhook: str, account: Intake, module_databas
     choices: list[dict[str, Any]] = [{"delivery_id": one["id"]}, {"since": "2025-01-01T00:00:00Z"}, {"failed": True}]
     counts = [here.call("POST", f"{webhook}/resend", json=each).json["data"]["resent"] for each in choices]
     assert counts == [1, 4, 0]
+    behind: dict[str, Any] = {"since": "2025-01-01T00:00:00Z", "after": 2}
+    assert here.call("POST", f"{webhook}/resend", json=behind).json["data"] == {"resent": 2}
+    with account.engine.begin() as connection:
+        noted = list_audit(connection, account.account_id, limit=9, subject=webhook.rpartition("/")[2])
+    assert [each.action for each in noted] == ["resend_webhook"] * 4 + ["test_webhook", "create_webhook"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from trueup.limits import RELAYED_ROWS_MAX
 from trueup.store.accounts.accounts import create_account
 from trueup.store.events.event import Event
 from trueup.store.events.outbox import announce
-from trueup.store.events.read import EventsTrimmed, PlaceAhead, read_feed
+from trueup.store.events.read import EventsTrimmed, PlaceAhead, place_of_last, read_feed
 from trueup.store.events.relay import lag_s, place, trim
 from trueup.wire.events import EventType
 from trueup_worker.events.relay import relay
@@ -177,6 +177,7 @@ def test_what_is_past_its_term_goes_from_the_beginning_on(database: Engine, acco
         assert trim(connection, days=30, rows_max=3) == 0
     assert [each.position for each in read_all(database, account)] == [5, 6]
     with database.begin() as connection:
+        assert [place_of_last(connection, account, events=each) for each in (1, 10)] == [5, 4]
         with pytest.raises(EventsTrimmed) as gone:
             read_feed(connection, account, after=3, limit=10)
         assert gone.value.oldest == 5

@@ -22,7 +22,7 @@ from trueup.store.events.outbox import announce
 from trueup.store.events.read import read_feed
 from trueup.store.events.relay import trim
 from trueup.store.webhooks.claims import Claimed, endpoints_ready, find_due, take
-from trueup.store.webhooks.deliveries import list_deliveries, resend, send_test, show_delivery
+from trueup.store.webhooks.deliveries import forget_deliveries, list_deliveries, resend, send_test, show_delivery
 from trueup.store.webhooks.endpoints import (
     Endpoint,
     change_endpoint,
@@ -219,15 +219,29 @@ def test_after_the_last_attempt_it_has_failed(database: Engine, account: int) ->
         with database.begin() as connection:
             (failed,) = list_deliveries(connection, account, made.id, limit=9, state="failed")
             assert failed.subject_id == event
-            assert resend(connection, account, made.id, failed=True) == 1
+            assert resend(connection, account, made.id, failed=True).count == 1
         await send(database)
         assert len(here.received) == 4
         with database.begin() as connection:
-            assert resend(connection, account, made.id, delivery_id=failed.id) == 1
-            assert resend(connection, account, made.id, since=utc_now() + timedelta(days=1)) == 0
-            assert resend(connection, account, made.id, since=utc_now() - timedelta(days=1)) == 1
+            assert resend(connection, account, made.id, delivery_id=failed.id).count == 1
+            assert resend(connection, account, made.id, since=utc_now() + timedelta(days=1)).count == 0
+            assert resend(connection, account, made.id, since=utc_now() - timedelta(days=1)).count == 1
 
     run(test, answers(500))
+
+
+def test_what_is_sent_again_goes_on_behind_what_was(database: Engine, account: int) -> None:
+    """A call takes so many, in the feed's order, and tells where the next one begins."""
+    made = endpoint(database, account, 9)
+    happen(database, account, events=5)
+    with database.begin() as connection:
+        expand(connection, Which(account, made.id))
+        since, reached, told = utc_now() - timedelta(days=1), None, []
+        for _ in range(3):
+            resent = resend(connection, account, made.id, since=since, after=reached, deliveries_max=2)
+            told.append((resent.count, resent.reached))
+            reached = resent.reached
+    assert told == [(2, 2), (2, 4), (1, None)]
 
 
 def test_a_success_retries_the_other_failures(database: Engine, account: int) -> None:
@@ -692,6 +706,23 @@ def test_two_workers_at_once(database: Engine, account: int) -> None:
         assert len(names) == len(set(names)) == 1_200
 
     run(test)
+
+
+def test_what_waits_at_an_endpoint_that_is_off_is_forgotten(database: Engine, account: int) -> None:
+    """After the time for which events are kept; not what waits at one that is on."""
+    off, on = (endpoint(database, account, 9, path=path) for path in ("/off", "/on"))
+    happen(database, account)
+    with database.begin() as connection:
+        for each in (off, on):
+            expand(connection, Which(account, each.id))
+        change_endpoint(connection, account, off.id, enabled=False)
+        connection.execute(text("UPDATE webhook_delivery SET happened_at = now() - interval '31 days'"))
+        assert forget_deliveries(connection, days=30, limit=9) == 0
+        connection.execute(
+            text("UPDATE webhook_endpoint SET disabled_at = now() - interval '31 days' WHERE state = 'disabled'")
+        )
+        assert forget_deliveries(connection, days=30, limit=9) == 1
+        assert [len(list_deliveries(connection, account, each.id, limit=9)) for each in (off, on)] == [0, 1]
 
 
 def test_trimming_waits_for_endpoints(database: Engine, account: int) -> None:

@@ -1,4 +1,4 @@
-"""The use cases of administration: endpoints are made, changed and deleted, each with an audit row."""
+"""The use cases of administration: what somebody does with endpoints and their deliveries, with an audit row each."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from trueup.limits import WEBHOOK_OVERLAP_H
 from trueup.store.accounts.audit import note
 from trueup.store.accounts.tokens import Caller
+from trueup.store.webhooks import deliveries
+from trueup.store.webhooks.deliveries import Resent
 from trueup.store.webhooks.endpoints import (
     Endpoint,
     change_endpoint,
@@ -108,6 +110,35 @@ def renew_secret(
     )
     _note(connection, caller, "rotate_webhook", endpoint_id, after={"overlap_h": overlap_h})
     return until
+
+
+def send_trial(connection: Connection, caller: Caller, endpoint_id: UUID) -> UUID:
+    """Send a delivery that tells of nothing but the endpoint itself; returns its id.
+
+    Raises:
+        NotFound: the account has none of this id.
+    """
+    delivery_id = deliveries.send_test(connection, caller.account_id, endpoint_id)
+    _note(connection, caller, "test_webhook", endpoint_id, after={"delivery_id": str(delivery_id)})
+    return delivery_id
+
+
+def try_again(
+    connection: Connection,
+    caller: Caller,
+    endpoint_id: UUID,
+    *,
+    delivery_id: UUID | None = None,
+    since: datetime | None = None,
+    failed: bool = False,
+    after: int | None = None,
+) -> Resent:
+    """Let deliveries be tried again at once; arguments, and what is raised, are those of `resend`."""
+    chosen = {"delivery_id": delivery_id, "since": since, "failed": failed, "after": after}
+    resent = deliveries.resend(connection, caller.account_id, endpoint_id, **chosen)  # type: ignore[arg-type]
+    told = {name: given if isinstance(given, int) else str(given) for name, given in chosen.items() if given}
+    _note(connection, caller, "resend_webhook", endpoint_id, after=told | {"deliveries": resent.count})
+    return resent
 
 
 def _note(

@@ -50,6 +50,11 @@ SELECT place.trimmed_through, place.last_position, (SELECT max(last_position) FR
 )
 
 
+_PLACE_OF_LAST = text("""
+    SELECT greatest(trimmed_through, last_position - :events) FROM feed WHERE account_id = :account_id
+""")
+
+
 class EventsTrimmed(TrueupError):
     """Some events behind this place were kept for their term, and are gone.
 
@@ -154,6 +159,11 @@ def read_feed(
 def last_position(connection: Connection, account_id: int) -> int:
     """The position of the last event; 0: there is none."""
     return connection.scalar(text("SELECT last_position FROM feed WHERE account_id = :id"), {"id": account_id}) or 0
+
+
+def place_of_last(connection: Connection, account_id: int, *, events: int) -> int:
+    """The place after which the last so many events stand, or as many of them as are kept."""
+    return connection.scalar(_PLACE_OF_LAST, {"account_id": account_id, "events": events}) or 0
 
 
 def _nothing(after: int | None, *, last: int) -> FeedPage:

@@ -44,15 +44,23 @@ _BODY = text("""
 """)
 _RESEND = Filtered(
     lambda given: text(f"""
-    UPDATE webhook_delivery AS d
-       SET state = 'waiting', step = 0, hurry = 0, next_attempt_at = now(), claimed_until = NULL, finished_at = NULL
-      FROM (SELECT event_id FROM webhook_delivery AS d
-             WHERE account_id = :account_id AND endpoint_id = :endpoint_id
-               AND (claimed_until IS NULL OR claimed_until < now()){given}
-             ORDER BY position LIMIT :limit FOR NO KEY UPDATE) AS chosen
-     WHERE d.account_id = :account_id AND d.endpoint_id = :endpoint_id AND d.event_id = chosen.event_id
+    WITH chosen AS MATERIALIZED (
+        SELECT event_id FROM webhook_delivery AS d
+         WHERE account_id = :account_id AND endpoint_id = :endpoint_id
+           AND (claimed_until IS NULL OR claimed_until < now()){given}
+         ORDER BY position FETCH FIRST :limit ROWS WITH TIES FOR NO KEY UPDATE
+    ), resent AS (
+        UPDATE webhook_delivery AS d
+           SET state = 'waiting', step = 0, hurry = 0, next_attempt_at = now(), claimed_until = NULL,
+               finished_at = NULL
+          FROM chosen
+         WHERE d.account_id = :account_id AND d.endpoint_id = :endpoint_id AND d.event_id = chosen.event_id
+        RETURNING d.position
+    )
+    SELECT count(*) AS count, CASE WHEN count(*) >= :limit THEN max(position) END AS reached FROM resent
 """),
     {
+        "after": "d.position > :after",
         "event_id": "d.event_id = :event_id",
         "since": "d.happened_at >= :since",
         "failed": "(d.state = 'failed' OR d.state = 'waiting' AND d.step > 0)",
@@ -70,6 +78,17 @@ _FORGET = text("""
      USING (SELECT account_id, endpoint_id, event_id FROM webhook_delivery
              WHERE finished_at < now() - make_interval(days => :days) ORDER BY finished_at LIMIT :limit
                FOR UPDATE SKIP LOCKED) AS old
+     WHERE d.account_id = old.account_id AND d.endpoint_id = old.endpoint_id AND d.event_id = old.event_id
+""")
+# What had happened before it was switched off: it gets nothing since.
+_FORGET_OFF = text("""
+    DELETE FROM webhook_delivery AS d
+     USING (SELECT w.account_id, w.endpoint_id, w.event_id
+              FROM webhook_endpoint AS e
+              JOIN webhook_delivery AS w ON w.account_id = e.account_id AND w.endpoint_id = e.id
+             WHERE e.state = 'disabled' AND e.disabled_at < now() - make_interval(days => :days)
+               AND w.state = 'waiting' AND w.happened_at < now() - make_interval(days => :days)
+             LIMIT :limit FOR UPDATE OF w SKIP LOCKED) AS old
      WHERE d.account_id = old.account_id AND d.endpoint_id = old.endpoint_id AND d.event_id = old.event_id
 """)
 _FORGET_DELETED = text("""
@@ -104,6 +123,19 @@ class Attempt:
     status: int | None
     error: str | None
     answer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resent:
+    """Deliveries that are tried again.
+
+    Attributes:
+        count: number of them.
+        reached: the position of the last one, where others may follow.
+    """
+
+    count: int
+    reached: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +222,10 @@ def resend(
     delivery_id: UUID | None = None,
     since: datetime | None = None,
     failed: bool = False,
-) -> int:
-    """Let deliveries be tried again at once, with the bytes that they have; returns how many.
+    after: int | None = None,
+    deliveries_max: int = WEBHOOK_RESENT_MAX,
+) -> Resent:
+    """Let deliveries be tried again at once, with the bytes that they have, in the feed's order.
 
     Args:
         connection: a transaction.
@@ -200,17 +234,20 @@ def resend(
         delivery_id: this one.
         since: of what happened then or later.
         failed: those that failed, for good or until now.
+        after: those whose events follow this position.
+        deliveries_max: at once.
 
     Raises:
         NotFound: the account has no such endpoint, or that no such delivery.
     """
     assert delivery_id or since or failed
     find_endpoint(connection, account_id, endpoint_id)
-    which = {"account_id": account_id, "endpoint_id": endpoint_id, "limit": WEBHOOK_RESENT_MAX}
-    which |= {"event_id": delivery_id, "since": since, "failed": failed}
+    which = {"account_id": account_id, "endpoint_id": endpoint_id, "limit": deliveries_max}
+    which |= {"event_id": delivery_id, "since": since, "failed": failed, "after": after}
     if delivery_id is not None:
         show_delivery(connection, account_id, endpoint_id, delivery_id)
-    return int(connection.execute(_RESEND.given(which), which).rowcount)
+    (resent,) = fetch_all(connection, Resent, _RESEND.given(which), which)
+    return resent
 
 
 def send_test(connection: Connection, account_id: int, endpoint_id: UUID) -> UUID:
@@ -227,8 +264,13 @@ def send_test(connection: Connection, account_id: int, endpoint_id: UUID) -> UUI
 
 
 def forget_deliveries(connection: Connection, *, days: int, limit: int) -> int:
-    """Remove deliveries that ended more than `days` ago, and those of endpoints that are deleted; returns how many."""
+    """Remove old deliveries; returns how many.
+
+    Old are those that ended more than `days` ago, those that wait for as long at an endpoint that is switched off, and
+    those of endpoints that are deleted.
+    """
     gone = connection.execute(_FORGET, {"days": days, "limit": limit}).rowcount
+    gone += connection.execute(_FORGET_OFF, {"days": days, "limit": limit}).rowcount
     gone += connection.execute(_FORGET_DELETED, {"limit": limit}).rowcount
     connection.execute(_FORGET_ENDPOINTS)
     return int(gone)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from trueup.limits import EVENTS_PAGE_MAX
 from trueup.store.events.event import Event
-from trueup.store.events.read import FeedPage, last_position, read_feed
+from trueup.store.events.read import FeedPage, place_of_last, read_feed
 from trueup.store.postgres.search_page import SearchPage
 from trueup.wire.events import EventType, event_types, subject_type
 from trueup_worker.cli.terminal.context import Session, session
@@ -61,7 +61,7 @@ def tail(
     """
     here, chosen = session(ctx), _chosen(types)
     with here.snapshot("read") as (connection, caller):
-        start = max(0, last_position(connection, caller.account_id) - _SHOWN) if after is None else after
+        start = place_of_last(connection, caller.account_id, events=_SHOWN) if after is None else after
     cursor = start
     try:
         for page in _pages(here, start, chosen, follow=follow):

@@ -8,7 +8,7 @@ import typer
 
 from trueup.clock import utc_now
 from trueup.limits import WEBHOOK_OVERLAP_H
-from trueup.store.webhooks.deliveries import list_deliveries, resend, send_test, show_delivery
+from trueup.store.webhooks.deliveries import list_deliveries, show_delivery
 from trueup.store.webhooks.endpoints import find_endpoint, list_endpoints
 from trueup.wire.events import EventType, event_types
 from trueup_worker.cli.events.receiver import receive
@@ -18,7 +18,14 @@ from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_json_list, emit_record, emit_table, say
-from trueup_worker.webhooks.administer import add_endpoint, alter_endpoint, remove_endpoint, renew_secret
+from trueup_worker.webhooks.administer import (
+    add_endpoint,
+    alter_endpoint,
+    remove_endpoint,
+    renew_secret,
+    send_trial,
+    try_again,
+)
 from trueup_worker.webhooks.configured import policy_of
 from trueup_worker.webhooks.signature import new_secret
 from trueup_worker.webhooks.url import target_of
@@ -133,7 +140,7 @@ def test(ctx: typer.Context, webhook: _Which) -> None:
     """Send a delivery of the type webhook.test; `show` tells what came of it."""
     with session(ctx).transaction("operate") as (connection, caller):
         webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
-        sent = send_test(connection, caller.account_id, webhook_id)
+        sent = send_trial(connection, caller, webhook_id)
     say(f"sent: trueup webhooks show {webhook_id} {sent}")
 
 
@@ -152,9 +159,15 @@ def resend_(
     at = read_instant(since, now=utc_now()) if since else None
     if sum((delivery is not None, at is not None, failed)) != 1:
         raise CommandError("say which: a delivery's id, --since or --failed")
-    with session(ctx).transaction("operate") as (connection, caller):
-        webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
-        count = resend(connection, caller.account_id, webhook_id, delivery_id=delivery, since=at, failed=failed)
+    here, count, after, is_more = session(ctx), 0, None, True
+    while is_more:
+        with here.transaction("operate") as (connection, caller):
+            webhook_id = id_of(connection, caller, webhook, "webhook", is_to_change=True)
+            resent = try_again(
+                connection, caller, webhook_id, delivery_id=delivery, since=at, failed=failed, after=after
+            )
+        count += resent.count
+        after, is_more = resent.reached, resent.reached is not None
     say(f"{count} are tried again")
 
 

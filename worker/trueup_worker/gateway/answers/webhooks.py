@@ -235,9 +235,14 @@ class DeliveryPage(Answer):
 
 
 class Resent(Answer):
-    """Number of deliveries that are tried again."""
+    """Number of deliveries that are tried again.
+
+    Attributes:
+        reached: the position of the last one's event, where others may follow: they are those `after` it.
+    """
 
     resent: int
+    reached: int | None = None
 
 
 class ResentAnswer(Answer):

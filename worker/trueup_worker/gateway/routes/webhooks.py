@@ -33,7 +33,14 @@ from trueup_worker.gateway.http.refusals import invalid_field
 from trueup_worker.gateway.schema.bodies.body import NO_CURSOR, PAGE, Limit
 from trueup_worker.gateway.schema.bodies.webhooks import NewWebhook, Resend, Rotation, WebhookChange
 from trueup_worker.gateway.schema.openapi import answers
-from trueup_worker.webhooks.administer import add_endpoint, alter_endpoint, remove_endpoint, renew_secret
+from trueup_worker.webhooks.administer import (
+    add_endpoint,
+    alter_endpoint,
+    remove_endpoint,
+    renew_secret,
+    send_trial,
+    try_again,
+)
 from trueup_worker.webhooks.configured import policy_of
 from trueup_worker.webhooks.signature import new_secret
 from trueup_worker.webhooks.url import WrongUrl, target_of
@@ -138,10 +145,10 @@ async def rotate_webhook(request: Request, webhook_id: UUID, body: Rotation | No
 @router.post("/v1/webhooks/{webhook_id}/test", responses=answers(SentAnswer.example()))
 async def test_webhook(request: Request, webhook_id: UUID) -> Response:
     """Send a delivery of the type `webhook.test`; by its id its delivery tells what came of it."""
-    account_id = caller_of(request).account_id
+    caller = caller_of(request)
 
     def send(connection: Connection) -> SentAnswer:
-        return SentAnswer(data=Id(id=deliveries.send_test(connection, account_id, webhook_id)))
+        return SentAnswer(data=Id(id=send_trial(connection, caller, webhook_id)))
 
     return await write(request, send)
 
@@ -150,22 +157,24 @@ async def test_webhook(request: Request, webhook_id: UUID) -> Response:
 async def resend_webhook(request: Request, webhook_id: UUID, body: Resend) -> Response:
     """Try deliveries again at once, with the bytes that they had: one, all of what happened since, or all that failed.
 
-    At most 10,000 by one call; those that are being tried at this moment are left alone.
+    At most 10,000 or little more by one call, in the feed's order; where it answers `reached`, others may follow, which
+    the same call with that as `after` sends. Those that are being tried at this moment are left alone.
     """
-    account_id = caller_of(request).account_id
+    caller = caller_of(request)
     if sum((body.delivery_id is not None, body.since is not None, body.failed)) != 1:
         raise invalid_field("/delivery_id", "is required, or since, or failed: one of them", code="missing")
 
     def send(connection: Connection) -> ResentAnswer:
-        count = deliveries.resend(
+        resent = try_again(
             connection,
-            account_id,
+            caller,
             webhook_id,
             delivery_id=body.delivery_id,
             since=body.since,
             failed=body.failed,
+            after=body.after,
         )
-        return ResentAnswer(data=Resent(resent=count))
+        return ResentAnswer(data=Resent(resent=resent.count, reached=resent.reached))
 
     return await write(request, send)
 

@@ -53,3 +53,7 @@ class Resend(Body):
     delivery_id: UUID | None = None
     since: Instant | None = None
     failed: Flag = False
+    after: (
+        Annotated[int, Field(ge=0, le=2**63 - 1, strict=True, description="Those whose events follow this position.")]
+        | None
+    ) = None
