@@ -117,7 +117,7 @@ class KnownNames(Resolver):
     """A resolver that answers as a test says: an answer for each time it is asked, the last one from then on."""
 
     def __init__(self, **names: list[list[str]]) -> None:
-        super().__init__()
+        super().__init__(slow={})
         self._names = {name.replace("_", "."): list(found) for name, found in names.items()}
         self.asked = 0
 

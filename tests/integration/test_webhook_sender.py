@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Coroutine
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 
 import pytest
@@ -186,6 +187,34 @@ def test_a_resolver_that_hangs_is_waited_for_once() -> None:
         assert names.asked == 1
 
     run(twice())
+
+
+def test_names_that_are_silent_keep_no_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were slow have threads of their own."""
+    silent = Event()
+    monkeypatch.setattr("trueup_worker.webhooks.network._RESOLVERS", 1)
+    monkeypatch.setattr("trueup_worker.webhooks.network._SLOW_S", 0.05, raising=False)
+
+    class Silent(KnownNames):
+        def look_up(self, host: str) -> Any:
+            if host == "silent.example":
+                silent.wait(0.1 if not self.asked else 30)
+            return super().look_up(host)
+
+    async def once() -> None:
+        names = Silent(silent_example=[["192.0.2.1"]], example_com=[["192.0.2.2"]])
+        await names.addresses("silent.example")
+        waiting = asyncio.create_task(names.addresses("silent.example"))
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(5):
+                await names.addresses("example.com")
+            assert not waiting.done()
+        finally:
+            silent.set()
+            await waiting
+
+    run(once())
 
 
 def test_nobody_listens() -> None:

@@ -7,6 +7,7 @@ the environment. Where the installation has a proxy for what leaves it, that is 
 import asyncio
 import socket
 import ssl
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from ipaddress import ip_address
@@ -19,7 +20,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from trueup_worker.webhooks.addresses import Address, AddressPolicy
 
 _RESOLVERS = 128  # names that are being resolved at once; each at most once at a time
+_RESOLVERS_SLOW = 32  # of names that were slow, beside those: however many are silent, others are answered
+_SLOW_S = 1.0  # a name that takes longer is slow, until it is answered sooner
+_SLOW_NAMES_MAX = 10_000  # that are remembered
 _KEPT_S = 10.0  # an idle connection is kept for the next delivery
+
+
+_SLOW_NAMES: dict[str, None] = {}  # of this process
 
 
 class AddressRefused(OSError):
@@ -27,10 +34,16 @@ class AddressRefused(OSError):
 
 
 class Resolver:
-    """Asks the system for a name's addresses, each name once at a time: a slow answer holds one thread, not many."""
+    """Asks the system for a name's addresses, each name once at a time: a slow answer holds one thread, not many.
 
-    def __init__(self) -> None:
+    Args:
+        slow: names that were slow, which is noted here.
+    """
+
+    def __init__(self, slow: dict[str, None] | None = None) -> None:
         self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolver")
+        self._slow_threads = ThreadPoolExecutor(_RESOLVERS_SLOW, thread_name_prefix="slow_resolver")
+        self._slow = _SLOW_NAMES if slow is None else slow
         self._asked: dict[str, asyncio.Future[list[Address]]] = {}
 
     async def addresses(self, host: str) -> list[Address]:
@@ -38,7 +51,8 @@ class Resolver:
         asked = self._asked.get(host)
         if asked is None:
             loop = asyncio.get_running_loop()
-            asked = self._asked[host] = loop.run_in_executor(self._threads, self.look_up, host)
+            threads = self._slow_threads if host in self._slow else self._threads
+            asked = self._asked[host] = loop.run_in_executor(threads, self._timed, host)
             asked.add_done_callback(lambda done: self._forget(host, done))
         return await asyncio.shield(asked)
 
@@ -49,7 +63,20 @@ class Resolver:
 
     def close(self) -> None:
         """Begin nothing new; what is asked ends by itself."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for each in (self._threads, self._slow_threads):
+            each.shutdown(wait=False, cancel_futures=True)
+
+    def _timed(self, host: str) -> list[Address]:
+        """Addresses of a name; it is noted whether it is a slow one."""
+        began = time.monotonic()
+        try:
+            return self.look_up(host)
+        finally:
+            self._slow.pop(host, None)
+            if time.monotonic() > began + _SLOW_S:
+                if len(self._slow) >= _SLOW_NAMES_MAX:
+                    self._slow.clear()
+                self._slow[host] = None
 
     def _forget(self, host: str, done: "asyncio.Future[list[Address]]") -> None:
         self._asked.pop(host, None)
