@@ -20,7 +20,8 @@ from tests.acceptance.command import Command
 from tests.acceptance.processes import ROOT
 
 WIDE, NARROW = (1280, 900), (400, 800)
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# First the program without windows: of a whole Chromium without a screen, a page stops being painted now and then.
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MILLISECONDS_MAX = 60_000
 # Every other name is unknown to the browser, and the root of a container has no sandbox.
 _ARGUMENTS = [
@@ -82,7 +83,7 @@ def chromium() -> Iterator[Browser]:
     """The machine's own browser."""
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
-        pytest.fail(f"no browser here: install Chromium (Debian: apt-get install chromium), as one of {_NAMES}")
+        pytest.fail(f"no browser here: install Chromium (Debian: chromium-headless-shell), as one of {_NAMES}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         yield browser

@@ -242,6 +242,30 @@ def test_a_page_costs_as_much_with_many_events_as_with_few(
             assert each.buffers <= BUFFERS_MAX, each
 
 
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_a_backlog_is_read_once(database: Engine, account: int, *, analyzed: bool) -> None:
+    """Those that are placed are looked at, and none behind them, whether statistics know of the backlog or not."""
+    with by_hand(database) as connection:
+        connection.execute(text("ANALYZE outbox"))
+        connection.execute(
+            text("""
+                INSERT INTO outbox (account_id, event, subject_ids)
+                SELECT :account, 'commit.created', ARRAY[gen_random_uuid()] FROM generate_series(1, 40000)
+            """),
+            {"account": account},
+        )
+        if analyzed:
+            connection.execute(text("ANALYZE outbox"))
+    with database.connect() as connection:
+        (placing,) = (
+            each
+            for each in explain_all(connection, lambda: place(connection, rows_max=100))
+            if "known" in each.statement
+        )
+        assert "outbox" not in placing.scanned
+        assert placing.looked_at["outbox"] <= 3 * 100
+
+
 def test_what_happened_to_nothing_is_no_event(database: Engine, account: int) -> None:
     """It is refused where it is announced, and the feed has no place for it."""
     with pytest.raises(ValueError, match="happened to nothing"), database.begin() as connection:
