@@ -1,18 +1,27 @@
 """An invoice's document shows what JSON tells, and whom it is from and to as they were when it was finalized."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from tests.conftest import by_hand
 from tests.integration.change_book import ChangeBook
+from tests.integration.intake import settings_of
 from tests.integration.usage_book import CUSTOMER
+from trueup.errors import ExitCode
 from trueup.store.accounts.accounts import set_locale
 from trueup.store.catalog.parties import Party, Seller, set_billing, set_seller
-from trueup_worker.documents.invoices import document_of_invoice, invoices_of_month
+from trueup_worker.cli.ledger.invoice_documents import write_month
+from trueup_worker.documents import invoices
+from trueup_worker.documents.invoices import TooManyLines, document_of_invoice, invoices_of_month
 from trueup_worker.documents.view import Document
 from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
 
@@ -145,3 +154,35 @@ def test_the_invoices_of_a_month(book: ChangeBook) -> None:
         months = [(JANUARY, FEBRUARY), (FEBRUARY, MARCH)]
         found = [list(invoices_of_month(connection, book.account_id, since=a, until=b)) for a, b in months]
     assert found == [[made.id], []]
+
+
+def test_a_month_goes_on_behind_an_invoice_that_is_too_long(
+    book: ChangeBook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told by its id, and counts as failed; the others are written."""
+    book.use(JANUARY, "1", "2")
+    book.use(JANUARY, "1", "3")
+    book.request(invoice_schedule={"schedule_items": [{"timestamp": "2030-02-01T00:00:00Z", "amount": 5}]})
+    book.close(JANUARY)
+    usage = next(each for each in book.invoices() if each.type == "USAGE")
+    monkeypatch.setattr(invoices, "DOCUMENT_LINES_MAX", 1)
+
+    @contextmanager
+    def moment(_: str) -> Iterator[tuple[Connection, Any]]:
+        with book.engine.connect() as connection:
+            yield connection, SimpleNamespace(account_id=book.account_id, account="acme")
+
+    here: Any = SimpleNamespace(snapshot=moment, settings=settings_of())
+    typesetter: Any = SimpleNamespace(pdf=lambda _: b"%PDF")
+    assert write_month(here, FEBRUARY, str(tmp_path), typesetter) == ExitCode.ROWS_FAILED
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"%PDF"]
+    assert f"invoice {usage.id}: the invoice has 3 lines" in capsys.readouterr().err
+
+
+def test_lines_that_are_too_long_make_no_document(book: ChangeBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few there are."""
+    book.request(name="x" * 50, invoice_schedule={"schedule_items": ITEMS})
+    book.work()
+    monkeypatch.setattr(invoices, "DOCUMENT_CHARS_MAX", 49)
+    with pytest.raises(TooManyLines, match="have 50 characters"):
+        document(book, book.invoices()[0].id)

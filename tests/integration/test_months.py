@@ -5,15 +5,18 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.integration.books import close_month, journal, journal_bytes, sums
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import START, STORAGE, UsageBook
 from trueup.domain.journal.accounts import CodesRefused
+from trueup.store.journal.months import is_alone
 from trueup.store.postgres.engine import snapshot
 from trueup_worker.exports.export import Span
 from trueup_worker.exports.journal import JOURNAL
+from trueup_worker.journal import close
 from trueup_worker.journal.close import MonthRefused
 from trueup_worker.journal.codes import change_codes
 
@@ -129,6 +132,31 @@ def test_two_who_close_at_once(book: ChangeBook) -> None:
         "2030-01 is closed already",
     }
     assert book.differences() == []
+
+
+def test_what_ends_while_the_month_is_written_is_waited_for(book: ChangeBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What began in the month, and commits once the snapshot is taken, is in no journal: the month stays open."""
+    close_month(book, "2030-01")
+    with book.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        book.go_to(datetime(2030, 3, 3, tzinfo=UTC))
+
+        def end_beside(closing: Connection, account_id: int) -> bool:
+            found = is_alone(closing, account_id)
+            connection.commit()
+            return found
+
+        monkeypatch.setattr(close, "is_alone", end_beside)
+        with pytest.raises(MonthRefused, match="still runs"):
+            close_month(book, "2030-02")
+
+
+def test_another_fault_is_not_taken_for_another_who_closes(book: ChangeBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the database refuses for a reason of its own is told as that."""
+    refused = text("INSERT INTO closed_month (account_id) VALUES (NULL)")
+    monkeypatch.setattr(close, "note_month", lambda connection, *_: connection.execute(refused))
+    with pytest.raises(IntegrityError):
+        close_month(book, "2030-01")
 
 
 def test_codes_are_versions(book: ChangeBook) -> None:

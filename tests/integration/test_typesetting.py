@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from io import BytesIO
+from zlib import crc32
 
 import pytest
 from PIL import Image
@@ -150,6 +151,17 @@ def test_a_logo_is_kept_as_png(form: str) -> None:
     assert len(png) <= LOGO_BYTES_MAX
     with Image.open(BytesIO(png)) as made:
         assert made.format == "PNG"
+
+
+def test_a_logo_of_too_many_pixels_is_refused() -> None:
+    """However small its file is, and however many it says."""
+    image = BytesIO()
+    Image.new("1", (1, 1)).save(image, "PNG")
+    for side in (6_000, 10_000, 20_000):
+        size = b"IHDR" + side.to_bytes(4) * 2 + image.getvalue()[24:29]
+        content = image.getvalue()[:12] + size + crc32(size).to_bytes(4) + image.getvalue()[33:]
+        with pytest.raises(BadLogo, match="more than 25,000,000 pixels"):
+            png_of(content)
 
 
 @pytest.mark.parametrize("content", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\n", b"x" * 6_000_000, json.dumps({}).encode()])

@@ -200,17 +200,20 @@ def test_digits_that_a_sum_left_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_cell_that_nobody_reads_refuses_nothing(tmp_path: Path) -> None:
-    """With a mapping only its columns count, and rows are left out first."""
-    skip = '[[skip]]\ncolumn = "Stage"\nis = "Lost"'
+    """With a mapping only its columns count, and rows are left out first: by what their own cells say for certain."""
+    skip = '[[skip]]\ncolumn = "Stage"\nis_not = "Won"'
     path = workbook(
         tmp_path,
         ["ID", "Deal", "Amount", "Stage", "Note"],
         ["1", "A", 5, "Won", "#N/A"],
         ["2", "B", "#REF!", "Lost"],
         ["3", "C", "#REF!", "Won"],
+        ["4", "D", 5, "#N/A"],
     )
-    good, odd = read(path, Reading(mapping=parse_mapping(mapping_text(FIELDS, skip).encode(), name="m.toml")))
+    good, odd, unknown = read(path, Reading(mapping=parse_mapping(mapping_text(FIELDS, skip).encode(), name="m.toml")))
     assert (good.raw, odd.raw, odd.number) == (False, True, 3)
+    assert unknown.form
+    assert "the cell D5 is '#N/A', an error of the sheet" in unknown.form.found
 
 
 @pytest.mark.parametrize(

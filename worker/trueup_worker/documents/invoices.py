@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from trueup.domain.unit import PIECES
 from trueup.errors import TrueupError
-from trueup.limits import DOCUMENT_LINES_MAX
+from trueup.limits import DOCUMENT_CHARS_MAX, DOCUMENT_LINES_MAX
 from trueup.store.catalog.parties import parties_of
 from trueup.store.catalog.units import units_of
 from trueup.store.invoices.invoice import Invoice
@@ -21,7 +21,7 @@ _OF_MONTH = text("""
 
 
 class TooManyLines(TrueupError):
-    """The invoice has more lines than a document shows."""
+    """The invoice has more lines than a document shows, or longer ones."""
 
 
 def document_of_invoice(connection: Connection, account_id: int, invoice: Invoice) -> Document:
@@ -33,7 +33,7 @@ def document_of_invoice(connection: Connection, account_id: int, invoice: Invoic
         invoice: with its lines.
 
     Raises:
-        TooManyLines: it has more than 5,000.
+        TooManyLines: it has more than 5,000, or four million characters in them.
     """
     if len(invoice.lines) > DOCUMENT_LINES_MAX:
         raise TooManyLines(f"the invoice has {len(invoice.lines)} lines, and a document {DOCUMENT_LINES_MAX} at most")
@@ -45,7 +45,13 @@ def document_of_invoice(connection: Connection, account_id: int, invoice: Invoic
         contract_id=invoice.contract_id,
         commit_id=invoice.commit_id,
     )
-    return document_of(invoice, parties, units_of(connection, account_id).get(str(invoice.unit_id), PIECES))
+    document = document_of(invoice, parties, units_of(connection, account_id).get(str(invoice.unit_id), PIECES))
+    chars = sum(len(line.name) + len(line.note) for line in document.lines)
+    if chars > DOCUMENT_CHARS_MAX:
+        raise TooManyLines(
+            f"the lines of the invoice have {chars} characters, and those of a document {DOCUMENT_CHARS_MAX} at most"
+        )
+    return document
 
 
 def invoices_of_month(connection: Connection, account_id: int, *, since: datetime, until: datetime) -> Iterator[UUID]:

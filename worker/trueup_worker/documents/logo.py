@@ -12,6 +12,7 @@ with extra("pdf", needed_by="a logo"):
     from PIL import Image, UnidentifiedImageError
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+_TOO_MANY = f"the logo has more than {LOGO_PIXELS_MAX:,} pixels: make it smaller"
 _SIDE_MAX = 1_000  # 600 dots an inch, as wide as it is shown
 
 
@@ -32,9 +33,11 @@ def png_of(content: bytes) -> bytes:
             simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(BytesIO(content), formats=_FORMATS)
             if image.width * image.height > LOGO_PIXELS_MAX:
-                raise BadLogo(f"the logo has more than {LOGO_PIXELS_MAX:,} pixels: make it smaller")
+                raise BadLogo(_TOO_MANY)
             plain = image.convert("RGBA")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise BadLogo(_TOO_MANY) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise BadLogo(f"the logo cannot be read as one of {', '.join(_FORMATS)}") from error
     side = _SIDE_MAX
     while True:

@@ -27,11 +27,13 @@ from trueup.store.journal.months import (
     store_lines,
     units_left_out,
 )
+from trueup.store.postgres.errors import constraint_of
 from trueup_worker.invoicing.clock import account_now
 from trueup_worker.journal.calendar import Calendar
 from trueup_worker.journal.lines import open_lines
 
 _NOW = text("SELECT now()")
+_WRITTEN_ONCE = ("closed_month_pkey", "journal_line_pkey")
 
 
 class MonthRefused(Refused):
@@ -58,11 +60,15 @@ def close_books(
     """
     try:
         return _close(on, account_id, month, actor=actor, leaves_usage_open=leaves_usage_open)
-    except IntegrityError:  # the snapshot was taken a moment before the other's lock was free
+    except IntegrityError as error:  # the snapshot was taken a moment before the other's lock was free
+        if constraint_of(error) not in _WRITTEN_ONCE:
+            raise
         raise MonthRefused(f"{_named(month.starting_at)} was closed by another at this moment") from None
 
 
 def _close(on: Engine, account_id: int, month: Month, *, actor: str, leaves_usage_open: bool) -> ClosedMonth:
+    with on.begin() as connection:  # what ends between a snapshot and the look at what runs is in neither
+        _guard(connection, account_id, month, leaves_usage_open=leaves_usage_open)
     with on.execution_options(isolation_level="REPEATABLE READ").begin() as connection:
         if not is_alone(connection, account_id):
             raise MonthRefused("another month is being closed: try again when that is done")

@@ -48,6 +48,12 @@ def sqlstate(error: BaseException) -> str | None:
     return cause.sqlstate if isinstance(cause, Error) else None
 
 
+def constraint_of(error: BaseException) -> str | None:
+    """The name of the constraint that an error is about, if it is about one."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.diag.constraint_name if isinstance(cause, Error) else None
+
+
 def primary_message(error: BaseException) -> str:
     """Message of the server in one line, without the statement and its values."""
     cause = error.orig if isinstance(error, DBAPIError) else error

@@ -18,7 +18,7 @@ from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit, say
-from trueup_worker.documents.invoices import document_of_invoice, invoices_of_month
+from trueup_worker.documents.invoices import TooManyLines, document_of_invoice, invoices_of_month
 from trueup_worker.documents.page import page_of
 from trueup_worker.documents.typesetter import NotSet, Typesetter
 from trueup_worker.documents.view import Document
@@ -58,7 +58,7 @@ def pdf(
     here = session(ctx)
     with Typesetter(tell=say) as typesetter:
         if month is not None:
-            raise typer.Exit(_write_month(here, month.replace(tzinfo=UTC), output, typesetter))
+            raise typer.Exit(write_month(here, month.replace(tzinfo=UTC), output, typesetter))
         document = _document(here, lambda connection, caller: id_of(connection, caller, str(invoice), "invoice"))
         _write(typesetter.pdf(document), output or f"{document.file_name}.pdf")
 
@@ -81,7 +81,7 @@ def _document(here: Session, find: Callable[[Connection, Caller], UUID]) -> Docu
         return document_of_invoice(connection, caller.account_id, found)
 
 
-def _write_month(here: Session, month: datetime, output: str | None, typesetter: Typesetter) -> ExitCode:
+def write_month(here: Session, month: datetime, output: str | None, typesetter: Typesetter) -> ExitCode:
     """Write all invoices of a month, each of a moment of its own: what is finalized stays as it is."""
     if output is None or output == _STDOUT:
         raise CommandError("say with -o into which folder the invoices of a month go")
@@ -92,12 +92,12 @@ def _write_month(here: Session, month: datetime, output: str | None, typesetter:
         ids = list(invoices_of_month(connection, caller.account_id, since=month, until=until))
     failed = 0
     for each in ids:
-        document = _document(here, lambda _, __, chosen=each: chosen)  # type: ignore[misc]
         try:
+            document = _document(here, lambda _, __, chosen=each: chosen)  # type: ignore[misc]
             _write(typesetter.pdf(document), str(folder / f"{document.file_name}.pdf"), quietly=True)
-        except NotSet as error:
+        except (NotSet, TooManyLines) as error:
             failed += 1
-            say(f"{document.file_name}: {error}")
+            say(f"invoice {each}: {error}")
     say(f"{len(ids) - failed} invoices of {month:%Y-%m} are in {folder}")
     return ExitCode.ROWS_FAILED if failed else ExitCode.OK
 

@@ -59,6 +59,7 @@ class MappedTable:
         keys: index and name of columns that keys are made of.
         key_columns: indexes of those that the key is made of which is used once.
         columns: indexes of all columns that it reads.
+        skip_columns: indexes of those that decide which records are left out.
 
     Raises:
         WrongMapping: with every problem.
@@ -99,6 +100,7 @@ class MappedTable:
         if problems:
             raise WrongMapping("\n  ".join(["the mapping does not fit:", *problems]))
         self.skipped = [0] * len(self._skips)
+        self.skip_columns: Collection[int] = [self._header.index(each.column, "skip") for each in mapping.skip]
         self._own = {name: fields.pop(name) for name in form_of(kind).row_columns if name in fields}
         self._fields = list(fields.values())
         self._sort_out()

@@ -25,12 +25,14 @@ class Meaning(Protocol):
         keys: index and name of columns that keys are made of.
         key_columns: indexes of those that the key is made of which is used once; none: there is no such key.
         columns: indexes of all columns that a request, or its being left out, depends on.
+        skip_columns: indexes of those that its being left out depends on.
     """
 
     numeric: list[NumberColumn]
     keys: list[IndexedName]
     key_columns: Sequence[int]
     columns: Collection[int]
+    skip_columns: Collection[int]
 
     def is_skipped(self, cells: Sequence[str]) -> bool:
         """Tell whether a record is left out, and count it."""

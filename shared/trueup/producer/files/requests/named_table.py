@@ -50,6 +50,7 @@ class NamedTable:
         used_once = "transaction_id" if kind == "usage" else "uniqueness_key"
         self.key_columns: Sequence[int] = [names.index(used_once)] if used_once in names else []
         self.columns: Collection[int] = range(len(names))
+        self.skip_columns: Collection[int] = ()
         self.keys = [(index, name) for index, name in enumerate(names) if name in KEYS]
 
     def is_skipped(self, cells: Sequence[str]) -> bool:  # noqa: ARG002

@@ -1,6 +1,6 @@
 """Rows of a table: one request a record, numbered from 1 below the header."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 
@@ -186,13 +186,15 @@ class _Judged:
                 cure = "; if it is a sum below the table, and no row of it, delete it" if is_total else ""
                 raise BadForm(f"{len(cells)} cells where the header has {width}{cure}", "csv_row_shape")
             del cells[width:]
+        if record.odd:
+            self._require_usable(record.odd, self.meaning.skip_columns)
         if self.meaning.is_skipped(cells) or (cells.count("") + 1 == width and self._footers.has(cells)):
             return None
         for index in self._nameless:
             if cells[index]:
                 raise BadForm(f"{shown(cells[index])} stands in column {index + 1}, which has no name", "csv_row_shape")
         if record.odd:
-            self._require_usable(record.odd)
+            self._require_usable(record.odd, self.meaning.columns)
         return cells
 
     def found(self, number: int, record: Record, bad: Exception) -> str:
@@ -218,8 +220,7 @@ class _Judged:
                 f"{self._name}: lines below its table are left out: {first}" + (f", and {more} more" if more else "")
             )
 
-    def _require_usable(self, odd: Mapping[int, str]) -> None:
-        used = self.meaning.columns
+    def _require_usable(self, odd: Mapping[int, str], used: Collection[int]) -> None:
         if found := [told for index, told in odd.items() if index in used]:
             raise BadForm("; ".join(found), "cell_unreadable")
 
