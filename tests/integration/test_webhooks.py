@@ -21,6 +21,7 @@ from trueup.store.accounts.accounts import create_account
 from trueup.store.events.outbox import announce
 from trueup.store.events.read import read_feed
 from trueup.store.events.relay import trim
+from trueup.store.webhooks import deliveries
 from trueup.store.webhooks.claims import Claimed, endpoints_ready, find_due, take
 from trueup.store.webhooks.deliveries import forget_deliveries, list_deliveries, resend, send_test, show_delivery
 from trueup.store.webhooks.endpoints import (
@@ -235,7 +236,7 @@ def test_what_is_sent_again_goes_on_behind_what_was(database: Engine, account: i
     made = endpoint(database, account, 9)
     happen(database, account, events=5)
     with database.begin() as connection:
-        expand(connection, Which(account, made.id))
+        expand(connection, [Which(account, made.id)])
         since, reached, told = utc_now() - timedelta(days=1), None, []
         for _ in range(3):
             resent = resend(connection, account, made.id, since=since, after=reached, deliveries_max=2)
@@ -714,7 +715,7 @@ def test_what_waits_at_an_endpoint_that_is_off_is_forgotten(database: Engine, ac
     happen(database, account)
     with database.begin() as connection:
         for each in (off, on):
-            expand(connection, Which(account, each.id))
+            expand(connection, [Which(account, each.id)])
         change_endpoint(connection, account, off.id, enabled=False)
         connection.execute(text("UPDATE webhook_delivery SET happened_at = now() - interval '31 days'"))
         assert forget_deliveries(connection, days=30, limit=9) == 0
@@ -723,6 +724,31 @@ def test_what_waits_at_an_endpoint_that_is_off_is_forgotten(database: Engine, ac
         )
         assert forget_deliveries(connection, days=30, limit=9) == 1
         assert [len(list_deliveries(connection, account, each.id, limit=9)) for each in (off, on)] == [0, 1]
+
+
+def test_failed_deliveries_are_found_without_the_others(database: Engine, account: int) -> None:
+    """However many were delivered since."""
+    made = endpoint(database, account, 9)
+    happen(database, account)
+    with database.begin() as connection:
+        expand(connection, [Which(account, made.id)])
+        connection.execute(text("UPDATE webhook_delivery SET state = 'failed', finished_at = now()"))
+        connection.execute(
+            text("""
+            INSERT INTO webhook_delivery (account_id, endpoint_id, event_id, position, type, subject_id, facts,
+                                          happened_at, state, next_attempt_at, finished_at)
+            SELECT account_id, endpoint_id, gen_random_uuid(), position + n, type, subject_id, facts, happened_at,
+                   'delivered', next_attempt_at, now()
+              FROM webhook_delivery, generate_series(1, 5000) AS n
+            """)
+        )
+        connection.execute(text("ANALYZE webhook_delivery"))
+        assert len(list_deliveries(connection, account, made.id, limit=9, state="failed")) == 1
+        which = {"account_id": account, "endpoint_id": made.id, "limit": 9, "failed": True}
+        plan = connection.scalar(
+            text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {deliveries._LIST.given(which).text}"), which
+        )
+    assert plan[0]["Plan"]["Shared Hit Blocks"] < 30
 
 
 def test_trimming_waits_for_endpoints(database: Engine, account: int) -> None:

@@ -103,6 +103,7 @@ webhook_delivery = Table(
         postgresql_where=text("claimed_until IS NOT NULL"),
     ),
     Index("webhook_delivery_position_idx", "endpoint_id", "position"),
+    Index("webhook_delivery_failed_idx", "endpoint_id", "position", postgresql_where=text("state = 'failed'")),
     Index("webhook_delivery_finished_idx", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
     comment="An event on its way to an endpoint.",
 )

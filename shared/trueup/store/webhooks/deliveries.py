@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -31,7 +31,10 @@ _COLUMNS = """
 """
 _LIST = Filtered(
     lambda given: text(f"{_COLUMNS}{given} ORDER BY d.position DESC, d.event_id DESC LIMIT :limit"),
-    {"state": "d.state = :state", "before": "(d.position, d.event_id) < (:before, CAST(:before_id AS uuid))"},
+    {
+        "before": "(d.position, d.event_id) < (:before, CAST(:before_id AS uuid))",
+        **{each: f"d.state = '{each}'" for each in get_args(State)},
+    },
 )
 _ONE = text(f"{_COLUMNS} AND d.event_id = :event_id")
 _ATTEMPTS = text("""
@@ -189,9 +192,10 @@ def list_deliveries(
     """
     find_endpoint(connection, account_id, endpoint_id)
     place = (before.position, before.id) if isinstance(before, Delivery) else before or (None, None)
-    which = {"account_id": account_id, "endpoint_id": endpoint_id, "limit": limit, "state": state}
+    which = {"account_id": account_id, "endpoint_id": endpoint_id, "limit": limit}
     which |= {"before": place[0], "before_id": place[1]}
-    return fetch_all(connection, Delivery, _LIST.given(which), which)
+    given = which if state is None else which | {state: True}
+    return fetch_all(connection, Delivery, _LIST.given(given), which)
 
 
 def show_delivery(connection: Connection, account_id: int, endpoint_id: UUID, delivery_id: UUID) -> Delivery:
