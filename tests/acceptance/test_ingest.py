@@ -119,6 +119,24 @@ def test_failed_rows_of_a_csv_file_are_csv(stack: Command, tmp_path: Path) -> No
     assert (again["rows"], again["created"]) == (1, 1)
 
 
+def test_failed_rows_of_another_encoding_are_utf8(stack: Command, tmp_path: Path) -> None:
+    """The command says so, and refuses to read them by the file's encoding; read without it, they are as they were."""
+    stack.ok("accounts", "create", "encodings")
+    stack.ok("catalog", "load", SAMPLE / "catalog.json", "--account", "encodings")
+    case, failed = tmp_path / "case.csv", tmp_path / "failed.csv"
+    content = (ROOT / "tests" / "data" / "files" / "05_csv_form_told_as_json.csv").read_bytes()
+    header, good, *_ = content.splitlines()
+    case.write_bytes(header + b"\n" + good + ",zu viel für sie".encode("cp1252") + b"\n")
+    options = ("--encoding", "cp1252", "--account", "encodings")
+    done = stack("ingest", case, *options, "--failed", failed)
+    assert (done.code, "sent (without --encoding: it is UTF-8)" in done.stderr) == (3, True), done.stderr
+    again = stack("ingest", failed, *options)
+    assert (again.code, "leave --encoding out" in again.stderr) == (4, True), again.stderr
+    assert "für" in failed.read_text(encoding="utf-8-sig")
+    failed.write_text(failed.read_text(encoding="utf-8-sig").replace(",zu viel für sie", ""), encoding="utf-8-sig")
+    assert stack.ok("ingest", "--json", failed, "--account", "encodings").json()["created"] == 1
+
+
 def test_interrupted_and_resumed(stack: Command, urls: dict[str, str], tmp_path: Path) -> None:
     """Ctrl-C ends with 130 and says what was sent; the same command again makes the rest, and nothing twice."""
     file = batch_file(tmp_path, name="interrupted", rows=30_000)

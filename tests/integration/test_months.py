@@ -159,6 +159,24 @@ def test_another_fault_is_not_taken_for_another_who_closes(book: ChangeBook, mon
         close_month(book, "2030-01")
 
 
+def test_what_is_archived_at_a_month_s_first_instant_is_of_that_month(database: Engine) -> None:
+    """Its expiry, as its catch-up; what ends at that instant is of the month before."""
+    book = ChangeBook(database)
+    items = [{"timestamp": f"2030-0{month}-05T00:00:00Z", "amount": 400} for month in (1, 6)]
+    ending = book.request(amount=1000, ends="2030-02-01", invoice_schedule={"schedule_items": items[:1]})
+    book.go_to(FEBRUARY)
+    archived = book.request(amount=1000, invoice_schedule={"schedule_items": items})
+    book.archive(archived)
+    book.go_to(FEBRUARY + timedelta(days=2))
+    lines = [line for line in journal(book) if line["event"] in ("expired", "catch-up of changed schedules")]
+    told = {(UUID(line["commit_id"]), line["event"], line["date"]) for line in lines}
+    assert told == {
+        (ending, "expired", "2030-01-31"),
+        (archived, "expired", "2030-02-01"),
+        (archived, "catch-up of changed schedules", "2030-02-01"),
+    }
+
+
 def test_codes_are_versions(book: ChangeBook) -> None:
     """The same ones make none; a name or code that there is not is refused."""
     with book.engine.begin() as connection:

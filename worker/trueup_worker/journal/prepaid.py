@@ -73,11 +73,12 @@ def _changes(commit: PrepaidRow, worth: list[RevaluationRow], entries: Iterator[
 def _booked(valuation: Valuation, row: EntryRow) -> _Change:
     earned: Earned = "revenue" if row.type.endswith("_DEDUCTION") else "breakage"
     booked, taken_back = _EVENTS[row.type.rpartition("_")[2]]
+    is_of_the_end = row.type.endswith(_ENDS) and not row.is_archived
     return _Change(
         source="ledger",
         id=row.id,
         event=taken_back if row.amount > 0 else booked,
-        own_at=row.effective_at - MOMENT if row.type.endswith(_ENDS) else row.effective_at,
+        own_at=row.effective_at - MOMENT if is_of_the_end else row.effective_at,
         booked_at=row.booked_at,
         invoice_id=row.invoice_id,
         is_closed=row.is_closed,

@@ -52,7 +52,8 @@ _PREPAID = text(f"""
 
 _ENTRIES = text(f"""
     SELECT e.id, e.commit_id, e.seq, e.type, e.amount, e.effective_at, e.booked_at, e.invoice_id,
-           {_is_closed("ledger", "e.id")} AS is_closed
+           {_is_closed("ledger", "e.id")} AS is_closed,
+           e.type LIKE '%EXPIRATION' AND e.amount < 0 AND coalesce(e.reason = 'archived', false) AS is_archived
       FROM ledger_entry AS e
      WHERE e.account_id = :account_id AND e.type LIKE 'PREPAID%' ORDER BY e.commit_id, e.seq
 """)
@@ -136,7 +137,7 @@ class PrepaidRow:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """A ledger entry of a PREPAID commit."""
+    """A ledger entry of a PREPAID commit; `is_archived`: what expired as it was taken out of use, at any instant."""
 
     id: UUID
     commit_id: UUID
@@ -147,6 +148,7 @@ class EntryRow:
     booked_at: datetime
     invoice_id: UUID | None
     is_closed: bool
+    is_archived: bool
 
 
 @dataclass(frozen=True, slots=True)

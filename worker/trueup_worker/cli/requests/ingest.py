@@ -1,6 +1,7 @@
 """Files of requests become commits, and files of usage become lines."""
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -257,14 +258,23 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan, 
             if row.failed:
                 if failed is None:
                     failed = stack.enter_context(_created(failed_path))
-                    failed.write(_header_line(source, plan.kind))
+                    failed.write(_header_line(source, plan))
                 failed.write(_input_line(row.row))
                 failures += [row] if len(failures) < _REASONS_SHOWN else []
     if failed:
-        suffix = plan.reading.key_suffix
-        again = "" if suffix is None else f" (with --key-suffix={suffix} again: they are as they were in the file)"
-        say(f"failed rows, to be corrected and sent{again}: {failed_path}")
+        again = "; ".join(_options_again(plan.reading))
+        say(f"failed rows, to be corrected and sent{again and f' ({again})'}: {failed_path}")
     return failures
+
+
+def _options_again(reading: Reading) -> Iterator[str]:
+    """Options by which the file of failed rows is read otherwise than theirs."""
+    if reading.encoding is not None:
+        yield "without --encoding: it is UTF-8"
+    if reading.sheet is not None:
+        yield "without --sheet: it is CSV"
+    if reading.key_suffix is not None:
+        yield f"with --key-suffix={reading.key_suffix} again: they are as they were in the file"
 
 
 def _created(path: Path) -> AbstractContextManager[IO[bytes]]:
@@ -288,8 +298,10 @@ def _result_line(row: RowOutcome) -> bytes:
     )
 
 
-def _header_line(source: Source, kind: Kind) -> bytes:
-    return header_of(source, kind=kind) + b"\n" if source.is_table else b""
+def _header_line(source: Source, plan: Plan) -> bytes:
+    """The beginning of the file of failed rows: with a mark, where another encoding may be said of it again."""
+    mark = b"" if plan.reading.encoding is None else BOM_UTF8
+    return mark + (header_of(source, kind=plan.kind) + b"\n" if source.is_table else b"")
 
 
 def _input_line(row: Row) -> bytes:

@@ -43,7 +43,7 @@ async def show_invoice_pdf(request: Request, customer_id: UUID, invoice_id: UUID
 
 
 async def _made(request: Request, customer_id: UUID, invoice_id: UUID, make: Callable[[Document], T]) -> T:
-    """What is made of a document, beside the loop that answers: an invoice may be long."""
+    """Make something of a document, beside the loop that answers: an invoice may be long."""
     account_id = caller_of(request).account_id
 
     def look(connection: Connection) -> T | None:
