@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.integration.alert_book import DAY, AlertBook
 from tests.integration.usage_book import START
+from trueup.store.alerts import timed
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.alerts.settings import set_thresholds
+from trueup.store.postgres.plans import plan_afresh
 from trueup_worker.alerts.timed import tell_what_fell_due
 from trueup_worker.commit_changes.archive import archive_commit
 from trueup_worker.invoicing.clock import advance_clock
@@ -197,6 +199,25 @@ def test_more_than_fit_into_a_transaction_are_told_one_page_after_the_other(aler
     assert rounds == 3
     told = alerts.by_time()
     assert sorted(each for _, each, _ in told) == sorted(made)
+
+
+def test_what_was_told_of_an_instant_is_not_read_for_each_that_fell_due_with_it(alerts: AlertBook) -> None:
+    """It is found by its subject: else a month in which thousands end would take hours."""
+    alerts.commit("PREPAID", "1", starts=START + DAY, paid=False)
+    alerts.run(
+        "INSERT INTO segment (account_id, commit_id, position, amount, starting_at, ending_before, granted_at)"
+        " SELECT account_id, commit_id, n, amount, starting_at, ending_before, granted_at"
+        " FROM segment, generate_series(1, 3000) AS n"
+    )
+    alerts.run("ANALYZE segment")
+    alerts.to(START + DAY)
+    assert tell_what_fell_due(alerts.engine, alerts.account_id, rows_max=2_000)
+    given = {"account_id": alerts.account_id, "since": START, "present": START + DAY, "days": [Decimal(0)]}
+    statement = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {timed._TELL_SEGMENTS['start'].text}"
+    with alerts.engine.begin() as connection:
+        plan_afresh(connection)
+        plan = connection.execute(text(statement), given | {"rows_max": 10}).scalar_one()[0]
+    assert plan["Plan"]["Shared Hit Blocks"] < 5 * 2_000
 
 
 def test_accounts_are_found_by_what_is_due_in_them(alerts: AlertBook) -> None:

@@ -22,6 +22,9 @@ UpcomingKind = Literal["SCHEDULED", "TRUE_UP"]
 
 _DAYS = "make_interval(secs => CAST(wait.days * 86400 AS double precision))"
 
+# No column, so that what was told is found by its subject: by the instant, all that fell due with it would be read.
+_IS_AT = "t.fell_at + interval '0'"
+
 
 def _window(column: str) -> str:
     """Range of a column in which `wait.days` before it is the nearest offset that has been reached."""
@@ -55,7 +58,7 @@ def _tell_segments(kind: SegmentKind, event: str, column: str) -> TextClause:
                AND s.amount > 0 AND s.ending_before > s.starting_at AND c.archived_at IS NULL
                AND NOT EXISTS (SELECT FROM alert_told AS t
                                 WHERE t.account_id = s.account_id AND t.kind = '{kind}' AND t.subject_id = s.id
-                                  AND t.fell_at = s.{column} - {_DAYS} OFFSET 0)
+                                  AND {_IS_AT} = s.{column} - {_DAYS} OFFSET 0)
              ORDER BY s.{column} LIMIT :rows_max) AS s
           JOIN commit AS c ON c.account_id = :account_id AND c.id = s.of_commit
          ORDER BY s.fell_at LIMIT :rows_max
@@ -89,7 +92,7 @@ _TAKE_UPCOMING = text(f"""
                AND o.suppressed_by IS NULL AND o.due_at - {_DAYS} > c.created_at AND c.archived_at IS NULL
                AND NOT EXISTS (SELECT FROM alert_told AS t
                                 WHERE t.account_id = o.account_id AND t.kind = 'upcoming' AND t.subject_id = o.id
-                                  AND t.fell_at = o.due_at - {_DAYS} OFFSET 0)
+                                  AND {_IS_AT} = o.due_at - {_DAYS} OFFSET 0)
              ORDER BY o.due_at LIMIT :rows_max) AS o
          ORDER BY o.fell_at LIMIT :rows_max
     ), told AS (
