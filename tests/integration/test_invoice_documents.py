@@ -19,6 +19,8 @@ from tests.integration.usage_book import CUSTOMER
 from trueup.errors import ExitCode
 from trueup.store.accounts.accounts import set_locale
 from trueup.store.catalog.parties import Party, Seller, set_billing, set_seller
+from trueup.store.catalog.units import load_units
+from trueup.wire.catalog import Unit
 from trueup_worker.cli.ledger.invoice_documents import write_month
 from trueup_worker.documents import invoices
 from trueup_worker.documents.invoices import TooManyLines, document_of_invoice, invoices_of_month
@@ -100,6 +102,23 @@ def test_a_finalized_invoice_keeps_its_parties(book: ChangeBook) -> None:
     assert (after.seller.name, after.customer.name, after.mark) == ("Other", "Else", "DRAFT")
     assert after.totals[-1] == ("Amount due", "1.234,56 USD")
     assert ("Due", "6. Juni 2030") in after.facts
+
+
+def test_a_finalized_invoice_keeps_its_unit(book: ChangeBook) -> None:
+    """Of an instalment and of usage: what the unit is called, or counts, later on is the next invoice's."""
+    euros = UUID("e0000000-0000-4000-8000-0000000000e0")
+    with book.engine.begin() as connection:
+        load_units(connection, book.account_id, [Unit(id=euros, name="Tokens")])
+    book.request(invoice_schedule={"credit_type_id": str(euros), "schedule_items": ITEMS})
+    book.use(JANUARY, "2.5", "3", credit_type_id=str(euros))
+    book.close(JANUARY)
+    before = [document(book, each.id) for each in book.invoices()]
+    assert {each.totals[-1] for each in before} == {("Amount due", "300.5 Tokens"), ("Amount due", "7.5 Tokens")}
+    with book.engine.begin() as connection:
+        load_units(connection, book.account_id, [Unit(id=euros, name="EUR (cents)")])
+    assert [document(book, each.id) for each in book.invoices()] == before
+    [instalment, *_] = [document(book, each) for each in drafts(book)]
+    assert instalment.currency == "EUR"
 
 
 def test_without_a_profile_it_is_from_the_account_to_the_customer(book: ChangeBook) -> None:

@@ -45,7 +45,8 @@ def document_of_invoice(connection: Connection, account_id: int, invoice: Invoic
         contract_id=invoice.contract_id,
         commit_id=invoice.commit_id,
     )
-    document = document_of(invoice, parties, units_of(connection, account_id).get(str(invoice.unit_id), PIECES))
+    unit = parties.unit or units_of(connection, account_id).get(str(invoice.unit_id), PIECES)
+    document = document_of(invoice, parties, unit)
     chars = sum(len(line.name) + len(line.note) for line in document.lines)
     if chars > DOCUMENT_CHARS_MAX:
         raise TooManyLines(

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, text
 
+from trueup.domain.payable_rounding import USD_CENTS
+from trueup.domain.unit import Unit
 from trueup.store.postgres.rows import fetch_one
 from trueup.store.tables import billing_details, seller_profile
 
@@ -47,6 +49,7 @@ class Parties:
     Attributes:
         payment_terms_days: None: it is due at no known date.
         custom_fields: names and values that the seller shows.
+        unit: of the amounts; None: it is what it is now, or USD.
     """
 
     locale: str
@@ -57,9 +60,10 @@ class Parties:
     footer: str = ""
     custom_fields: tuple[tuple[str, str], ...] = ()
     logo: bytes | None = None
+    unit: Unit | None = None
 
 
-def parties_expression(*, customer: str, contract: str, commit: str) -> str:
+def parties_expression(*, customer: str, contract: str, commit: str, unit: str) -> str:
     """SQL of what an invoice keeps of its parties: versions, and what stands in no version.
 
     The statement that it stands in has a parameter `account_id`.
@@ -68,6 +72,7 @@ def parties_expression(*, customer: str, contract: str, commit: str) -> str:
         customer: SQL of the customer's id.
         contract: likewise.
         commit: likewise.
+        unit: likewise; what USD are never changes.
     """
     return f"""(
         SELECT jsonb_strip_nulls(jsonb_build_object(
@@ -77,6 +82,10 @@ def parties_expression(*, customer: str, contract: str, commit: str) -> str:
             'customer', called.name,
             'terms_days', coalesce((SELECT net_payment_terms_days FROM contract
                                      WHERE account_id = :account_id AND id = {contract}), seller.payment_terms_days),
+            'unit', CASE WHEN {unit} <> '{USD_CENTS}' THEN (
+                SELECT jsonb_build_object('name', name, 'currency', currency, 'exponent', exponent,
+                                          'amounts_in', amounts_in)
+                  FROM unit WHERE account_id = :account_id AND id = {unit}) END,
             'fields', CASE WHEN cardinality(seller.custom_fields) > 0 THEN (
                 SELECT jsonb_object_agg(shown.key, shown.value)
                   FROM jsonb_each(coalesce(called.custom_fields, '{{}}') || coalesce(
@@ -91,7 +100,10 @@ def parties_expression(*, customer: str, contract: str, commit: str) -> str:
 
 
 _NOW = parties_expression(
-    customer="CAST(:customer_id AS uuid)", contract="CAST(:contract_id AS uuid)", commit="CAST(:commit_id AS uuid)"
+    customer="CAST(:customer_id AS uuid)",
+    contract="CAST(:contract_id AS uuid)",
+    commit="CAST(:commit_id AS uuid)",
+    unit="CAST(NULL AS uuid)",
 )
 _KEPT = text(f"""
     SELECT coalesce((SELECT parties FROM invoice WHERE account_id = :account_id AND id = :id), {_NOW}),
@@ -135,6 +147,7 @@ def parties_of(
         footer=seller.footer,
         custom_fields=tuple((name, str(fields[name])) for name in seller.custom_fields if name in fields),
         logo=seller.logo,
+        unit=Unit(**kept["unit"]) if "unit" in kept else None,
     )
 
 

@@ -120,7 +120,10 @@ _CLAIMED = """
 """
 
 _PARTIES = parties_expression(
-    customer="numbered.customer_id", contract="numbered.contract_id", commit="numbered.commit_id"
+    customer="numbered.customer_id",
+    contract="numbered.contract_id",
+    commit="numbered.commit_id",
+    unit="numbered.unit_id",
 )
 
 # Runs after the claim, with a snapshot of its own: an adjustment that held one of these rows until now is seen.

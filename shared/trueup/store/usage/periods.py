@@ -15,7 +15,12 @@ from trueup.ids import new_id
 from trueup.store.catalog.parties import parties_expression
 from trueup.store.postgres.rows import fetch_one
 
-_PARTIES = parties_expression(customer="CAST(:customer_id AS uuid)", contract="numbered.contract_id", commit="NULL")
+_PARTIES = parties_expression(
+    customer="CAST(:customer_id AS uuid)",
+    contract="numbered.contract_id",
+    commit="NULL",
+    unit="numbered.unit_id",
+)
 # The account's row is the only one here that others may wait for: the counter cannot be part of a deadlock.
 _STORE = text(f"""
 WITH given AS MATERIALIZED (
