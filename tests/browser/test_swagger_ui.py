@@ -164,7 +164,8 @@ def test_by_keyboard_alone(page: Page) -> None:
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Presses Tab until what is meant has the focus."""
+    """Presses Tab until what is meant, which may be about to appear, has the focus."""
+    expect(page.locator(selector).first).to_be_visible()
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):

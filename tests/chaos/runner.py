@@ -101,7 +101,7 @@ def run(
                 began_s = time.monotonic()
                 report = in_each(world, seed + len(reports))
                 if number % ROUNDS_PER_REPLAY == 0 or number == in_this_world:
-                    report.violations += replay(world)
+                    report.violations += replay(world, seconds_max=patience_s)
                 reports.append(report)
                 print(f"round {len(reports)}, {time.monotonic() - began_s:.1f} s, {report}", flush=True)
                 assert not report.violations, f"repeat it: python -m tests.chaos --rounds 1 --seed {report.seed}"
@@ -141,7 +141,7 @@ def run_round(
     return report
 
 
-def replay(world: World) -> list[str]:
+def replay(world: World, *, seconds_max: float) -> list[str]:
     """Delivers everything again, in another order and in other envelopes; returns what that changed."""
     with world.engine.connect() as connection:
         before = snapshot(connection)
@@ -151,7 +151,7 @@ def replay(world: World) -> list[str]:
         with Publisher(world.broker_url, account=name, signer=signer) as publisher:
             for packed in pack(requests):
                 publisher.send(packed, queue=QUEUE_BULK)
-    wait_for(lambda: is_quiet(world), what="a replay", seconds_max=RECOVERY_SECONDS_MAX)
+    wait_for(lambda: is_quiet(world), what="a replay", seconds_max=seconds_max)
     with world.engine.connect() as connection:
         return [f"a replay changed {each}" for each in changes(before, snapshot(connection))]
 
