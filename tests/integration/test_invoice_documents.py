@@ -121,6 +121,38 @@ def test_a_finalized_invoice_keeps_its_unit(book: ChangeBook) -> None:
     assert instalment.currency == "EUR"
 
 
+@pytest.mark.parametrize(
+    ("name", "totals"),
+    [
+        ("EUR", ("€300.505", "-€0.005", "€300.50")),
+        ("EUR (cents)", ("€3.00505", "€0.00495", "€3.01")),
+        ("JPY", ("¥300.505", "¥0.495", "¥301")),
+        ("KWD", ("300.505 KWD", None, "300.505 KWD")),
+    ],
+)
+def test_what_is_due_can_be_paid_in_its_currency(book: ChangeBook, name: str, totals: tuple[str | None, ...]) -> None:
+    """Of an instalment and of usage, as drafts and as invoices, in documents and in the books."""
+    money = UUID("e0000000-0000-4000-8000-0000000000e1")
+    with book.engine.begin() as connection:
+        load_units(connection, book.account_id, [Unit(id=money, name=name)])
+    book.request(
+        invoice_schedule={
+            "credit_type_id": str(money),
+            "schedule_items": [{"timestamp": f"2030-01-{day:02}T00:00:00Z", "amount": 300.505} for day in (1, 20)],
+        }
+    )
+    book.use(JANUARY, "1", "300.505", credit_type_id=str(money))
+    told = tuple(
+        (about, amount) for about, amount in zip(("Total", "Rounding", "Amount due"), totals, strict=True) if amount
+    )
+    waiting = [document(book, each) for each in drafts(book)]
+    book.close(JANUARY)
+    made = [document(book, each.id) for each in book.invoices()]
+    assert [len(waiting), len(made)] == [3, 3]
+    assert {each.totals for each in waiting + made} == {told}
+    assert book.differences() == []
+
+
 def test_without_a_profile_it_is_from_the_account_to_the_customer(book: ChangeBook) -> None:
     """And what was finalized before parties were kept shows them as they are."""
     book.request(invoice_schedule={"schedule_items": ITEMS})

@@ -1,10 +1,8 @@
 """Payable amounts: totals are exact to twelve decimals, and nobody can pay a part of a cent. Pure."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
-from uuid import UUID
 
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money import product
@@ -12,7 +10,6 @@ from trueup.domain.money import product
 USD_CENTS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
 """The unit that every account has: an amount of it counts cents."""
 
-_STEPS: Mapping[str, Decimal] = {USD_CENTS: Decimal(1)}
 _ZERO = Decimal(0)
 
 
@@ -23,21 +20,15 @@ class Payable(NamedTuple):
     rounding: Decimal
 
 
-def payable_step(unit_id: UUID | str) -> Decimal | None:
-    """The smallest amount of a unit that can be paid; None: it is not known to be money, and is due as it is."""
-    return _STEPS.get(str(unit_id))
-
-
-def payable(total: Decimal, unit_id: UUID | str, *, before: Decimal | None = None) -> Payable:
+def payable(total: Decimal, step: Decimal | None, *, before: Decimal | None = None) -> Payable:
     """Payable part of a total: rounded half-even to what can be paid.
 
     Args:
         total: of an invoice, exact, in the unit.
-        unit_id: whose smallest step counts.
+        step: the smallest amount of the unit that can be paid; None: any.
         before: what the instalments before it come to, where a schedule was expanded to them. What is due of all of
             them adds up to the rounded sum then: of 100 cents in twelve shares 100 cents, 8 or 9 at a time.
     """
-    step = payable_step(unit_id)
     if step is None:
         return Payable(total, _ZERO)
     paid_before = before or _ZERO

@@ -1,9 +1,12 @@
 """Units: what amounts count, and how many decimals lie between that and what people write. Pure."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 AmountsIn = Literal["major", "minor"]
+
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,13 @@ class Unit:
     def decimals(self) -> int:
         """Digits by which the point of an amount moves to the left before people read it."""
         return (self.exponent or 0) if self.amounts_in == "minor" else 0
+
+    @property
+    def payable_step(self) -> Decimal | None:
+        """The smallest amount that can be paid; None: it is not known to be money, and is due as it is."""
+        if self.currency is None:
+            return None
+        return _ONE if self.amounts_in == "minor" else _ONE.scaleb(-(self.exponent or 0))
 
     @property
     def called(self) -> str:

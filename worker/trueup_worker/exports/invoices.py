@@ -5,27 +5,28 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from trueup.domain.payable_rounding import payable
+from trueup.store.invoices.payable_step import kept_step
 from trueup_worker.exports.export import Export, Row, Span, streamed
 
-_INVOICES = text("""
+_INVOICES = text(f"""
     SELECT i.id, i.number, i.type, i.status, i.customer_id, customer.name AS customer, i.contract_id, i.commit_id,
            i.unit_id, unit.name AS unit, trim_scale(i.total) AS total, i.instalments_before, i.issued_at,
            p.starting_at, p.ending_before, i.finalized_at, i.booked_at, i.voided_at, i.regenerated_from_id, i.paid_at,
-           i.exported_at
+           i.exported_at, {kept_step("i")} AS payable_step
       FROM invoice AS i
       LEFT JOIN usage_period AS p ON p.account_id = i.account_id AND p.id = i.id
       LEFT JOIN customer ON customer.account_id = i.account_id AND customer.id = i.customer_id
       LEFT JOIN unit ON unit.account_id = i.account_id AND unit.id = i.unit_id
      WHERE i.account_id = :account_id AND i.issued_at >= :since AND i.issued_at < :until
      ORDER BY i.number
-""")
-_TOTAL, _BEFORE, _UNIT = 10, 11, 8
+""")  # noqa: S608 (constants only)
+_TOTAL, _BEFORE = 10, 11
 
 
 def _rows(connection: Connection, account_id: int, span: Span) -> Iterator[Row]:
     since, until = span.bounds
-    for row in streamed(connection, _INVOICES, {"account_id": account_id, "since": since, "until": until}):
-        due = payable(row[_TOTAL], row[_UNIT], before=row[_BEFORE])
+    for *row, step in streamed(connection, _INVOICES, {"account_id": account_id, "since": since, "until": until}):
+        due = payable(row[_TOTAL], step, before=row[_BEFORE])
         yield (*row[:_BEFORE], due.amount_due, due.rounding, *row[_BEFORE + 1 :])
 
 

@@ -80,7 +80,7 @@ class _Expected:
     def _add_invoices(self, connection: Connection, account_id: int) -> None:
         for row in invoices(connection, account_id):
             if row.voided_at is None:
-                due = payable(row.total, row.unit_id, before=row.instalments_before)
+                due = payable(row.total, row.payable_step, before=row.instalments_before)
                 self._add(str(row.unit_id), receivable=due.amount_due, rounding=-due.rounding)
                 against: Account = "contract_position" if row.kind == "SCHEDULED" else "revenue"
                 self._add(str(row.unit_id), **{against: -row.total})

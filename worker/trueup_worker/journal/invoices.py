@@ -50,7 +50,7 @@ def recorded_entries(connection: Connection, account_id: int, calendar: Calendar
 
 def invoice_figures(row: InvoiceRow) -> dict[Account, Decimal]:
     """Figures of an invoice: what can be paid of it is owed; usage and true-ups are earned, instalments are not yet."""
-    due = payable(row.total, row.unit_id, before=row.instalments_before)
+    due = payable(row.total, row.payable_step, before=row.instalments_before)
     against: Account = "contract_position" if row.kind == "SCHEDULED" else "revenue"
     figures: dict[Account, Decimal] = {
         "receivable": due.amount_due,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.store.catalog.names import unit_names
+from trueup.store.catalog.units import units_of
 from trueup.store.invoices.by_customer import (
     Details,
     InvoiceChoice,
@@ -108,7 +108,7 @@ def _has_open_usage(connection: Connection, account_id: int, choice: InvoiceChoi
 def _drafts_of_usage(connection: Connection, account_id: int, choice: InvoiceChoice) -> list[Invoice]:
     """Those that will be invoices, and fit."""
     drafts = {each.id: each for each in usage_drafts(connection, account_id, choice.customer_id)}
-    units = unit_names(connection, account_id)
+    units = units_of(connection, account_id)
     invoices = invoices_of_usage(connection, account_id, choice.customer_id, drafts.values(), units=units)
     return [replace(each, lines=drafts[each.id].lines) for each in invoices if _fits(each, choice)]
 

@@ -12,7 +12,9 @@ from sqlalchemy import Connection
 from trueup.defaults import USAGE_GRACE_H
 from trueup.domain.bills import BillLine, PeriodBill
 from trueup.domain.burndown.catalog import Catalog
-from trueup.store.catalog.names import customer_name, unit_names
+from trueup.domain.unit import PIECES, Unit
+from trueup.store.catalog.names import customer_name
+from trueup.store.catalog.units import units_of
 from trueup.store.commits.balances import load_products
 from trueup.store.invoices.forecast import invoiced_contracts
 from trueup.store.invoices.invoice import Invoice, InvoiceLine, Status
@@ -60,7 +62,7 @@ def invoice_of(
     customer_id: UUID,
     *,
     customer: str | None = None,
-    unit: str | None = None,
+    unit: Unit = PIECES,
     usage_grace_h: int = USAGE_GRACE_H,
 ) -> Invoice:
     """The invoice that a draft of usage would be, without its lines.
@@ -69,7 +71,7 @@ def invoice_of(
         draft: of open usage.
         customer_id: whose.
         customer: the customer's name, where the caller has it.
-        unit: the unit's name, where the caller has it.
+        unit: of its amounts, where the caller has it.
         usage_grace_h: hours for which a month still takes usage in after its end.
     """
     bill = draft.bill
@@ -81,7 +83,8 @@ def invoice_of(
         customer=customer,
         contract_id=UUID(bill.contract_id),
         unit_id=UUID(bill.unit_id),
-        unit=unit,
+        unit=unit.name or None,
+        payable_step=unit.payable_step,
         commit_id=None,
         total=bill.total,
         issued_at=bill.month.ending_before,
@@ -98,7 +101,7 @@ def invoices_of_usage(
     customer_id: UUID,
     drafts: Iterable[UsageDraft],
     *,
-    units: Mapping[str, str],
+    units: Mapping[str, Unit],
     usage_grace_h: int = USAGE_GRACE_H,
 ) -> list[Invoice]:
     """The invoices that a customer's drafts would be, without their lines; none of contracts that are not invoiced.
@@ -108,13 +111,15 @@ def invoices_of_usage(
         account_id: whose customer.
         customer_id: whose drafts.
         drafts: of open usage.
-        units: the names of the account's units.
+        units: of the account, by their ids.
         usage_grace_h: hours for which a month still takes usage in after its end.
     """
     customer = customer_name(connection, account_id, customer_id)
     invoiced = invoiced_contracts(connection, account_id, [customer_id])
     return [
-        invoice_of(each, customer_id, customer=customer, unit=units.get(each.bill.unit_id), usage_grace_h=usage_grace_h)
+        invoice_of(
+            each, customer_id, customer=customer, unit=units.get(each.bill.unit_id, PIECES), usage_grace_h=usage_grace_h
+        )
         for each in drafts
         if UUID(each.bill.contract_id) in invoiced
     ]
@@ -174,7 +179,7 @@ def show_with_drafts(
     if terms is None:
         return found
     drafts = [each for each in usage_drafts(connection, account_id, terms.customer_id) if each.id == invoice_id]
-    units = unit_names(connection, account_id)
+    units = units_of(connection, account_id)
     made = invoices_of_usage(
         connection, account_id, terms.customer_id, drafts, units=units, usage_grace_h=usage_grace_h
     )
@@ -194,7 +199,7 @@ def _invoices(
     if after is not None and reached is None:
         return
     since, skipped = reached and reached.customer_id, after
-    catalog, units = load_products(connection, account_id), unit_names(connection, account_id)
+    catalog, units = load_products(connection, account_id), units_of(connection, account_id)
     while customers := customers_with_open_usage(connection, account_id, customer_id=customer_id, since=since):
         for each in customers:
             drafts = usage_drafts(connection, account_id, each, catalog=catalog)

@@ -205,6 +205,7 @@ def _usage_invoices(
         for bill in outlook.bills:
             if UUID(bill.contract_id) in contracts:
                 outcome, why = _of_month(bill.month, outlook.parked, present)
+                unit = units.get(bill.unit_id, PIECES)
                 yield Foreseen(
                     at=present.closing(bill.month.ending_before),
                     outcome=outcome,
@@ -212,8 +213,8 @@ def _usage_invoices(
                     issued_at=bill.month.ending_before,
                     customer=name,
                     amount=bill.total,
-                    amount_due=payable(bill.total, bill.unit_id).amount_due,
-                    unit=units.get(bill.unit_id, PIECES).name,
+                    amount_due=payable(bill.total, unit.payable_step).amount_due,
+                    unit=unit.name,
                     why=why,
                     customer_id=customer_id,
                     contract_id=UUID(bill.contract_id),

@@ -14,6 +14,8 @@ from trueup.domain.burndown.exact import exact_sum, in_e12, rounded
 from trueup.domain.burndown.usage import HOUR
 from trueup.domain.burndown.values import Receipt
 from trueup.domain.month import month_of
+from trueup.domain.unit import PIECES
+from trueup.store.catalog.units import units_of
 from trueup.store.commits.balances import load_products
 from trueup.store.invoices.explain import AppliedBalance, UsageShare
 from trueup.store.invoices.invoice import Invoice
@@ -97,8 +99,9 @@ def explain_draft(connection: Connection, account_id: int, period_id: UUID) -> D
     if draft is None:
         return None
     segments = {receipt.segment_id: receipt.segment for receipt in receipts}
+    unit = units_of(connection, account_id).get(draft.bill.unit_id, PIECES)
     return DraftExplanation(
-        invoice=invoice_of(draft, terms.customer_id),
+        invoice=invoice_of(draft, terms.customer_id, unit=unit),
         bill=ExplainedBill(
             usage=[_of_line(terms, line) for line in draft.bill.lines if line.kind == "usage"],
             applied=[_applied(line, segments) for line in draft.bill.lines if line.kind == "applied"],

@@ -32,7 +32,8 @@ _COUNTED_IN = text("""
 def units_of(connection: Connection, account_id: int) -> dict[str, Unit]:
     """All units of an account, by their ids."""
     found = {row[0]: Unit(*row[1:]) for row in connection.execute(_UNITS, {"account_id": account_id})}
-    return found | {USD_CENTS: USD_IN_CENTS}
+    usd = found.get(USD_CENTS, USD_IN_CENTS)
+    return found | {USD_CENTS: Unit(usd.name, *_money(USD_IN_CENTS))}
 
 
 def load_units(connection: Connection, account_id: int, entries: Sequence[Entry]) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, TextClause, text
 
 from trueup.store.invoices.invoice import Invoice, InvoiceLine
+from trueup.store.invoices.payable_step import step_now
 from trueup.store.postgres.amounts import amounts_as_json
 from trueup.store.postgres.rows import fetch_all
 
@@ -99,6 +100,7 @@ class Draft:
     contract_id: UUID | None
     unit_id: UUID
     unit: str | None
+    payable_step: Decimal | None
     product_id: UUID | None
     name: str | None
     quantity: Decimal
@@ -133,6 +135,7 @@ class Draft:
             unit=self.unit,
             commit_id=self.commit_id,
             total=self.amount,
+            payable_step=self.payable_step,
             instalments_before=self.instalments_before,
             issued_at=self.scheduled_at,
             regenerated_from_id=self.regenerated_from_id,
@@ -148,7 +151,8 @@ def select_drafts(obligations: str) -> TextClause:
     return text(f"""
     SELECT d.id, d.position, d.kind, d.state, d.reason, d.suppressed_by, d.scheduled_at, d.due_at,
            d.regenerated_from_id, d.commit_id, d.customer_id, customer.name AS customer, d.contract_id, d.unit_id,
-           unit.name AS unit, d.product_id, d.name, d.quantity, d.unit_price, d.amount, d.instalments_before,
+           unit.name AS unit, {step_now("unit")} AS payable_step, d.product_id, d.name, d.quantity, d.unit_price,
+           d.amount, d.instalments_before,
            d.arithmetic, s.ending_before AS access_ends
       FROM ({drafts_of(obligations)}) AS d
       LEFT JOIN segment AS s ON s.account_id = d.account_id AND s.commit_id = d.commit_id AND s.position = 0

@@ -11,15 +11,17 @@ from sqlalchemy import Connection, text
 
 from trueup.domain.burndown.criterion import Criterion
 from trueup.domain.payable_rounding import Payable, payable
+from trueup.store.invoices.payable_step import kept_step
 from trueup.store.postgres.rows import fetch_all
 
 Status = Literal["DRAFT", "FINALIZED", "VOID"]
 InvoiceType = Literal["SCHEDULED", "USAGE"]
 
-STORED = """
+STORED = f"""
     SELECT i.id, i.number, i.type, i.status, i.customer_id, customer.name AS customer, i.contract_id, i.unit_id,
            unit.name AS unit, i.commit_id, i.total, i.instalments_before, i.issued_at, p.starting_at, p.ending_before,
-           i.finalized_at, i.voided_at, i.regenerated_from_id, i.paid_at, i.exported_at
+           i.finalized_at, i.voided_at, i.regenerated_from_id, i.paid_at, i.exported_at,
+           {kept_step("i")} AS payable_step
       FROM invoice AS i
       LEFT JOIN usage_period AS p ON p.account_id = i.account_id AND p.id = i.id
       LEFT JOIN customer ON customer.account_id = i.account_id AND customer.id = i.customer_id
@@ -94,6 +96,7 @@ class Invoice:
         number: None of a draft.
         customer: the customer's name, as that of the unit.
         total: what it bills, exact; None where the draft of a true-up has no ledger to bill.
+        payable_step: the smallest amount of its unit that can be paid, as the unit was at finalization; None: any.
         instalments_before: what the instalments of an expanded schedule before it come to.
         starting_at: of usage only: the start of its month.
         ending_before: of usage only: the end of its month.
@@ -114,6 +117,7 @@ class Invoice:
     unit: str | None
     commit_id: UUID | None
     total: Decimal | None
+    payable_step: Decimal | None = None
     instalments_before: Decimal | None = None
     issued_at: datetime
     starting_at: datetime | None = None
@@ -152,7 +156,7 @@ class Invoice:
 
     @property
     def _payable(self) -> Payable | None:
-        return None if self.total is None else payable(self.total, self.unit_id, before=self.instalments_before)
+        return None if self.total is None else payable(self.total, self.payable_step, before=self.instalments_before)
 
 
 def lines_of(connection: Connection, account_id: int, ids: Collection[UUID]) -> dict[UUID, tuple[InvoiceLine, ...]]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from trueup.limits import EXPORTED_ROWS_AT_ONCE
 from trueup.store.commits.revaluations import COMMITS_WITH_WORTH
+from trueup.store.invoices.payable_step import kept_step
 from trueup.store.postgres.plans import plan_afresh
 from trueup.store.postgres.rows import values
 
@@ -27,7 +28,7 @@ def _is_closed(source: str, key: str) -> str:
 
 _INVOICES = text(f"""
     SELECT i.id, i.number, i.type, o.kind, i.customer_id, i.contract_id, i.commit_id, i.unit_id, i.total,
-           i.instalments_before, i.issued_at, i.finalized_at, i.voided_at,
+           {kept_step("i")} AS payable_step, i.instalments_before, i.issued_at, i.finalized_at, i.voided_at,
            {_is_closed("issued", "i.id")} AS is_closed,
            i.voided_at IS NOT NULL AND {_is_closed("voided", "i.id")} AS is_void_closed
       FROM invoice AS i LEFT JOIN obligation AS o ON o.account_id = i.account_id AND o.id = i.id
@@ -101,6 +102,7 @@ class InvoiceRow:
     commit_id: UUID | None
     unit_id: UUID
     total: Decimal
+    payable_step: Decimal | None
     instalments_before: Decimal | None
     issued_at: datetime
     finalized_at: datetime

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from uuid import UUID
 
 from trueup.domain.burndown.values import CommitType
+from trueup.domain.unit import USD_IN_CENTS
 from trueup.store.commits import search
 from trueup.store.invoices import invoice as stored
 from trueup.store.requests.batch_results import BatchRecord
@@ -197,6 +198,7 @@ class InvoiceList(Page):
             unit=examples.UNIT_NAME,
             commit_id=examples.COMMIT,
             total=Decimal(examples.GRANTED),
+            payable_step=USD_IN_CENTS.payable_step,
             issued_at=examples.STARTING_AT,
             finalized_at=examples.FINALIZED_AT,
         )
