@@ -4,13 +4,13 @@ from trueup.domain.payable_rounding import USD_CENTS
 
 
 def kept_step(invoice: str) -> str:
-    """Of a row of invoices: by its unit as it was at finalization. NULL: any, as of those that kept no unit but USD."""
+    """Step of a row of invoices, by its unit as it was at finalization; NULL: any, as where none but USD was kept."""
     unit = f"{invoice}.parties -> 'unit'"
     return _step(f"{invoice}.unit_id", f"{unit} ->> 'amounts_in'", f"CAST({unit} ->> 'exponent' AS integer)")
 
 
 def step_now(unit: str) -> str:
-    """Of a row of units: by its currency as it is now. NULL: any."""
+    """Step of a row of units, by its currency as it is now; NULL: any."""
     return _step(f"{unit}.id", f"{unit}.amounts_in", f"{unit}.exponent")
 
 
