@@ -117,6 +117,7 @@ def test_months(here: Gateway, account: Intake) -> None:
         ("PATCH /v1/seller", {"payment_terms_days": -1}, "/payment_terms_days"),
         ("PATCH /v1/seller", {"custom_fields": ["x"] * 21}, "/custom_fields"),
         ("PATCH /v1/seller", {"logo": "=="}, "/logo"),
+        ("PATCH /v1/seller", {"logo": "ÓO\U0001b25b"}, "/logo"),
         ("PATCH /v1/seller", {"logo": b64encode(b"<svg/>").decode()}, "/logo"),
         (f"PATCH {BILLING}", {"footer": "x"}, "/footer"),
         (f"PATCH {BILLING}", {}, "/name"),

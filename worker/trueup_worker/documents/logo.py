@@ -1,5 +1,6 @@
 """Logo of a seller: whatever image somebody gives, what is kept is a PNG of our own making."""
 
+import struct
 from io import BytesIO
 from math import sqrt
 from warnings import catch_warnings, simplefilter
@@ -37,7 +38,7 @@ def png_of(content: bytes) -> bytes:
             plain = image.convert("RGBA")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise BadLogo(_TOO_MANY) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (UnidentifiedImageError, OSError, EOFError, struct.error, SyntaxError, ValueError) as error:
         raise BadLogo(f"the logo cannot be read as one of {', '.join(_FORMATS)}") from error
     side = _SIDE_MAX
     while True:

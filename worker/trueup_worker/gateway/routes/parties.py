@@ -95,7 +95,7 @@ def _logo(given: str) -> bytes | None:
     except MissingExtra as error:
         raise not_installed(str(error)) from None
     try:
-        return png_of(b64decode(given, validate=True))
+        return png_of(b64decode(given.encode("ascii", "replace"), validate=True))
     except binascii.Error:
         raise invalid_field("/logo", "must be an image in base64") from None
     except BadLogo as error:
