@@ -1,5 +1,6 @@
 """Commits and credits with their balances, by id."""
 
+from trueup.store.invoices.of_commit import obligations_of
 from trueup_worker.exports.export import Export, selected
 
 COMMITS = Export(
@@ -42,7 +43,7 @@ COMMITS = Export(
         "created_at": "by the account's clock",
         "archived_at": "by the account's clock; empty: it is in use",
     },
-    rows=selected("""
+    rows=selected(f"""
     SELECT c.id, c.type, c.customer_id, customer.name, c.name, c.product_id, product.name, trim_scale(c.priority),
            c.rate_type, c.access_type, c.access_unit_id, access_unit.name, c.invoice_unit_id, invoice_unit.name,
            c.invoice_contract_id, c.do_not_invoice, access.starting_at, access.ending_before,
@@ -79,9 +80,8 @@ COMMITS = Export(
              GROUP BY s.id) AS segments) AS usable
      CROSS JOIN LATERAL (
         SELECT sum(amount) AS scheduled
-          FROM obligation AS o
-         WHERE o.account_id = c.account_id AND o.commit_id = c.id
-           AND (o.suppressed_by IS NULL OR o.suppressed_by = 'do_not_invoice')
+          FROM {obligations_of("= c.id")} AS o
+         WHERE (o.suppressed_by IS NULL OR o.suppressed_by = 'do_not_invoice')
            AND NOT EXISTS (SELECT FROM obligation AS n
                             WHERE n.account_id = o.account_id AND n.regenerated_from_id = o.id)) AS items
      CROSS JOIN LATERAL (
@@ -90,5 +90,5 @@ COMMITS = Export(
          WHERE i.account_id = c.account_id AND i.commit_id = c.id AND i.status = 'FINALIZED') AS billed
      WHERE c.account_id = :account_id AND c.created_at >= :since AND c.created_at < :until
      ORDER BY c.id
-"""),
+"""),  # noqa: S608 (constants only)
 )

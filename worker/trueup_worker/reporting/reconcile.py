@@ -8,14 +8,11 @@ from sqlalchemy import Connection, text
 
 from trueup.defaults import USAGE_GRACE_H
 from trueup.store.postgres.engine import snapshot
+from trueup.store.postgres.plans import plan_for_whole_tables
 from trueup.store.reconciliation import CHECKS, DIFFERENCES_MAX, Difference, find_differences
 from trueup.store.usage.billed_lines import issued_true_ups, true_up_terms
 from trueup_worker.invoicing.holds import beside_issued
 from trueup_worker.journal.agreement import journal_differences
-
-# Every check reads whole tables: a plan made for the few rows that old statistics promise (a loop, or a merge by the
-# account alone) would take for ever.
-_FOR_WHOLE_TABLES = ("statement_timeout = 0", "enable_nestloop = off", "enable_mergejoin = off", "work_mem = '64MB'")
 
 _ACCOUNTS = text("SELECT id FROM account ORDER BY id")
 _LOOKED_AT = 1_000  # true-ups at once
@@ -34,8 +31,7 @@ def reconcile(
         account_id: one account; None for all of them.
         usage_grace_h: the setting; a month that is open for longer is overdue.
     """
-    for setting in _FOR_WHOLE_TABLES:
-        connection.execute(text(f"SET LOCAL {setting}"))
+    plan_for_whole_tables(connection)
     found = [
         difference
         for check in CHECKS
@@ -51,6 +47,7 @@ def _of_books(connection: Connection, account_id: int | None) -> Iterator[Differ
     chosen = [account_id] if account_id is not None else list(connection.scalars(_ACCOUNTS))
     for each in chosen:
         with snapshot(connection.engine) as moment:
+            plan_for_whole_tables(moment)
             yield from journal_differences(moment, each)
 
 
