@@ -19,6 +19,8 @@ from trueup.store.invoices.listing import list_invoices
 from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 from trueup.store.requests.parked_messages import list_parked
 from trueup.store.requests.refused import Place, RefusedChoice, search_refused
+from trueup_worker.exports.commits import COMMITS
+from trueup_worker.exports.export import Span
 
 BUFFERS_MAX = 300
 REFUSED_ROWS = 100_000  # of few more than a page looks at, Postgres may read and sort all
@@ -95,6 +97,14 @@ def test_commits_of_a_rare_type_are_searched_likewise(stored: tuple[Connection, 
         assert not page.rows
         after, pages = page.searched_to, pages + 1
     assert pages == 40_000 // (SEARCHED_ROWS_MAX // 2)
+
+
+def test_an_export_of_commits_reads_no_table_for_each_of_them(stored: tuple[Connection, int]) -> None:
+    """What it sums up of a commit is found by indexes."""
+    connection, account_id = stored
+    read = explain_all(connection, lambda: list(COMMITS.rows(connection, account_id, Span())))
+    (summing,) = (each for each in read if "ledger_entry" in each.statement)
+    assert summing.scanned <= {"commit", "customer", "product", "unit", "account"}
 
 
 @pytest.mark.parametrize("kind", CATALOG)
