@@ -103,19 +103,19 @@ def test_the_sample_twice(stack: Command, urls: dict[str, str], tmp_path: Path) 
 
 def test_failed_rows_of_a_csv_file_are_csv(stack: Command, tmp_path: Path) -> None:
     """With the header, each record as it stood, so that they are mended where they came from; their form has codes."""
-    stack.ok("accounts", "create", "forms")
-    stack.ok("catalog", "load", SAMPLE / "catalog.json", "--account", "forms")
+    stack.ok("accounts", "create", "csv")
+    stack.ok("catalog", "load", SAMPLE / "catalog.json", "--account", "csv")
     case, results, failed = (tmp_path / name for name in ("case.csv", "results.jsonl", "failed.csv"))
     content = (ROOT / "tests" / "data" / "files" / "05_csv_form_told_as_json.csv").read_bytes()
     case.write_bytes(content)
-    done = stack("ingest", case, "--account", "forms", "--results", results, "--failed", failed)
+    done = stack("ingest", case, "--account", "csv", "--results", results, "--failed", failed)
     assert done.code == 3, done.stderr
     codes = [[each["code"] for each in json.loads(line)["errors"]] for line in results.read_text().splitlines()]
     assert codes == [[], ["csv_row_shape"], ["not_utf8"]]
     header, _, *wrong = content.splitlines()
     assert failed.read_bytes().splitlines() == [header, *wrong]
     failed.write_bytes(header + b"\n" + wrong[1].replace(b"\xfc", "ü".encode()) + b"\n")
-    again = stack.ok("ingest", "--json", failed, "--account", "forms").json()
+    again = stack.ok("ingest", "--json", failed, "--account", "csv").json()
     assert (again["rows"], again["created"]) == (1, 1)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from tests.bodies import changed, prepaid
 from tests.integration.intake import Intake, entry
 from trueup.domain.payable_rounding import USD_CENTS
-from trueup.domain.unit import USD_IN_CENTS, Unit
+from trueup.domain.unit import Unit
 from trueup.store.catalog.catalog import load_catalog
 from trueup.store.catalog.conflict import CatalogConflict
 from trueup.store.catalog.units import units_of
@@ -110,4 +110,4 @@ def test_the_unit_of_every_account_counts_cents(bare: Intake) -> None:
     assert load(bare, unit_id=USD_CENTS, name="Dollars").amounts_in == "minor"
     with bare.engine.begin() as connection:
         connection.execute(text("UPDATE unit SET currency = NULL, exponent = NULL, amounts_in = NULL"))
-        assert units_of(connection, bare.account_id)[USD_CENTS] == USD_IN_CENTS
+        assert units_of(connection, bare.account_id)[USD_CENTS] == Unit("Dollars", "USD", 2, "minor")
