@@ -5,7 +5,7 @@ READY := .venv/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-browser fuzz chaos copies bench lint format lock clean
+.PHONY: help setup run test test-slow test-browser test-services fuzz chaos copies bench lint format lock clean
 
 help: ## Show what there is to do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,13 +29,17 @@ run: $(RUNS) ## Start the whole stack, run the sample through it, stay up until 
 # Most tests wait more than they compute. Whole modules, as they share fixtures; in order: those that take long come first.
 AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: setup ## Run the tests (real Postgres, real Valkey, real workers)
-	$(BIN)/pytest -m "not slow and not browser" $(AT_ONCE)
+	$(BIN)/pytest -m "not slow and not browser and not services" $(AT_ONCE)
 
 test-slow: setup ## Run the tests that take minutes
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "slow and not services"
 
 test-browser: setup ## Look at the gateway's pages with a real browser (needs Chromium)
 	$(BIN)/pytest -m browser
+
+test-services: setup ## Run against servers of others: brokers, poolers, older versions of Postgres (FULL=1: all counts)
+	tests/services/install
+	$(BIN)/pytest -m services
 
 SECONDS ?= 1800
 fuzz: setup ## Send odd messages beside good ones to a real worker, for SECONDS=1800
