@@ -1,6 +1,7 @@
 """Invoices as files: one, all of a month, and whom they are from and to."""
 
 import json
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -48,6 +49,21 @@ def test_an_invoice_as_pdf_and_as_page(printer: Command, tmp_path: Path) -> None
         assert told in page
 
 
+@pytest.mark.parametrize(("form", "beginning"), [("pdf", b"%PDF"), ("html", b"<!doctype html>")])
+def test_a_pipe_is_written_to(printer: Command, tmp_path: Path, form: str, beginning: bytes) -> None:
+    """As a device would be: nothing takes its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        printer.ok("invoices", form, "1", "-o", pipe, *ACCOUNT)
+        assert pipe.is_fifo()
+        assert os.read(reading, 100).lower().startswith(beginning.lower())
+    finally:
+        os.close(reading)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 def test_all_invoices_of_a_month(printer: Command, tmp_path: Path) -> None:
     """A file each, the same as one by one, also after the seller has changed."""
     printer.ok("invoices", "pdf", "2", "-o", tmp_path / "two.pdf", *ACCOUNT)
@@ -71,6 +87,7 @@ def test_all_invoices_of_a_month(printer: Command, tmp_path: Path) -> None:
         (("pdf", "--month", "March"), "March"),
         (("pdf", "99"), "99"),
         (("html", "1", "-o", "nowhere/at/all.html"), "cannot be written"),
+        (("pdf", "1", "-o", "/"), "folder"),
     ],
 )
 def test_what_is_wrong_says_why(printer: Command, arguments: tuple[str, ...], told: str) -> None:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +20,6 @@ from trueup_worker.exports.catalogue import EXPORTS, UnknownExport, export_named
 from trueup_worker.exports.export import Span, SpanRefused
 from trueup_worker.exports.formats import Format, chunks
 from trueup_worker.exports.months import NotAMonth, month_named
-from trueup_worker.exports.whole_file import whole_file
 
 ROOT = Path(__file__).parents[2]
 FEBRUARY = datetime(2030, 2, 1, tzinfo=UTC)
@@ -145,18 +143,6 @@ def test_outcomes_are_those_of_all_requests(book: ChangeBook) -> None:
     assert [(each["kind"], each["outcome"]) for each in found[2:]] == [("usage", "created"), (None, "parked")]
     assert found[-1]["request_id"] == str(refused)
     assert str(CUSTOMER) == found[0]["customer"]
-
-
-def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
-    """Whatever ends the writing of it; nothing is left beside it."""
-    file = tmp_path / "rows.csv"
-    with whole_file(file) as opened:
-        opened.write(b"first")
-    with suppress(KeyboardInterrupt), whole_file(file) as opened:
-        opened.write(b"half")
-        raise KeyboardInterrupt
-    assert file.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_what_is_no_span_is_refused() -> None:

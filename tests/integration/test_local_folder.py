@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from trueup_worker.local.files.logs import LogFile
-from trueup_worker.local.files.private import DamagedFile, kept_secret, write_private, written_whole
+from trueup_worker.local.files.private import DamagedFile, kept_secret, write_private
 from trueup_worker.local.folder import AlreadyRunningError, DataFolder, FolderError, State
 
 STATE = State(pid=os.getpid(), database="postgresql://a", redis="redis://b/1", broker="redis://b/0")
@@ -158,21 +157,6 @@ def test_an_empty_secret_is_not_taken_for_one(tmp_path: Path, name: str) -> None
     (tmp_path / name).write_text("\n")
     with pytest.raises(DamagedFile, match=f"{name} is empty"):
         kept_secret(tmp_path / name)
-
-
-def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
-    """Cut short, it leaves an earlier one as it was, and nothing beside it; a pipe is written at once."""
-    path = tmp_path / "results"
-    with written_whole(path) as file:
-        file.write(b"first")
-    with suppress(KeyboardInterrupt), written_whole(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
-    assert path.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [path]
-    with written_whole(Path("/dev/null")) as file:
-        file.write(b"x")
-    assert Path("/dev/null").is_char_device()
 
 
 def test_private_files_are_replaced_whole(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """PDF: what stands in it is what the document says; nothing in a value is markup, and nothing takes without end."""
 
 import json
+import os
+import resource
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from io import BytesIO
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -18,6 +22,7 @@ from trueup_worker.documents import typesetter as module
 from trueup_worker.documents.logo import BadLogo, png_of
 from trueup_worker.documents.typesetter import NotSet, Typesetter
 
+FD_SETSIZE = 1_024  # descriptors from there on are beyond select()
 needs_fonts = pytest.mark.slow  # those of all scripts, which .ci/run installs; `make test` needs none
 
 
@@ -133,6 +138,19 @@ def test_a_process_that_died_is_followed_by_another(typesetter: Typesetter) -> N
     running.kill()
     running.wait()
     assert typesetter.pdf(document()).startswith(b"%PDF")
+
+
+def test_in_a_process_with_many_open_files() -> None:
+    """As a gateway has with a thousand connections: descriptors of the exchange are as high as they get."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4_096), hard))
+    try:
+        with ExitStack() as opened, Typesetter() as busy:
+            while opened.enter_context(Path(os.devnull).open("rb")).fileno() < FD_SETSIZE:
+                pass
+            assert busy.pdf(document()).startswith(b"%PDF")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ class _Exchange:
         """Send a line; returns what it is answered with."""
         rest = memoryview(line)
         while rest:
-            self._await([], [self._in])
+            self._await(self._in, select.POLLOUT)
             rest = rest[os.write(self._in, rest[:_READ_BYTES]) :]
         while b"\n" not in self._read:
             self._more()
@@ -146,13 +146,15 @@ class _Exchange:
         return what, whole[int(told_size) :], whole[: int(told_size)].decode(errors="replace")
 
     def _more(self) -> None:
-        self._await([self._out], [])
+        self._await(self._out, select.POLLIN)
         found = os.read(self._out, _READ_BYTES)
         if not found:
             raise EOFError
         self._read += found
 
-    def _await(self, readable: list[int], writable: list[int]) -> None:
+    def _await(self, pipe: int, event: int) -> None:
         left = self._deadline - time.monotonic()
-        if left <= 0 or not any(select.select(readable, writable, [], left)):
+        waiting = select.poll()  # select() refuses descriptors as high as a gateway's
+        waiting.register(pipe, event)
+        if left <= 0 or not waiting.poll(left * 1_000):
             raise TimeoutError

@@ -18,8 +18,8 @@ from trueup_worker.cli.terminal.context import Session
 from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit_json, emit_table, say, to_json
 from trueup_worker.cli.terminal.progress import bar
+from trueup_worker.cli.terminal.whole_file import whole_file
 from trueup_worker.commit_changes.in_bulk import BulkRow, Change, change_each
-from trueup_worker.local.files.private import written_whole
 
 _IDS_AT_ONCE = 500
 _SHOWN = 10
@@ -31,8 +31,8 @@ def change_all(here: Session, chosen: Chosen, change: Change, *, as_json: bool) 
     caller = here.caller("operate")
     began_s, counts, refused = time.monotonic(), Counter[str](), list[BulkRow]()
     with ExitStack() as stack:
-        results = stack.enter_context(written_whole(chosen.results)) if chosen.results else None
-        failed = stack.enter_context(written_whole(chosen.failed)) if chosen.failed else None
+        results = stack.enter_context(whole_file(chosen.results)) if chosen.results else None
+        failed = stack.enter_context(whole_file(chosen.failed)) if chosen.failed else None
         advance = stack.enter_context(bar("judged" if chosen.dry_run else "changed"))
         if failed:
             failed.write(b"commit,reason\n")

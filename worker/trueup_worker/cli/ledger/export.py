@@ -13,11 +13,11 @@ from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.output import as_text, emit, emit_table, say
 from trueup_worker.cli.terminal.progress import bar
+from trueup_worker.cli.terminal.whole_file import whole_file
 from trueup_worker.exports.catalogue import EXPORTS, export_named
 from trueup_worker.exports.export import Export, Span
 from trueup_worker.exports.formats import Format, chunks
 from trueup_worker.exports.months import month_named
-from trueup_worker.exports.whole_file import whole_file
 from trueup_worker.invoicing.clock import account_now
 
 app = typer.Typer()

@@ -1,10 +1,8 @@
 """Invoices as documents: a page, or PDF; one, or all of a month."""
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated
 from uuid import UUID
 
@@ -18,6 +16,7 @@ from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit, say
+from trueup_worker.cli.terminal.whole_file import whole_file
 from trueup_worker.documents.invoices import TooManyLines, document_of_invoice, invoices_of_month
 from trueup_worker.documents.page import page_of
 from trueup_worker.documents.typesetter import NotSet, Typesetter
@@ -103,7 +102,7 @@ def write_month(here: Session, month: datetime, output: str | None, typesetter: 
 
 
 def _write(content: bytes, output: str, *, quietly: bool = False) -> None:
-    """Write a file as a whole or not at all, or to stdout.
+    """Write a file as `whole_file` does, or to stdout.
 
     Raises:
         CommandError: it cannot be written.
@@ -113,17 +112,9 @@ def _write(content: bytes, output: str, *, quietly: bool = False) -> None:
         return
     path = Path(output)
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with whole_file(path) as file:
             file.write(content)
-        Path(file.name).chmod(0o666 & ~_umask())
-        Path(file.name).replace(path)
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}", ExitCode.UNREADABLE) from None
     if not quietly:
         say(f"{path} is written")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -20,7 +20,7 @@ from trueup_worker.cli.terminal.context import session
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_table, say, to_json
 from trueup_worker.cli.terminal.progress import bar
-from trueup_worker.local.files.private import written_whole
+from trueup_worker.cli.terminal.whole_file import whole_file
 
 app = typer.Typer()
 
@@ -63,7 +63,7 @@ def undo(
         "void_invoices": void_invoices,
     }
     with ExitStack() as stack:
-        file = stack.enter_context(written_whole(results) if results else nullcontext())
+        file = stack.enter_context(whole_file(results) if results else nullcontext())
         told = _Told(file, stack.enter_context(bar("judged")))
         try:
             if dry_run:

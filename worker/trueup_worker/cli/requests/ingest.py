@@ -41,7 +41,7 @@ from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.listing import AsJson
 from trueup_worker.cli.terminal.output import emit_json, emit_table, say, to_json
-from trueup_worker.local.files.private import written_whole
+from trueup_worker.cli.terminal.whole_file import whole_file
 
 _REASONS_SHOWN = 10
 _BROKER_RETRY_S = 3.0
@@ -250,7 +250,7 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan, 
         or current.folder.path / "batches" / f"{summary.batch_id}.failed.{'csv' if source.is_table else 'jsonl'}"
     )
     with ExitStack() as stack:
-        results = stack.enter_context(written_whole(plan.results)) if plan.results else None
+        results = stack.enter_context(whole_file(plan.results)) if plan.results else None
         failed: IO[bytes] | None = None
         for row in run.results():
             if results:
@@ -279,7 +279,7 @@ def _options_again(reading: Reading) -> Iterator[str]:
 
 def _created(path: Path) -> AbstractContextManager[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return written_whole(path)
+    return whole_file(path)
 
 
 def _result_line(row: RowOutcome) -> bytes:

@@ -3,10 +3,7 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from trueup.errors import TrueupError
 
@@ -30,25 +27,6 @@ def write_private(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is there, in place of an earlier one, once the block has ended well; a pipe or a terminal at once."""
-    if path.exists() and not path.is_file():
-        with path.open("wb") as stream:
-            yield stream
-        return
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path.resolve())
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def make_folder(path: Path) -> None:
