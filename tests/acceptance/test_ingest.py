@@ -151,16 +151,26 @@ def test_interrupted_and_resumed(stack: Command, urls: dict[str, str], tmp_path:
     assert (resumed["created"], commits_of(urls, "interrupted")) == (30_000, 30_000)
 
 
-@pytest.mark.parametrize("change", ["grows", "shrinks"])
+def array_of(lines: Path) -> Path:
+    """The same rows as a JSON array."""
+    path = lines.with_suffix(".json")
+    path.write_text(f"[{','.join(lines.read_text().splitlines())}]")
+    return path
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "shrinks as an array", "is removed"])
 def test_a_file_that_changes_while_it_is_sent(
     stack: Command, urls: dict[str, str], tmp_path: Path, change: str
 ) -> None:
     """It ends with 4 and says what was sent; the batch has an outcome for each of its rows, so nothing differs."""
     file = batch_file(tmp_path, name=change, rows=30_000)
+    file = array_of(file) if "array" in change else file
     with ingesting(stack, file) as process:
         wait_for(lambda: commits_of(urls, change), what="the first commits")
-        with file.open("r+") as changed:
-            changed.truncate(file.stat().st_size + (1 if change == "grows" else -1_000_000))
+        if change == "is removed":
+            file.unlink()
+        else:
+            os.truncate(file, file.stat().st_size + (1 if change == "grows" else -1_000_000))
         _, said = process.communicate(timeout=120)
     assert process.returncode == 4, said
     assert "rows of what it was at first were sent, as batch" in said

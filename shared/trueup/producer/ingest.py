@@ -7,6 +7,7 @@ after a crash, sends what is not yet a commit, or a usage line, and creates noth
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -163,10 +164,10 @@ class Ingest:
         self._made_before = self._decided = len(done)
         try:
             self._send(done)
+            self._wait()
         except ChangedInput as changed:
-            self._keep_what_was_sent(len(done) + self.sent)
+            self._keep_what_was_sent(min(len(done) + self.sent, self._batch.rows))
             raise ChangedInput(f"{changed}: {self._told()}") from None
-        self._wait()
         return self.summary()
 
     def summary(self) -> Summary:
@@ -184,7 +185,8 @@ class Ingest:
         """Leave a batch of the rows that were sent, once they have their outcomes: the others will never come."""
         self._batch = replace(self._batch, rows=rows_sent)
         self._outlast.run(self._keep_rows)
-        self._wait()
+        with suppress(ChangedInput):  # what a broker lost cannot be sent again
+            self._wait()
         self._batch = replace(self._batch, rows=sum(self._counts().values()))  # an earlier run may have sent more
         self._outlast.run(self._keep_rows)
 
@@ -194,13 +196,24 @@ class Ingest:
 
     def _told(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self._counts().items() if count)
+        sent = min(self.sent, self._scanned.rows)  # some of them twice
         return (
-            f"{self.sent} rows of what it was at first were sent, as batch {self._batch.id} ({counts or 'nothing'}). "
+            f"{sent} rows of what it was at first were sent, as batch {self._batch.id} ({counts or 'nothing'}). "
             "What it is now is another batch: rows without a uniqueness_key would be created once more"
         )
 
     def results(self) -> Iterator[RowOutcome]:
-        """Every row with its outcome, in the file's order, with flat memory."""
+        """Every row with its outcome, in the file's order, with flat memory.
+
+        Raises:
+            ChangedInput: the file was changed after it was sent.
+        """
+        try:
+            yield from self._results()
+        except ChangedInput as changed:
+            raise ChangedInput(f"{changed}: {self._told()}") from None
+
+    def _results(self) -> Iterator[RowOutcome]:
         for chunk in _chunks(self._rows(), _OUTCOMES_AT_ONCE):
             ids = [row_id(self._batch.id, row.number) for row in chunk]
             outcomes = self._outlast.run(partial(self._read, ids))

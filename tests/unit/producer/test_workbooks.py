@@ -19,7 +19,7 @@ from tests.unit.producer.mapping.tables import mapping_text
 from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.mapping.read import parse_mapping
 from trueup.producer.files.opening import workbook_file
-from trueup.producer.files.opening.content import UnreadableInput, open_source
+from trueup.producer.files.opening.content import ChangedInput, UnreadableInput, open_source
 from trueup.producer.files.reading import AS_IT_STANDS, Reading
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import header_of, rows, scan
@@ -435,3 +435,17 @@ def test_names_over_several_lines(tmp_path: Path) -> None:
     (row,) = read(workbook(tmp_path, *table), Reading(mapping=mapping))
     body = json.loads(row.text)
     assert (body["name"], body["access_schedule"]["schedule_items"][0]["amount"]) == ("A\nB", 5)
+
+
+@pytest.mark.parametrize("change", ["removed", "cut short"])
+def test_a_workbook_that_changes_after_its_first_pass(tmp_path: Path, change: str) -> None:
+    """It is told as a change, whatever that does to the archive."""
+    path = workbook(tmp_path, HEADER.split(","), *([*CELLS, f"deal {number}"] for number in range(200)))
+    with open_source(path) as source:
+        scanned = scan(source)
+        if change == "removed":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-200])
+        with pytest.raises(ChangedInput):
+            list(rows(source, scanned=scanned))

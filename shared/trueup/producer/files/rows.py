@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from threading import Event
 
 from trueup.producer.files.doubts.repeated_keys import KeyedRow, KeysSeen, told_of_repeated
@@ -102,13 +102,11 @@ def rows(
         lookups: what the catalog said of what the first pass found wanted.
 
     Raises:
-        UnreadableInput: as `scan`.
-        ChangedInput: at its end: this is not what the first pass found.
+        UnreadableInput: as `scan`, where nothing was scanned.
+        ChangedInput: this is not what the first pass found, which may show at the end only.
     """
     found = _rows(source, kind, lookups)
-    if scanned is None:
-        return found
-    return chain(islice(found, scanned.rows), _required_unchanged(source, scanned))
+    return found if scanned is None else _held_to(scanned, found, source)
 
 
 def mapped_rows(source: Source, *, kind: Kind, lookups: Lookups) -> Iterator[tuple[int, list[MappedField]]]:
@@ -118,11 +116,33 @@ def mapped_rows(source: Source, *, kind: Kind, lookups: Lookups) -> Iterator[tup
             yield from table_mapped(table, kind, name=source.name, reading=source.reading, lookups=lookups)
 
 
-def _required_unchanged(source: Source, scanned: Scan) -> Iterator[Row]:
-    """No row; refuses the file when it is another than its first pass found."""
-    if not has_stayed(source) and sha256_hex(source, stop=Event()) != scanned.content_sha256_hex:
+def _held_to(scanned: Scan, found: Iterator[Row], source: Source) -> Iterator[Row]:
+    """The rows of a later pass; refuses the file when it is another than its first pass found."""
+    count = 0
+    with _was_readable(source):
+        for row in islice(found, scanned.rows):
+            count += 1
+            yield row
+        is_as_long = count == scanned.rows and next(found, None) is None
+        is_same = has_stayed(source) or sha256_hex(source, stop=Event()) == scanned.content_sha256_hex
+    if not (is_as_long and is_same):
         raise ChangedInput(f"{source.name} was changed while it was read")
-    yield from ()
+
+
+@contextmanager
+def _was_readable(source: Source) -> Iterator[None]:
+    """Read what was read to its end before.
+
+    Raises:
+        ChangedInput: it cannot be read any more.
+    """
+    try:
+        yield
+    except ChangedInput:
+        raise
+    except UnreadableInput as error:
+        has_stayed(source)
+        raise ChangedInput(f"{error} (when it was read first, it was right: it was changed meanwhile)") from None
 
 
 def _read(source: Source) -> Generator[Line, None, None]:
@@ -142,8 +162,12 @@ def _rows(source: Source, kind: Kind, lookups: Lookups) -> Iterator[Row]:
 
 
 def header_of(source: Source, *, kind: Kind) -> bytes:
-    """The header of a table as it stands there, for records of it that are written to another file."""
-    with _table(source, kind) as table:
+    """The header of a table that was scanned, as it stands there, for records that are written to another file.
+
+    Raises:
+        ChangedInput: it cannot be read any more.
+    """
+    with _was_readable(source), _table(source, kind) as table:
         return table.header.text
 
 

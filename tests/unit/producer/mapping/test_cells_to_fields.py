@@ -241,6 +241,33 @@ def test_quantities_are_no_money(access_type: str, cells: list[str], amounts: tu
     assert found == amounts
 
 
+@pytest.mark.parametrize(
+    ("field", "rest", "expected"),
+    [
+        ('{ column = "C", unit = "major", default = 1000 }', "", None),
+        ('{ column = "C", default = 1000.50 }', '[numbers]\nunit = "major"', None),
+        ("1000", '[numbers]\nunit = "major"', None),
+        ('{ value = 1000, unit = "major" }', "", None),
+        ('{ column = "C", unit = "major", values = { seats = 5 } }', "", None),
+        ('{ column = "C", unit = "major", default = "1000" }', "", 100_000),
+        ('{ value = "1000", unit = "major" }', "", 100_000),
+        ('{ column = "C", unit = "major", default = 0 }', "", 0),
+        ('{ value = 0, unit = "major" }', "", 0),
+        ('{ value = 1000, unit = "minor" }', '[numbers]\nunit = "major"', 1000),
+        ("1000", "", 1000),
+    ],
+)
+def test_a_number_beside_major_units_is_not_taken_for_minor_ones(field: str, rest: str, expected: int | None) -> None:
+    """It is refused with what to write, as constant, default or in a table; nothing is nothing in both."""
+    fields, names = f'access_amount = {field}\naccess_starting_at = "From"', ["C", "From"]
+    if expected is None:
+        with pytest.raises(WrongMapping, match="in quotes, as amounts are in major units"):
+            table_of(fields, names, rest)
+    else:
+        body = body_of(table_of(fields, names, rest), ["", "2026-01-01"])
+        assert at(body, f"{ACCESS}.amount") == expected
+
+
 def test_a_column_has_its_numbers_in_one_way() -> None:
     """Two fields that read it with other decimals would make two numbers of one cell."""
     fields = 'access_amount = { column = "C", decimal = "," }\npriority = "C"'

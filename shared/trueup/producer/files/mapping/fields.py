@@ -68,7 +68,9 @@ class FieldCompiler:
         if source.lookup == "contract" and column.leaf is str:
             return self._named.contract(name, column)
         if self._is_major(name):
-            return self._money(name)
+            self._require_quotes(name)
+            if source.column is not None or source.template is not None or isinstance(source.value, str):
+                return self._money(name)
         encode = self._encode(name)
         if source.template is not None:
             return self._templated(name, encode)
@@ -203,18 +205,26 @@ class FieldCompiler:
         return msgspec.json.encode(value).decode()
 
     def _is_major(self, name: str) -> bool:
-        """Tell whether it is money in the major unit; a constant that is a number is what it says."""
+        """Tell whether it is money in the major unit."""
+        told = self._mapping.fields[name].unit or self._mapping.numbers.unit
+        return told == "major" and _is_money(self._columns[name])
+
+    def _require_quotes(self, name: str) -> None:
+        """Refuse numbers of TOML beside money in the major unit: they would be in the minor one. Nothing is nothing.
+
+        Raises:
+            WrongMapping: with the field.
+        """
         source = self._mapping.fields[name]
-        told = source.unit or self._mapping.numbers.unit
-        is_text = source.column is not None or source.template is not None or isinstance(source.value, str)
-        return told == "major" and is_text and _is_money(self._columns[name])
+        of_table = (self._texts.table(source) or {}).values()
+        told = [each for each in (source.value, source.default) if each]
+        if numbers := [each for each in (*told, *of_table) if not isinstance(each, str)]:
+            raise WrongMapping(f"fields.{name}: write {numbers[0]} in quotes, as amounts are in major units here")
 
     def _money(self, name: str) -> FieldReader:
         """Reader of an amount in the major unit of its row's currency."""
         source, column = self._mapping.fields[name], self._columns[name]
         number = number_reader(self._marks_of(name), symbols=self._symbols(source), column=source.column or name)
-        if not all(isinstance(each, str) for each in (self._texts.table(source) or {}).values()):
-            raise WrongMapping(f"fields.{name}: write amounts of its table in quotes, as they are in major units")
         text_of = self._texts.behind_table(name)
         top = column.paths[0][0]
         unit = self._by_path.get((top, _UNIT)) or self._by_path.get((_UNIT,))

@@ -28,7 +28,7 @@ from trueup.limits import BODY_BYTES_MAX, RAW_EXCERPT_BYTES
 from trueup.producer.files.opening.json_beginning import is_json_document
 from trueup.producer.files.opening.spool import spooled
 from trueup.producer.files.opening.streams import Beginning, CrEnds
-from trueup.producer.files.opening.text_encoding import AsUtf8, is_text, wide_encoding_of
+from trueup.producer.files.opening.text_encoding import SNIFFED_BYTES, AsUtf8, is_text, wide_encoding_of
 from trueup.producer.files.opening.workbook_file import (
     UnreadableWorkbook,
     is_archive,
@@ -42,7 +42,6 @@ Format = Literal["jsonl", "csv", "json", "xlsx"]
 Stamp = tuple[int, int, int, int, int]  # of a file: device, inode, size, and times of change in nanoseconds
 
 LINE_BYTES_MAX = BODY_BYTES_MAX + 4 * 1024  # the largest body, and what may stand around it
-_SNIFFED_BYTES = 8 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _PIECE_BYTES = 64 * 1024
 _DIGESTED_BYTES = 4 * 1024 * 1024  # at once: between two pieces a digest waits for the thread that reads lines
@@ -139,7 +138,7 @@ def open_source(
     """
     shown, path = ("standard input", None) if str(name) == "-" else (str(name), Path(name))
     with ExitStack() as stack:
-        with _reading(shown):
+        with readable(shown):
             if path is None:
                 copied = stack.enter_context(spooled(stdin or sys.stdin.buffer, encoding=reading.encoding))
             elif path.is_file() or path.is_dir() or not path.exists():
@@ -155,7 +154,7 @@ def lines(source: Source) -> Generator[Line, None, None]:
     Raises:
         UnreadableInput: the file is gone, or its gzip is cut short or corrupt.
     """
-    with _reading(source.name), _open(source.path, source.size_bytes, source.reading.encoding) as content:
+    with readable(source.name), _open(source.path, source.size_bytes, source.reading.encoding) as content:
         stream = BufferedReader(CrEnds(content), _CHUNK_BYTES) if source.has_cr_ends else content
         number = 0
         while piece := stream.readline(LINE_BYTES_MAX):
@@ -171,7 +170,7 @@ def lines(source: Source) -> Generator[Line, None, None]:
 
 def pieces(source: Source) -> Generator[bytes, None, None]:
     """The uncompressed content in UTF-8, piece by piece; raises as `lines`."""
-    with _reading(source.name), _open(source.path, source.size_bytes, source.reading.encoding) as stream:
+    with readable(source.name), _open(source.path, source.size_bytes, source.reading.encoding) as stream:
         while piece := stream.read(_PIECE_BYTES):
             yield piece
 
@@ -187,7 +186,7 @@ def sha256_hex(source: Source, *, stop: Event) -> str:
         UnreadableInput: as of its lines.
     """
     digest, piece = sha256(), memoryview(bytearray(_DIGESTED_BYTES))
-    with _reading(source.name), _open(source.path, source.size_bytes) as stream:
+    with readable(source.name), _open(source.path, source.size_bytes) as stream:
         while not stop.is_set() and (size_bytes := stream.readinto(piece)):
             digest.update(piece[:size_bytes])
     return digest.hexdigest()
@@ -197,11 +196,12 @@ def has_stayed(source: Source) -> bool:
     """Look at the file again, after it was read: false when it was written to since it was opened, or may have been.
 
     Raises:
-        ChangedInput: it has grown or shrunk.
-        UnreadableInput: it is gone.
+        ChangedInput: it has grown or shrunk, or is gone.
     """
-    with _reading(source.name):
+    try:
         found = source.path.stat()
+    except OSError as error:
+        raise ChangedInput(f"{source.name} was moved or removed while it was read ({error.strerror})") from None
     if found.st_size != source.size_bytes:
         how = "grew" if found.st_size > source.size_bytes else "shrank"
         raise ChangedInput(f"{source.name} {how} while it was read, from {source.size_bytes} to {found.st_size} bytes")
@@ -224,7 +224,7 @@ def _long_line(number: int, piece: bytes, stream: BufferedIOBase) -> Line:
 
 
 def _source(name: str, path: Path, given: Format | None, reading: Reading) -> Source:
-    with _reading(name):
+    with readable(name):
         if path.is_dir():
             raise UnreadableInput(f"{name} is a folder: name the files in it")
         found = path.stat()
@@ -234,9 +234,9 @@ def _source(name: str, path: Path, given: Format | None, reading: Reading) -> So
         if reading.sheet is not None:
             raise UnreadableInput(f"{name} has no sheets: --sheet goes with workbooks (.xlsx)")
         with _open(path, found.st_size) as stream:
-            _require_text(name, stream.read(_SNIFFED_BYTES), reading.encoding)
+            _require_text(name, stream.read(SNIFFED_BYTES), reading.encoding)
         with _open(path, found.st_size, reading.encoding) as stream:
-            beginning = stream.read(_SNIFFED_BYTES)
+            beginning = stream.read(SNIFFED_BYTES)
     if not beginning.removeprefix(_BOM).strip():
         raise UnreadableInput(f"{name} is empty: it needs one request a line (JSONL), or a header and records (CSV)")
     is_mapped = reading.mapping is not None
@@ -292,7 +292,7 @@ def _require_text(name: str, beginning: bytes, encoding: str | None) -> None:
         )
     if encoding is not None and beginning.startswith(_BOM):
         raise UnreadableInput(f"{name} is UTF-8, as its first bytes say, and not {encoding}: leave --encoding out")
-    if b"\0" in beginning if encoding is None else not is_text(beginning, encoding):
+    if not is_text(beginning, encoding):
         told = "" if encoding is None else f", or text in another encoding than {encoding}"
         raise UnreadableInput(f"{name} is a binary file{told}: save it as JSONL or CSV in UTF-8")
 
@@ -329,7 +329,15 @@ def _open(path: Path, size_bytes: int, encoding: str | None = None) -> Iterator[
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def readable(name: str) -> Iterator[None]:
+    """Read an input.
+
+    Args:
+        name: what the user calls it.
+
+    Raises:
+        UnreadableInput: it is missing or damaged, or the system does not let it be read.
+    """
     try:
         yield
     except FileNotFoundError:

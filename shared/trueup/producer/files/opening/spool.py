@@ -17,7 +17,7 @@ _WHOLE = (b"\x1f\x8b", ZIP_MAGIC)
 def spooled(stream: BinaryIO, *, encoding: str | None = None) -> Iterator[Path]:
     """Copy a stream to a temporary file, and close it.
 
-    A stream that is binary at its beginning is copied no further: `/dev/zero` has no end.
+    A stream that is binary at its beginning is copied no further: `/dev/zero` has no end, and is refused.
 
     Args:
         stream: what is copied.
@@ -26,9 +26,7 @@ def spooled(stream: BinaryIO, *, encoding: str | None = None) -> Iterator[Path]:
     with tempfile.NamedTemporaryFile(prefix="trueup-spooled-") as copy:
         with stream:
             chunk = stream.read(_CHUNK_BYTES)
-            is_whole = chunk.startswith(_WHOLE) or (
-                b"\0" not in chunk if encoding is None else is_text(chunk, encoding)
-            )
+            is_whole = chunk.startswith(_WHOLE) or is_text(chunk, encoding)
             while chunk:
                 copy.write(chunk)
                 chunk = stream.read(_CHUNK_BYTES) if is_whole else b""

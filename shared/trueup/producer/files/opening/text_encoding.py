@@ -16,6 +16,7 @@ _KEPT = "trueup.kept"
 _LONE = 0xDC00  # a byte that is no character, as Python's `surrogateescape` writes it
 _MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SAMPLED_BYTES = 512
+SNIFFED_BYTES = 8 * 1024
 
 
 class WrongEncoding(TrueupError):
@@ -53,9 +54,10 @@ def wide_encoding_of(beginning: bytes) -> str | None:
     return "utf-16-be" if half and sample[::2].count(0) * 2 > half and not sample[1::2].count(0) else None
 
 
-def is_text(beginning: bytes, encoding: str) -> bool:
-    """Tell whether bytes may be text of an encoding."""
-    return "\0" not in beginning.decode(encoding, "ignore")
+def is_text(content: bytes, encoding: str | None) -> bool:
+    """Tell whether a content may be text of an encoding (None: UTF-8), as its first `SNIFFED_BYTES` show."""
+    beginning = content[:SNIFFED_BYTES]
+    return b"\0" not in beginning if encoding is None else "\0" not in beginning.decode(encoding, "ignore")
 
 
 class AsUtf8(RawIOBase):

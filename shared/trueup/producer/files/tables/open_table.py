@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from trueup.producer.files.opening.content import Source, lines
+from trueup.producer.files.opening.content import Source, lines, readable
 from trueup.producer.files.tables.csv_table import CsvTable
 from trueup.producer.files.tables.table import Table
 
@@ -27,5 +27,5 @@ def open_table(source: Source, is_header: Callable[[Sequence[str]], bool]) -> It
     from trueup.producer.files.tables.workbook import open_sheet  # noqa: PLC0415 - likewise
 
     reading = source.reading
-    with open_sheet(source.path, name=source.name, sheet=reading.sheet) as sheet:
+    with readable(source.name), open_sheet(source.path, name=source.name, sheet=reading.sheet) as sheet:
         yield SheetTable(sheet, is_header, name=source.name, decimal_of=reading.decimal_of)
