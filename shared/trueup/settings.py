@@ -1,11 +1,11 @@
-"""Settings: environment variables with the prefix TRUEUP_, all checked at once."""
+"""Settings: variables with the prefix TRUEUP_ of the process, a file `.env` or mounted files, all checked at once."""
 
 from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AnyHttpUrl, BeforeValidator, Field, PostgresDsn, RedisDsn, SecretStr, ValidationError
 from pydantic.networks import AnyUrl
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from trueup.defaults import (
     EVENTS_DAYS,
@@ -17,24 +17,20 @@ from trueup.defaults import (
     USAGE_GRACE_H,
     WEBHOOK_RETRIES,
 )
-from trueup.errors import TrueupError
+from trueup.environment import PREFIX, SettingsError, environment
 from trueup.service_urls import judged_broker, judged_cache, judged_database
 
-PREFIX = "TRUEUP_"
+__all__ = ["PREFIX", "Settings", "SettingsError", "read_settings", "settings"]
 
 DatabaseUrl = Annotated[PostgresDsn, BeforeValidator(lambda url: judged_database(str(url)))]
 BrokerUrl = Annotated[AnyUrl, BeforeValidator(lambda url: judged_broker(str(url)))]
 CacheUrl = Annotated[RedisDsn, BeforeValidator(lambda url: judged_cache(str(url)))]
 
 
-class SettingsError(TrueupError):
-    """Some settings are missing or wrong; the message lists all of them, one a line."""
-
-
 class Settings(BaseSettings):
-    """Settings of every process, read from its environment. Units stand last in the names."""
+    """Settings of every process, read from its surroundings. Units stand last in the names."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     database_url: Annotated[DatabaseUrl, Field(repr=False, description="Postgres: the truth")]
     database_direct_url: Annotated[
@@ -161,6 +157,20 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
     log_format: Annotated[Literal["console", "json"], Field(description="how it is logged")] = "console"
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Values that are given by name, then those of `environment`."""
+        told = environment()
+        given = {name: told[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in told}
+        return init_settings, InitSettingsSource(settings_cls, given)
+
     @property
     def public_url(self) -> str:
         """URL by which callers reach the gateway, without a slash at the end."""
@@ -171,13 +181,13 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Read the environment.
+    """Read what `environment` tells.
 
     Args:
-        overrides: values that win over the environment, by field name.
+        overrides: values that win over it, by field name.
 
     Raises:
-        SettingsError: names every missing or wrong setting and what it expects.
+        SettingsError: names every missing or wrong setting and what it expects, or every file that cannot be read.
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from trueup_worker.cli.terminal.options import with_common_options
 _STACK, _REQUESTS, _LEDGER = "The stack", "Requests", "Commits and invoices"
 _EVENTS, _OPERATE = "Events", "Accounts and care"
 _RECORDS = "trueup_worker.cli.administration.records"
+_PROCESSES = "trueup_worker.cli.stack.processes"
 
 
 COMMANDS: Mapping[str, Entry] = {
@@ -31,6 +32,9 @@ COMMANDS: Mapping[str, Entry] = {
     "demo": Entry("trueup_worker.cli.stack.demo", "Run the sample through the stack: outcomes, then invoices.", _STACK),
     "doctor": Entry("trueup_worker.cli.stack.doctor", "Check every service and setting, and say what to do.", _STACK),
     "migrate": Entry("trueup_worker.cli.stack.migrate", "Bring the database up to date and grant its roles.", _STACK),
+    "worker": Entry(_PROCESSES, "Run a worker: single, bulk, invoices or events.", _STACK),
+    "scheduler": Entry(_PROCESSES, "Run a scheduler.", _STACK),
+    "gateway": Entry(_PROCESSES, "Run a gateway.", _STACK),
     "config": Entry("trueup_worker.cli.stack.config", "The effective settings.", _STACK),
     "validate": Entry(
         "trueup_worker.cli.requests.validate", "Judge every row of a file; send nothing.", _REQUESTS, extra=None

@@ -1,6 +1,5 @@
 """The effective settings and where each comes from; secrets are masked."""
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,7 +24,8 @@ def config() -> None:
 @app.command()
 def show(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """Show every setting, its value and where that comes from. Secrets are masked. Wrong values: `trueup doctor`."""
-    settings = list(effective_settings(session(ctx), os.environ))
+    here = session(ctx)
+    settings = list(effective_settings(here, here.environ))
     emit_json_list(settings) if as_json else emit_table(("setting", "value", "source", "meaning"), settings)
 
 

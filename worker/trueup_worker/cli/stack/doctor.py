@@ -1,6 +1,5 @@
 """Is everything well, and what to do if not."""
 
-import os
 from dataclasses import asdict
 
 import typer
@@ -17,7 +16,8 @@ app = typer.Typer()
 @app.command()
 def doctor(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """Check every service, migration, policy and setting, and say what to do; exit code 1 if a check fails."""
-    checks = [asdict(check) | {"ok": check.ok} for check in run_checks(session(ctx), os.environ)]
+    here = session(ctx)
+    checks = [asdict(check) | {"ok": check.ok} for check in run_checks(here, here.environ)]
     emit_json_list(checks) if as_json else emit_table(("ok", "check", "found", "advice"), checks)
     failed = sum(not check["ok"] for check in checks)
     say(f"{failed} of {len(checks)} checks failed" if failed else "all is well")

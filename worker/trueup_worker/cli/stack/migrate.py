@@ -1,6 +1,5 @@
 """Bring the database up to date, and grant its roles what they may do: for own servers, what `up` does for its own."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -48,7 +47,7 @@ def migrate(
 
 def _database_url(here: Session) -> str:
     """The owner's, the application's, or that of what runs in the data folder."""
-    if url := os.environ.get(DIRECT_SETTING) or os.environ.get(DATABASE_SETTING):
+    if url := here.environ.get(DIRECT_SETTING) or here.environ.get(DATABASE_SETTING):
         return url
     if here.state:
         return here.state.database

@@ -67,7 +67,7 @@ def up(
         tell(spawn_detached(here.folder, command, environ=os.environ))
         say(f"stop it with: {as_typed(here.folder, 'down')}")
     else:
-        _stay_up(here.folder, tell, logs=logs, accept_secret_key=accept_secret_key)
+        _stay_up(here, tell, logs=logs, accept_secret_key=accept_secret_key)
 
 
 def _run_demo(here: Session) -> None:
@@ -90,7 +90,9 @@ def _foreground(folder: DataFolder, *, accept_secret_key: bool) -> list[str]:
     return [sys.executable, "-m", "trueup_worker.cli", "up", "--data", str(folder.path), *more]
 
 
-def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool, accept_secret_key: bool) -> None:
+def _stay_up(here: Session, tell: Callable[[State], None], *, logs: bool, accept_secret_key: bool) -> None:
+    folder = here.folder
+
     def on_ready(state: State) -> None:
         try:
             tell(state)
@@ -103,7 +105,7 @@ def _stay_up(folder: DataFolder, tell: Callable[[State], None], *, logs: bool, a
         sys.stderr = cast("TextIO", LogOutput(_STDERR))  # whoever should read it may be gone, or not read
         stack = Stack(
             folder,
-            os.environ,
+            here.environ,
             procfile=project_file("Procfile").read_text(encoding="utf-8"),
             prepare=partial(prepare, folder, accept=accept_secret_key),
             console=Console(sys.stderr, echo=logs),

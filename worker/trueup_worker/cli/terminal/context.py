@@ -1,6 +1,5 @@
 """Context of a command: the settings that lead to the services, and who is asking."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ import typer
 from sqlalchemy import Connection, Engine
 
 from trueup.clock import utc_now
+from trueup.environment import environment
 from trueup.errors import ExitCode
 from trueup.settings import PREFIX, Settings, read_settings
 from trueup.store.accounts.accounts import account_named
@@ -38,7 +38,7 @@ class Session:
     def __init__(self, chosen: Chosen, environ: Mapping[str, str]) -> None:
         self.folder = DataFolder(chosen.data)
         self._chosen = chosen
-        self._environ = environ
+        self.environ = environ
 
     @cached_property
     def state(self) -> State | None:
@@ -153,9 +153,14 @@ class Session:
         return self.folder.admin_token() or self.token
 
     def _is_set(self, name: str) -> bool:
-        return bool(self._environ.get(PREFIX + name.upper()))
+        return bool(self.environ.get(PREFIX + name.upper()))
 
 
 def session(ctx: typer.Context) -> Session:
-    """The session of the command that runs."""
-    return Session(Chosen.of(ctx, os.environ), os.environ)
+    """The session of the command that runs.
+
+    Raises:
+        SettingsError: a file that a variable names cannot be read.
+    """
+    told = environment()
+    return Session(Chosen.of(ctx, told), told)
