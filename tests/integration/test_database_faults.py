@@ -26,6 +26,10 @@ PASSING = {
     "25P03": "a transaction that idles too long",
     "57P05": "a session that idles too long",
     "25006": "a database that only reads, as after a failover",
+    "08P01": "a pooler that does not understand",
+    "0A000": "a plan of before a migration",
+    "26000": "a prepared statement of another session",
+    "34000": "a cursor of another session",
     "53100": "a full disk",
     "53300": "no more connections",
     "57P01": "a server that is shut down",
@@ -65,7 +69,7 @@ def test_what_passes(database: Engine, state: str) -> None:
     assert [intake.count(table) for table in ("commit", "parked", "delivery")] == [3, 0, 0]
 
 
-@pytest.mark.parametrize("state", ["25006", "53100", "53300", "57P01"])
+@pytest.mark.parametrize("state", ["08P01", "0A000", "25006", "26000", "34000", "53100", "53300", "57P01"])
 def test_a_long_outage_counts_nothing(database: Engine, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     """However often a message is delivered while the database is away, none of its tries is one of the five."""
     monkeypatch.setattr("trueup.store.postgres.retry._STOP", stop_after_attempt(1))

@@ -10,13 +10,17 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 import trueup.store
 from trueup.store.postgres.driver_statement import DriverStatement
-from trueup.store.postgres.engine import statements, transaction
+from trueup.store.postgres.engine import snapshot, statements, transaction
 from trueup.store.postgres.errors import is_away, is_permanent, sqlstate
 
 _PUT = DriverStatement("INSERT INTO account (name) VALUES (:name)")
 _NAMES = DriverStatement("SELECT name FROM account WHERE name LIKE 'hot%' AND name <> CAST(:not AS text) ORDER BY name")
 _DIVIDE = DriverStatement("SELECT 1 / CAST(:by AS integer)")
 _END_ME = DriverStatement("SELECT pg_terminate_backend(pg_backend_pid()) WHERE :yes")
+
+
+_INSERT = text("INSERT INTO account (name) VALUES (:name)")
+PREPARED_AFTER = 6  # times that a statement ran, psycopg prepares it
 
 
 def names(database: Engine) -> list[str]:
@@ -59,6 +63,31 @@ def test_a_lost_connection_is_not_used_again(database: Engine) -> None:
         _END_ME.run(connection, {"yes": True})
     assert is_away(caught.value)
     assert caught.value.connection_invalidated
+    assert names(database) == []
+
+
+def test_plans_of_before_a_migration(database: Engine, owned: Engine) -> None:
+    """A statement that was prepared before a column came fails once, outside of transactions too, and then runs."""
+    every_column = DriverStatement("SELECT * FROM installation WHERE :yes")
+    with database.connect() as kept:
+        with statements(kept) as connection:
+            for _ in range(PREPARED_AFTER):
+                every_column.run(connection, {"yes": True})
+        with owned.begin() as connection:
+            connection.execute(text("ALTER TABLE installation ADD COLUMN anything integer"))
+        with pytest.raises(DBAPIError) as caught, statements(kept) as connection:
+            every_column.run(connection, {"yes": True})
+        assert (sqlstate(caught.value), is_permanent(caught.value)) == ("0A000", False)
+        with statements(kept) as connection:
+            assert every_column.run(connection, {"yes": True}) == []
+
+
+def test_a_connection_to_what_only_reads_is_not_used_again(database: Engine) -> None:
+    """Neither way of running a statement gives it back to the pool: after a failover, it leads to the wrong server."""
+    for put in (_PUT.run, lambda connection, given: connection.execute(_INSERT, given)):
+        with pytest.raises(DBAPIError) as caught, snapshot(database) as connection:
+            put(connection, {"name": "hot"})
+        assert (sqlstate(caught.value), caught.value.connection_invalidated) == ("25006", True)
     assert names(database) == []
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.store.postgres.calendar import last_month_of
 from trueup.store.postgres.plans import plan_afresh
 from trueup.store.tables.commits import LAPSES_AFTER
 from trueup.store.usage.months import PRESENT, lock_customers
@@ -37,8 +38,7 @@ _EXPIRE = text(f"""
         RETURNING s.account_id, s.commit_id, s.id, s.position, s.ending_before
     ), closed AS (
         UPDATE customer AS u SET usage_closed_before = relied.closed_before
-          FROM (SELECT customer_id,
-                       date_trunc('month', max(ending_before) - interval '1 hour') + interval '1 month' AS closed_before
+          FROM (SELECT customer_id, {last_month_of("max(ending_before)")} AS closed_before
                   FROM chosen GROUP BY customer_id) AS relied
          WHERE u.account_id = :account_id AND u.id = relied.customer_id
            AND coalesce(u.usage_closed_before, '-infinity') < relied.closed_before

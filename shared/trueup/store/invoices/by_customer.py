@@ -12,6 +12,7 @@ from sqlalchemy import Connection, TextClause, text
 from trueup.domain.burndown.values import AccessType, CommitType
 from trueup.store.invoices.drafts import IS_OPEN, read_drafts, select_drafts
 from trueup.store.invoices.invoice import STORED, Invoice, InvoiceType, Status, lines_of
+from trueup.store.postgres.calendar import months_later
 from trueup.store.postgres.rows import fetch_all
 
 
@@ -90,8 +91,8 @@ _CUSTOMERS = text("""
      WHERE o.account_id = :account_id AND o.id = ANY(CAST(:ids AS uuid[]))
 """)
 
-_OPEN_MONTHS = text("""
-    SELECT starting_at + interval '1 month' FROM usage_month
+_OPEN_MONTHS = text(f"""
+    SELECT {months_later("starting_at")} FROM usage_month
      WHERE account_id = :account_id AND customer_id = :customer_id
 """)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from trueup.domain.burndown.values import GroupValues, group_values
 from trueup.domain.rule_wording import rule_of_entry, rule_of_payer
 from trueup.store.invoices.of_commit import obligations_of
+from trueup.store.postgres.calendar import hour_of
 from trueup.store.postgres.rows import fetch_all, fetch_one
 
 _ENTRIES = """
@@ -52,8 +53,8 @@ _APPLIED = text("""
      ORDER BY l.position
 """)
 
-_TRANSACTIONS = text("""
-    SELECT transaction_id, date_trunc('hour', at) AS hour, CAST(contract_id AS text), CAST(product_id AS text),
+_TRANSACTIONS = text(f"""
+    SELECT transaction_id, {hour_of("at")} AS hour, CAST(contract_id AS text), CAST(product_id AS text),
            CAST(unit_id AS text), list_price, commit_price, pricing_group_values, presentation_group_values
       FROM usage_line
      WHERE account_id = :account_id AND customer_id = :customer_id AND NOT is_late

@@ -10,13 +10,14 @@ from sqlalchemy import Connection, text
 
 from trueup.store.catalog.parties import parties_expression
 from trueup.store.invoices.drafts import NOTHING_OPEN, drafts_of
+from trueup.store.postgres.calendar import last_month_of, month_of, months_later
 from trueup.store.postgres.plans import plan_afresh
 from trueup.store.postgres.rows import fetch_all
 from trueup.store.tables.commits import LAPSES_AFTER
 from trueup.store.usage.months import CLOSABLE_BEFORE, PRESENT
 
 # The end of the month of an access's last hour: a true-up relies on all usage before it.
-_RELIES_ON = "date_trunc('month', s.ending_before - interval '1 hour') + interval '1 month'"
+_RELIES_ON = last_month_of("s.ending_before")
 
 # A true-up waits for the months of its customer that overlap the access, and for the grace time of the last.
 _WAITS = f"""
@@ -34,7 +35,7 @@ _WAITS = f"""
 _ACCOUNTS = text(f"""
     SELECT account.id
       FROM (SELECT id, coalesce(clock_at, now()) AS present,
-                   date_trunc('month', coalesce(clock_at, now()) - make_interval(hours => :usage_grace_h)) AS closable
+                   {month_of("coalesce(clock_at, now()) - make_interval(hours => :usage_grace_h)")} AS closable
               FROM account) AS account
      CROSS JOIN LATERAL (
         (SELECT o.due_at AS since
@@ -43,7 +44,7 @@ _ACCOUNTS = text(f"""
                   ORDER BY due_at LIMIT :rows_max) AS o
           WHERE NOT ({_WAITS}) ORDER BY o.due_at LIMIT 1)
         UNION ALL
-        (SELECT m.starting_at + interval '1 month'
+        (SELECT {months_later("m.starting_at")}
            FROM (SELECT * FROM usage_month
                   WHERE account_id = account.id AND state = 'open' AND starting_at < account.closable
                   ORDER BY starting_at, customer_id LIMIT :rows_max) AS m

@@ -11,24 +11,25 @@ from sqlalchemy import Connection, insert, text
 
 from trueup.domain.journal.accounts import DEFAULT_CODES, Account
 from trueup.limits import EXPORTED_ROWS_AT_ONCE
+from trueup.store.postgres.calendar import month_of, months_later
 from trueup.store.postgres.rows import fetch_all, values
 from trueup.store.tables import account_codes, closed_month, journal_line
 
 _ALONE = text("SELECT pg_try_advisory_xact_lock(730251801, :account_id)")
-_OPEN_FROM = text("""
-    SELECT (max(starting_at) AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'
+_OPEN_FROM = text(f"""
+    SELECT {months_later("max(starting_at)")}
       FROM closed_month WHERE account_id = :account_id
 """)
 _MONTHS = text("""
     SELECT starting_at, closed_at, closed_by, codes_version, entries, totals, left_out
       FROM closed_month WHERE account_id = :account_id ORDER BY starting_at
 """)
-_LINES = text("""
+_LINES = text(f"""
     SELECT entry, line, source, source_id, event, dated, booked_at, account, code, debit, credit, currency,
            customer_id, contract_id, commit_id, invoice_id, invoice_number
       FROM journal_line
      WHERE account_id = :account_id AND dated >= :since AND dated < :until
-       AND month >= (date_trunc('month', CAST(:since AS timestamptz) AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
+       AND month >= {month_of("CAST(:since AS timestamptz)")}
        AND month < :until
      ORDER BY month, entry, line
 """)

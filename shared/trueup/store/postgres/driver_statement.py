@@ -12,6 +12,8 @@ import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from trueup.store.postgres.errors import is_spoilt
+
 _KEPT = "driver cursor"
 _NAMED = re.compile(r"(?<![:\w]):(\w+)")  # as in SQLAlchemy's texts; a cast's two colons are none
 
@@ -31,14 +33,14 @@ class DriverStatement:
         """Execute it on a connection that `transaction` or `statements` gave; returns its rows, none for a mere write.
 
         Raises:
-            DBAPIError: as SQLAlchemy's own way; a lost connection does not go back to the pool.
+            DBAPIError: as SQLAlchemy's own way; a lost or spoilt connection does not go back to the pool.
         """
         cursor = _cursor(connection)
         try:
             cursor.execute(self.text, parameters)
             return [] if cursor.description is None else cursor.fetchall()
         except psycopg.Error as error:
-            if cursor.connection.closed:
+            if cursor.connection.closed or is_spoilt(error):
                 connection.invalidate(error)
             raise self._wrapped(error, connection) from error
 

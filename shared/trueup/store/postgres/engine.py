@@ -8,11 +8,12 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from trueup.defaults import STATEMENT_TIMEOUT_S
+from trueup.store.postgres.errors import is_spoilt
 
 # A host that is gone says nothing, for ever: these end what waits for it, within half a minute.
 _WHEN_SILENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
@@ -34,6 +35,7 @@ def make_engine(database_url: str, *, statement_timeout_s: int = STATEMENT_TIMEO
     event.listen(made, "connect", _note_answer)
     event.listen(made, "checkin", _note_answer)
     event.listen(made, "checkout", _require_answer)
+    event.listen(made, "handle_error", _drop_spoilt)
     return made
 
 
@@ -74,6 +76,11 @@ def _require_answer(dbapi_connection: "psycopg.Connection[Any]", entry: Connecti
         dbapi_connection.autocommit = False
     except psycopg.Error as error:
         raise DisconnectionError from error
+
+
+def _drop_spoilt(context: ExceptionContext) -> None:
+    """Let the pool replace its connections where one is no good any more."""
+    context.is_disconnect = context.is_disconnect or is_spoilt(context.original_exception)
 
 
 @cache

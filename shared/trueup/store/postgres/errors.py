@@ -5,10 +5,12 @@ from psycopg import Error
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-# Connections (08), read-only failover (25), rollbacks (40), a schema of another release (42), resources (53), locks
-# (55), operators and timeouts (57), the server's own trouble (28, 3D, 58, XX): none of them is the rows' fault.
-_TRANSIENT_CLASSES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "55", "57", "58", "XX"})
-_AWAY_CLASSES = frozenset({"08", "25", "28", "3D", "53", "57", "58"})
+# Connections (08), a plan from before a migration (0A), read-only failover (25), a statement or cursor that another
+# session has (26, 34), rollbacks (40), a schema of another release (42), resources (53), locks (55), operators and
+# timeouts (57), the server's own trouble (28, 3D, 58, XX): none of them is the rows' fault.
+_AWAY_CLASSES = frozenset({"08", "0A", "25", "26", "28", "34", "3D", "53", "57", "58"})
+_TRANSIENT_CLASSES = _AWAY_CLASSES | {"40", "42", "55", "XX"}
+_SPOILT = frozenset({"0A000", "25006", "26000"})  # plans of before, a primary of before, statements of another session
 _LOCKED = "55P03"  # somebody else holds what the rows need
 _TOO_MUCH = frozenset({"57014", "53200"})  # the statement's time, or the server's memory, was used up
 
@@ -25,6 +27,11 @@ def is_away(error: BaseException) -> bool:
     if state is not None:
         return state[:2] in _AWAY_CLASSES
     return isinstance(error, OperationalError | InterfaceError | NoConnectionFree | psycopg.OperationalError)
+
+
+def is_spoilt(error: BaseException) -> bool:
+    """Tell whether every further statement on this connection would fail alike."""
+    return sqlstate(error) in _SPOILT
 
 
 def is_locked(error: BaseException) -> bool:

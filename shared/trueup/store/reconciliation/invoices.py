@@ -45,11 +45,12 @@ CHECKS = (
           FROM (
               SELECT r.id, r.schedule, r.anchor, r.ends, r.period, r.charge,
                      count(b.id)::integer AS n, coalesce(sum(b.amount), 0) AS amount,
-                     count(*) FILTER (WHERE b.scheduled_at = r.anchor + b.position * r.period) AS in_time
+                     count(*) FILTER (
+                         WHERE b.scheduled_at AT TIME ZONE 'UTC' = r.anchor + b.position * r.period) AS in_time
                 FROM (
                     SELECT account_id, id, recurring_schedule AS schedule,
-                           CAST(recurring_schedule ->> 'starting_at' AS timestamptz) AS anchor,
-                           CAST(recurring_schedule ->> 'ending_before' AS timestamptz) AS ends,
+                           CAST(recurring_schedule ->> 'starting_at' AS timestamptz) AT TIME ZONE 'UTC' AS anchor,
+                           CAST(recurring_schedule ->> 'ending_before' AS timestamptz) AT TIME ZONE 'UTC' AS ends,
                            make_interval(months => CASE recurring_schedule ->> 'frequency' WHEN 'MONTHLY' THEN 1
                                WHEN 'QUARTERLY' THEN 3 WHEN 'SEMI_ANNUAL' THEN 6 ELSE 12 END) AS period,
                            CAST(recurring_schedule ->> 'unit_price' AS numeric)

@@ -1,9 +1,10 @@
 """Usage, the months in which it was closed, and what balances paid."""
 
+from trueup.store.postgres.calendar import month_of, months_later
 from trueup.store.reconciliation.check import ACTS, Check, chosen, is_late, late_since, orphans
 
 _CLOSED_BEFORE = "coalesce(u.usage_closed_before, '-infinity')"
-_MONTH = "date_trunc('month', l.at, 'UTC')"
+_MONTH = month_of("l.at")
 # Each line of usage is rounded once, its quantity and its amount.
 _LAST_DECIMAL = "1e-12"
 _GROUPS = """coalesce(nullif(l.pricing_group_values, 'null'), '{}') AS pricing,
@@ -91,8 +92,8 @@ CHECKS = (
           FROM account AS a {ACTS}
           JOIN usage_month AS m ON m.account_id = a.id AND m.state = 'open'
           CROSS JOIN LATERAL (
-              SELECT date_add(m.starting_at, '1 month', 'UTC') AS ending_before,
-                     date_add(m.starting_at, '1 month', 'UTC') + make_interval(hours => :usage_grace_h) AS due_at
+              SELECT e.ending_before, e.ending_before + make_interval(hours => :usage_grace_h) AS due_at
+                FROM (SELECT {months_later("m.starting_at")} AS ending_before) AS e
           ) AS closes
           CROSS JOIN LATERAL (
               SELECT max(booked_at) AS at FROM usage_line

@@ -12,29 +12,31 @@ from sqlalchemy import Connection, TextClause, text
 
 from trueup.domain.burndown.values import GroupValues, LineKind, UsageLine, group_values
 from trueup.domain.month import Month
+from trueup.store.postgres.calendar import hour_of, months_later
 from trueup.store.postgres.filtered import Filtered
 from trueup.store.postgres.rows import values
 from trueup.store.usage.periods import customers_between, period_id
 
 _FETCHED_ROWS = 2_000
 _FETCHED_CUSTOMERS = 100
+_DAY = "interval '24 hours'"  # as a day of another zone may be an hour shorter
 _REMEMBERED_KINDS = 10_000  # so that lines of one kind share its object; more kinds than that only cost time
 
 # Access begins and ends on whole hours, so an hour's lines of one kind may be one line. Day by day, because
 # a month of a large customer does not fit into memory to be added up.
-_HOURLY = """
+_HOURLY = f"""
     SELECT used.*
-      FROM ({months}) AS m
+      FROM ({{months}}) AS m
      CROSS JOIN LATERAL generate_series(
-        m.starting_at, m.starting_at + interval '1 month' - interval '1 day', interval '1 day') AS day (starting_at)
+        m.starting_at, {months_later("m.starting_at")} - {_DAY}, {_DAY}) AS day (starting_at)
      CROSS JOIN LATERAL (
-        SELECT date_trunc('hour', at) AS hour, CAST(contract_id AS text), CAST(product_id AS text),
+        SELECT {hour_of("at")} AS hour, CAST(contract_id AS text), CAST(product_id AS text),
                CAST(unit_id AS text), list_price, commit_price, CAST(pricing_group_values AS text),
                CAST(presentation_group_values AS text), sum(quantity)
           FROM usage_line
          WHERE account_id = :account_id AND customer_id = :customer_id
-           AND at >= day.starting_at AND at < day.starting_at + interval '1 day' AND {chosen}
-         GROUP BY date_trunc('hour', at), contract_id, product_id, unit_id, list_price, commit_price,
+           AND at >= day.starting_at AND at < day.starting_at + {_DAY} AND {{chosen}}
+         GROUP BY hour, contract_id, product_id, unit_id, list_price, commit_price,
                   pricing_group_values, presentation_group_values) AS used
      ORDER BY used.hour
 """
@@ -58,11 +60,11 @@ _OF_PERIOD = text(
 
 _CLOSED = text(
     _HOURLY.format(
-        months="""SELECT starting_at FROM generate_series(
-            CAST(:since AS timestamptz),
-            least(CAST(:before AS timestamptz) - interval '1 month',
-                  (SELECT at FROM usage_line WHERE account_id = :account_id AND customer_id = :customer_id
-                    ORDER BY at DESC LIMIT 1)),
+        months="""SELECT starting_at AT TIME ZONE 'UTC' AS starting_at FROM generate_series(
+            CAST(:since AS timestamptz) AT TIME ZONE 'UTC',
+            least(CAST(:before AS timestamptz) AT TIME ZONE 'UTC' - interval '1 month',
+                  (SELECT at AT TIME ZONE 'UTC' FROM usage_line
+                    WHERE account_id = :account_id AND customer_id = :customer_id ORDER BY at DESC LIMIT 1)),
             interval '1 month') AS month (starting_at)""",
         chosen="true",
     )

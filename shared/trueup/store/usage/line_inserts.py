@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from trueup.limits import USAGE_PUT_OFF_H_MAX
 from trueup.store.catalog.catalog import EVER, Record, register_bare
+from trueup.store.postgres.calendar import month_of
 from trueup.store.postgres.driver_statement import DriverStatement
 from trueup.store.postgres.index_lookup import row_of
 from trueup.store.requests.standing_outcomes import STANDS, bound
@@ -63,7 +64,7 @@ WITH line AS (
     ON CONFLICT DO NOTHING
     RETURNING request_id, customer_id, at, quantity * greatest(list_price, commit_price) AS costs, is_late
 ), used AS MATERIALIZED (
-    SELECT DISTINCT customer_id, date_trunc('month', at, 'UTC') AS starting_at FROM new WHERE NOT is_late
+    SELECT DISTINCT customer_id, {month_of("at")} AS starting_at FROM new WHERE NOT is_late
 ), opened AS (
     INSERT INTO usage_month (account_id, customer_id, starting_at, settles_at)
     SELECT :account_id, customer_id, starting_at,

@@ -12,12 +12,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.store.postgres.calendar import month_of
 from trueup.store.postgres.rows import fetch_one
 
 PRESENT = "coalesce((SELECT clock_at FROM account WHERE id = :account_id), now())"
 
 # The start of the first month that may not be closed yet: one that began before it ended at or before it.
-CLOSABLE_BEFORE = f"date_trunc('month', {PRESENT} - make_interval(hours => :usage_grace_h))"
+CLOSABLE_BEFORE = month_of(f"{PRESENT} - make_interval(hours => :usage_grace_h)")
 
 _CLAIM = text(f"""
     SELECT m.customer_id, m.starting_at FROM usage_month AS m
