@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from tests.conftest import by_hand
 from tests.integration.books import close_month, journal, journal_bytes, sums
 from tests.integration.change_book import ChangeBook
 from tests.integration.usage_book import START, STORAGE, UsageBook
@@ -192,9 +193,23 @@ def test_codes_are_versions(book: ChangeBook) -> None:
 def test_reconcile_tells_what_does_not_agree(book: ChangeBook) -> None:
     """A line that somebody changed in a closed month: its entry does not balance, and its account is wrong."""
     close_month(book, "2030-01")
-    book.run("UPDATE journal_line SET debit = debit + 1 WHERE account_id = :account_id AND account = 'receivable'")
+    changed = "UPDATE journal_line SET debit = debit + 1 WHERE account_id = :account_id AND account = 'receivable'"
+    with by_hand(book.engine) as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # as a superuser without scruples
+        connection.execute(text(changed), {"account_id": book.account_id})
     found = {(each.check, each.subject.partition("-")[0]) for each in book.differences()}
     assert found == {("journal_entry", "issued"), ("journal", "receivable in USD")}
+
+
+@pytest.mark.parametrize(
+    "table", ["journal_line", "closed_month", "revaluation", "account_codes", "seller_profile", "billing_details"]
+)
+def test_the_books_are_append_only(book: ChangeBook, table: str) -> None:
+    """As the ledger is: the database itself refuses changes, whoever makes them."""
+    close_month(book, "2030-01")
+    for statement in (f"UPDATE {table} SET account_id = account_id", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        with pytest.raises(DBAPIError, match="append-only"), by_hand(book.engine) as connection:
+            connection.execute(text(statement))
 
 
 def test_a_change_that_is_not_noted_is_told(book: ChangeBook) -> None:

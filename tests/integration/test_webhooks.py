@@ -38,8 +38,9 @@ from trueup.wire.events import EventType
 from trueup_worker.events.relay import relay
 from trueup_worker.webhooks.addresses import AddressPolicy
 from trueup_worker.webhooks.bodies import Objects, bodies_of
+from trueup_worker.webhooks.outcome import record, settled
 from trueup_worker.webhooks.schedule import waits_of
-from trueup_worker.webhooks.sender import Sender
+from trueup_worker.webhooks.sender import Attempted, Sender
 from trueup_worker.webhooks.signature import new_secret
 from trueup_worker.webhooks.turn import Means, deliver
 
@@ -124,6 +125,15 @@ def claim(connection: Connection, which: Which, *, lease_s: float = 60) -> list[
 def told_standing(connection: Connection, account: int | None) -> Standing:
     """How the webhooks stand, of which a failing one has failed for a minute."""
     return standing(connection, account, failing_for=timedelta(minutes=1))
+
+
+def long_ago(on: Engine, *, failing_days: float, failed_days: float) -> None:
+    """Let endpoints have failed for so many days, and for the last time so many days ago."""
+    with on.begin() as connection:
+        connection.execute(
+            text("""UPDATE webhook_endpoint SET failing_since = now() - :failing, failed_at = now() - :failed"""),
+            {"failing": timedelta(days=failing_days), "failed": timedelta(days=failed_days)},
+        )
 
 
 def make_due(on: Engine) -> None:
@@ -323,6 +333,22 @@ def test_410_switches_an_endpoint_off(database: Engine, account: int) -> None:
     run(test, one_after_another(answers(410), answers()))
 
 
+@pytest.mark.parametrize("statuses", [(410, 503), (410, 200), (503, 410)])
+def test_a_410_among_others_switches_an_endpoint_off(database: Engine, account: int, statuses: tuple[int, ...]) -> None:
+    """Whatever the attempts that are recorded with it came to."""
+    which = which_of(database, account)
+    happen(database, account, events=len(statuses))
+    with database.begin() as connection:
+        expand(connection, [which])
+        due = claim(connection, which)
+    answered = [
+        Attempted(duration_s=0, status=each, error=None if each == 200 else f"answered {each}") for each in statuses
+    ]
+    record(database, [settled(*each, waits_of("5s"), at=utc_now()) for each in zip(due, answered, strict=True)])
+    with database.begin() as connection:
+        assert find_endpoint(connection, account, which.id).disabled_reason == "gone"
+
+
 def test_five_days_of_failures_switch_it_off(database: Engine, account: int) -> None:
     """Not before, and not where something went through meanwhile."""
 
@@ -354,7 +380,7 @@ def test_a_failure_after_a_long_quiet_time_begins_anew(database: Engine, account
             make_due(database)
         with database.begin() as connection:
             assert len(list_deliveries(connection, account, made.id, limit=9, state="failed")) == 1
-            connection.execute(text("UPDATE webhook_endpoint SET failing_since = now() - interval '30 days'"))
+        long_ago(database, failing_days=30, failed_days=27)
         happen(database, account)
         await send(database)
         with database.begin() as connection:
@@ -362,6 +388,24 @@ def test_a_failure_after_a_long_quiet_time_begins_anew(database: Engine, account
         assert found.is_enabled
         assert found.failing_since is not None
         assert found.failing_since > utc_now() - timedelta(minutes=5)
+
+    run(test, answers(500))
+
+
+def test_few_events_switch_it_off_as_well(database: Engine, account: int) -> None:
+    """One every four days: each is given up before the next one fails, and the failures are of one trouble."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        for days in (0.1, 4.9, 5.1):
+            long_ago(database, failing_days=days, failed_days=4)
+            happen(database, account)
+            await send(database)
+            with database.begin() as connection:
+                assert find_endpoint(connection, account, made.id).is_enabled == (days < 5)
+            for _ in range(2):
+                make_due(database)
+                await send(database)
 
     run(test, answers(500))
 

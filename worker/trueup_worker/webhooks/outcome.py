@@ -69,13 +69,12 @@ def record(on: Engine, outcomes: Sequence[Settled]) -> None:
 
 
 def _judge(connection: Connection, which: Which, outcomes: Sequence[Settled]) -> None:
-    last = outcomes[-1]
     if any(each.error is None for each in outcomes):
         note_success(connection, which)
-    if last.error is None:
-        return
-    failing_for = note_failure(connection, which, [each.delivery for each in outcomes])
-    if last.status == _GONE:
+    failing_for = None
+    if outcomes[-1].error is not None:
+        failing_for = note_failure(connection, which, [each.delivery for each in outcomes])
+    if any(each.status == _GONE for each in outcomes):
         switch_off(connection, which.account_id, which.id, "gone")
     elif failing_for is not None and failing_for > timedelta(days=WEBHOOK_FAILING_DAYS):
         switch_off(connection, which.account_id, which.id, "failing")

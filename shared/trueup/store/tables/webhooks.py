@@ -51,6 +51,7 @@ webhook_endpoint = Table(
     optional("disabled_reason", Text, "why it is disabled: gone, failing or by_hand"),
     optional("disabled_at", TIME, "when it was"),
     optional("failing_since", TIME, "the first failure since the last success; null: the last attempt succeeded"),
+    optional("failed_at", TIME, "the last failure; null: there was none"),
     optional("delivered_at", TIME, "the last success; null: there was none"),
     required("position", BigInteger, "events of the feed up to this place have become deliveries"),
     required("created_at", TIME, "real time", server_default=NOW),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from trueup.limits import WEBHOOK_LEASE_S
+from trueup.limits import WEBHOOK_FAILING_DAYS, WEBHOOK_LEASE_S
 from trueup.store.postgres.driver_statement import uuid_array
 from trueup.store.postgres.rows import fetch_all
 from trueup.store.webhooks.expansion import Which
@@ -140,14 +140,13 @@ _HURRY = text("""
      WHERE account_id = :account_id AND endpoint_id = :id AND state = 'waiting' AND hurry = 0 AND step > 0
        AND claimed_until IS NULL AND next_attempt_at > now()
 """)
-# Where nothing else has failed and waits, the last failure is longer ago than the schedule: it is another trouble.
+# Deliveries are given up before an endpoint is: the next one's failure goes on from theirs, unless it is another trouble
+# by then.
 _FAILED = text("""
     UPDATE webhook_endpoint
-       SET failing_since = CASE WHEN :goes_on OR EXISTS (
-               SELECT FROM webhook_delivery AS d
-                WHERE d.account_id = :account_id AND d.endpoint_id = :id AND d.state = 'waiting' AND d.step > 0
-                  AND d.event_id <> ALL(CAST(:events AS uuid[])))
-           THEN coalesce(failing_since, now()) ELSE now() END
+       SET failing_since = CASE WHEN :goes_on OR failed_at > now() - make_interval(days => :days)
+                                THEN coalesce(failing_since, now()) ELSE now() END,
+           failed_at = now()
      WHERE account_id = :account_id AND id = :id AND state = 'enabled'
  RETURNING now() - failing_since
 """)
@@ -331,8 +330,11 @@ def hurry(connection: Connection, which: Which) -> None:
 
 
 def note_failure(connection: Connection, which: Which, tried: Sequence[Claimed]) -> timedelta | None:
-    """The endpoint failed, `tried` being what was sent to it; returns for how long it has, None where it is off."""
-    given = {"goes_on": any(each.step > 0 for each in tried), "events": [each.event_id for each in tried]}
+    """The endpoint failed, `tried` being what was sent to it; returns for how long it has, None where it is off.
+
+    A first attempt that fails after the endpoint was left alone for so long as would have switched it off begins anew.
+    """
+    given = {"goes_on": any(each.step > 0 for each in tried), "days": WEBHOOK_FAILING_DAYS}
     found = connection.execute(_FAILED, {"account_id": which.account_id, "id": which.id} | given)
     failing_for: timedelta | None = found.scalar_one_or_none()
     return failing_for
