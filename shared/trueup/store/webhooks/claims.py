@@ -140,8 +140,8 @@ _HURRY = text("""
      WHERE account_id = :account_id AND endpoint_id = :id AND state = 'waiting' AND hurry = 0 AND step > 0
        AND claimed_until IS NULL AND next_attempt_at > now()
 """)
-# Deliveries are given up before an endpoint is: the next one's failure goes on from theirs, unless it is another trouble
-# by then.
+# Deliveries are given up before an endpoint is: the next one's failure goes on from theirs, unless it is another
+# trouble by then.
 _FAILED = text("""
     UPDATE webhook_endpoint
        SET failing_since = CASE WHEN :goes_on OR failed_at > now() - make_interval(days => :days)
