@@ -107,14 +107,22 @@ def longest_first(symbols: Sequence[str]) -> tuple[str, ...]:
 
 def without_symbol(cell: str, symbols: Sequence[str]) -> str:
     """A cell without the symbol before or after its number."""
+    symbol = symbol_of(cell, symbols)
+    if symbol is None:
+        return cell
+    if cell.startswith(symbol):
+        return cell[len(symbol) :].strip()
+    if cell.startswith("-" + symbol):
+        return "-" + cell[len(symbol) + 1 :].strip()
+    return cell[: -len(symbol)].strip()
+
+
+def symbol_of(cell: str, symbols: Sequence[str]) -> str | None:
+    """The symbol before or after the number in a cell; None: it has none."""
     for symbol in symbols:
-        if cell.startswith(symbol):
-            return cell[len(symbol) :].strip()
-        if cell.startswith("-" + symbol):
-            return "-" + cell[len(symbol) + 1 :].strip()
-        if cell.endswith(symbol):
-            return cell[: -len(symbol)].strip()
-    return cell
+        if cell.startswith((symbol, "-" + symbol)) or cell.endswith(symbol):
+            return symbol
+    return None
 
 
 def encode_number(cell: str) -> str:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from trueup.producer.files.columns.numbers import NumberMarks, longest_first, without_symbol
+from trueup.domain.unit import Unit
+from trueup.producer.files.columns.currencies import currencies_of
+from trueup.producer.files.columns.numbers import NumberMarks, longest_first, symbol_of, without_symbol
 from trueup.producer.files.mapping.problems import BadCell
 from trueup.producer.files.shown import shown
 
 ReadNumber = Callable[[str, int], str]  # from a cell and decimals to move, to a JSON number; raises BadCell
+
+Require = Callable[[str, Unit], None]  # of a cell, whose row has this unit; raises BadCell
 
 
 def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) -> ReadNumber:
@@ -32,6 +36,30 @@ def number_reader(marks: NumberMarks, *, symbols: Sequence[str], column: str) ->
         return in_minor_units(number, decimals)
 
     return read
+
+
+def symbol_judge(symbols: Sequence[str], *, column: str) -> Require | None:
+    """A judge of the symbols beside amounts: one of a currency is of the row's; None: no symbol is of any.
+
+    Args:
+        symbols: one of these may stand before or after a number.
+        column: as messages call it.
+    """
+    edges = longest_first(symbols)
+    currencies = {symbol: found for symbol in edges if (found := currencies_of(symbol))}
+    if not currencies:
+        return None
+
+    def require(cell: str, unit: Unit) -> None:
+        symbol = symbol_of(cell, edges)
+        if symbol in currencies and unit.currency not in currencies[symbol]:
+            called = shown(unit.called) if unit.called else "a number of units"
+            raise BadCell(
+                "cell_unreadable",
+                f"{column}: {shown(cell)} has the sign of another currency than its row, which is in {called}",
+            )
+
+    return require
 
 
 def in_minor_units(number: str, decimals: int) -> str:

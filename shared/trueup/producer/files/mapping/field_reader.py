@@ -41,8 +41,13 @@ class FieldReader:
         Raises:
             BadCell: it cannot be read.
         """
+        filled = self.filled(cells)
+        return self.default() if filled is None and self.read is None and self.default is not None else filled
+
+    def filled(self, cells: Cells) -> str | None:
+        """The field's JSON as far as a row's cells fill it; raises as `json_of`."""
         if self.read is not None:
             return self.read(cells)
         if self.encode is not None and cells[self.columns[0]]:
             return self.encode(cells[self.columns[0]])
-        return self.default() if self.default is not None else None
+        return None

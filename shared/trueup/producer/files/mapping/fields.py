@@ -1,6 +1,7 @@
 """Fields of a mapping, compiled for a table's header: from a record's cells to JSON."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
@@ -10,10 +11,10 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from trueup.domain.payable_rounding import USD_CENTS
-from trueup.domain.unit import USD_IN_CENTS
+from trueup.domain.unit import PIECES, USD_IN_CENTS, Unit
 from trueup.producer.files.columns.csv_columns import Column
 from trueup.producer.files.columns.numbers import NumberColumn, NumberMarks, longest_first
-from trueup.producer.files.mapping.amounts import number_reader
+from trueup.producer.files.mapping.amounts import Require, number_reader, symbol_judge
 from trueup.producer.files.mapping.field_reader import Cells, Encode, FieldReader, Read
 from trueup.producer.files.mapping.header import Header
 from trueup.producer.files.mapping.lookup import Found, Lookups, Wanted
@@ -55,7 +56,7 @@ class FieldCompiler:
         self._named = NamedFields(mapping, self._texts, lookups)
         self._by_path = {path: name for name, column in columns.items() for path in column.paths}
         self._money_reads: dict[tuple[str | None, ...], Read] = {}  # of one column in two fields
-        self._has_major_money = any(self._is_major(name) for name in columns)
+        self._needs_units = any(self._is_major(name) or self._symbol_judge(name) for name in columns)
 
     def compile(self, name: str) -> FieldReader:
         """Compile a field.
@@ -75,14 +76,18 @@ class FieldCompiler:
         if source.template is not None:
             return self._templated(name, encode)
         constant = source.value if source.column is None else source.default
-        return FieldReader(
-            name,
-            column,
-            self._texts.columns(name),
-            encode=encode if source.column is not None else None,
-            default=None if constant is None else lambda: self._constant(name, constant, encode),
-            wanted=self._wanted(name),
-            is_repeated=source.lookup is not None or self._texts.table(source) is not None or column.leaf is datetime,
+        return self._of_its_currency(
+            FieldReader(
+                name,
+                column,
+                self._texts.columns(name),
+                encode=encode if source.column is not None else None,
+                default=None if constant is None else lambda: self._constant(name, constant, encode),
+                wanted=self._wanted(name),
+                is_repeated=source.lookup is not None
+                or self._texts.table(source) is not None
+                or column.leaf is datetime,
+            )
         )
 
     def number_columns(self, name: str) -> Iterator[NumberColumn]:
@@ -131,15 +136,17 @@ class FieldCompiler:
             return None if text is None else encode(text)
 
         columns, wanted = self._texts.columns(name), self._wanted(name)
-        return FieldReader(
-            name, self._columns[name], columns, read=read, wanted=wanted, is_repeated=source.lookup is not None
+        return self._of_its_currency(
+            FieldReader(
+                name, self._columns[name], columns, read=read, wanted=wanted, is_repeated=source.lookup is not None
+            )
         )
 
     def _wanted(self, name: str) -> Callable[[Cells], Sequence[Wanted]] | None:
         column = self._columns[name]
         if self._mapping.fields[name].lookup is not None:
             return self._named.wanted(name, column)
-        if self._has_major_money and any(path[-1] == _UNIT for path in column.paths):
+        if self._needs_units and any(path[-1] == _UNIT for path in column.paths):
             return self._named.unit_by_id(name)
         return None
 
@@ -225,56 +232,91 @@ class FieldCompiler:
         """Reader of an amount in the major unit of its row's currency."""
         source, column = self._mapping.fields[name], self._columns[name]
         number = number_reader(self._marks_of(name), symbols=self._symbols(source), column=source.column or name)
-        text_of = self._texts.behind_table(name)
-        top = column.paths[0][0]
-        unit = self._by_path.get((top, _UNIT)) or self._by_path.get((_UNIT,))
-        access_type = self._by_path.get((top, _ACCESS_TYPE))
-        decimals_of = self._decimals(unit, access_type)
+        text_of, require = self._texts.behind_table(name), self._symbol_judge(name)
+        unit, access_type = self._unit_fields(column)
+        unit_of = self._unit_of_row(unit, access_type)
         key = (repr(source), unit, access_type)
         if key not in self._money_reads:
 
             def read(cells: Cells) -> str | None:
                 text = text_of(cells)
-                return None if text is None else number(text, decimals_of(cells))
+                if text is None:
+                    return None
+                row_unit = unit_of(cells)
+                if require is not None:
+                    require(text, row_unit)
+                return number(text, row_unit.decimals)
 
             self._money_reads[key] = read
         default = source.default
-        columns = chain.from_iterable(self._texts.columns(each) for each in (name, unit, access_type) if each)
         return FieldReader(
             name,
             column,
-            tuple(columns),
+            self._columns_of(name, unit, access_type),
             read=self._money_reads[key],
             default=None if default is None or isinstance(default, str) else lambda: self._constant(name, default, str),
             is_repeated=False,
         )
 
-    def _decimals(self, unit: str | None, access_type: str | None) -> Callable[[Cells], int]:
-        """Function that tells by how many decimals a row's amounts are moved; a quantity is no money."""
-        of_currency = self._decimals_of_currency(unit)
+    def _of_its_currency(self, field: FieldReader) -> FieldReader:
+        """The reader of a field, which refuses an amount beside the symbol of another currency than its row's."""
+        require = self._symbol_judge(field.name)
+        if require is None or not field.columns:
+            return field
+        text_of = self._texts.behind_table(field.name)
+        unit, access_type = self._unit_fields(field.column)
+        unit_of = self._unit_of_row(unit, access_type)
+
+        def read(cells: Cells) -> str | None:
+            text = text_of(cells)
+            if text is not None:
+                require(text, unit_of(cells))
+            return field.filled(cells)
+
+        columns = self._columns_of(field.name, unit, access_type)
+        return replace(field, columns=columns, encode=None, read=read, is_repeated=False)
+
+    def _symbol_judge(self, name: str) -> Require | None:
+        """The judge of the symbols in an amount; None: it needs none."""
+        source = self._mapping.fields[name]
+        if not _is_money(self._columns[name]):
+            return None
+        return symbol_judge(self._symbols(source), column=source.column or name)
+
+    def _unit_fields(self, column: Column) -> tuple[str | None, str | None]:
+        """The fields that say in which unit an amount is, and whether it counts money."""
+        top = column.paths[0][0]
+        return self._by_path.get((top, _UNIT)) or self._by_path.get((_UNIT,)), self._by_path.get((top, _ACCESS_TYPE))
+
+    def _columns_of(self, *names: str | None) -> tuple[int, ...]:
+        return tuple(chain.from_iterable(self._texts.columns(each) for each in names if each))
+
+    def _unit_of_row(self, unit: str | None, access_type: str | None) -> Callable[[Cells], Unit]:
+        """Function that tells the unit of a row's amounts; a quantity is no money."""
+        of_money = self._unit_of_money(unit)
         if access_type is None:
-            return of_currency
+            return of_money
         type_of = self._texts.behind_table(access_type)
-        return lambda cells: 0 if type_of(cells) == _QUANTITY else of_currency(cells)
+        return lambda cells: PIECES if type_of(cells) == _QUANTITY else of_money(cells)
 
-    def _decimals_of_currency(self, unit: str | None) -> Callable[[Cells], int]:
-        """Function that tells the decimals of a row's currency; what a unit's cells mean is remembered."""
+    def _unit_of_money(self, unit: str | None) -> Callable[[Cells], Unit]:
+        """Function that tells the unit that a row names; what its cells mean is remembered."""
         if unit is None:
-            return lambda _: USD_IN_CENTS.decimals
-        unit_of, columns = self._named.unit(unit), self._texts.columns(unit)
+            return lambda _: USD_IN_CENTS
+        found_of, columns = self._named.unit(unit), self._texts.columns(unit)
         pick = itemgetter(*columns) if columns else lambda _: ()
-        known: dict[Any, int] = {}
+        known: dict[Any, Unit] = {}
 
-        def decimals_of(cells: Cells) -> int:
+        def unit_of(cells: Cells) -> Unit:
             picked = pick(cells)
             found = known.get(picked)
             if found is None:
-                found = (unit_of(cells) or _USD).unit.decimals
+                found = (found_of(cells) or _USD).unit
                 if len(known) < _UNITS_REMEMBERED:
                     known[picked] = found
             return found
 
-        return decimals_of
+        return unit_of
 
 
 def _is_money(column: Column) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from trueup.producer.files.columns.currencies import CURRENCIES, currencies_of
 from trueup.producer.files.columns.numbers import NumberMarks
 from trueup.producer.files.suggestion.sample import SampledColumn, are_enough
-from trueup.producer.files.suggestion.vocabulary import CURRENCIES, SIGNS
 
 _MARKS = (  # before decimals, between thousands; the plainest first
     (".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (".", " "), (",", " "),
@@ -15,7 +15,6 @@ _MARKS = (  # before decimals, between thousands; the plainest first
 _AFFIX = re.compile(
     r"([^\d.,'\-\s]{0,3})\s*(?P<number>-?\d[\d.,'\u2019\s]*?)\s*([^\d.,'\s]{0,3})"  # $1,200.00 or 1.200,00 EUR
 )
-_CODE = re.compile(r"[A-Z]{3}")
 _CHARS_MAX = 60  # of a number with its currency
 
 
@@ -76,9 +75,8 @@ def _read(marks: tuple[str, str], numbers: Mapping[str, str]) -> dict[str, Decim
 
 def currency_of(text: str) -> str | None:
     """The one currency of which a name or a symbol has code or sign: EUR of `Betrag (€)`; None of $, or of several."""
-    codes = {code for code in _CODE.findall(text) if code in CURRENCIES}
-    codes |= {SIGNS[sign] for sign in text if sign in SIGNS}
-    return codes.pop() if len(codes) == 1 else None
+    found = currencies_of(text)
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def are_currencies(column: SampledColumn) -> bool:

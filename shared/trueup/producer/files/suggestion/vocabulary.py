@@ -66,17 +66,6 @@ LOST = "lost cancelled canceled void voided rejected verloren storniert abgelehn
 STANDS = "active activated signed approved booked pending billed fulfilled aktiv unterzeichnet signe firmado"
 TOTALS = "total totals grand overall sum subtotal summe gesamt gesamtsumme zwischensumme totaux suma"
 
-# ISO 4217, as far as money is billed in it.
-_CURRENCIES = """
-    AED ALL AMD AOA ARS AUD AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CLP CNY COP CRC
-    CUP CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD GBP GEL GHS GMD GNF GTQ HKD HNL HUF IDR ILS INR IQD IRR ISK JMD JOD JPY
-    KES KGS KHR KMF KRW KWD KYD KZT LAK LBP LKR LYD MAD MDL MGA MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK
-    NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SEK SGD THB TND TOP TRY TTD TWD TZS UAH UGX USD UYU
-    UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW
-"""
-CURRENCIES = frozenset(_CURRENCIES.split())
-SIGNS: Mapping[str, str] = {"€": "EUR", "£": "GBP"}  # $ and ¥ are several currencies'
-
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BRACKETS = re.compile(r"[(\[][^()\[\]]*[)\]]")
 _CHARS_MAX = 200  # of a name that is compared
