@@ -76,6 +76,11 @@ def test_the_options_make_another_batch() -> None:
         (["1.23E+06"], AS_IN_JSON, True),
         (["6E+15"], AS_IN_JSON, True),
         (["1.234567E+06", "1.5e3", "1.5E+01"], AS_IN_JSON, False),
+        (["1.23457E-05"], AS_IN_JSON, True),
+        (["-1.5e-05"], AS_IN_JSON, True),
+        (["1.23e+06"], AS_IN_JSON, True),
+        (["1e+15"], AS_IN_JSON, True),
+        (["5E-05", "1.234567e+06", "1.5e+1", "0.00E+00", "0.00E-05"], AS_IN_JSON, False),
     ],
 )
 def test_numbers(tmp_path: Path, cells: list[str], marks: NumberMarks, *, is_refused: bool) -> None:
@@ -122,11 +127,26 @@ def test_keys_that_a_spreadsheet_rounded() -> None:
     assert "a spreadsheet rounded" in told
 
 
-def test_one_key_that_a_spreadsheet_rounded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "is_refused"),
+    [
+        ("6.1E+15", True),
+        ("6e+15", True),
+        ("1.23e+06", True),
+        ("1.23457E-05", True),
+        ("5E-10", False),
+        ("2e-order", False),
+        ("be11e+05", False),
+    ],
+)
+def test_one_key_that_a_spreadsheet_rounded(tmp_path: Path, key: str, *, is_refused: bool) -> None:
     """It is not what it was, even if no other row has it."""
     path = tmp_path / "deals.csv"
-    path.write_text(f"{HEADER}\n6.1E+15,c,PREPAID,1,p,1,s,e\n")
-    assert "row 1, uniqueness_key: '6.1E+15'" in refusal(path)
+    path.write_text(f"{HEADER}\n{key},c,PREPAID,1,p,1,s,e\n")
+    if is_refused:
+        assert f"row 1, uniqueness_key: '{key}'" in refusal(path)
+    else:
+        assert scanned(path).rows == 1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from trueup.producer.files.shown import shown
 
 _ONE_GROUP = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}", re.ASCII)  # 12.000: twelve, or twelve thousand
 _DECIMAL_COMMA = re.compile(r"-?[0-9][0-9.]*,(?:[0-9]{1,2}|[0-9]{4,})|-?[0-9]+\.[0-9.]*,[0-9]+", re.ASCII)
-_ROUNDED = re.compile(r"-?([0-9](?:[.,][0-9]+)?)E\+([0-9]{2,4})", re.ASCII)  # as spreadsheets show large numbers
+# As spreadsheets, and programs, show very large and very small numbers.
+_ROUNDED = re.compile(r"-?(?P<whole>[0-9])(?:[.,](?P<decimals>[0-9]+))?[eE](?P<exponent>[+-][0-9]{1,4})", re.ASCII)
 _TOLD_MAX = 5
 
 
@@ -59,11 +60,11 @@ class Suspects:
         for column in self._numeric:
             cell = cells[column.index]
             number = without_symbol(cell, column.symbols) if column.symbols else cell
-            if number[-4:-3] == "." or "," in number or "E" in number:
+            if number[-4:-3] == "." or "," in number or "E" in number or "e" in number:
                 self._look_at_number(row, column, number, cell)
         for index, name in self._keys:
             cell = cells[index]
-            if "E+" in cell and _ROUNDED.fullmatch(cell):
+            if ("E" in cell or "e" in cell) and _is_rounded_key(cell):
                 self._rounded_keys.add(row, name, cell)
                 rows = self._rows_of_key.setdefault((name, cell), [])
                 if len(rows) < _TOLD_MAX and len(self._rows_of_key) < 100 * _TOLD_MAX:
@@ -80,9 +81,7 @@ class Suspects:
             raise UnreadableInput(f"{name}: {'. '.join(problems)}. Nothing was sent")
 
     def _look_at_number(self, row: int, column: NumberColumn, number: str, cell: str) -> None:
-        if (rounded := _ROUNDED.fullmatch(number)) and len(rounded[1].lstrip("0")) - (len(rounded[1]) > 1) <= int(
-            rounded[2]
-        ):
+        if _has_lost_digits(number):
             self._rounded.add(row, column.name, cell)
         elif column.is_decided:
             return
@@ -117,3 +116,19 @@ class Suspects:
             "; ".join(told[:_TOLD_MAX] or [f"keys look ({self._rounded_keys})"])
             + " like a number that a spreadsheet rounded"
         )
+
+
+def _has_lost_digits(number: str) -> bool:
+    """Tell whether a number is shown with fewer digits than it may have had: all of a small one's are decimals."""
+    found = _ROUNDED.fullmatch(number)
+    if found is None:
+        return False
+    decimals, exponent = found["decimals"] or "", int(found["exponent"])
+    digits = (found["whole"] + decimals).lstrip("0")
+    return bool(digits) and (len(digits) <= exponent if exponent >= 0 else bool(decimals))
+
+
+def _is_rounded_key(cell: str) -> bool:
+    """Tell whether a key looks like a number that was rounded; `5E-10`, say, is one that was not."""
+    found = _ROUNDED.fullmatch(cell)
+    return found is not None and (found["exponent"].startswith("+") or found["decimals"] is not None)
