@@ -110,6 +110,7 @@ WEBHOOK_FILES = 4_096  # that a worker may have open, where the system lets it
 WEBHOOK_LEASE_S = 60.0  # after which a delivery that was claimed and has no outcome is due again
 WEBHOOK_TURN_S = 60.0  # of a task, after which it claims only what ends soon
 WEBHOOK_LOOK_S = 0.25  # between looks for what is due while attempts are made
+WEBHOOK_BUSY_PER_S = 100  # deliveries of a worker whose host has no time to spare: a twentieth of two processors
 WEBHOOK_RECORD_S = 0.03  # for which outcomes are gathered, to be recorded together
 # Webhooks: what is kept.
 WEBHOOK_ENDPOINTS_MAX = 50  # of an account

@@ -117,13 +117,16 @@ class Room:
             return self._young < WEBHOOK_ATTEMPTS_YOUNG_MAX
         return self.slow_attempts < WEBHOOK_ATTEMPTS_SLOW_MAX
 
-    def shares(self, ready: Sequence[Ready], queued: Mapping[Which, int], *, quick_only: bool) -> dict[Which, int]:
+    def shares(
+        self, ready: Sequence[Ready], queued: Mapping[Which, int], *, quick_only: bool, new_max: int | None = None
+    ) -> dict[Which, int]:
         """Number of deliveries of each endpoint that may be claimed, those included that are.
 
         Args:
             ready: endpoints with something due; whose turn it is first changes from call to call.
             queued: how many were claimed and have not begun.
             quick_only: whether none may be claimed that could take long.
+            new_max: that may be claimed of all of them together; None: as many as there is room for.
         """
         for each in ready:
             if each.is_failing and self.pace(each.which) is not Pace.FAILING:
@@ -132,14 +135,16 @@ class Room:
         self._turn = (self._turn + 1) % max(1, len(listed))
         in_turn = list(chain(listed[self._turn :], listed[: self._turn]))
         left = WEBHOOK_ATTEMPTS_MAX - self.attempts - sum(queued.values())
+        left = left if new_max is None else min(left, new_max)
         slow = [each for each in in_turn if self.pace(each) is not Pace.QUICK]
         left_slow = WEBHOOK_ATTEMPTS_SLOW_MAX - self.slow_attempts - sum(queued.get(each, 0) for each in slow)
         ahead = _ahead(len(listed) - len(slow))
         shares: dict[Which, int] = {}
         for which in in_turn:
-            share, held = self._share(which, ahead), self._begun[which] + queued.get(which, 0)
+            held = self._begun[which] + queued.get(which, 0)
+            share = min(self._share(which, ahead), held + max(left, 0))
             is_quick = self.pace(which) is Pace.QUICK
-            if share <= held or left <= 0 or (not is_quick and (quick_only or left_slow <= 0)):
+            if share <= held or (not is_quick and (quick_only or left_slow <= 0)):
                 continue
             shares[which] = share
             left -= share - held

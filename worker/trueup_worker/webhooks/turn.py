@@ -39,6 +39,7 @@ from trueup_worker.webhooks.outcome import record, settled
 from trueup_worker.webhooks.room import Flight, Room
 from trueup_worker.webhooks.sender import Attempted, Sender
 from trueup_worker.webhooks.signature import signed_headers
+from trueup_worker.webhooks.spare_time import SpareTime
 from trueup_worker.webhooks.url import Target, WrongUrl, target_of
 
 _FAILURES_MAX = 10  # of the database in a row, a second apart
@@ -106,6 +107,7 @@ class _Turn:
         self._wake = asyncio.Event()
         self._compared_at = 0.0
         self._loop = asyncio.get_running_loop()
+        self._spare = SpareTime(self._loop.time())
 
     async def run(self) -> int:
         began, failures = self._loop.time(), 0
@@ -159,13 +161,17 @@ class _Turn:
             del self._now.ended[: len(ended)]
 
     async def _look(self, *, quick_only: bool) -> bool:
+        new_max = self._spare.deliveries(self._loop.time())
+        if new_max == 0:
+            return True
         expanded, ready = await self._in_thread(self._expand_and_find)
         queued = {which: len(those) for which, those in self._now.queued.items() if those}
-        shares = self._room.shares(ready, queued, quick_only=quick_only)
+        shares = self._room.shares(ready, queued, quick_only=quick_only, new_max=new_max)
         if not shares:
             return expanded
         until = self._loop.time() + WEBHOOK_LEASE_S - WEBHOOK_SECONDS_MAX - 5
         claimed = await self._in_thread(self._claim, shares)
+        self._spare.take(len(claimed))
         for delivery, body in claimed:
             self._now.queued[delivery.which].append(_Prepared(delivery, body, until))
         return expanded or bool(claimed)
