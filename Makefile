@@ -27,12 +27,12 @@ run: $(RUNS) ## Start the whole stack, run the sample through it, stay up until 
 	@exec $(BIN)/trueup up --demo
 
 # Most tests wait more than they compute. Whole modules, as they share fixtures; in order: those that take long come first.
-AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+AT_ONCE := --numprocesses logical --dist loadfile --no-loadscope-reorder
 test: setup ## Run the tests (real Postgres, real Valkey, real workers)
-	$(BIN)/pytest -m "not slow and not browser and not services" $(AT_ONCE)
+	$(BIN)/pytest -m "not slow and not browser and not services" $(AT_ONCE) --maxprocesses 4
 
 test-slow: setup ## Run the tests that take minutes
-	$(BIN)/pytest -m "slow and not services"
+	$(BIN)/pytest -m "slow and not services" $(AT_ONCE) --maxprocesses 2
 
 test-browser: setup ## Look at the gateway's pages with a real browser (needs Chromium)
 	$(BIN)/pytest -m browser

@@ -12,6 +12,7 @@ from statistics import median
 import redis
 from sqlalchemy import text
 
+from tests.benchmarks.balance_alerts import measure_alerts
 from tests.benchmarks.burndown import measure_burndown
 from tests.benchmarks.deliveries import measure_events
 from tests.benchmarks.environment import Environment, data_folder, running_stack
@@ -60,7 +61,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events-rows", type=int, default=20_000, help="requests of a slice of intake beside events")
     parser.add_argument("--events-rounds", type=int, default=5, help="rounds of intake beside events")
     parser.add_argument("--behind", type=int, default=1_000_000, help="events that wait while memory is watched")
-    parser.add_argument("--only", choices=["gateway", "events", "relay"], help="measure nothing but this")
+    parser.add_argument("--alerts-seconds", type=float, default=60.0, help="of usage in each slice beside alerts")
+    parser.add_argument("--alerts-rounds", type=int, default=3, help="rounds of usage without alerts, and with them")
+    parser.add_argument("--only", choices=["gateway", "events", "relay", "alerts"], help="measure nothing but this")
     parser.add_argument("--output", type=Path, help="where to write the report; a full run: RESULTS.md")
     chosen = parser.parse_args()
     if chosen.output is None and len(sys.argv) == 1:
@@ -76,6 +79,8 @@ def main() -> int:
         return _events_only(chosen)
     if chosen.only == "relay":
         return _relay_only(chosen)
+    if chosen.only == "alerts":
+        return _alerts_only(chosen)
     if chosen.only:
         return _gateway_only(chosen)
     with data_folder() as folder:
@@ -150,6 +155,15 @@ def _relay_only(chosen: argparse.Namespace) -> int:
         _say("events that wait")
         measured = measure_relay(environment, Workload(SEED), events=(_FEW_BEHIND, chosen.behind))
     sys.stdout.writelines(f"{each.told()}\n" for each in measured)
+    return 0
+
+
+def _alerts_only(chosen: argparse.Namespace) -> int:
+    with data_folder() as folder, running_stack(folder) as environment:
+        _say("alerts of balances")
+        seconds, rounds = chosen.alerts_seconds, chosen.alerts_rounds
+        run = measure_alerts(environment, Workload(SEED), seconds=seconds, rounds=rounds)
+    sys.stdout.write(f"{run.report()}\n")
     return 0
 
 
