@@ -95,8 +95,7 @@ def template(services: RunningServices) -> str:
     name = "template_of_tests"
     services.create(name)
     engine = make_engine(services.database(name, role=OWNER))
-    with engine.begin() as connection:
-        upgrade(connection)
+    upgrade(engine)
     engine.dispose()
     return name
 

@@ -22,10 +22,7 @@ class ExitCode(IntEnum):
 
     OK = 0, "all is well: rows are created or were there already, sums agree, checks pass"
     DIFFERENCES = 1, "reconcile found differences, doctor a failed check, or migrate --check a missing migration"
-    USAGE = (
-        2,
-        "usage: wrong argument, setting or data folder, unknown id, missing extra, refused change, newer database",
-    )
+    USAGE = 2, "wrong argument, setting or data folder, unknown id, missing extra, refused change, newer database"
     ROWS_FAILED = 3, "some rows failed; the others went through"
     UNREADABLE = 4, "an input file cannot be read: nothing of it was used"
     UNAVAILABLE = 7, "nothing runs here, or a service does not answer"

@@ -106,8 +106,7 @@ def migrated_database() -> Iterator[tuple[Engine, Engine]]:
         engines = {role: make_engine(str(_url(by_hand, role))) for role in (OWNER, APP)}
         superuser = create_engine(by_hand.url.set(database=_DATABASE, username=SUPERUSER))
         try:
-            with engines[OWNER].begin() as connection:
-                upgrade(connection)
+            upgrade(engines[OWNER])
             yield engines[APP], superuser
         finally:
             for each in (*engines.values(), by_hand, superuser):

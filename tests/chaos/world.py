@@ -370,8 +370,7 @@ def _migrate(services: Services) -> None:
     owner_url = services.owner_url()
     assert owner_url is not None
     owner = make_engine(owner_url)
-    with owner.begin() as connection:
-        upgrade(connection)
+    upgrade(owner)
     owner.dispose()
 
 

@@ -51,8 +51,7 @@ def watched() -> Iterator[tuple[Watch, Path]]:
         stack.callback(valkey.stop)
         engine, owner = make_engine(postgres.url), make_engine(postgres.owner_url)
         stack.callback(engine.dispose)
-        with owner.begin() as connection:
-            upgrade(connection)
+        upgrade(owner)
         owner.dispose()
         running = stack.enter_context(fleet(postgres.url, valkey.url, folder, TRUEUP_LOG_FORMAT="json"))
         worker = running.worker(",".join(QUEUES), TRUEUP_LOG_LEVEL="INFO")

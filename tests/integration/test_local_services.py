@@ -303,7 +303,7 @@ def test_an_earlier_builds_folder_is_upgraded(folder: Path) -> None:
     with running(start_postgres, folder) as server, closing_engine(server.owner_url) as owner:
         with owner.begin() as connection:
             assert pending_revisions(connection)
-            upgrade(connection)
+        upgrade(owner)
         owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
         assert query(server, owners) == [("trueup_owner",)]
         with closing_engine(server.url) as engine, engine.begin() as connection:
@@ -315,10 +315,11 @@ def test_an_earlier_builds_folder_is_upgraded(folder: Path) -> None:
 
 def as_earlier_builds(server: Postgres) -> None:
     """Makes a database as a build left it that had one role for everything."""
-    with closing_engine(server.superuser_url) as engine, engine.begin() as connection:
-        upgrade(connection)
-        downgrade(connection, "0006")
-        connection.exec_driver_sql("INSERT INTO account (name, sandbox) VALUES ('earlier', false)")
+    with closing_engine(server.superuser_url) as engine:
+        upgrade(engine)
+        downgrade(engine, "0006")
+        with engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO account (name, sandbox) VALUES ('earlier', false)")
     roles = "trueup_owner, trueup_app, trueup_read"
     query(server, f"ALTER DATABASE trueup OWNER TO trueup; DROP OWNED BY {roles}; DROP ROLE {roles}")
 

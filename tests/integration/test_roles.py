@@ -180,18 +180,16 @@ def test_the_application_trims_what_its_term_has_ended(database: Engine) -> None
 
 def test_only_the_owner_migrates(owned: Engine, database: Engine) -> None:
     """At the head the application finds nothing to do; behind it, it is told who must, and nothing has run."""
-    with database.begin() as connection:
-        upgrade(connection)
-    with owned.begin() as connection:
-        downgrade(connection, "0006")
-    with pytest.raises(NotTheOwner, match=r"0007, .*trueup migrate.*DIRECT_URL"), database.begin() as c:
-        upgrade(c)
+    upgrade(database)
+    downgrade(owned, "0006")
+    with pytest.raises(NotTheOwner, match=r"0007, .*trueup migrate.*DIRECT_URL"):
+        upgrade(database)
 
 
 def test_one_role_for_everything_still_works(owned: Engine) -> None:
     """Where the other roles do not exist, nothing is granted, and the owner works itself."""
+    upgrade(owned)
     with owned.begin() as connection:
-        upgrade(connection)
         connection.exec_driver_sql("INSERT INTO account (name) VALUES ('acme')")
 
 
@@ -214,5 +212,5 @@ def test_a_database_of_a_later_release(owned: Engine) -> None:
     """A migration that this code does not know is named, and nothing is done."""
     with owned.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-        with pytest.raises(DatabaseIsNewer, match="9999"):
-            upgrade(connection)
+    with pytest.raises(DatabaseIsNewer, match="9999"):
+        upgrade(owned)

@@ -29,15 +29,16 @@ def migrate(
     """Run the migrations that the database lacks, and grant the roles trueup_app and trueup_read what they may do.
 
     As the role of TRUEUP_DATABASE_DIRECT_URL, who must own the tables; else of TRUEUP_DATABASE_URL. A role that does
-    not exist is granted nothing.
+    not exist is granted nothing. Each migration is a transaction; of two runs at once the second waits for the first.
     """
     here = session(ctx)
     engine = make_engine(_database_url(here))
     with transaction(engine) as connection:
         pending = pending_revisions(connection)
-        if not check:
-            upgrade(connection)
-        if accept_secret_key:
+    if not check:
+        pending = upgrade(engine, tell=say)
+    if accept_secret_key:
+        with transaction(engine) as connection:
             accept_key(connection, here.secret_key)
     told = ", ".join(pending) or "none"
     say(f"migrations that are missing: {told}" if check else f"migrations that ran: {told}")

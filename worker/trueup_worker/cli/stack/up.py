@@ -135,9 +135,9 @@ def prepare(folder: DataFolder, environ: Mapping[str, str], *, accept: bool = Fa
     )
     owner = make_engine(environ.get(DIRECT_SETTING) or str(config.database_url))
     secret_key = config.secret_key.get_secret_value()
-    with transaction(owner) as connection:
-        upgrade(connection)
-        if accept:
+    upgrade(owner, tell=say)
+    if accept:
+        with transaction(owner) as connection:
             accept_key(connection, secret_key)
     owner.dispose()
     engine = make_engine(str(config.database_url))
