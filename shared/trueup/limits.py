@@ -119,6 +119,7 @@ WEBHOOK_UNTRIED_MAX = 1_000  # deliveries of an endpoint that wait for their fir
 WEBHOOK_WAITING_MAX = 20_000  # deliveries of an endpoint that wait at all
 WEBHOOK_FAILING_DAYS = 5  # after which an endpoint is switched off; as long without an attempt, it begins anew
 WEBHOOK_FAILING_TOLD_S = 15 * 60.0  # after which an endpoint that takes nothing is told as failing
+WEBHOOK_OVERDUE_TOLD_S = 2 * 60.0  # for which something is due and nobody tries it, from when on that is told
 WEBHOOK_OVERLAP_H = 24  # for which a secret that was rotated signs beside the new one
 WEBHOOK_SECRETS_MAX = 5  # that sign at once: the last one, and those whose overlap lasts
 WEBHOOK_RESENT_MAX = 10_000  # deliveries that one call sends again

@@ -63,6 +63,11 @@ INJECTED = {
     "event_without_place": "UPDATE outbox SET first_position = NULL, last_position = NULL,"
     " created_at = now() - interval '1 hour' WHERE last_position = (SELECT max(last_position) FROM outbox)",
     "places_of_feed": "UPDATE feed SET last_position = last_position + 1",
+    "webhook_overdue": "WITH endpoint AS (INSERT INTO webhook_endpoint (account_id, id, url, types, secret, state,"
+    " position) SELECT account_id, gen_random_uuid(), '', '{}', '', 'enabled', 0 FROM batch RETURNING account_id, id)"
+    " INSERT INTO webhook_delivery (account_id, endpoint_id, event_id, position, type, subject_id, facts, happened_at,"
+    " state, next_attempt_at) SELECT account_id, id, id, 1, '', id, '{}', now(), 'waiting', now() - interval '1 hour'"
+    " FROM endpoint",
     "obligation_parked": "UPDATE obligation SET state = 'parked' WHERE kind = 'TRUE_UP'",
     "overdue": "UPDATE obligation SET due_at = now() - interval '1 hour' WHERE state = 'pending'",
 }

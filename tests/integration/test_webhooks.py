@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -35,7 +37,9 @@ from trueup.store.webhooks.endpoints import (
 from trueup.store.webhooks.expansion import Which, expand
 from trueup.store.webhooks.standing import Standing, standing
 from trueup.wire.events import EventType
+from trueup_worker.cli.stack import checks
 from trueup_worker.events.relay import relay
+from trueup_worker.reporting.reconcile import reconcile
 from trueup_worker.webhooks.addresses import AddressPolicy
 from trueup_worker.webhooks.bodies import Objects, bodies_of
 from trueup_worker.webhooks.outcome import record, settled
@@ -125,6 +129,13 @@ def claim(connection: Connection, which: Which, *, lease_s: float = 60) -> list[
 def told_standing(connection: Connection, account: int | None) -> Standing:
     """How the webhooks stand, of which a failing one has failed for a minute."""
     return standing(connection, account, failing_for=timedelta(minutes=1))
+
+
+def doctors_advice(on: Engine, account: int) -> str:
+    """What `trueup doctor` says is to be done about the account's webhooks."""
+    here = cast("Any", SimpleNamespace(engine=on, caller=lambda _: SimpleNamespace(account_id=account)))
+    [check] = checks._webhooks(here)
+    return check.advice
 
 
 def long_ago(on: Engine, *, failing_days: float, failed_days: float) -> None:
@@ -324,7 +335,9 @@ def test_410_switches_an_endpoint_off(database: Engine, account: int) -> None:
         with database.begin() as connection:
             assert [(each.id, each.reason) for each in switched_off(connection)] == [(made.id, "gone")]
             assert find_endpoint(connection, account, made.id).behind == 3
-            assert told_standing(connection, account) == Standing(enabled=0, switched_off=1, failing=0, events_behind=0)
+            assert told_standing(connection, account) == Standing(
+                enabled=0, switched_off=1, failing=0, events_behind=0, overdue_seconds=0
+            )
             (told,) = read_feed(connection, account, types=["webhook.disabled"], limit=9).events
             assert (told.subject_id, told.facts) == (made.id, {"reason": "gone"})
             change_endpoint(connection, account, made.id, enabled=True)
@@ -388,6 +401,32 @@ def test_a_failure_after_a_long_quiet_time_begins_anew(database: Engine, account
         assert found.is_enabled
         assert found.failing_since is not None
         assert found.failing_since > utc_now() - timedelta(minutes=5)
+
+    run(test, answers(500))
+
+
+@pytest.mark.parametrize("is_expanded", [True, False])
+def test_what_nobody_tries_is_told(database: Engine, account: int, *, is_expanded: bool) -> None:
+    """Whether it waits as a delivery or in the feed yet; not what fails, and waits for its next attempt."""
+
+    async def test(here: Receiver) -> None:
+        made = endpoint(database, account, here.port)
+        happen(database, account, events=3)
+        if is_expanded:
+            with database.begin() as connection:
+                expand(connection, [Which(account, made.id)])
+        with by_hand(database) as connection:
+            connection.execute(text("UPDATE outbox SET created_at = now() - interval '20 minutes'"))
+            connection.execute(text("UPDATE webhook_delivery SET next_attempt_at = now() - interval '20 minutes'"))
+        with database.begin() as connection:
+            assert told_standing(connection, account).overdue_seconds == pytest.approx(1_200, abs=60)
+            assert [each.check for each in reconcile(connection, account)] == ["webhook_overdue"]
+        assert "process `events`" in doctors_advice(database, account)
+        await send(database)
+        assert doctors_advice(database, account) == ""
+        with database.begin() as connection:
+            assert told_standing(connection, account).overdue_seconds == 0
+            assert reconcile(connection, account) == []
 
     run(test, answers(500))
 

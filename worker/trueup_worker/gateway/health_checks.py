@@ -10,7 +10,7 @@ from trueup.producer.publish import BrokerUnavailable
 from trueup.store.events.relay import lag_s
 from trueup.store.invoices.overdue import oldest_due
 from trueup.store.webhooks.standing import Standing, standing
-from trueup.wire.message.names import ENVELOPE_QUEUES, QUEUE_INVOICES
+from trueup.wire.message.names import ENVELOPE_QUEUES, QUEUE_EVENTS, QUEUE_INVOICES
 from trueup_worker.gateway.answers.health import Health, WebhooksHealth
 from trueup_worker.gateway.database.single_flight import SingleFlight
 from trueup_worker.gateway.http.refusals import Refusal
@@ -18,7 +18,7 @@ from trueup_worker.gateway.limits import HEALTH_SECONDS_MAX
 from trueup_worker.gateway.services import Gateway
 from trueup_worker.startup.logging import log_output
 
-_QUEUES = (*ENVELOPE_QUEUES, QUEUE_INVOICES)
+_QUEUES = (*ENVELOPE_QUEUES, QUEUE_INVOICES, QUEUE_EVENTS)
 
 
 class HealthChecks:

@@ -1,6 +1,7 @@
-"""Checks of events: each has its place in the feed, one after the other."""
+"""Checks of events: each has its place in the feed, one after the other, and goes to whoever asks for it."""
 
-from trueup.store.reconciliation.check import OVERDUE_MINUTES, Check, chosen
+from trueup.store.reconciliation.check import OVERDUE_MINUTES, Check, chosen, is_late
+from trueup.store.webhooks.standing import NEGLECTED_SINCE, NEXT_DUE
 
 CHECKS = (
     Check(
@@ -28,6 +29,15 @@ CHECKS = (
                                 f.trimmed_through) + 1
                   FROM feed AS f WHERE {chosen("f")}) AS p
          WHERE p.found <> p.due
+        """,
+    ),
+    Check(
+        "webhook_overdue",
+        f"""
+        SELECT e.account_id || ': ' || e.id AS subject, 'an attempt' AS expected,
+               'something is due, and nothing was tried since ' || {NEGLECTED_SINCE} AS found
+          FROM webhook_endpoint AS e {NEXT_DUE}
+         WHERE e.state = 'enabled' AND {is_late(NEGLECTED_SINCE)} AND {chosen("e")}
         """,
     ),
 )

@@ -14,7 +14,7 @@ import redis
 from sqlalchemy import text
 
 from trueup.clock import utc_now
-from trueup.limits import BROKER_BULK_BYTES_MAX, WEBHOOK_FAILING_TOLD_S
+from trueup.limits import BROKER_BULK_BYTES_MAX, WEBHOOK_FAILING_TOLD_S, WEBHOOK_OVERDUE_TOLD_S
 from trueup.producer.publish import Publisher, broker_address
 from trueup.settings import PREFIX, Settings, SettingsError
 from trueup.store.accounts.secret_key import WrongSecretKey, require_secret_key
@@ -248,7 +248,10 @@ def _webhooks(here: Session) -> Iterator[Check]:
         off = switched_off(connection, caller.account_id)
         now = standing(connection, caller.account_id, failing_for=timedelta(seconds=WEBHOOK_FAILING_TOLD_S))
     told = f"{now.enabled} enabled, {now.events_behind} events behind, {now.failing} failing"
-    if off:
+    if now.overdue_seconds > WEBHOOK_OVERDUE_TOLD_S:
+        waits = f"{told}; deliveries have been due for {now.overdue_seconds:.0f} s, and nobody tries them"
+        yield Check("webhooks", waits, "start a worker of the queue events, as the Procfile's process `events`")
+    elif off:
         why = "answered 410" if off[0].reason == "gone" else "failed for days"
         advice = f"mend the receiver of {off[0].url}, then `trueup webhooks change {off[0].id} --on`; or delete it"
         yield Check("webhooks", f"{told}; {now.switched_off} switched off: {off[0].id} {why}", advice)

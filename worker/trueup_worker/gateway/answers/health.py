@@ -52,17 +52,19 @@ class WebhooksHealth(Answer):
         switched_off: those that answered 410, or took nothing for five days.
         failing: enabled ones that have taken nothing for a quarter of an hour.
         events_behind: of the feeds, of any type, that enabled ones have not come to yet.
+        overdue_seconds: for how long something has been due at an enabled one of which nothing was tried; 0: at none.
     """
 
     enabled: int
     switched_off: int
     failing: int
     events_behind: int
+    overdue_seconds: float
 
     @classmethod
     def example(cls) -> Self:
         """All take what they are sent."""
-        return cls(enabled=3, switched_off=0, failing=0, events_behind=12)
+        return cls(enabled=3, switched_off=0, failing=0, events_behind=12, overdue_seconds=0.0)
 
 
 class Health(Answer):
@@ -110,7 +112,7 @@ class Health(Answer):
     @classmethod
     def example(cls) -> Self:
         """State in which all holds."""
-        backlog = {"commits": 2, "commits.bulk": 0, "usage": 0, "invoices": 0}
+        backlog = {"commits": 2, "commits.bulk": 0, "usage": 0, "invoices": 0, "events": 0}
         webhooks = WebhooksHealth.example()
         return cls.of(_GOOD, backlog, oldest_due_s=0.412, events_behind_s=0.0, lost=0, webhooks=webhooks)
 
