@@ -86,6 +86,40 @@ def test_why_a_row_was_refused_and_what_was_done_about_it(intake: Intake) -> Non
     assert late.since[-1].id == row_id(LATER_BATCH, 1)
 
 
+def test_a_record_of_bad_form_is_found_by_key_and_customer(intake: Intake) -> None:
+    """Of what is no body its sender tells them; a later commit of that key is what was done about it."""
+    opened(intake, BATCH, "renewals.csv")
+    record = {
+        "id": str(row_id(BATCH, ROW)),
+        "raw": "deal-213,Alder,soon",
+        "form": "cell_unreadable",
+        "found": "record 213 (line 214): 'soon' is no date",
+        "customer": "Alder Analytics",
+        "key": "deal-213",
+    }
+    assert intake.receive(record, batch_id=str(BATCH))[0].outcome == "invalid"
+    corrected = entry(prepaid(uniqueness_key="deal-213"))
+    intake.receive(corrected)
+    with intake.engine.connect() as connection:
+        for choice in (RefusedChoice(customer="alder analytics"), RefusedChoice(uniqueness_key="deal-213")):
+            found = search_refused(connection, intake.account_id, choice, limit=9).rows
+            assert [each.request_id for each in found] == [row_id(BATCH, ROW)]
+    [later] = history(intake, row_id(BATCH, ROW)).since
+    assert (later.what, later.by, str(later.id)) == ("commit", "uniqueness key", corrected["id"])
+
+
+@pytest.mark.parametrize("source", ["renewals.csv", "standard input", "/dev/fd/63"])
+def test_the_same_row_of_a_later_file_of_that_name(intake: Intake, source: str) -> None:
+    """A corrected file has it, whatever keys it has; what was piped has no name that says so."""
+    for batch_id, name in ((BATCH, source), (LATER_BATCH, source), (uuid4(), "others.csv")):
+        opened(intake, batch_id, name)
+        priority = "high" if batch_id == BATCH else 7
+        intake.receive(entry(prepaid(priority=priority), request_id=row_id(batch_id, ROW)), batch_id=str(batch_id))
+    found = [(each.what, each.by, each.id) for each in history(intake, row_id(BATCH, ROW)).since]
+    same = ("commit", "same row of a file of this name", row_id(LATER_BATCH, ROW))
+    assert found == ([same] if source == "renewals.csv" else [])
+
+
 def test_what_is_judged_anew_was_refused_before(intake: Intake) -> None:
     """A row whose customer was missing is created once it is there; when and why it was refused is still told."""
     customer = str(uuid4())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from trueup.ids import new_id_text
+from trueup.producer.files.key_suffix import with_suffix
 from trueup.producer.files.opening.content import open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import header_of, rows, scan
@@ -13,6 +14,7 @@ from trueup.producer.files.tables.table import BadForm
 from trueup.wire.message.envelope import BadEnvelope, read_requests
 from trueup.wire.message.packing import write_requests
 from trueup.wire.problems import Problem
+from trueup.wire.request.named import names_of
 from trueup_worker.intake.bodies import read_bodies
 
 CASES = Path(__file__).parents[2] / "data" / "files"
@@ -83,3 +85,33 @@ def test_the_code_page_that_is_named_makes_a_word(cell: str, page: str) -> None:
     """Signs of cp1252 are no letters, and stand where signs do; letters of cp850 would be signs within a word."""
     with pytest.raises(BadForm, match=f"which is '{cell}' in {page}"):
         cells_of(f"a,{cell},b".encode(page), ",")
+
+
+SHAPES = [
+    (b"deal-1,Alder,PREPAID,1,p,1,s\n", ("alder", "deal-1")),
+    (b"deal-1,Alder,PREPAID,1,p,1,s,e,n,more\n", ("alder", "deal-1")),
+    (b"deal-1,Alder,PREPAID,1,p,1,s,e,M\xfcller\n", ("alder", "deal-1")),
+    (b'deal-1,Alder,PREPAID,1,p,1,s,e,"a"b\n', ("alder", "deal-1")),
+    (b"deal-1\n", (None, "deal-1")),
+    (b",,PREPAID,1,p,1,s,e,n,more\n", (None, None)),
+    (
+        b"d\0l,A\0" + b"x" * 300 + b",PREPAID,1\n",
+        ("a\N{REPLACEMENT CHARACTER}" + "x" * 253, "d\N{REPLACEMENT CHARACTER}l"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "names"), SHAPES)
+def test_a_record_of_bad_form_tells_customer_and_key(tmp_path: Path, record: bytes, names: tuple[str, str]) -> None:
+    """By them its outcome is found weeks later; they travel with the row."""
+    path = tmp_path / "deals.csv"
+    header = (
+        b"uniqueness_key,customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before"
+    )
+    path.write_bytes(header + b",name\n" + b"\n" * 9_000 + record)
+    with open_source(path) as source:
+        (row,) = rows(source)
+    (request,) = read_requests(write_requests([row.request(new_id_text())]))
+    assert names_of(request) == names
+    (renamed,) = read_requests(write_requests([with_suffix(row.request(new_id_text()), "-r2")]))
+    assert names_of(renamed) == (names[0], None if names[1] is None else f"{names[1]}-r2")

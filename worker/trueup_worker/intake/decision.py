@@ -9,7 +9,7 @@ from trueup.store.requests.commit_inserts import Stored
 from trueup.wire.message.envelope import Kind, QueuedRequest
 from trueup.wire.outcome import Outcome, Verdict
 from trueup.wire.problems import Problem, error_body, outcome_of
-from trueup.wire.request.named import NAMELESS, named_in
+from trueup.wire.request.named import NAMELESS, names_of
 from trueup.wire.request.normal import FINGERPRINT_VERSION
 from trueup_worker.intake.bodies import Candidate, Refusal
 
@@ -55,7 +55,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
     def row(self) -> dict[str, Any]:
         """The outcome's row, with the event it is announced under; what is parked is not read for names."""
-        named = NAMELESS if self.verdict == "parked" else named_in(self.request.text)
+        named = NAMELESS if self.verdict == "parked" else names_of(self.request)
         return {
             "customer": named.customer,
             "uniqueness_key": named.key,

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import replace
 
 from trueup.errors import TrueupError
-from trueup.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from trueup.limits import EXTERNAL_ID_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
 from trueup.wire.message.envelope import QueuedRequest
 
 SUFFIX_CHARS_MAX = 32
@@ -48,6 +48,10 @@ def with_suffix(request: QueuedRequest, suffix: str) -> QueuedRequest:
     key = request.idempotency_key
     if key is not None and len(key) + len(suffix) <= IDEMPOTENCY_KEY_CHARS_MAX:
         request = replace(request, idempotency_key=f"{key}{suffix}")
+    if request.form is not None and request.form.key is not None and request.kind != "usage":
+        request = replace(
+            request, form=request.form._replace(key=f"{request.form.key}{suffix}"[:EXTERNAL_ID_CHARS_MAX])
+        )
     text = request.text if isinstance(request.text, str) else request.text.decode()
     if request.raw or (key := _key_of(text)) is None:
         return request

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from trueup.ids import row_id, row_of
 from trueup.store.postgres.rows import fetch_all, fetch_one
 from trueup.store.requests.refused import REFUSED_COLUMNS, RefusedRequest
 
@@ -42,6 +44,23 @@ _LATER = text(f"""
               ORDER BY created_at LIMIT 5000) AS b
       WHERE strpos(b.source, :failed_file) > 0 ORDER BY b.created_at LIMIT {LATER_MAX})
      ORDER BY at
+""")
+
+# A corrected file often has the name of the one that it corrects; what was uploaded or piped has none of its own.
+_NAMESAKES = text("""
+    SELECT b.id
+      FROM (SELECT * FROM batch WHERE account_id = :account_id AND created_at >= :since
+             ORDER BY created_at LIMIT 5000) AS b
+      JOIN batch AS refused ON refused.account_id = :account_id AND refused.id = :batch_id
+     WHERE b.source = refused.source AND b.kind = refused.kind AND b.id <> refused.id
+       AND b.source NOT IN ('upload', 'standard input') AND b.source NOT LIKE '/dev/%'
+     ORDER BY b.created_at LIMIT :limit
+""")
+_SAME_ROWS = text(f"""
+    (SELECT 'same row of a file of this name' AS by, {_COMMIT} AND id = ANY(:ids))
+    UNION ALL
+    (SELECT 'same row of a file of this name', o.request_id, 'request', o.outcome, o.decided_at, o.batch_id
+       FROM outcome AS o WHERE o.account_id = :account_id AND o.request_id = ANY(:ids))
 """)
 
 
@@ -93,7 +112,8 @@ def find_later(
     Args:
         connection: a transaction.
         account_id: whose.
-        refusal: of a request; a batch counts that was made of the file of failed rows of its batch.
+        refusal: of a request; a batch counts that was made of the file of failed rows of its batch, and the same row of
+            a later file that is called as its own was.
         salesforce: the opportunity that its body names.
         netsuite: the sales order that its body names.
     """
@@ -106,5 +126,22 @@ def find_later(
         "netsuite": netsuite,
         "failed_file": refusal.batch_id and f"{refusal.batch_id}.failed.",
     }
-    found = fetch_all(connection, Later, _LATER, which)
+    found = [*fetch_all(connection, Later, _LATER, which), *_of_namesakes(connection, account_id, refusal)]
+    found.sort(key=attrgetter("at"))
     return list({(each.what, each.id): each for each in reversed(found)}.values())[::-1]
+
+
+def _of_namesakes(connection: Connection, account_id: int, refusal: RefusedRequest) -> list[Later]:
+    """Commits and requests of the same row in later files of the same name."""
+    which = {
+        "account_id": account_id,
+        "batch_id": refusal.batch_id,
+        "since": refusal.first_decided_at,
+        "limit": LATER_MAX,
+    }
+    batches = connection.scalars(_NAMESAKES, which).all() if refusal.batch_id else []
+    if not batches:
+        return []
+    row = row_of(refusal.request_id)
+    ids = [row_id(batch_id, row) for batch_id in batches]
+    return fetch_all(connection, Later, _SAME_ROWS, {"account_id": account_id, "ids": ids})

@@ -19,6 +19,7 @@ from trueup.errors import TrueupError
 from trueup.limits import (
     ENVELOPE_BYTES_MAX,
     ENVELOPE_REQUESTS_MAX,
+    EXTERNAL_ID_CHARS_MAX,
     FOUND_CHARS_MAX,
     IDEMPOTENCY_KEY_CHARS_MAX,
     META_BYTES_MAX,
@@ -53,13 +54,21 @@ FormCode = Literal[  # why a row of a file is no request at all
     "lookup_ambiguous",
 ]
 Found = Annotated[str, msgspec.Meta(max_length=FOUND_CHARS_MAX, pattern=r"\A[^\x00]*\Z")]
+Name = Annotated[str, msgspec.Meta(max_length=EXTERNAL_ID_CHARS_MAX, pattern=r"\A[^\x00]*\Z")]
 
 
 class FormProblem(NamedTuple):
-    """The problem of a row's form: its code, and what was found where."""
+    """The problem of a row's form: its code, and what was found where.
+
+    Attributes:
+        customer: as the row says it, if that can be told; by it and by the key its outcome is found.
+        key: that it would have used; of a usage line its transaction id.
+    """
 
     code: FormCode
     found: str
+    customer: str | None = None
+    key: str | None = None
 
 
 class BadEnvelope(TrueupError):
@@ -123,6 +132,8 @@ class RequestEntry(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     raw_bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
     form: FormCode | None = None
     found: Found | None = None
+    customer: Name | None = None
+    key: Name | None = None
 
 
 class QueuedRequest(msgspec.Struct, frozen=True, gc=False):  # a frozen dataclass takes thrice as long to make
@@ -260,7 +271,9 @@ def _queued(entry: RequestEntry, request_id: str, kind: Kind) -> QueuedRequest:
     if body is not UNSET and raw is None and raw_bytes is None and entry.form is None:
         return QueuedRequest(request_id, kind, entry.idempotency_key, bytes(body))
     if body is UNSET and raw is not None:
-        form = None if entry.form is None else FormProblem(entry.form, entry.found or "")
+        form = None
+        if entry.form is not None:
+            form = FormProblem(entry.form, entry.found or "", entry.customer, entry.key)
         return QueuedRequest(request_id, kind, entry.idempotency_key, raw, raw=True, raw_bytes=raw_bytes, form=form)
     raise BadEnvelope(f"requests: {entry.id} needs either body or raw (raw_bytes and form go with raw)")
 

@@ -154,6 +154,8 @@ def _entry(request: QueuedRequest) -> str:
     size = "" if request.raw_bytes is None else f',"raw_bytes":{request.raw_bytes}'
     form = ""
     if request.form is not None:
-        code, found = request.form
+        code, found, customer, key = request.form
         form = f',"form":"{code}","found":{_encode(found).decode()}'
+        form += "" if customer is None else f',"customer":{_encode(customer).decode()}'
+        form += "" if key is None else f',"key":{_encode(key).decode()}'
     return f'{members},"raw":{_encode(text).decode()}{size}{form}}}'

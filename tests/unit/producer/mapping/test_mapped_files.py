@@ -97,6 +97,17 @@ def test_a_row_that_cannot_be_read_stays_as_it_came(tmp_path: Path) -> None:
     assert found[0].form.found.startswith("record 1 (line 2): Amount: '5,00' is no number as the mapping has it")
 
 
+def test_a_row_that_cannot_be_read_tells_customer_and_key(tmp_path: Path) -> None:
+    """A customer who is not found is called as the cell says; what cannot be read itself is not told."""
+    fields = 'uniqueness_key = "sf-{ID}"\nname = "Deal"\naccess_amount = "Amount"\ncustomer_id = "Customer"'
+    looked_up = fields.replace('"Customer"', '{ column = "Customer", lookup = "customer", default = "House" }')
+    content = "ID,Deal,Amount,Customer\n1,A,x,Alder\n,A,5,Alder\n3,A,x,\n"
+    _, found, _ = read(tmp_path, content, mapping_text(fields))
+    assert [row.form and row.form[2:] for row in found] == [("alder", "sf-1"), ("alder", None), (None, "sf-3")]
+    _, found, _ = read(tmp_path, content, mapping_text(looked_up))
+    assert [row.form and row.form[2:] for row in found] == [("alder", "sf-1"), ("alder", None), ("house", "sf-3")]
+
+
 def test_numbers_that_can_be_read_in_two_ways_refuse_the_file(tmp_path: Path) -> None:
     """Unless the mapping, or an option, says how they are written."""
     content = "ID;Deal;Amount\n1;A;12.000\n"

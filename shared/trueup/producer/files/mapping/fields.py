@@ -90,6 +90,10 @@ class FieldCompiler:
             )
         )
 
+    def text_of(self, name: str) -> Read:
+        """Function that tells the text of a field in a record, before it is read as what it is."""
+        return self._texts.behind_table(name)
+
     def number_columns(self, name: str) -> Iterator[NumberColumn]:
         """The columns that a field of numbers is made of."""
         source, numbers = self._mapping.fields[name], self._mapping.numbers

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeVar, cast, get_args
@@ -108,6 +109,9 @@ class MappedTable:
         self._key = next((field for field in self._fields if field.name == "uniqueness_key"), None)
         used_once = next((field for field in self._fields if field.name in ("uniqueness_key", "transaction_id")), None)
         self.key_columns: Sequence[int] = used_once.columns if used_once else ()
+        self._used_once = used_once
+        self._customer = next((field for field in self._fields if field.name == "customer_id"), None)
+        self._customer_text = compiler.text_of("customer_id") if self._customer else None
         asking = [field for field in (*self._fields, *self._own.values()) if field.wanted is not None]
         asked = sorted({index for field in asking for index in field.columns})
         self._asking = [field.wanted for field in asking if field.wanted is not None]
@@ -174,6 +178,10 @@ class MappedTable:
             with suppress(BadCell):
                 found += wanted(cells)
         return found
+
+    def names(self, cells: Cells) -> tuple[str | None, str | None]:
+        """The customer and the key of a record that makes no request; who is not found is called as the cell says."""
+        return _named(self._customer, cells) or _told(self._customer_text, cells), _named(self._used_once, cells)
 
     def row(self, number: int, cells: Cells, record: bytes) -> Row:
         """The request that a record makes.
@@ -286,6 +294,18 @@ def _remembered(known: dict[Any, T], key: Any, value: T, *cells: str) -> T:
 def _leaf(field: FieldReader, is_filled: bool) -> Leaf:  # noqa: FBT001
     constant = None if is_filled or field.default is None else field.default()
     return Leaf(field.column.paths, field.column.detail, constant, may_be_filled=bool(field.columns))
+
+
+def _named(field: FieldReader | None, cells: Cells) -> str | None:
+    """The text that a field has in a row; None where it cannot be read."""
+    return None if field is None else _told(partial(_text, field), cells)
+
+
+def _told(read: Read | None, cells: Cells) -> str | None:
+    try:
+        return None if read is None else read(cells)
+    except BadCell:
+        return None
 
 
 def _text(field: FieldReader, cells: Cells) -> str | None:

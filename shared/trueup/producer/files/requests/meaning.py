@@ -46,6 +46,9 @@ class Meaning(Protocol):
     def wanted(self, cells: Sequence[str]) -> Sequence[Wanted]:
         """List what a record asks the catalog for."""
 
+    def names(self, cells: Sequence[str]) -> tuple[str | None, str | None]:
+        """The customer and the key of a record that makes no request, as far as they can be told."""
+
     def row(self, number: int, cells: Sequence[str], record: bytes) -> Row:
         """The request that a record makes.
 

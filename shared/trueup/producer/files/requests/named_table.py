@@ -46,6 +46,7 @@ class NamedTable:
         self._layouts = Layouts(lambda _: leaves)
         self._own = {name: names.index(name) for name in form_of(kind).row_columns if name in names}
         self._key = names.index("uniqueness_key") if "uniqueness_key" in names else None
+        self._customer = names.index("customer_id") if "customer_id" in names else None
         self.numeric = [NumberColumn(index, names[index]) for index, each in enumerate(columns) if each.numeric]
         used_once = "transaction_id" if kind == "usage" else "uniqueness_key"
         self.key_columns: Sequence[int] = [names.index(used_once)] if used_once in names else []
@@ -68,6 +69,11 @@ class NamedTable:
     def wanted(self, cells: Sequence[str]) -> Sequence[Wanted]:  # noqa: ARG002
         """Nothing: ids stand in the cells."""
         return ()
+
+    def names(self, cells: Sequence[str]) -> tuple[str | None, str | None]:
+        """The customer and the key of a record that makes no request."""
+        customer = cells[self._customer] if self._customer is not None else None
+        return customer, next((cells[index] for index in self.key_columns), None)
 
     def row(self, number: int, cells: Sequence[str], record: bytes) -> Row:
         """The request that a record makes."""

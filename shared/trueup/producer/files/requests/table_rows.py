@@ -21,6 +21,7 @@ from trueup.producer.files.tables.footers import Footers, begins_footer
 from trueup.producer.files.tables.table import BadForm, Record, Table
 from trueup.wire.message.envelope import FormProblem, Kind
 from trueup.wire.message.packing import raw_content
+from trueup.wire.request.named import Named, named_as
 
 Warn = Callable[[str], None]
 
@@ -61,7 +62,9 @@ def table_rows(
         except (BadForm, BadCell) as bad:
             if isinstance(bad, BadForm):
                 judged.warn_of(number, record, bad)
-            form = FormProblem(bad.code, judged.found(number, record, bad)) if bad.code else None
+            form = None
+            if bad.code:
+                form = FormProblem(bad.code, judged.found(number, record, bad), *judged.names(record))
             content = raw_content(record.text, size_bytes=record.size_bytes)
             whole = record.text if len(record.text) == record.size_bytes else b""
             yield Row(number, kind, None, *content, form=form, record=whole)
@@ -200,6 +203,11 @@ class _Judged:
     def found(self, number: int, record: Record, bad: Exception) -> str:
         """Words on a record that is refused: where it is, and why."""
         return f"{self._place(number, record)}: {bad}".replace("\0", "\\0")[:FOUND_CHARS_MAX]
+
+    def names(self, record: Record) -> Named:
+        """The customer and the key of a record that is refused, as far as they can be told."""
+        cells = [*self._table.rough_cells(record), *[""] * self._width][: self._width]
+        return named_as(*self.meaning.names(cells))
 
     def warn_of(self, number: int, record: Record, bad: BadForm) -> None:
         """Tell of a record whose form is wrong, unless many were told of."""

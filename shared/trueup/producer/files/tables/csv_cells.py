@@ -50,6 +50,15 @@ def cells_of(text: bytes, delimiter: str) -> list[str]:
         raise BadForm(found, "csv_quotes") from None
 
 
+def rough_cells(text: bytes, delimiter: str) -> list[str]:
+    """The cells of a record that is refused, as far as they can be told apart."""
+    try:
+        cells = next(csv.reader([text.decode(errors="replace").removeprefix(BOM)], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+    return [cell.strip(AROUND) for cell in cells]
+
+
 def _is_word(text: str) -> bool:
     """Tell whether a cell says something: signs such as € stand beside letters; between two, an apostrophe alone."""
     return all(

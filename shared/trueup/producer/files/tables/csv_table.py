@@ -9,7 +9,7 @@ from typing import Literal
 
 from trueup.producer.files.columns.column_name import column_name
 from trueup.producer.files.opening.content import Line, UnreadableInput
-from trueup.producer.files.tables.csv_cells import cells_of
+from trueup.producer.files.tables.csv_cells import cells_of, rough_cells
 from trueup.producer.files.tables.csv_records import BLANK, csv_records, first_record, lines_left
 from trueup.producer.files.tables.table import BadForm, Record
 
@@ -62,6 +62,10 @@ class CsvTable:
         if len(record.text) < record.size_bytes:
             raise BadForm(f"{record.size_bytes} bytes are too large")
         return cells_of(record.text, self.delimiter)
+
+    def rough_cells(self, record: Record) -> Sequence[str]:
+        """The cells of a record that is refused, as far as they can be told apart."""
+        return record.cells or rough_cells(record.text, self.delimiter)
 
 
 def _find_header(lines: Iterable[Line], is_header: IsHeader, name: str) -> tuple[str, list[str], Iterator[Line]]:

@@ -81,6 +81,10 @@ class SheetTable:
         cells = list(record.cells or ())
         return cells + [""] * (len(self.names) - len(cells))
 
+    def rough_cells(self, record: Record) -> Sequence[str]:
+        """The cells of a record that is refused."""
+        return record.cells or ()
+
 
 def _names(header: _Row) -> list[str]:
     return [column_name(cell.text) for cell in header.cells]

@@ -73,3 +73,6 @@ class Table(Protocol):
         Raises:
             BadForm: they cannot be told apart.
         """
+
+    def rough_cells(self, record: Record) -> Sequence[str]:
+        """The cells of a record that is refused, as far as they can be told apart."""
