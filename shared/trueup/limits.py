@@ -53,6 +53,7 @@ BROKER_BULK_BYTES_MAX = 8 * 1024 * 1024  # what a broker takes at once: above wh
 DECOMPRESSION_WINDOW_LOG2_MAX = 23  # 8 MiB: what the best levels ask for of texts of this size
 CELERY_ID_CHARS_MAX = 255
 TASK_ARGUMENTS_MAX = 8
+CALL_IDS_CHARS_MAX = 1_000  # in an envelope's header: those of 27 calls, where the gateway made them
 NOTED_S = 86_400  # for so long a message that a worker died of is remembered by the broker
 
 # Parked messages that nobody can be asked about.

@@ -154,6 +154,13 @@ class Settings(BaseSettings):
     http_answer_retries: Annotated[
         bool, Field(description="answer a client's own retry with what its first try made in the last ten minutes")
     ] = True
+    metrics_port: Annotated[
+        int | None,
+        Field(
+            ge=1, le=65_535, description="base port of /metrics, to which each process adds its offset; default: none"
+        ),
+    ] = None
+    metrics_host: Annotated[str, Field(min_length=1, description="address of /metrics")] = "127.0.0.1"
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
     log_format: Annotated[Literal["console", "json"], Field(description="how it is logged")] = "console"
 

@@ -80,10 +80,10 @@ class World:
         elif action == "read":
             self.page(number)
 
-    def place(self, rows_max: int) -> int:
-        """The relay's transaction."""
+    def place(self, rows_max: int) -> bool:
+        """The relay's transaction; whether it placed anything."""
         with self.engine.begin() as connection:
-            return place(connection, rows_max=rows_max)
+            return bool(place(connection, rows_max=rows_max))
 
     def page(self, limit: int) -> bool:
         """The reader's next page; whether there is more."""

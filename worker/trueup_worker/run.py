@@ -7,12 +7,16 @@ Celery's own command line is left out: importing it is a good part of the start.
 import os
 import sys
 
+from trueup.settings import settings
+from trueup.store.postgres.engine import engine
 from trueup_worker.celery.app import app
+from trueup_worker.observability.exposition import serve_metrics
 
 
 def main() -> int:
     """Work until it is told to stop; returns the exit code."""
     name, *queues = sys.argv[1:]
+    serve_metrics(settings(), name, engine=engine())
     worker = app.Worker(
         hostname=f"{name}-{os.getpid()}@%h",
         pool_cls="solo",

@@ -3,19 +3,20 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import structlog
 from celery import Task
 from celery.exceptions import Reject
 
-from trueup.clock import utc_now
 from trueup.limits import ISSUE_TURN_S
 from trueup.redis.uniqueness_cache import Reply
 from trueup.settings import settings
 from trueup.store.postgres.engine import engine
 from trueup.wire.message.names import (
     ATTEMPT_HEADER,
+    REQUEST_ID_HEADER,
     SIGNATURE_HEADER,
     TASK_ALERT,
     TASK_CREATE,
@@ -25,15 +26,16 @@ from trueup.wire.message.names import (
 )
 from trueup_worker.alerts.turn import give_alerts
 from trueup_worker.celery.app import app
+from trueup_worker.celery.envelope import decide
 from trueup_worker.celery.parking import park_raw
 from trueup_worker.intake.commits.pipeline import COMMITS
 from trueup_worker.intake.dismissal import TryAgainLater
 from trueup_worker.intake.message import Message, is_envelope, message_of
 from trueup_worker.intake.pipeline import Pipeline
-from trueup_worker.intake.receive import receive
 from trueup_worker.intake.services import services
 from trueup_worker.intake.usage.pipeline import USAGE
 from trueup_worker.invoicing.issue import issue_all_due
+from trueup_worker.observability import metrics
 
 _TWO = "the task takes two arguments, meta and requests, both as JSON text"
 _ONE = "the task takes one argument, an account's number"
@@ -81,11 +83,9 @@ def _nothing_lost() -> Iterator[None]:
 
 def _receive(task: "Task[Any, Any]", message: Message, pipeline: Pipeline[Any]) -> None:
     try:
-        counts = receive(message, services(), now=utc_now(), pipeline=pipeline)
+        decide(message, pipeline, worker=str(task.request.hostname))
     except TryAgainLater as error:
         _send_back(task, message, error)
-    else:
-        log.info("envelope decided", action="envelope_decided", attempt=message.attempt, **counts)
 
 
 def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -> None:
@@ -93,11 +93,17 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
 
     It goes to the end of the queue, as others may fare better; while the database is away it stays where it is.
     """
-    log.warning("envelope sent back", action="envelope_sent_back", attempt=message.attempt, error=str(error)[:500])
+    log.warning(
+        "envelope sent back",
+        action="envelope_sent_back",
+        attempt=message.attempt,
+        request_id=message.request_id,
+        error=str(error)[:500],
+    )
     if error.is_away and not error.counts:
         raise Reject(str(error), requeue=True)
     attempt = message.attempt + error.counts
-    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(attempt)}
+    headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(attempt), REQUEST_ID_HEADER: message.request_id}
     queue = task.request.delivery_info["routing_key"]
     task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
 
@@ -113,13 +119,15 @@ def issue_invoices(self: "Task[Any, Any]", *args: Any) -> None:
     """Close the account's months that are over, lets segments expire, and issues the invoices that are due."""
     config = settings()
     if _is_account(self, args):
-        issue_all_due(
+        done = issue_all_due(
             engine(),
             args[0],
             rows_max=config.issue_rows,
             usage_grace_h=config.usage_grace_h,
             seconds_max=ISSUE_TURN_S,
         )
+        for state, number in asdict(done).items():
+            metrics.obligations.of(state).inc(number)
 
 
 @app.task(name=TASK_ALERT, bind=True)

@@ -41,7 +41,8 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
             try:
                 self._judge(message)
                 if is_suspect(deliveries := getattr(message, "deliveries", 1)):
-                    decide_suspect(message.headers, message.payload[0], deliveries=deliveries)
+                    arguments, worker = message.payload[0], str(self.hostname)
+                    decide_suspect(message.headers, arguments, deliveries=deliveries, worker=worker)
                     message.ack()  # type: ignore[no-untyped-call]
                 else:
                     receive(message)

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, field
 from trueup.limits import CELERY_ID_CHARS_MAX, TASK_ARGUMENTS_MAX
 from trueup.store.requests.parking import Reason
 from trueup.wire.message.json_split import parts_of_array
-from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER
+from trueup.wire.message.names import ATTEMPT_HEADER, REQUEST_ID_HEADER, SIGNATURE_HEADER
 from trueup_worker.celery.refusal import Refused
 
 CONTENT_TYPE = "application/json"
@@ -39,6 +39,7 @@ class Headers(Struct, frozen=True, gc=False):
     compression: str | None = None
     signature: str | None = field(name=SIGNATURE_HEADER, default=None)
     attempt: str | int | None = field(name=ATTEMPT_HEADER, default=None)
+    request_id: Any = field(name=REQUEST_ID_HEADER, default=None)  # no reason to refuse a request, whatever it is
     lang: str | None = None
     shadow: str | None = None
     origin: str | None = None
@@ -65,6 +66,7 @@ class Headers(Struct, frozen=True, gc=False):
             "compression": self.compression,
             SIGNATURE_HEADER: self.signature,
             ATTEMPT_HEADER: self.attempt,
+            REQUEST_ID_HEADER: self.request_id,
         }
 
 

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from trueup.clock import utc_now
 from trueup.limits import DELIVERIES_MAX
 from trueup.wire.message.names import TASK_CREATE, TASK_RECORD
+from trueup_worker.celery.envelope import decide
 from trueup_worker.celery.refusal import Refused
 from trueup_worker.intake.commits.pipeline import COMMITS
 from trueup_worker.intake.message import is_envelope, message_of
 from trueup_worker.intake.pipeline import Pipeline
-from trueup_worker.intake.receive import receive
-from trueup_worker.intake.services import services
 from trueup_worker.intake.usage.pipeline import USAGE
 
 _PIPELINES: dict[str, Pipeline[Any]] = {TASK_CREATE: COMMITS, TASK_RECORD: USAGE}
@@ -22,13 +20,14 @@ def is_suspect(deliveries: int) -> bool:
     return deliveries > DELIVERIES_MAX
 
 
-def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries: int) -> None:
+def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries: int, worker: str) -> None:
     """Halve an envelope, or park its only request, as if its task had seen each delivery.
 
     Args:
         headers: of the message, judged.
         arguments: of its task.
         deliveries: how often it was taken, this time included.
+        worker: name of this process.
 
     Raises:
         Refused: it is no envelope; or workers died of this, too.
@@ -38,4 +37,4 @@ def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries:
     if pipeline is None or not is_envelope(arguments) or deliveries > 2 * DELIVERIES_MAX:
         raise Refused("kills_worker", _DETAIL)
     message = message_of(headers["task"], arguments, headers, deliveries=deliveries)
-    receive(message, services(), now=utc_now(), pipeline=pipeline)
+    decide(message, pipeline, worker=worker)

@@ -1,5 +1,7 @@
 """The use case: what was committed gets its place in the feed."""
 
+from collections import Counter
+
 from sqlalchemy import Engine
 
 from trueup.limits import RELAYED_ROUNDS_MAX, RELAYED_ROWS_MAX
@@ -7,8 +9,8 @@ from trueup.store.events.relay import place
 from trueup.store.postgres.engine import transaction
 
 
-def relay(on: Engine) -> int:
-    """Place what waits, some transactions of it; returns how many outbox rows were placed.
+def relay(on: Engine) -> Counter[str]:
+    """Place what waits, some transactions of it; returns how many events of each type were placed.
 
     Any number of relays is harmless: one works, the others find that it does. One that dies in between has placed
     what it committed, and the next goes on behind that.
@@ -16,11 +18,11 @@ def relay(on: Engine) -> int:
     Raises:
         DBAPIError: the database is away.
     """
-    placed = 0
+    placed: Counter[str] = Counter()
     for _ in range(RELAYED_ROUNDS_MAX):
         with transaction(on) as connection:
-            rows = place(connection, rows_max=RELAYED_ROWS_MAX)
-        placed += rows
-        if rows < RELAYED_ROWS_MAX:
+            step = place(connection, rows_max=RELAYED_ROWS_MAX)
+        placed.update({each.type: each.events for each in step})
+        if sum(each.rows for each in step) < RELAYED_ROWS_MAX:
             break
     return placed

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from trueup.settings import Settings
@@ -37,6 +38,7 @@ from trueup_worker.gateway.routes import (
     webhooks,
 )
 from trueup_worker.gateway.services import Gateway
+from trueup_worker.observability.metrics import calls
 
 # Matched in this order: what is called most comes first, and a fixed path before one with a parameter.
 _MODULES = (
@@ -98,4 +100,4 @@ def make_app(settings: Settings) -> FastAPI:
 
 def wrapped(app: FastAPI) -> ASGIApp:
     """The application with its outermost layer."""
-    return AccessLog(app)
+    return AccessLog(app, calls(frozenset(route.path for route in app.routes if isinstance(route, APIRoute))))

@@ -15,6 +15,7 @@ from trueup_worker.gateway.app import make_app, wrapped
 from trueup_worker.gateway.http.connection import Connection
 from trueup_worker.gateway.limits import IDLE_SECONDS_MAX
 from trueup_worker.gateway.services import Gateway
+from trueup_worker.observability.exposition import serve_metrics
 
 _BACKLOG = 2_048
 _STOP_SECONDS_MAX = 15  # below what the supervisor waits
@@ -35,6 +36,8 @@ class Server(uvicorn.Server):
         """Start, then say so."""
         await super().startup(sockets)
         if self.started:
+            gateway: Gateway = self._app.state.gateway
+            serve_metrics(gateway.settings, "gateway", engine=gateway.engine)
             announce_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -21,6 +21,7 @@ class Delivery:
             ended with their worker's death.
         anew_before: refusals of before this instant are judged anew; None: none is.
         reply_to: the name of the account whose producer waits for the outcomes; None: nobody waits.
+        sent_at: when its sender says that it sent it.
         is_heavy: whether it is decided part by part, so that some of it may be there.
     """
 
@@ -33,6 +34,7 @@ class Delivery:
     settings: Settings
     anew_before: datetime | None = None
     reply_to: str | None = None
+    sent_at: datetime | None = None
     is_heavy: bool = False
 
     @property

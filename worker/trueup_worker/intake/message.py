@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from trueup.limits import DELIVERIES_MAX
+from trueup.limits import CALL_IDS_CHARS_MAX, DELIVERIES_MAX
 from trueup.store.requests.kept_envelopes import digest_of_digests
-from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER
+from trueup.wire.message.names import ATTEMPT_HEADER, REQUEST_ID_HEADER, SIGNATURE_HEADER
 from trueup.wire.message.signature import Digests, digests_of
 
 _ATTEMPT = re.compile("[1-9][0-9]{0,3}", re.ASCII)
+_CALL_IDS = re.compile(f"[A-Za-z0-9._:,-]{{1,{CALL_IDS_CHARS_MAX}}}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Message:
         signature: the `trueup-signature` header, if there is one.
         attempt: which try this is, from 1: workers that failed, and live, send it back under the next number.
         deliveries: how often the broker noted it, this time included, where workers died before their task began.
+        request_id: of the calls that it came from, with commas between; None: of none, or none that a log can hold.
     """
 
     task: str
@@ -32,6 +34,7 @@ class Message:
     signature: str | None
     attempt: int = 1
     deliveries: int = 1
+    request_id: str | None = None
 
     @cached_property
     def digests(self) -> Digests:
@@ -53,6 +56,7 @@ def message_of(task: str, arguments: Sequence[str], headers: Mapping[str, Any], 
     """An envelope with what its headers say of it."""
     meta, requests = arguments
     signature, attempt = headers.get(SIGNATURE_HEADER), str(headers.get(ATTEMPT_HEADER, ""))
+    calls = headers.get(REQUEST_ID_HEADER)
     return Message(
         task,
         meta,
@@ -60,4 +64,5 @@ def message_of(task: str, arguments: Sequence[str], headers: Mapping[str, Any], 
         signature if isinstance(signature, str) else None,
         attempt=min(int(attempt), DELIVERIES_MAX) if _ATTEMPT.fullmatch(attempt) else 1,
         deliveries=deliveries,
+        request_id=calls if isinstance(calls, str) and _CALL_IDS.fullmatch(calls) else None,
     )

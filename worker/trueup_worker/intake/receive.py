@@ -16,10 +16,18 @@ from trueup_worker.intake.dismissal import Dismissed, connected
 from trueup_worker.intake.message import Message
 from trueup_worker.intake.parts.decide import decide_in_parts
 from trueup_worker.intake.pipeline import Pipeline
+from trueup_worker.intake.progress import Progress
 from trueup_worker.intake.services import Services
 
 
-def receive(message: Message, services: Services, *, now: datetime, pipeline: Pipeline[Any] = COMMITS) -> Counter[str]:
+def receive(
+    message: Message,
+    services: Services,
+    *,
+    now: datetime,
+    pipeline: Pipeline[Any] = COMMITS,
+    progress: Progress | None = None,
+) -> Counter[str]:
     """Admit an envelope; read, judge and persist its requests in one transaction; the caller acknowledges then.
 
     Args:
@@ -27,6 +35,7 @@ def receive(message: Message, services: Services, *, now: datetime, pipeline: Pi
         services: what the process holds open.
         now: the present, by which the signature's age is judged.
         pipeline: the steps of the message's task.
+        progress: is kept up to date, for whoever tells of it.
 
     Returns:
         How many requests got which verdict; empty for an envelope that was parked whole, halved, or comes again.
@@ -34,6 +43,7 @@ def receive(message: Message, services: Services, *, now: datetime, pipeline: Pi
     Raises:
         TryAgainLater: the database did not let anything be decided or parked.
     """
+    progress = progress or Progress()
 
     def decide(connection: Connection, part: Delivery) -> list[Decision]:
         late = refuse_if_closed(connection, part)
@@ -42,16 +52,22 @@ def receive(message: Message, services: Services, *, now: datetime, pipeline: Pi
         decisions: list[Decision] = []
         for bodies in pipeline.read(part):
             judged = pipeline.judge(connection, part, bodies, services)
+            progress.end("judge")
             decisions += pipeline.persist(connection, part, judged)
+            progress.end("persist")
         return decisions
 
     try:
         with connected(services.engine) as connection:
             delivery = admit(connection, message, services, scope=pipeline.scope, kind=pipeline.kind, now=now)
+            progress.delivery = delivery
+            progress.end("admit")
             decisions = decide_in_parts(connection, delivery, services.engine, decide)
+            progress.end("persist")
     except Dismissed:
         return Counter()
     _remember_and_announce(delivery, decisions, services.cache)
+    progress.end("announce")
     return Counter(decision.verdict for decision in decisions)
 
 

@@ -125,11 +125,14 @@ def _settle_claim(on: Engine, account_id: int, claim: Claim, usage_grace_h: int)
             return settle_claimed(connection, account_id, claimed) if claimed else Issued()
 
     try:
-        return with_retries(unit)
+        settled = with_retries(unit)
     except DBAPIError as error:
         if fault_of(error, on) not in (Fault.REFUSED, Fault.COSTLY):
             raise
         return _settle_by_halves(on, account_id, [each.id for each in claimed], error, usage_grace_h)
+    commits = [str(each.commit_id) for each in claimed]
+    log.debug("obligations settled", action="obligations_settled", account_id=account_id, commits=commits)
+    return settled
 
 
 def _settle_by_halves(

@@ -11,9 +11,13 @@ from trueup.store.postgres.engine import engine
 from trueup_worker.celery.app import app
 from trueup_worker.events.complete_batches import complete_batches
 from trueup_worker.events.relay import relay
+from trueup_worker.observability import metrics
+from trueup_worker.observability.exposition import serve_metrics
 from trueup_worker.scheduling.deliver import call_for_delivery
+from trueup_worker.scheduling.gauges import observe_all_accounts
 from trueup_worker.scheduling.look import Looks, look, look_for_alerts
-from trueup_worker.scheduling.loop import Steps, run, stop_on_signals
+from trueup_worker.scheduling.loop import run, stop_on_signals
+from trueup_worker.scheduling.measured import measured
 from trueup_worker.scheduling.sweep import sweep
 from trueup_worker.scheduling.tidy import tidy
 from trueup_worker.startup.logging import take_over
@@ -37,7 +41,8 @@ def main() -> None:
         return 0
 
     def place() -> int:
-        relay(engine())
+        for kind, number in relay(engine()).items():
+            metrics.events.of(kind).inc(number)
         return 0
 
     def alert() -> int:
@@ -56,8 +61,10 @@ def main() -> None:
         "tidy": clean,
         "complete_batches": complete,
     }
+    serve_metrics(config, "scheduler", engine=engine())
+    observe_all_accounts(config)
     run(
-        Steps(steps),
+        measured(steps),
         interval_s=config.scheduler_interval_s,
         on_first_look=announce_ready,
         stopping=stopping,

@@ -32,6 +32,7 @@ from trueup.store.webhooks.claims import (
     take,
 )
 from trueup.store.webhooks.expansion import Which
+from trueup_worker.observability import metrics
 from trueup_worker.webhooks.addresses import AddressPolicy
 from trueup_worker.webhooks.bodies import Objects, ReadObjects, bodies_of
 from trueup_worker.webhooks.feed_order import FeedOrder
@@ -159,6 +160,7 @@ class _Turn:
         if ended:
             await self._in_thread(record, self._means.on, ended)
             del self._now.ended[: len(ended)]
+            _count(ended)
 
     async def _look(self, *, quick_only: bool) -> bool:
         new_max = self._spare.deliveries(self._loop.time())
@@ -277,11 +279,17 @@ class _Turn:
         unsent = self._now.late + [each.delivery for those in self._now.queued.values() for each in those]
         if self._now.ended:
             await self._in_thread(record, self._means.on, self._now.ended)
+            _count(self._now.ended)
         if unsent:
             await self._in_thread(self._release, unsent)
 
     async def _in_thread(self, work: Callable[..., T], *given: object) -> T:
         return await self._loop.run_in_executor(self._database, work, *given)
+
+
+def _count(ended: Sequence[Settled]) -> None:
+    for each in ended:
+        metrics.deliveries.of(each.state).inc()
 
 
 @lru_cache(4_096)

@@ -1,6 +1,10 @@
 """The relay gives what was committed its positions in the feed, and trims what its term has ended."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, text
+
+from trueup.store.postgres.rows import fetch_all
 
 _ONE_AT_A_TIME = text("SELECT pg_try_advisory_xact_lock(7302518002)")
 
@@ -22,12 +26,15 @@ WITH waiting AS MATERIALIZED (
     RETURNING account_id, last_position
 ), ended AS (
     SELECT account_id, max(nth) AS nth FROM counted GROUP BY account_id
+), placed AS (
+    UPDATE outbox AS o
+       SET first_position = known.last_position - ended.nth + counted.nth - counted.events + 1,
+           last_position = known.last_position - ended.nth + counted.nth
+      FROM counted JOIN known USING (account_id) JOIN ended USING (account_id)
+     WHERE o.ctid = ANY (ARRAY(SELECT place FROM waiting)) AND o.ctid = counted.place
+    RETURNING o.event, counted.events
 )
-UPDATE outbox AS o
-   SET first_position = known.last_position - ended.nth + counted.nth - counted.events + 1,
-       last_position = known.last_position - ended.nth + counted.nth
-  FROM counted JOIN known USING (account_id) JOIN ended USING (account_id)
- WHERE o.ctid = ANY (ARRAY(SELECT place FROM waiting)) AND o.ctid = counted.place
+SELECT event AS type, count(*) AS rows, CAST(sum(events) AS bigint) AS events FROM placed GROUP BY event
 """)
 
 _TRIM = text("SELECT trim_outbox(make_interval(days => :days), :rows_max)")
@@ -37,18 +44,25 @@ _LAG = text("""
 """)
 
 
-def place(connection: Connection, *, rows_max: int) -> int:
-    """Give the oldest committed outbox rows without a position theirs, of all accounts; returns how many.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Outbox rows of a type of event that were given their positions, and how many events they hold."""
 
-    Where another does it at this moment, nothing is done.
+    type: str
+    rows: int
+    events: int
+
+
+def place(connection: Connection, *, rows_max: int) -> list[Placed]:
+    """Give the oldest committed outbox rows without a position theirs, of all accounts; where another does it, nothing.
 
     Args:
         connection: a transaction, which ends with this.
         rows_max: rows that are given one.
     """
     if not connection.scalar(_ONE_AT_A_TIME):
-        return 0
-    return int(connection.execute(_PLACE, {"rows_max": rows_max}).rowcount)
+        return []
+    return fetch_all(connection, Placed, _PLACE, {"rows_max": rows_max})
 
 
 def trim(connection: Connection, *, days: int, rows_max: int) -> int:

@@ -70,7 +70,7 @@ _ACCOUNTS = text(f"""
 
 # Each claimed row with the month that it relies on: that of the last hour of a true-up's access.
 _CLAIM = f"""
-    SELECT o.id, relied.customer_id, relied.closed_before
+    SELECT o.id, o.commit_id, relied.customer_id, relied.closed_before
       FROM obligation AS o
       LEFT JOIN LATERAL (
         SELECT c.customer_id, {_RELIES_ON} AS closed_before
@@ -203,6 +203,7 @@ class Claimed:
     """A locked obligation; of a true-up also whose usage it relies on, and up to when that must be final."""
 
     id: UUID
+    commit_id: UUID
     customer_id: UUID | None
     closed_before: datetime | None
 

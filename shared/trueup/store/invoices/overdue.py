@@ -21,6 +21,7 @@ _OLDEST = text("""
 _LOOKED_AT_MAX = 1_000
 
 _HELD = text("SELECT id FROM obligation WHERE account_id = :account_id AND state = 'held' LIMIT :most")
+_COUNT_HELD = text("SELECT count(*) FROM obligation WHERE state = 'held'")
 _OPEN_VOIDS = text(f"""
     SELECT p.id FROM usage_period AS p WHERE p.account_id = :account_id AND {OPEN_VOID} LIMIT :most
 """)
@@ -43,6 +44,11 @@ def unfinished(connection: Connection, account_id: int) -> Unfinished:
     """Invoices and periods of this account that were begun and not finished."""
     which = {"account_id": account_id, "most": _LOOKED_AT_MAX}
     return Unfinished(*(list(connection.scalars(each, which)) for each in (_HELD, _OPEN_VOIDS)))
+
+
+def count_held(connection: Connection) -> int:
+    """Number of true-ups of all accounts that are held until an operator looks at them."""
+    return int(connection.execute(_COUNT_HELD).scalar_one())
 
 
 def oldest_due(connection: Connection) -> timedelta | None:

@@ -59,6 +59,9 @@ _ACCOUNT_OF = text("""
 """)
 
 
+_WAITING = text("SELECT count(*), coalesce(extract(epoch FROM now() - min(accepted_at)), 0) FROM intake")
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """An envelope as it is published.
@@ -137,6 +140,12 @@ def take_due(connection: Connection, *, limit: int) -> list[Kept]:
     """Envelopes without outcomes whose lease is over, of all accounts; each lease is doubled, up to an hour."""
     taken = connection.execute(_TAKE_DUE, {"limit": limit, "lease_s_max": LEASE_S_MAX})
     return [Kept(as_text(row.meta), as_text(row.requests), row.queue, row.size) for row in taken]
+
+
+def waiting(connection: Connection) -> tuple[int, float]:
+    """Number of kept envelopes without outcomes, of all accounts, and for how many seconds the oldest has waited."""
+    count, seconds = connection.execute(_WAITING).one()
+    return int(count), float(seconds)
 
 
 def accepting_account(connection: Connection, digest: bytes) -> tuple[int, str] | None:

@@ -179,6 +179,16 @@ def count_unkept(connection: Connection) -> int:
     return int(connection.execute(_COUNTED_ONLY).scalar_one())
 
 
+def count_by_reason(connection: Connection) -> dict[str, int]:
+    """Number of parked rows that nobody has resolved, of all accounts, by reason."""
+    query = (
+        select(parked.c.reason, func.count().label("number"))
+        .where(parked.c.state == "parked")
+        .group_by(parked.c.reason)
+    )
+    return {row.reason: row.number for row in connection.execute(query)}
+
+
 @dataclass(frozen=True, slots=True)
 class ParkedText:
     """A parked row as it is sent again; `request_id` is None for a whole envelope."""

@@ -19,4 +19,5 @@ QUEUES = (*ENVELOPE_QUEUES, QUEUE_INVOICES, QUEUE_EVENTS, QUEUE_MAINTENANCE, QUE
 
 SIGNATURE_HEADER = "trueup-signature"
 ATTEMPT_HEADER = "trueup-attempt"
+REQUEST_ID_HEADER = "trueup-request-id"  # of the calls that an envelope came from, for the log alone; commas between
 DONE_CHANNEL = "trueup:done:{account}"  # Redis pub/sub: ids that have an outcome, a hint

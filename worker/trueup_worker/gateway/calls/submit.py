@@ -65,4 +65,5 @@ def _has_key(body: bytes) -> bool:
 async def _submitted(call: Call, request: QueuedRequest, *, digest: bytes | None = None) -> tuple[str, Answer]:
     is_async = _RESPOND_ASYNC.search(call.header("prefer") or "") is not None
     manner: Manner = "keep" if is_async else "wait"
-    return request.id, await call.gateway.coalescer.submit(call.principal, request, manner, digest=digest)
+    submit_to, call_id = call.gateway.coalescer.submit, call.scope["state"]["request_id"]
+    return request.id, await submit_to(call.principal, request, manner, digest=digest, call_id=call_id)

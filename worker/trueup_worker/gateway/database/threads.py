@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.store.postgres.errors import is_away, is_locked
 from trueup_worker.gateway.http.refusals import Refusal, unavailable
+from trueup_worker.observability import metrics
 
 A = TypeVarTuple("A")
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Threads:
 
     def __init__(self, count: int, *, name: str, wait_s: float | None = None) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._waited = metrics.waited.of(name)
         self._share, self._wait_s = max(1, count // 2), wait_s
         self._places: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
@@ -58,11 +60,16 @@ class Threads:
         """
         loop = asyncio.get_running_loop()
         began_s = loop.time()
+
+        def begin() -> T:
+            self._waited.observe(loop.time() - began_s)
+            return unit(*args)
+
         place = self._place()
         if place is not None:
             await self._take(place, is_bounded=waited_s is None)
         try:
-            working = self._pool.submit(unit, *args)
+            working = self._pool.submit(begin)
         except BaseException:  # no thread can be had
             if place is not None:
                 place.release()

@@ -59,7 +59,13 @@ class Coalescer:
         self._unanswered: dict[PendingRequest, float] = {}
 
     async def submit(
-        self, principal: Principal, request: QueuedRequest, manner: Manner = "wait", *, digest: bytes | None = None
+        self,
+        principal: Principal,
+        request: QueuedRequest,
+        manner: Manner = "wait",
+        *,
+        digest: bytes | None = None,
+        call_id: str | None = None,
     ) -> Answer:
         """Submit a request and wait: its outcome, or `PENDING` once it is kept and will have one.
 
@@ -68,11 +74,13 @@ class Coalescer:
             request: that it brings.
             manner: what it waits for.
             digest: of a call whose retries are to find this request.
+            call_id: of the call, for logs.
 
         Raises:
             Refusal: 429 and 503: it was not taken; or, if that is not known, with its id.
         """
         pending_request = _pending_request(principal, request, digest)
+        pending_request.call_id = call_id
         lane = self._lanes.of((principal.caller.key_id, route_of(request.kind).single, manner))
         self._unanswered[pending_request] = time.monotonic()
         try:
@@ -119,14 +127,15 @@ class Coalescer:
             for packed in list(pack(pending_request.request for pending_request in taken)):
                 pending_requests = list(islice(in_order, len(packed.requests)))
                 with answering(self._watch, pending_requests):
-                    envelope = self._envelope(principal, packed, lane.queue)
+                    calls = [each.call_id for each in pending_requests if each.call_id]
+                    envelope = self._envelope(principal, packed, lane.queue, calls)
                     if manner == "keep":
                         await self._sending.keep_and_send(envelope, pending_requests)
                     elif (decided := await self._sending.send_and_wait(envelope, pending_requests)) is not None:
                         lane.undecided.append(decided)
 
-    def _envelope(self, principal: Principal, packed: Pack, queue: str) -> SignedEnvelope:
-        return SignedEnvelope(principal, self._sender.meta(principal.caller.account), packed, queue)
+    def _envelope(self, principal: Principal, packed: Pack, queue: str, calls: list[str]) -> SignedEnvelope:
+        return SignedEnvelope(principal, self._sender.meta(principal.caller.account), packed, queue, calls)
 
     async def _require_note(self, pending_request: PendingRequest) -> None:
         """Return when the try is noted, if it is to be; else nobody may be led to send it again."""

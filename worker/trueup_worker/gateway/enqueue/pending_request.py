@@ -21,6 +21,7 @@ class PendingRequest:
         answer: may end with a `Refusal`.
         digest: what the call is known by to a retry of it; None: it needs no note, or has one.
         noted: whether that note is durable.
+        call_id: of the call that brings it, by which logs name it.
     """
 
     request: QueuedRequest
@@ -29,6 +30,7 @@ class PendingRequest:
     answer: asyncio.Future[Answer]
     digest: bytes | None = None
     noted: asyncio.Future[bool] | None = None
+    call_id: str | None = None
 
     def give(self, answer: Answer) -> None:
         """Answer, unless somebody was faster or the caller has gone."""

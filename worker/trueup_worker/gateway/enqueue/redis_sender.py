@@ -43,7 +43,7 @@ class RedisSender:
             PerhapsSent: the broker did not say that it has it.
         """
         text = redis_message(
-            envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.principal.signer, at=utc_now()
+            envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.signer, at=utc_now()
         )
         try:
             return await self._put(envelope.queue, text)

@@ -1,22 +1,24 @@
 """Sending and keeping of envelopes: what blocks, for threads to do."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
 from trueup.clock import utc_now
+from trueup.limits import CALL_IDS_CHARS_MAX
 from trueup.producer.known_backlog import KnownBacklog
 from trueup.producer.publish import BrokerUnavailable, Publisher
+from trueup.producer.signer import Signer
 from trueup.settings import Settings
 from trueup.store.accounts.tokens import queue_key
 from trueup.store.postgres.engine import transaction
 from trueup.store.requests.kept_envelopes import Kept, accept
-from trueup.wire.message.names import QUEUE_PROBES
+from trueup.wire.message.names import QUEUE_PROBES, REQUEST_ID_HEADER
 from trueup.wire.message.packing import Pack, write_meta
 from trueup_worker.gateway.callers.authentication import Principal
 from trueup_worker.gateway.limits import PROBES_MAX, SEND_SECONDS_MAX
@@ -35,12 +37,28 @@ _DOWN_SECONDS = 2.0  # for this long the broker is taken to be down
 
 @dataclass(frozen=True, slots=True)
 class SignedEnvelope:
-    """An envelope that is ready to travel."""
+    """An envelope that is ready to travel.
+
+    Attributes:
+        calls: ids of the calls that its requests came by, for the worker's log.
+    """
 
     principal: Principal
     meta: str
     packed: Pack
     queue: str
+    calls: Sequence[str] = ()
+
+    @property
+    def signer(self) -> Signer | None:
+        """Signer of it, with the ids of its calls, as many as may stand in a header; None: it is not signed."""
+        signer = self.principal.signer
+        if signer is None or not self.calls:
+            return signer
+        told = ",".join(self.calls)
+        if len(told) > CALL_IDS_CHARS_MAX:
+            told = told[: told.rindex(",", 0, CALL_IDS_CHARS_MAX + 1)]
+        return replace(signer, beside={REQUEST_ID_HEADER: told})
 
     @property
     def kept(self) -> Kept:
@@ -98,9 +116,7 @@ class Sender:
             BrokerUnavailable: it may or may not be there.
         """
         self.check_room(envelope.queue)
-        self._publisher.publish(
-            envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.principal.signer
-        )
+        self._publisher.publish(envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.signer)
 
     def keep(self, envelope: SignedEnvelope) -> None:
         """Keep an envelope until it has its outcomes, whether or not it was sent.

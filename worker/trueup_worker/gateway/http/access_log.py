@@ -9,15 +9,18 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trueup.ids import new_id_text
 from trueup_worker.gateway.limits import PATH_CHARS_MAX, REQUEST_ID_CHARS_MAX
+from trueup_worker.observability.labels import Series
 
 NAMES_REQUEST = "names_request"
 """Of a call's state: its id is also that of the request which it brings, as the caller has given none."""
 
 _HEADER = b"x-request-id"
+_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")  # "": the caller had gone before there was an answer
 # Answers are for their caller alone, and are what they say: no cache keeps them, no browser guesses.
 GUARDS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _GUARDS = [(name.encode(), value.encode()) for name, value in GUARDS.items()]
@@ -25,10 +28,10 @@ _GOOD = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % REQUEST_ID_CHARS_MAX)
 
 
 class AccessLog:
-    """Wraps the application."""
+    """Wraps the application; `calls`: the series of its routes and answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, calls: Series[Histogram]) -> None:
+        self._app, self._calls = app, calls
         self._log = structlog.get_logger().bind()  # once: what is not bound yet is set up anew for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,10 +57,11 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            self._tell(scope, status, ms=(time.monotonic() - began_s) * 1_000)
+            self._tell(scope, status, seconds=time.monotonic() - began_s)
 
-    def _tell(self, scope: Scope, status: int, *, ms: float) -> None:
+    def _tell(self, scope: Scope, status: int, *, seconds: float) -> None:
         """Log a call; what went well at level DEBUG only: at thousands of calls a second it would cost too much."""
+        self._calls.of(getattr(scope.get("route"), "path", ""), _CLASSES[status // 100]).observe(seconds)
         say = self._log.debug if 200 <= status < 400 else self._log.info if status < 500 else self._log.warning
         say(
             "call",
@@ -65,7 +69,8 @@ class AccessLog:
             method=scope["method"],
             path=scope["path"][:PATH_CHARS_MAX],
             status=status,
-            ms=round(ms, 1),
+            ms=round(seconds * 1_000, 1),
+            request_id=scope["state"]["request_id"],
         )
 
 

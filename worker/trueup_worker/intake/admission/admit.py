@@ -79,6 +79,7 @@ def _admit(
         settings=services.settings,
         anew_before=envelope.meta.anew_before,
         reply_to=caller.account if envelope.meta.reply else None,
+        sent_at=envelope.meta.sent_at,
     )
 
 
