@@ -69,6 +69,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: ## Resolve deploy/requirements.lock and requirements-dev.lock anew (needs uv)
 	$(LOCK) --extra embedded --extra xlsx -o deploy/requirements.lock
 	$(LOCK) --extra embedded --extra xlsx --extra pdf --extra dev --constraint deploy/requirements.lock -o deploy/requirements-dev.lock
+	$(LOCK) --extra xlsx --extra pdf --constraint deploy/requirements-dev.lock -o deploy/requirements-image.lock
 
 clean: ## Remove what make setup made (not the data in .trueup)
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache
