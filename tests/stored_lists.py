@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from trueup.store.accounts.audit import list_audit
 from trueup.store.catalog.exact_matches import Kind, exact_matches
-from trueup.store.catalog.search import FoundContract, FoundCustomer, search_catalog
+from trueup.store.catalog.search import FoundContract, FoundCustomer, FoundProduct, search_catalog
 from trueup.store.commits.changes import lock_commit
 from trueup.store.commits.details import show_commit
 from trueup.store.commits.pages import Choice, list_commit_records
@@ -145,6 +145,8 @@ LISTS: dict[str, Callable[[Connection, int], object]] = {
     "customers of a name": lambda on, account: search_catalog(
         on, account, FoundCustomer, limit=PAGE_ROWS, piece="MER 77"
     ),
+    "products of a name": lambda on, account: search_catalog(on, account, FoundProduct, limit=PAGE_ROWS, piece="x"),
+    "the invoice of a number": lambda on, account: list_invoices(on, account, limit=PAGE_ROWS, search="4711"),
     "contracts of a name": lambda on, account: search_catalog(on, account, FoundContract, limit=PAGE_ROWS, piece="x"),
     "batches": lambda on, account: list_batches(on, account, limit=PAGE_ROWS),
     "rows of a batch with an outcome": lambda on, account: batch_results(
@@ -220,7 +222,11 @@ COMBINED: dict[str, tuple[Callable[[Connection, int, Mapping[str, Any]], object]
     "invoices": (
         lambda on, account, given: list_invoices(on, account, limit=PAGE_ROWS, **given),
         given_or_not(
-            status=["DRAFT", "FINALIZED", "VOID"], customer_id=[LARGE, SMALL], commit_id=COMMIT, after=[INVOICE, DRAFT]
+            status=["DRAFT", "FINALIZED", "VOID"],
+            customer_id=[LARGE, SMALL],
+            commit_id=COMMIT,
+            search=["nobody", "4711"],
+            after=[INVOICE, DRAFT],
         ),
     ),
     "refused requests": (

@@ -107,6 +107,8 @@ def test_invoices(here: Gateway, account: Intake) -> None:
     assert draft["due_at"].startswith("2025-01-01")
     assert draft["id"] in ids(here, "/v1/invoices", customer_id=ACME, status="DRAFT", limit=1)
     assert ids(here, "/v1/invoices", commit_id=commit_id, status="VOID") == []
+    assert draft["id"] in ids(here, "/v1/invoices", search=draft["customer"][1:].upper())
+    assert ids(here, "/v1/invoices", search="Nobody Else") == []
 
 
 def added(here: Gateway, path: str, **body: Any) -> str:

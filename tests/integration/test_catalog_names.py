@@ -1,13 +1,19 @@
 """Names of contracts and aliases of customers come with a catalog file, and records are found by them."""
 
 import json
+from functools import partial
+from typing import Any
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert, update
 
-from tests.integration.intake import Intake
+from tests.bodies import prepaid
+from tests.integration.intake import Intake, entry
 from trueup.store.catalog.catalog import CatalogConflict, load_catalog
 from trueup.store.catalog.exact_matches import Kind, exact_matches
+from trueup.store.catalog.search import FoundContract, FoundProduct, search_catalog
+from trueup.store.tables import contract, product
 from trueup.wire.catalog import Catalog, read_catalog
 
 ALDER, BIRCH = "c0000000-0000-4000-8000-000000000001", "c0000000-0000-4000-8000-000000000002"
@@ -70,3 +76,34 @@ def test_an_alias_belongs_to_one_customer(bare: Intake, alder: list[str]) -> Non
         with pytest.raises(CatalogConflict, match="other customers': 001B"):
             load(bare, catalog(alder=alder, birch=birch))
     assert found(bare, "customer", "new") == []
+
+
+def test_a_commit_is_found_by_its_name(database: Engine) -> None:
+    """Where one alone is called so; of several the command names all."""
+    intake = Intake(database)
+    one, *two = (entry(prepaid(name=name)) for name in ("Renewal 2030", "Ramp", "Ramp"))
+    intake.receive(one, *two)
+    with intake.engine.connect() as connection:
+        for name, ids in (("Renewal 2030", [one]), ("Ramp", two), ("Renewal", [])):
+            matches = exact_matches(connection, intake.account_id, ["commit"], name)
+            assert {str(each.id) for each in matches} == {each["id"] for each in ids}
+            assert {each.by for each in matches} <= {"name"}
+
+
+def test_ids_of_other_systems_are_searched_in_the_catalog(bare: Intake) -> None:
+    """Whole, as they stand in a CRM or an ERP."""
+    load(bare, catalog(alder=[], birch=[]))
+    with bare.engine.begin() as connection:
+        values = {"account_id": bare.account_id, "id": uuid4(), "name": "Support", "type": "FIXED"}
+        connection.execute(insert(product).values(**values, kept={"netsuite_internal_item_id": "NS-77"}))
+        connection.execute(
+            update(contract).values(kept={"salesforce_opportunity_id": "0065g", "netsuite_sales_order_id": "SO-1"})
+        )
+        searched: list[tuple[type[Any], str, str]] = [
+            (FoundProduct, "NS-77", "NS-7"),
+            (FoundContract, "0065g", "0065"),
+            (FoundContract, "SO-1", "SO"),
+        ]
+        for kind, whole, part in searched:
+            search = partial(search_catalog, connection, bare.account_id, kind, limit=9)
+            assert (len(search(piece=whole).rows), len(search(piece=part).rows)) == (1, 0)

@@ -156,3 +156,19 @@ def test_a_draft_is_found_by_the_customer_in_its_id(book: UsageBook) -> None:
         assert terms == (CUSTOMER, str(FIRST), USD_CENTS, JANUARY)
         assert find_draft(connection, book.account_id, UUID(int=draft.id.int ^ 1)) is None
         assert find_draft(connection, book.account_id, new_id()) is None
+
+
+def test_invoices_are_searched_by_number_and_by_a_piece_of_the_customers_name(book: UsageBook) -> None:
+    """Drafts likewise, which have no number."""
+    book.run("UPDATE customer SET name = 'Alder Analytics'")
+    book.use(JANUARY, "1")
+    book.close(JANUARY)
+    book.commit("POSTPAID", "100")
+    book.use(FEBRUARY, "2")
+    invoice, of_commit, of_usage = listed(book)
+    assert invoice.number is not None
+    assert listed(book, search="ALDER ana") == [invoice, of_commit, of_usage]
+    assert listed(book, search="alder", customer_id=CUSTOMER, status="DRAFT") == [of_commit, of_usage]
+    assert listed(book, search="Birch") == []
+    assert listed(book, search=str(invoice.number)) == [invoice]
+    assert listed(book, search=str(invoice.number + 1)) == []

@@ -13,12 +13,12 @@ from trueup.defaults import USAGE_GRACE_H
 from trueup.domain.bills import BillLine, PeriodBill
 from trueup.domain.burndown.catalog import Catalog
 from trueup.domain.unit import PIECES, Unit
-from trueup.store.catalog.names import customer_name
+from trueup.store.catalog.names import called_so, customer_name
 from trueup.store.catalog.units import units_of
 from trueup.store.commits.balances import load_products
 from trueup.store.invoices.forecast import invoiced_contracts
 from trueup.store.invoices.invoice import Invoice, InvoiceLine, Status
-from trueup.store.invoices.listing import is_stored, list_invoices, show_invoice
+from trueup.store.invoices.listing import is_stored, list_invoices, number_in, show_invoice
 from trueup.store.postgres.search_page import SearchPage
 from trueup.store.usage.by_hour import customers_with_open_usage, find_draft
 from trueup.store.usage.periods import period_id_of
@@ -133,6 +133,7 @@ def list_with_drafts(
     status: Status | None = None,
     customer_id: UUID | None = None,
     commit_id: UUID | None = None,
+    search: str | None = None,
     after: UUID | None = None,
     usage_grace_h: int = USAGE_GRACE_H,
 ) -> SearchPage[Invoice, UUID]:
@@ -150,14 +151,18 @@ def list_with_drafts(
             status=status,
             customer_id=customer_id,
             commit_id=commit_id,
+            search=search,
             after=after,
         )
         page = fetch()
         draws = open_draws(connection, account_id, _customers_of_drafts(page.rows))
         page = fetch(open_draws=draws.by_commit) if draws.by_commit else page
-    if page.searched_to is not None or status not in {None, "DRAFT"} or commit_id is not None:
+    is_of_one = commit_id is not None or number_in(search) is not None
+    if page.searched_to is not None or status not in {None, "DRAFT"} or is_of_one:
         return page
-    drafts = _invoices(connection, account_id, customer_id, past_usage, usage_grace_h)
+    drafts = _invoices(
+        connection, account_id, customer_id=customer_id, piece=search, after=past_usage, usage_grace_h=usage_grace_h
+    )
     rows = [*page.rows, *islice(drafts, limit - len(page.rows))]
     return SearchPage(rows, rows[-1].id if len(rows) == limit else None)
 
@@ -192,7 +197,13 @@ def _customers_of_drafts(invoices: Iterable[Invoice]) -> set[UUID]:
 
 
 def _invoices(
-    connection: Connection, account_id: int, customer_id: UUID | None, after: UUID | None, usage_grace_h: int
+    connection: Connection,
+    account_id: int,
+    *,
+    customer_id: UUID | None,
+    piece: str | None,
+    after: UUID | None,
+    usage_grace_h: int,
 ) -> Iterator[Invoice]:
     """The drafts that will be invoices, from the one after `after` on."""
     reached = None if after is None else find_draft(connection, account_id, after)
@@ -201,7 +212,10 @@ def _invoices(
     since, skipped = reached and reached.customer_id, after
     catalog, units = load_products(connection, account_id), units_of(connection, account_id)
     while customers := customers_with_open_usage(connection, account_id, customer_id=customer_id, since=since):
+        called = customers if piece is None else called_so(connection, account_id, customers, piece)
         for each in customers:
+            if each not in called:
+                continue
             drafts = usage_drafts(connection, account_id, each, catalog=catalog)
             following = _following(drafts, skipped)
             yield from invoices_of_usage(

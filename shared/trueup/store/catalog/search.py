@@ -80,14 +80,22 @@ _STATEMENTS: dict[type[Any], tuple[str, Filtered]] = {
                 WHERE account_id = :account_id AND alias = :piece)""",
         ),
     ),
-    FoundProduct: ("product", _search("product", "r.id, r.name, r.type, r.tags, r.created_at", _NAME)),
+    FoundProduct: (
+        "product",
+        _search(
+            "product",
+            "r.id, r.name, r.type, r.tags, r.created_at",
+            f"{_NAME} OR r.kept ->> 'netsuite_internal_item_id' = :piece",
+        ),
+    ),
     FoundContract: (
         "contract",
         _search(
             "contract",
             f"""r.id, r.kept ->> 'name' AS name, r.customer_id, {_CUSTOMER_OF} AS customer, r.starting_at,
            r.ending_before, r.uniqueness_key, r.created_at""",
-            f"{_CONTRACT_NAME} OR starts_with(r.uniqueness_key, :piece) OR {_HAS_PIECE.format(_CUSTOMER_OF)}",
+            f"""{_CONTRACT_NAME} OR starts_with(r.uniqueness_key, :piece) OR {_HAS_PIECE.format(_CUSTOMER_OF)}
+             OR :piece IN (r.kept ->> 'salesforce_opportunity_id', r.kept ->> 'netsuite_sales_order_id')""",
         ),
     ),
 }
@@ -109,8 +117,9 @@ def search_catalog(
         account_id: whose catalog.
         kind: `FoundCustomer`, `FoundProduct` or `FoundContract`.
         limit: at most this many.
-        piece: of the name, in any case; or a customer's whole alias, the beginning of a contract's uniqueness key, a
-            piece of the name of its customer. None for all.
+        piece: of the name, in any case; or a customer's whole alias, a product's item id in NetSuite, the beginning of
+            a contract's uniqueness key, a piece of the name of its customer, its opportunity or sales order. None for
+            all.
         after: the id to which the page before has searched.
     """
     table, statement = _STATEMENTS[kind]

@@ -15,12 +15,14 @@ from trueup.store.postgres.rows import fetch_all, fetch_one
 from trueup.store.postgres.search_page import SEARCHED_ROWS_MAX, SearchPage
 
 
-# What has an index chooses the stretch that is searched: a commit, else a customer, else what is void.
+# What has an index chooses the stretch that is searched: a number, a commit, else a customer, else what is void.
 def _stretch(given: str, what: str) -> str:
     return f"SELECT {what} FROM invoice WHERE account_id = :account_id{given} ORDER BY number"
 
 
+_HAS_PIECE = "strpos(lower({}), lower(CAST(:piece AS text))) > 0"
 _STRETCHES = {
+    "number": "number = :number",
     "of_commit": "commit_id = :of_commit",
     "of_customer": "customer_id = :of_customer",
     "is_void": "status = 'VOID'",  # a word of its own, as the index of the void ones has it
@@ -31,6 +33,7 @@ _LIST = Filtered(
     {STORED.replace("FROM invoice AS i", f"FROM ({_stretch(given, '*')} LIMIT {SEARCHED_ROWS_MAX}) AS i")}
      WHERE (CAST(:status AS text) IS NULL OR i.status = :status)
        AND (CAST(:customer_id AS uuid) IS NULL OR i.customer_id = :customer_id)
+       AND (CAST(:piece AS text) IS NULL OR {_HAS_PIECE.format("customer.name")})
      ORDER BY i.number LIMIT :limit
 """),
     _STRETCHES,
@@ -61,6 +64,10 @@ def _drafts_of_commits(given: str) -> str:
     return _first(f"commit_id = ANY(:commit_ids) AND state <> 'voided' AND {IS_OPEN}", given)
 
 
+_CUSTOMER_OF_DRAFT = """(SELECT c.name FROM customer AS c JOIN commit AS m ON m.customer_id = c.id
+             WHERE c.account_id = :account_id AND m.account_id = :account_id AND m.id = o.commit_id)"""
+
+
 class _Drafts:
     """Drafts of a stretch of obligations in due order, of so many at most, and where it ends."""
 
@@ -74,6 +81,7 @@ class _Drafts:
      WHERE o.suppressed_by IS NULL
        AND (CAST(:customer_id AS uuid) IS NULL OR :customer_id =
             (SELECT customer_id FROM commit WHERE account_id = :account_id AND id = o.commit_id))
+       AND (CAST(:piece AS text) IS NULL OR {_HAS_PIECE.format(_CUSTOMER_OF_DRAFT)})
      ORDER BY {_IN_DUE_ORDER} LIMIT :limit
 """),
             _AFTER,
@@ -112,6 +120,7 @@ _IS_STORED = text("""
         OR EXISTS (SELECT FROM obligation WHERE account_id = :account_id AND id = :id)
 """)
 
+_NUMBER_DIGITS_MAX = 18
 _NONE: Mapping[UUID, Decimal] = {}
 
 
@@ -123,6 +132,7 @@ def list_invoices(
     status: Status | None = None,
     customer_id: UUID | None = None,
     commit_id: UUID | None = None,
+    search: str | None = None,
     after: UUID | None = None,
     open_draws: Mapping[UUID, Decimal] = _NONE,
 ) -> SearchPage[Invoice, UUID]:
@@ -138,10 +148,18 @@ def list_invoices(
         status: with this status only.
         customer_id: of this customer only.
         commit_id: of this commit only.
+        search: a number; or a piece of the customer's name, in any case.
         after: the id to which the page before has searched.
         open_draws: what usage that is not in the ledger takes from POSTPAID commits, by their ids.
     """
-    chosen = {"account_id": account_id, "customer_id": customer_id, "commit_id": commit_id}
+    number = number_in(search)
+    chosen: dict[str, object] = {
+        "account_id": account_id,
+        "customer_id": customer_id,
+        "commit_id": commit_id,
+        "number": number,
+        "piece": search if number is None else None,
+    }
     place = {} if after is None else _place_of_draft(connection, account_id, after)
     rows: list[Invoice] = []
     if status != "DRAFT" and not place:
@@ -149,7 +167,7 @@ def list_invoices(
         rows = list(page.rows)
         if page.searched_to is not None:
             return page
-    if status in {None, "DRAFT"} and len(rows) < limit:
+    if status in {None, "DRAFT"} and number is None and len(rows) < limit:
         rest = _drafts(connection, chosen | place | {"limit": limit - len(rows)}, open_draws)
         return SearchPage([*rows, *rest.rows], rest.searched_to)
     return SearchPage(rows, None)
@@ -170,6 +188,8 @@ def _drafts(
     connection: Connection, which: dict[str, Any], open_draws: Mapping[UUID, Decimal]
 ) -> SearchPage[Invoice, UUID]:
     searched = _DRAFTS
+    if which["piece"] is not None:
+        searched = _DRAFTS_OF_CUSTOMER
     if which["customer_id"] is not None or which["commit_id"] is not None:
         commit_ids = list(connection.scalars(_COMMITS_OF.given(which), which))
         searched = _DRAFTS_OF_CUSTOMER
@@ -192,6 +212,12 @@ def show_invoice(
         return replace(found, lines=lines_of(connection, account_id, [invoice_id])[invoice_id])
     drafts = read_drafts(connection, account_id, _SHOW_DRAFT, which, open_draws)
     return drafts[0].invoice if drafts else None
+
+
+def number_in(search: str | None) -> int | None:
+    """The number of an invoice that a text is; None: it is none."""
+    digits = (search or "").strip()
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _NUMBER_DIGITS_MAX else None
 
 
 def is_stored(connection: Connection, account_id: int, invoice_id: UUID) -> bool:

@@ -50,7 +50,7 @@ def list_customers(
 def list_products(
     ctx: typer.Context, *, search: _Search = None, after: After = None, limit: Limit = None, as_json: AsJson = False
 ) -> None:
-    """List products in the order of their ids. Needs the scope read."""
+    """List products in the order of their ids; --search also takes a NetSuite item id. Needs the scope read."""
     _list(ctx, FoundProduct, ("name", "type", "tags", "id"), search, after, limit=limit, as_json=as_json)
 
 
@@ -60,7 +60,8 @@ def list_contracts(
 ) -> None:
     """List contracts in the order of their ids. Needs the scope read.
 
-    --search also takes a piece of the customer's name, and the beginning of the uniqueness key.
+    --search also takes a piece of the customer's name, the beginning of the uniqueness key, and a whole opportunity or
+    sales order.
     """
     columns = ("name", "customer", "starting_at", "ending_before", "uniqueness_key", "id")
     _list(ctx, FoundContract, columns, search, after, limit=limit, as_json=as_json)

@@ -56,14 +56,17 @@ def list_(
     status: Annotated[Status | None, typer.Option(help="With this status only.", case_sensitive=False)] = None,
     customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Of this customer only.")] = None,
     commit: Annotated[str | None, typer.Option(metavar="COMMIT", help="Of this commit only.")] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A number, or in the customer's name, in any case.")
+    ] = None,
     after: After = None,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """List invoices by number, then drafts as they fall due, then drafts of open usage. Needs the scope read.
 
-    A status beside --customer or --commit has no index, nor have drafts of a customer with more than 1,000 commits: up
-    to 5,000 are searched, and --after goes on from there. With --json all are.
+    A status beside --customer or --commit has no index, nor has --search, nor have drafts of a customer with more than
+    1,000 commits: up to 5,000 are searched, and --after goes on from there. With --json all are.
     """
     here = session(ctx)
     with here.snapshot("read") as (connection, caller):
@@ -74,6 +77,7 @@ def list_(
             status=status,
             customer_id=id_if_named(connection, caller, customer, "customer"),
             commit_id=id_if_named(connection, caller, commit, "commit"),
+            search=search,
             usage_grace_h=here.settings.usage_grace_h,
         )
         shown = partial(in_money_listed, units_of(connection, caller.account_id))

@@ -53,7 +53,9 @@ async def list_all_customers(
 async def list_all_products(
     request: Request,
     *,
-    search: Annotated[Piece | None, Query(description="In the name, in any case.")] = None,
+    search: Annotated[
+        Piece | None, Query(description="In the name, in any case; or a whole item id of NetSuite.")
+    ] = None,
     limit: Size = PAGE,
     next_page: UUID | None = None,
 ) -> Response:
@@ -70,7 +72,10 @@ async def list_all_contracts(
     *,
     search: Annotated[
         Piece | None,
-        Query(description="In the name or the customer's, in any case; or the beginning of the uniqueness key."),
+        Query(
+            description="In the name or the customer's, in any case; or the beginning of the uniqueness key; or a "
+            "whole opportunity or sales order."
+        ),
     ] = None,
     limit: Size = PAGE,
     next_page: UUID | None = None,

@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from trueup.domain.burndown.values import CommitType
+from trueup.limits import NAME_CHARS_MAX
 from trueup.store.commits.search import CommitChoice, FoundPlace, place_of
 from trueup.store.invoices.invoice import Status
 from trueup.store.requests.batch_results import list_batches
@@ -43,6 +44,10 @@ Cursor = Annotated[str | None, Query(max_length=100)]
 Beginning = Annotated[
     Annotated[str, Field(min_length=1, max_length=255, pattern=TEXT_PATTERN)] | None,
     Query(description="Whose uniqueness key, name, or id in Salesforce or NetSuite begins so, exactly."),
+]
+OfInvoice = Annotated[
+    Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=TEXT_PATTERN)] | None,
+    Query(description="A number; or in the customer's name, in any case."),
 ]
 OfCustomer = Annotated[Key | None, Query(description="As the body names it: its id.")]
 
@@ -141,6 +146,7 @@ async def list_all_invoices(
     status: Status | None = None,
     customer_id: UUID | None = None,
     commit_id: UUID | None = None,
+    search: OfInvoice = None,
     limit: Size = PAGE,
     next_page: UUID | None = None,
 ) -> Response:
@@ -157,6 +163,7 @@ async def list_all_invoices(
             status=status,
             customer_id=customer_id,
             commit_id=commit_id,
+            search=search,
             limit=limit,
             after=next_page,
             usage_grace_h=gateway.settings.usage_grace_h,
