@@ -12,6 +12,7 @@ from trueup.defaults import (
     HTTP_HEADERS_S,
     ISSUE_ROWS,
     OUTCOME_BODY_DAYS,
+    PARKED_DAYS,
     QUEUE_LIMIT,
     STATEMENT_TIMEOUT_S,
     USAGE_GRACE_H,
@@ -101,6 +102,9 @@ class Settings(BaseSettings):
         AnyHttpUrl | None,
         Field(repr=False, description="proxy that webhooks go through, which then judges their names; default: none"),
     ] = None
+    parked_days: Annotated[
+        int, Field(ge=1, le=36_500, description="how long parked messages are kept once sent again or discarded")
+    ] = PARKED_DAYS
     outcome_body_days: Annotated[
         int, Field(ge=0, le=3650, description="how long bodies of refused requests are kept; 0: they are not")
     ] = OUTCOME_BODY_DAYS

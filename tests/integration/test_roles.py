@@ -147,7 +147,7 @@ def test_functions_of_the_owner_have_a_fixed_path(common_database: Engine) -> No
     )
     with by_hand(common_database) as connection:
         found: list[Any] = list(connection.execute(text(query)))
-    tables = {"answered_call", "create_try", "delivery", "idempotency", "outbox", "refused_body"}
+    tables = {"answered_call", "create_try", "delivery", "idempotency", "outbox", "parked", "refused_body"}
     assert {each.proname for each in found} == {f"trim_{table}" for table in tables}
     for each in found:
         assert each.proconfig == ["search_path=pg_catalog, public, pg_temp"]

@@ -19,7 +19,7 @@ from trueup_worker.scheduling.look import Looks, look, look_for_alerts
 from trueup_worker.scheduling.loop import run, stop_on_signals
 from trueup_worker.scheduling.measured import measured
 from trueup_worker.scheduling.sweep import sweep
-from trueup_worker.scheduling.tidy import tidy
+from trueup_worker.scheduling.tidy import parked_term_days, tidy
 from trueup_worker.startup.logging import take_over
 from trueup_worker.startup.secret_key import check_secret_key
 
@@ -37,7 +37,12 @@ def main() -> None:
         return 0
 
     def clean() -> int:
-        tidy(engine(), events_days=config.events_days, outcome_body_days=config.outcome_body_days)
+        tidy(
+            engine(),
+            events_days=config.events_days,
+            outcome_body_days=config.outcome_body_days,
+            parked_days=parked_term_days(config),
+        )
         return 0
 
     def place() -> int:

@@ -46,6 +46,7 @@ Reason = Literal[
 _COUNT_ONLY = text("SELECT nextval('parked_overflow')")
 _COUNTED_ONLY = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM parked_overflow")
 
+_FORGET = text("SELECT trim_parked(make_interval(days => :days), :limit)")
 _CHOSEN_ROWS = 1_000
 
 DISCARDED = "discarded"  # an outcome's reason, once an operator gave its request up
@@ -213,6 +214,17 @@ class Choice:
     reason: str | None = None
     batch_id: UUID | None = None
     whole: bool = False
+
+
+def forget_done(connection: Connection, *, days: int, limit: int) -> None:
+    """Remove rows that were sent again or discarded longer ago, of all accounts; what is still parked is the only copy.
+
+    Args:
+        connection: a transaction.
+        days: at least two; no message may come again that is as old.
+        limit: at most this many.
+    """
+    connection.execute(_FORGET, {"days": days, "limit": limit})
 
 
 def count_chosen(connection: Connection, account_id: int, choice: Choice) -> int:

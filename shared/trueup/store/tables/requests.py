@@ -229,6 +229,7 @@ parked = Table(
     Index(None, "account_id", "reason"),
     Index(None, "account_id", "state", "parked_at", "id"),
     Index("parked_request_idx", "account_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
+    Index("parked_done_idx", "resolved_at", postgresql_where=text("state <> 'parked'")),
     one_of("state", "parked", "replayed", "discarded"),
     comment="What could not be decided, with its bytes and the reason.",
 )

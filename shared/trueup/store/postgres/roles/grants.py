@@ -66,7 +66,7 @@ APP_WRITES: Mapping[str, str] = {
 APP_COUNTS = ("parked_overflow",)  # sequences that no column has for its own
 APP_CALLS = tuple(
     f"trim_{table}(interval, integer)"
-    for table in ("answered_call", "create_try", "delivery", "idempotency", "outbox", "refused_body")
+    for table in ("answered_call", "create_try", "delivery", "idempotency", "outbox", "parked", "refused_body")
 )
 HIDDEN: Mapping[str, frozenset[str]] = {  # from trueup_read
     "installation": frozenset({"secret_key_check"}),
