@@ -158,6 +158,6 @@ PAYMENT_DAYS_MAX = 3_650  # from an invoice to its due date
 LOGO_BYTES_MAX = 256 * 1024  # as it is kept, in PNG
 LOGO_UPLOAD_BYTES_MAX = 5 * 1024 * 1024
 LOGO_PIXELS_MAX = 25_000_000
-DOCUMENT_LINES_MAX = 5_000
+DOCUMENT_LINES_MAX = 5_000  # what the others come to stands in one more
 DOCUMENT_CHARS_MAX = 4_000_000  # of its lines
 TYPESETTING_S = 20.0  # that one document may take

@@ -2,13 +2,15 @@
 
 import json
 import os
+import subprocess
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
-from tests.acceptance.command import Command
+from tests.acceptance.command import PROGRAM, Command
 from tests.acceptance.processes import ROOT, wait_for
 
 COLUMNS = "uniqueness_key,customer_id,product_id,type,priority,access_amount,access_starting_at,access_ending_before"
@@ -76,6 +78,21 @@ def test_all_invoices_of_a_month(printer: Command, tmp_path: Path) -> None:
     assert (told["name"], told["address"]) == ("Other", "1 Main St\nSpringfield")
     [newest, *_] = printer.ok("audit", "list", "--json", *ACCOUNT).json()
     assert (newest["action"], newest["before"]["name"], newest["after"]["name"]) == ("set_seller", "Acme Ltd", "Other")
+
+
+def test_a_month_shows_how_far_it_is(printer: Command, tmp_path: Path) -> None:
+    """On a terminal, as an export does."""
+    terminal, given = os.openpty()
+    asked = [PROGRAM, "invoices", "pdf", "--month", "2025-03", "-o", tmp_path, *ACCOUNT]
+    with subprocess.Popen(asked, cwd=printer.cwd, env=printer.surroundings() | {"TERM": "xterm"}, stderr=given):
+        os.close(given)
+        told = b""
+        with suppress(OSError):  # how a terminal ends
+            while piece := os.read(terminal, 4_096):
+                told += piece
+    os.close(terminal)
+    assert b"2/2" in told
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize(

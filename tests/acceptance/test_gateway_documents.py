@@ -1,5 +1,6 @@
 """Invoices as documents over HTTP: the SDK's own call for PDF, and a page that runs nothing."""
 
+import json
 from collections.abc import Iterator
 from io import BytesIO
 from uuid import UUID, uuid4
@@ -78,6 +79,18 @@ def test_a_page(here: Gateway, ids: list[str]) -> None:
     assert "Acme &lt;Inc&gt;" in answer.text
     assert "ap@example.com" in answer.text
     assert "DRAFT" in page(here, ids[1]).text
+
+
+def test_a_character_that_no_font_has_is_told(here: Gateway, book: ChangeBook, ids: list[str]) -> None:
+    """In a header, as what an export leaves out is."""
+    book.request(name="no such letter: \U0003fffd", invoice_schedule={"schedule_items": ITEMS[1:]})
+    [lacking] = {each.id for each in here.sdk().v1.customers.invoices.list(customer_id=str(CUSTOMER))} - {*ids}
+    told = [
+        here.call("GET", f"/v1/customers/{CUSTOMER}/invoices/{each}/pdf").headers.get("trueup-left-out")
+        for each in (ids[0], lacking)
+    ]
+    assert told[0] is None
+    assert "could not be displayed" in json.loads(told[1] or "")
 
 
 def test_of_nobody_elses(here: Gateway, ids: list[str]) -> None:

@@ -22,8 +22,10 @@ from trueup.store.catalog.parties import Party, Seller, set_billing, set_seller
 from trueup.store.catalog.units import load_units
 from trueup.wire.catalog import Unit
 from trueup_worker.cli.ledger.invoice_documents import write_month
-from trueup_worker.documents import invoices
-from trueup_worker.documents.invoices import TooManyLines, document_of_invoice, invoices_of_month
+from trueup_worker.documents import view
+from trueup_worker.documents.invoices import document_of_invoice, invoices_of_month
+from trueup_worker.documents.page import page_of
+from trueup_worker.documents.typesetter import NotSet
 from trueup_worker.documents.view import Document
 from trueup_worker.reporting.drafts import list_with_drafts, show_with_drafts
 
@@ -207,33 +209,49 @@ def test_the_invoices_of_a_month(book: ChangeBook) -> None:
     assert found == [[made.id], []]
 
 
-def test_a_month_goes_on_behind_an_invoice_that_is_too_long(
-    book: ChangeBook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_month_goes_on_behind_an_invoice_that_cannot_be_set(
+    book: ChangeBook, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is told by its id, and counts as failed; the others are written."""
     book.use(JANUARY, "1", "2")
-    book.use(JANUARY, "1", "3")
     book.request(invoice_schedule={"schedule_items": [{"timestamp": "2030-02-01T00:00:00Z", "amount": 5}]})
     book.close(JANUARY)
-    usage = next(each for each in book.invoices() if each.type == "USAGE")
-    monkeypatch.setattr(invoices, "DOCUMENT_LINES_MAX", 1)
+    [usage] = [each for each in book.invoices() if each.type == "USAGE"]
 
     @contextmanager
     def moment(_: str) -> Iterator[tuple[Connection, Any]]:
         with book.engine.connect() as connection:
             yield connection, SimpleNamespace(account_id=book.account_id, account="acme")
 
+    def pdf(shown: Document, **_: Any) -> bytes:
+        if shown.title == f"Invoice {usage.number}":
+            raise NotSet("it takes too long")
+        return b"%PDF"
+
     here: Any = SimpleNamespace(snapshot=moment, settings=settings_of())
-    typesetter: Any = SimpleNamespace(pdf=lambda _: b"%PDF")
+    typesetter: Any = SimpleNamespace(pdf=pdf)
     assert write_month(here, FEBRUARY, str(tmp_path), typesetter) == ExitCode.ROWS_FAILED
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"%PDF"]
-    assert f"invoice {usage.id}: the invoice has 3 lines" in capsys.readouterr().err
+    assert f"invoice {usage.id}: it takes too long" in capsys.readouterr().err
 
 
-def test_lines_that_are_too_long_make_no_document(book: ChangeBook, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few there are."""
-    book.request(name="x" * 50, invoice_schedule={"schedule_items": ITEMS})
-    book.work()
-    monkeypatch.setattr(invoices, "DOCUMENT_CHARS_MAX", 49)
-    with pytest.raises(TooManyLines, match="have 50 characters"):
-        document(book, book.invoices()[0].id)
+@pytest.mark.parametrize(("bound", "most"), [("DOCUMENT_LINES_MAX", 2), ("DOCUMENT_CHARS_MAX", 60)])
+def test_an_invoice_of_many_lines_shows_the_first(
+    book: ChangeBook, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    """What the others come to stands in one more line, so that the document adds up; so does its page."""
+    for price in ("1", "2.5", "4", "8"):
+        book.use(JANUARY, "1", price)
+    book.close(JANUARY)
+    [made] = book.invoices()
+    whole = document(book, made.id)
+    monkeypatch.setattr(view, bound, most)
+    shown = document(book, made.id)
+    left = len(whole.lines) - len(shown.lines) + 1
+    assert left > 1
+    assert shown.lines[:-1] == whole.lines[:-left]
+    assert shown.lines[-1].name == f"… {left} more lines"
+    amounts = [sum(Decimal(line.amount) for line in each.lines if line.is_billed) for each in (whole, shown)]
+    assert amounts[0] == amounts[1]
+    assert shown.totals == whole.totals
+    assert f"… {left} more lines" in page_of(shown)

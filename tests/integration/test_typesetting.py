@@ -5,7 +5,8 @@ import os
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -15,12 +16,14 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
+from tests.acceptance.processes import wait_for
 from tests.documents import LINE, NAMES, document, lines
 from trueup.extras import MissingExtra
 from trueup.limits import LOGO_BYTES_MAX
 from trueup_worker.documents import typesetter as module
 from trueup_worker.documents.logo import BadLogo, png_of
 from trueup_worker.documents.typesetter import NotSet, Typesetter
+from trueup_worker.documents.typesetters import Typesetters
 
 FD_SETSIZE = 1_024  # descriptors from there on are beyond select()
 needs_fonts = pytest.mark.slow  # those of all scripts, which .ci/run installs; `make test` needs none
@@ -110,14 +113,34 @@ def test_a_document_that_takes_too_long_is_given_up() -> None:
         assert another.pdf(document())
 
 
+def test_a_document_that_takes_long_delays_no_other() -> None:
+    """Another process sets it; one after the other is set by one."""
+    with closing(Typesetters(2)) as both, ThreadPoolExecutor(1) as beside:
+        both.pdf(document(), print)
+        both.pdf(document(), print)
+        assert [each._process is not None for each in both._all] == [False, True]
+        for each in both._all:
+            each.pdf(document())
+        slow = beside.submit(both.pdf, document(*lines(20_000)), print)
+        wait_for(lambda: both._idle.qsize() == 1, what="the slow one to begin")
+        assert both.pdf(document(), print).startswith(b"%PDF")
+        assert not slow.done()
+        for each in both._all:
+            assert each._process
+            each._process.kill()
+        with pytest.raises(NotSet):
+            slow.result(60)
+
+
 @needs_fonts
 def test_a_character_that_no_font_has_is_told() -> None:
     """The document is made all the same; where all are there, it is PDF/A, and nothing is told."""
     told: list[str] = []
-    with Typesetter(tell=told.append) as telling:
-        whole = telling.pdf(document())
+    with Typesetter() as telling:
+        whole = telling.pdf(document(), tell=told.append)
         assert (b"pdfaid" in whole, told) == (True, [])
-        assert telling.pdf(document(*lines(1, "no such letter: \U0003fffd"))).startswith(b"%PDF")
+        lacking = document(*lines(1, "no such letter: \U0003fffd"))
+        assert telling.pdf(lacking, tell=told.append).startswith(b"%PDF")
     [said] = told
     assert said.startswith("invoice-7: ")
     assert "could not be displayed" in said

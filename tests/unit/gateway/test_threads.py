@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from trueup_worker.gateway.database.threads import Threads, account_served
-from trueup_worker.gateway.http.refusals import Refusal, change_in_doubt
+from trueup_worker.gateway.http.refusals import Refusal, busy, change_in_doubt
 
 
 @pytest.fixture
@@ -65,6 +65,24 @@ def test_who_waits_too_long() -> None:
     assert [type(each) for each in told] == [Refusal] * 3
     assert ["x-should-retry" in (each.headers or {}) for each in told if isinstance(each, Refusal)] == [1, 0, 0]
     assert done == ["begun"]
+
+
+def test_whoever_waited_in_vain_is_told_for_what() -> None:
+    """Behind others, or behind the account's own: not that the database is away."""
+    over = Event()
+
+    async def run() -> list[BaseException | None]:
+        served(1)
+        begun = asyncio.gather(*(threads.run(over.wait, 20) for _ in range(2)), return_exceptions=True)
+        await asyncio.sleep(0)
+        served(2)
+        behind = await asyncio.gather(threads.run(over.wait, 20), return_exceptions=True)
+        return [*await begun, *behind]
+
+    with closing(Threads(1, name="one", wait_s=0.05, busy=lambda: busy("the typesetter"))) as threads:
+        told = asyncio.run(run())
+        over.set()
+    assert ["the typesetter is busy" in str(each) for each in told] == [False, True, True]
 
 
 def test_a_thread_is_held_until_its_work_ends() -> None:

@@ -36,17 +36,28 @@ class Typesetter:
 
     Args:
         seconds: that one document may take.
-        tell: is told of characters that no font has here: they stand as empty boxes, and the PDF is none for archives.
     """
 
-    def __init__(self, seconds: float = TYPESETTING_S, *, tell: Callable[[str], None] = lambda _: None) -> None:
-        self._seconds, self._tell, self._lock = seconds, tell, Lock()
+    def __init__(self, seconds: float = TYPESETTING_S) -> None:
+        self._seconds, self._lock = seconds, Lock()
         self._folder: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._set = 0
 
-    def pdf(self, document: Document, *, kind: Literal["pdf", "png"] = "pdf") -> bytes:
+    def pdf(
+        self,
+        document: Document,
+        *,
+        kind: Literal["pdf", "png"] = "pdf",
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> bytes:
         """PDF of a document; the same document gives the same bytes, by the same typst and fonts.
+
+        Args:
+            document: what it shows.
+            kind: a picture of the first page instead.
+            tell: is told of characters that no font has here: they stand as empty boxes, and the PDF is none for
+                archives.
 
         Raises:
             MissingExtra: typst is not installed.
@@ -59,7 +70,7 @@ class Typesetter:
                 self.close()
             content, lacking = self._answer(line)
         if lacking:
-            self._tell(f"{document.file_name}: {lacking}")
+            tell(f"{document.file_name}: {lacking}")
         return content
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The values of an invoice's document, as texts in the account's locale: page and PDF show the same ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,10 +10,12 @@ from babel.dates import format_date
 from trueup.domain.burndown.exact import exact_sum
 from trueup.domain.money_text import Money
 from trueup.domain.unit import PIECES, Unit
+from trueup.limits import DOCUMENT_CHARS_MAX, DOCUMENT_LINES_MAX
 from trueup.store.catalog.parties import Parties, Party
 from trueup.store.invoices.invoice import Invoice, InvoiceLine
 from trueup_worker.reporting.money_format import figure_in, locale_of, money_in
 
+_WHERE_THE_REST_IS = "each of them stands in the export of invoice lines"
 _TAXES = "Taxes are not computed by this document."
 _MARKS = {"DRAFT": "DRAFT", "VOID": "VOID", "FINALIZED": ""}
 _TRUE_UP = (
@@ -51,6 +53,7 @@ class Document:
         title: with the number, if it has one.
         mark: DRAFT or VOID, across the page; "": neither.
         currency: of unit prices and amounts.
+        lines: the first 5,000 of the invoice, and what the others come to.
         facts: dates and numbers, each with its name.
         true_up: its arithmetic; empty on other invoices.
         totals: the last of them is what is to be paid.
@@ -103,7 +106,7 @@ class _Writing:
             seller=parties.seller,
             customer=parties.customer,
             facts=tuple(self._facts()),
-            lines=tuple(map(self._line, invoice.lines)),
+            lines=tuple(self._lines(invoice.lines)),
             true_up=tuple(self._true_up()),
             totals=tuple(self._totals()),
             notes=(*filter(None, [parties.payment_terms]), _TAXES),
@@ -123,6 +126,27 @@ class _Writing:
         if invoice.voided_at:
             yield "Voided", self._date(invoice.voided_at)
         yield from self._parties.custom_fields
+
+    def _lines(self, lines: Sequence[InvoiceLine]) -> Iterator[DocumentLine]:
+        chars = 0
+        for at, line in enumerate(lines):
+            shown = self._line(line)
+            chars += len(shown.name) + len(shown.note)
+            if at == DOCUMENT_LINES_MAX or chars > DOCUMENT_CHARS_MAX:
+                yield self._rest(lines[at:])
+                return
+            yield shown
+
+    def _rest(self, lines: Sequence[InvoiceLine]) -> DocumentLine:
+        billed = exact_sum(line.amount or _NOTHING for line in lines if line.is_billed)
+        return DocumentLine(
+            name=f"\N{HORIZONTAL ELLIPSIS} {self._figure(Decimal(len(lines)), PIECES)} more lines",
+            note=_WHERE_THE_REST_IS,
+            quantity="",
+            unit_price="",
+            amount=self._figure(billed),
+            is_billed=True,
+        )
 
     def _line(self, line: InvoiceLine) -> DocumentLine:
         return DocumentLine(

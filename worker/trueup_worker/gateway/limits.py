@@ -1,5 +1,7 @@
 """The gateway's bounds, with their reasons. What a request may hold stands in `trueup.limits`."""
 
+from trueup.limits import TYPESETTING_S
+
 IDLE_SECONDS_MAX = 30  # of a connection between two calls; longer than clients keep theirs in a pool
 EXPORTS_MAX = 2  # that a process streams at once, each of another account
 EXPORT_SECONDS_MAX = 1_800  # for all of one: as long as it lasts, the database keeps what was true when it began
@@ -25,3 +27,5 @@ TURN_SECONDS_MAX = 0.1  # for so long at most
 HEADERS_BYTES_MAX = 65_536  # of one call, beyond the piece in which they begin
 NOTING_CONNECTIONS_MAX = 4  # to the database, for tries of creates; a note is there for a flush of the disk
 NOTING_PAUSE_SECONDS = 0.1  # before a note is tried again
+TYPESETTERS = 2  # processes that set PDF, one document each: an account has one of them at most
+TYPESETTING_WAIT_S = 2.5 * TYPESETTING_S  # for a document's turn and itself: others' may take all that they may

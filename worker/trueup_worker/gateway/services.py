@@ -1,7 +1,7 @@
 """Services that a gateway process holds open; they start and stop together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -10,11 +10,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.extras import MissingExtra
-from trueup.limits import TYPESETTING_S
 from trueup.settings import Settings
 from trueup.store.postgres.engine import make_engine, snapshot, transaction
 from trueup.store.postgres.errors import is_away
-from trueup_worker.documents.typesetter import Typesetter
+from trueup_worker.documents.typesetters import Typesetters
 from trueup_worker.documents.view import Document
 from trueup_worker.gateway.callers.authentication import Authentication, Principal
 from trueup_worker.gateway.callers.rate_limit import Rate
@@ -28,7 +27,7 @@ from trueup_worker.gateway.enqueue.outcomes.done_channel import DoneChannel
 from trueup_worker.gateway.enqueue.outcomes.outcome_watch import OutcomeReader, OutcomeWatch
 from trueup_worker.gateway.enqueue.redis_sender import RedisSender
 from trueup_worker.gateway.enqueue.sender import Sender
-from trueup_worker.gateway.http.refusals import change_in_doubt, not_installed, unavailable
+from trueup_worker.gateway.http.refusals import busy, change_in_doubt, not_installed, unavailable
 from trueup_worker.gateway.limits import (
     ASKING_THREADS_MAX,
     EXPORTS_MAX,
@@ -37,6 +36,8 @@ from trueup_worker.gateway.limits import (
     POLL_SECONDS,
     POLL_SECONDS_ALONE,
     THREADS_MAX,
+    TYPESETTERS,
+    TYPESETTING_WAIT_S,
 )
 from trueup_worker.gateway.uploads.progress import UploadProgress
 from trueup_worker.gateway.uploads.spool import Spool
@@ -59,9 +60,9 @@ class Gateway:
         wait_s = settings.http_database_s
         self._threads = Threads(THREADS_MAX, name="database", wait_s=wait_s)
         self._burning = Threads(1, name="burning", wait_s=wait_s)
-        self._typesetter, self._typesetting = (
-            Typesetter(tell=_lacking),
-            Threads(1, name="typesetting", wait_s=TYPESETTING_S),
+        self._typesetters = Typesetters(TYPESETTERS)
+        self._typesetting = Threads(
+            TYPESETTERS, name="typesetting", wait_s=TYPESETTING_WAIT_S, busy=lambda: busy("the typesetter")
         )
         self._keeping = Threads(KEEPING_THREADS_MAX, name="keeping", wait_s=wait_s)
         self._asking = Threads(ASKING_THREADS_MAX, name="asking", wait_s=wait_s)
@@ -129,17 +130,22 @@ class Gateway:
         """
         return await self._burning.run(self._read, unit)
 
-    async def typeset(self, document: Document) -> bytes:
-        """PDF of a document; one at a time, in a process of its own.
+    async def typeset(self, document: Document) -> tuple[bytes, Sequence[str]]:
+        """PDF of a document, and what is to be told of it; an account has one set at a time.
 
         Raises:
             Refusal: 503 while too many wait for theirs; 501 where what sets them is not installed.
         """
+        told: list[str] = []
         try:
-            pdf = self._typesetter.pdf
-            return await self._typesetting.run(pdf, document, late=lambda: unavailable("the typesetter"))
+            pdf = await self._typesetting.run(
+                self._typesetters.pdf, document, told.append, late=lambda: unavailable("the typesetter")
+            )
         except MissingExtra as error:
             raise not_installed(str(error)) from None
+        for each in told:
+            log.warning("a font is lacking", action="font_lacking", document=each)
+        return pdf, told
 
     async def write(self, unit: Callable[[Connection], T]) -> T:
         """The result of a unit of work, committed.
@@ -213,7 +219,7 @@ class Gateway:
         return POLL_SECONDS if self._done_channel.are_heard else POLL_SECONDS_ALONE
 
     def _close(self) -> None:
-        self._typesetter.close()
+        self._typesetters.close()
         reading = (self._typesetting, self._burning, self._asking, self._threads)
         for threads in (self._uploading, self._sending, self._keeping, *reading):
             threads.close()
@@ -221,10 +227,6 @@ class Gateway:
         self.sender.close()
         self._uploads.close()
         self.engine.dispose()
-
-
-def _lacking(told: str) -> None:
-    log.warning("a font is lacking", action="font_lacking", document=told)
 
 
 async def _kept_going(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -16,8 +16,9 @@ from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.named import id_of
 from trueup_worker.cli.terminal.output import emit, say
+from trueup_worker.cli.terminal.progress import bar
 from trueup_worker.cli.terminal.whole_file import whole_file
-from trueup_worker.documents.invoices import TooManyLines, document_of_invoice, invoices_of_month
+from trueup_worker.documents.invoices import document_of_invoice, invoices_of_month
 from trueup_worker.documents.page import page_of
 from trueup_worker.documents.typesetter import NotSet, Typesetter
 from trueup_worker.documents.view import Document
@@ -55,11 +56,11 @@ def pdf(
     if (invoice is None) == (month is None):
         raise CommandError("give one invoice by its ID or NUMBER, or all of a month with --month YYYY-MM")
     here = session(ctx)
-    with Typesetter(tell=say) as typesetter:
+    with Typesetter() as typesetter:
         if month is not None:
             raise typer.Exit(write_month(here, month.replace(tzinfo=UTC), output, typesetter))
         document = _document(here, lambda connection, caller: id_of(connection, caller, str(invoice), "invoice"))
-        _write(typesetter.pdf(document), output or f"{document.file_name}.pdf")
+        _write(typesetter.pdf(document, tell=say), output or f"{document.file_name}.pdf")
 
 
 @app.command()
@@ -90,13 +91,16 @@ def write_month(here: Session, month: datetime, output: str | None, typesetter: 
         until = month_of(month).ending_before
         ids = list(invoices_of_month(connection, caller.account_id, since=month, until=until))
     failed = 0
-    for each in ids:
-        try:
-            document = _document(here, lambda _, __, chosen=each: chosen)  # type: ignore[misc]
-            _write(typesetter.pdf(document), str(folder / f"{document.file_name}.pdf"), quietly=True)
-        except (NotSet, TooManyLines) as error:
-            failed += 1
-            say(f"invoice {each}: {error}")
+    with bar("invoices", total=len(ids)) as shown:
+        for each in ids:
+            try:
+                document = _document(here, lambda _, __, chosen=each: chosen)  # type: ignore[misc]
+                pdf = typesetter.pdf(document, tell=say)
+                _write(pdf, str(folder / f"{document.file_name}.pdf"), quietly=True)
+            except NotSet as error:
+                failed += 1
+                say(f"invoice {each}: {error}")
+            shown(1)
     say(f"{len(ids) - failed} invoices of {month:%Y-%m} are in {folder}")
     return ExitCode.ROWS_FAILED if failed else ExitCode.OK
 

@@ -32,12 +32,15 @@ class Threads:
             own has ended: so one that sends many waits behind itself.
         name: of the threads.
         wait_s: how long a unit is waited for, its turn included; None: as long as it takes.
+        busy: what a call is told whose turn has not come by then.
     """
 
-    def __init__(self, count: int, *, name: str, wait_s: float | None = None) -> None:
+    def __init__(
+        self, count: int, *, name: str, wait_s: float | None = None, busy: Callable[[], Refusal] = _unanswered
+    ) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
         self._waited = metrics.waited.of(name)
-        self._share, self._wait_s = max(1, count // 2), wait_s
+        self._share, self._wait_s, self._busy = max(1, count // 2), wait_s, busy
         self._places: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
 
     async def run(
@@ -87,7 +90,7 @@ class Threads:
             raise
         was_begun = not working.cancel()
         answer.cancel()
-        raise late() if was_begun else _unanswered()
+        raise late() if was_begun else self._busy()
 
     def close(self) -> None:
         """End the threads once they have nothing left to do."""
@@ -109,7 +112,7 @@ class Threads:
             async with bound:
                 await place.acquire()
         except TimeoutError:
-            raise _unanswered() from None
+            raise self._busy() from None
 
     async def _is_in_time(self, answer: "asyncio.Future[T]", waited_s: Callable[[], float]) -> bool:
         left_s = self._wait_s

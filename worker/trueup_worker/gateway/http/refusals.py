@@ -117,6 +117,12 @@ def unavailable(what: str, *, retry_after_s: int = 2) -> Refusal:
     return Refusal(503, "unavailable", message, headers={"retry-after": str(retry_after_s)})
 
 
+def busy(what: str, *, retry_after_s: int = 5) -> Refusal:
+    """503: it works for others for so long that this call has waited in vain; it was not begun."""
+    message = f"{what} is busy with what others asked for: try again"
+    return Refusal(503, "unavailable", message, headers={"retry-after": str(retry_after_s)})
+
+
 def not_installed(message: str) -> Refusal:
     """501: an extra is lacking here, which the message names."""
     return Refusal(501, "unavailable", message, headers=DO_NOT_RETRY)

@@ -1,7 +1,6 @@
 """Route of exports."""
 
 import asyncio
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from trueup_worker.exports.months import NotAMonth, month_named
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
 from trueup_worker.gateway.calls.request import Call
 from trueup_worker.gateway.database.streams import Stream
+from trueup_worker.gateway.http.left_out import left_out_described, left_out_headers
 from trueup_worker.gateway.http.refusals import invalid_field
 from trueup_worker.gateway.limits import EXPORT_SECONDS_MAX
 from trueup_worker.gateway.schema.bodies.body import Instant, worded
@@ -25,17 +25,10 @@ router = APIRouter(route_class=GuardedRoute, tags=["Exports"])
 
 _Time = Annotated[Instant | None, Query()]
 _Form = Annotated[Format, Query(), worded("must be csv or jsonl")]
-_LEFT_OUT = "Trueup-Left-Out"
-_LEFT_OUT_CHARS_MAX = 500
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The rows, sent as they are read. The answer is whole if it ends as its encoding says.",
-        "headers": {
-            _LEFT_OUT: {
-                "description": "What has no rows although it might, and why, as a JSON string; else absent.",
-                "schema": {"type": "string"},
-            }
-        },
+        "headers": left_out_described("What has no rows although it might, and why, as a JSON string; else absent."),
         "content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()},
     }
 }
@@ -83,8 +76,7 @@ class _Sent(Response):
         named = f'attachment; filename="{export.name}.{form}"'
         super().__init__(b"", media_type=MEDIA_TYPES[form], headers={"content-disposition": named})
         del self.headers["content-length"]
-        if left_out:
-            self.headers[_LEFT_OUT] = json.dumps("; ".join(left_out)[:_LEFT_OUT_CHARS_MAX])
+        self.headers.update(left_out_headers(left_out))
         self._first, self._stream = first, stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

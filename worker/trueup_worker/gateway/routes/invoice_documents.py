@@ -11,6 +11,7 @@ from trueup_worker.documents.invoices import document_of_invoice
 from trueup_worker.documents.page import POLICY, page_of
 from trueup_worker.documents.view import Document
 from trueup_worker.gateway.calls.guarded_route import GuardedRoute, caller_of, gateway_of
+from trueup_worker.gateway.http.left_out import left_out_described, left_out_headers
 from trueup_worker.gateway.http.refusals import not_found
 from trueup_worker.reporting.customer_invoices import find_customer_invoice
 
@@ -22,7 +23,11 @@ _PAGE: dict[int | str, dict[str, Any]] = {
     200: {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}
 }
 _PDF: dict[int | str, dict[str, Any]] = {
-    200: {"description": "PDF.", "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}
+    200: {
+        "description": "PDF.",
+        "headers": left_out_described("Characters that no font of the gateway has, as a JSON string; else absent."),
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
 }
 
 
@@ -37,9 +42,9 @@ async def show_invoice_page(request: Request, customer_id: UUID, invoice_id: UUI
 async def show_invoice_pdf(request: Request, customer_id: UUID, invoice_id: UUID) -> Response:
     """An invoice or a draft as PDF; the same invoice gives the same bytes."""
     document = await _made(request, customer_id, invoice_id, lambda document: document)
-    content = await gateway_of(request).typeset(document)
-    named = f'inline; filename="{document.file_name}.pdf"'
-    return Response(content, media_type="application/pdf", headers={"content-disposition": named})
+    content, lacking = await gateway_of(request).typeset(document)
+    named = {"content-disposition": f'inline; filename="{document.file_name}.pdf"'}
+    return Response(content, media_type="application/pdf", headers=named | left_out_headers(lacking))
 
 
 async def _made(request: Request, customer_id: UUID, invoice_id: UUID, make: Callable[[Document], T]) -> T:
