@@ -131,6 +131,8 @@ USAGE_PUT_OFF_H_MAX = 24  # lines put the closing of a month that was over off f
 # Invoicing.
 ISSUE_TURN_S = 3.0  # of an account, after which its task begins nothing new: others' invoices are due as well
 PROBED_ROWS_MAX = 100  # that wait for months, before a quick look gives an account up
+LOOKED_AT_MAX = 1_000  # accounts, of those in which something came and of those for which it is time
+LOOKED_AT_AGAIN_H = 6  # after which an account is looked at though nothing came: a setting may be another
 WHOLE_LOOK_S = 30.0  # between looks that give nothing up: how late what stands behind so many that wait may be done
 MONTH_PAUSE_S = 30.0  # after a failed try of a month, and twice that after the second: what was slow may have passed
 ISSUE_ATTEMPTS_MAX = 3  # of one obligation, before it is parked
@@ -141,7 +143,6 @@ ALERT_DAYS_MAX = 3_650
 ALERTS_ROWS_MAX = 2_000  # alerts by time that one transaction gives
 ALERTS_TRUE_UPS_MAX = 20  # of these true-ups: what each would bill costs a burn-down
 ALERTS_TURN_S = 3.0  # of an account, after which its task begins nothing new
-ALERTS_TURN_H = 1  # between judgements of an account in real time in which nothing fell due
 ALERTS_PAUSE_S = 2.0  # between the scheduler's looks for accounts with alerts
 ALERTS_SETTLE_S = 60.0  # that a writer has between its first statement and its first write: it may read for 40 s
 USAGE_GATHERED_S = 10.0  # before it is held against balances: what else comes costs nothing more

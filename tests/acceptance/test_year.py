@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from tests.acceptance.processes import Fleet, Process, fleet, wait_for
 from tests.acceptance.year import Year, month_start
 from tests.integration.books import close_month, journal, journal_bytes, unbalanced
-from trueup.store.invoices.obligations import accounts_due
+from trueup.store.invoices.accounts_due import accounts_due
 from trueup.store.postgres.engine import snapshot
 from trueup.wire.message.names import QUEUES
 from trueup_worker.reporting.forecast import forecast

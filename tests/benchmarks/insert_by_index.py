@@ -1,8 +1,8 @@
-"""What indexes cost the insert of commits: `python -m tests.benchmarks.insert_by_index`.
+"""What indexes and triggers cost the insert of commits: `python -m tests.benchmarks.insert_by_index`.
 
-Databases are alike but for these indexes: one has all of them, one lacks all, and one lacks each. The same envelopes of
-500 requests go into all by turns, so that a machine that gets slower does so for each; told are medians of ratios, of
-the time and of the server process's CPU, which is not another's at the same time.
+Databases are alike but for these indexes and triggers: one has all of them, one lacks all, and one lacks each. The same
+envelopes of 500 requests go into all by turns, so that a machine that gets slower does so for each; told are medians of
+ratios, of the time and of the server process's CPU, which is not another's at the same time.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import median
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, TextClause, create_engine, text
 
 from tests.benchmarks.ceiling import Parameters, statements_of
 from tests.benchmarks.scale_lists import migrated_database
@@ -36,7 +36,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.insert_by_index", description=__doc__)
     parser.add_argument("--envelopes", type=int, default=300)
-    parser.add_argument("--indexes", nargs="+", default=_INDEXES, metavar="NAME")
+    parser.add_argument("--indexes", nargs="+", default=_INDEXES, metavar="NAME", help="a trigger's is TABLE.NAME")
     options = parser.parse_args()
     lacking = {f"without_{number}": [index] for number, index in enumerate(options.indexes)}
     if len(lacking) > 1:
@@ -64,7 +64,7 @@ def _databases(whole: Engine, by_hand: Engine, lacking: Mapping[str, Sequence[st
         owner = create_engine(by_hand.url.set(database=name))
         with owner.begin() as connection:
             for index in indexes:
-                connection.execute(text(f"DROP INDEX {index}"))
+                connection.execute(_drop(index))
         owner.dispose()
     server.dispose()
     try:
@@ -72,6 +72,11 @@ def _databases(whole: Engine, by_hand: Engine, lacking: Mapping[str, Sequence[st
     finally:
         for engine in engines.values():
             engine.dispose()
+
+
+def _drop(name: str) -> TextClause:
+    table, _, trigger = name.partition(".")
+    return text(f"DROP TRIGGER {trigger} ON {table}" if trigger else f"DROP INDEX {name}")
 
 
 def _costs(engines: Mapping[str, Engine], envelopes: int) -> list[dict[str, Spent]]:

@@ -37,7 +37,7 @@ from tests.chaos.world import START_SECONDS_MAX, World, open_world
 from tests.conftest import SECRET_KEY
 from trueup.defaults import USAGE_GRACE_H
 from trueup.store.accounts.tokens import create_token
-from trueup.store.invoices.obligations import accounts_due
+from trueup.store.invoices.accounts_due import accounts_due
 from trueup.store.webhooks.endpoints import create_endpoint
 from trueup.wire.events import EVENT_TYPES
 from trueup_worker.webhooks.signature import new_secret

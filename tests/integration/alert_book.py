@@ -49,6 +49,9 @@ class AlertBook(UsageBook):
             f"UPDATE alert_clock SET judged_at = judged_at - interval '{seconds} s',"
             f" told_at = told_at - interval '{seconds} s' WHERE account_id = :account_id"
         )
+        self._write(
+            f"UPDATE next_look SET alerts_at = alerts_at - interval '{seconds} s' WHERE account_id = :account_id"
+        )
 
     def _write(self, statement: str) -> None:
         with self.engine.begin() as connection:

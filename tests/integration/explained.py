@@ -38,7 +38,9 @@ def explain_all(connection: Connection, call: Callable[[], object]) -> list[Expl
         call()
     finally:
         event.remove(connection, "before_cursor_execute", note)
-    return [_explain(connection, *each) for each in seen if each[0].lstrip(" \n(").startswith(("SELECT", "WITH"))]
+    return [
+        _explain(connection, *each) for each in seen if each[0].lstrip(" \n(").startswith(("SELECT", "WITH", "UPDATE"))
+    ]
 
 
 def _explain(connection: Connection, statement: str, parameters: dict[str, Any]) -> Explained:

@@ -22,8 +22,8 @@ from tests.integration.usage_book import (
 )
 from trueup.ids import new_id
 from trueup.limits import ISSUE_ATTEMPTS_MAX
+from trueup.store.invoices.accounts_due import accounts_due
 from trueup.store.invoices.listing import list_invoices, show_invoice
-from trueup.store.invoices.obligations import accounts_due
 from trueup.store.tables import contract, customer, product
 from trueup.store.usage.months import OpenMonth
 from trueup.wire.request.body import USD_CENTS

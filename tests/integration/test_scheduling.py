@@ -27,7 +27,8 @@ from trueup.limits import PROBED_ROWS_MAX
 from trueup.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from trueup.settings import read_settings
 from trueup.store.accounts.accounts import create_account
-from trueup.store.invoices import obligations as due
+from trueup.store.accounts.next_looks import accounts_to_look_at
+from trueup.store.invoices import accounts_due
 from trueup.store.postgres.engine import make_engine
 from trueup.store.usage import months
 from trueup_worker.celery.config import celery_config
@@ -154,7 +155,7 @@ def test_a_look_costs_little(database: Engine) -> None:
         "generate_series(1, 4000) AS n"
     )
     book.run("ANALYZE usage_month, segment")
-    assert buffers(book, due._ACCOUNTS, accounts_max=9, usage_grace_h=24, rows_max=None) < 20
+    assert buffers(book, accounts_due._ALL, accounts_max=9, usage_grace_h=24, rows_max=None) < 20
 
 
 def make_waiting(book: UsageBook, number: int) -> None:
@@ -169,10 +170,66 @@ def test_a_quick_look_costs_little_however_much_waits(database: Engine) -> None:
     book = UsageBook(database)
     make_waiting(book, 4_000)
     given = {"accounts_max": 9, "usage_grace_h": 24}
-    assert buffers(book, due._ACCOUNTS, rows_max=PROBED_ROWS_MAX, **given) < 20 * PROBED_ROWS_MAX
+    assert buffers(book, accounts_due._ALL, rows_max=PROBED_ROWS_MAX, **given) < 20 * PROBED_ROWS_MAX
     book.commit("POSTPAID", "1", starts=START - timedelta(days=31), ends=START, at=datetime(2030, 2, 2, tzinfo=UTC))
     with database.begin() as connection:
-        assert due.accounts_due(connection, rows_max=None, **given) == [book.account_id]
+        assert accounts_due.accounts_due(connection, rows_max=None, **given) == [book.account_id]
+
+
+def looked(book: UsageBook, *, rows_max: int | None = None) -> list[int]:
+    """Accounts that a look finds to have work."""
+    with book.engine.begin() as connection:
+        chosen = accounts_to_look_at(connection, "work")
+        given = {"accounts_max": 9, "usage_grace_h": 24, "rows_max": rows_max}
+        return list(accounts_due.accounts_due(connection, among=chosen, **given)) if chosen else []
+
+
+def test_an_account_is_looked_at_when_it_is_time(book: Book) -> None:
+    """It is noted when the first of its work falls due; until then it costs nothing."""
+    due_at = utc_now() + timedelta(hours=1)
+    book.prepaid((due_at, "1"), (due_at + timedelta(days=1), "1"))
+    with book.engine.begin() as connection:
+        chosen = accounts_to_look_at(connection, "work")
+        assert list(chosen) == [book.account_id]
+        assert accounts_due.accounts_due(connection, accounts_max=9, usage_grace_h=24, among=chosen) == []
+        assert not accounts_to_look_at(connection, "work")
+    assert [row.work_at for row in book.rows("SELECT work_at FROM next_look")] == [due_at]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE obligation SET state = 'pending'",
+        """
+        INSERT INTO usage_month (account_id, customer_id, starting_at)
+        VALUES (:account_id, gen_random_uuid(), '2029-01-01Z')
+        """,
+        "UPDATE segment SET ending_before = '2029-01-01Z', granted_at = '2028-01-01Z'",
+        "UPDATE account SET clock_at = '2031-01-01Z'",
+    ],
+)
+def test_an_account_is_looked_at_again_when_something_comes(database: Engine, change: str) -> None:
+    """What waited and does so no more, usage, shortened access, and a sandbox's clock that moved."""
+    book = UsageBook(database)
+    book.commit("CREDIT", "1", ends=datetime(2030, 6, 1, tzinfo=UTC))
+    book.commit("POSTPAID", "1", starts=START - timedelta(days=31), ends=START)
+    book.run("UPDATE obligation SET state = 'held'")
+    book.run("UPDATE account SET clock_at = '2030-01-02Z'")
+    assert looked(book) == []
+    assert looked(book) == []
+    book.run(change)
+    assert looked(book) == [book.account_id]
+
+
+def test_what_stands_behind_much_that_waits_is_found_by_a_whole_look(database: Engine) -> None:
+    """A quick one leaves the account to be looked at again."""
+    book = UsageBook(database)
+    make_waiting(book, PROBED_ROWS_MAX + 1)
+    book.run("UPDATE account SET clock_at = '2030-02-03Z'")
+    book.commit("POSTPAID", "1", starts=START - timedelta(days=31), ends=START, at=datetime(2030, 2, 3, tzinfo=UTC))
+    assert looked(book, rows_max=PROBED_ROWS_MAX) == []
+    assert looked(book, rows_max=PROBED_ROWS_MAX) == []
+    assert looked(book) == [book.account_id]
 
 
 def test_claiming_a_month_costs_little(database: Engine) -> None:

@@ -8,8 +8,9 @@ from sqlalchemy import Engine
 
 from trueup.defaults import USAGE_GRACE_H
 from trueup.limits import ALERTS_PAUSE_S, PROBED_ROWS_MAX, WHOLE_LOOK_S
+from trueup.store.accounts.next_looks import accounts_to_look_at
 from trueup.store.alerts.due import accounts_to_alert
-from trueup.store.invoices.obligations import accounts_due
+from trueup.store.invoices.accounts_due import accounts_due
 from trueup.store.postgres.engine import transaction
 from trueup.wire.message.names import QUEUE_INVOICES, QUEUE_MAINTENANCE, TASK_ALERT, TASK_ISSUE
 from trueup_worker.scheduling.backlog import backlog
@@ -74,7 +75,15 @@ def look(
         kombu.exceptions.OperationalError: the broker is away.
     """
     with transaction(on) as connection:
-        accounts = accounts_due(connection, accounts_max=accounts_max, usage_grace_h=usage_grace_h, rows_max=rows_max)
+        accounts: Sequence[int] = ()
+        if chosen := accounts_to_look_at(connection, "work"):
+            accounts = accounts_due(
+                connection,
+                accounts_max=accounts_max,
+                usage_grace_h=usage_grace_h,
+                rows_max=rows_max,
+                among=chosen,
+            )
     return _send(app, TASK_ISSUE, QUEUE_INVOICES, accounts) if accounts else 0
 
 

@@ -1,4 +1,4 @@
-"""Obligations: who has due ones, claiming them, settling them. Statements that run often, one round trip each."""
+"""Obligations: claiming those that are due, settling them. Statements that run often, one round trip each."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -10,70 +10,20 @@ from sqlalchemy import Connection, text
 
 from trueup.store.catalog.parties import parties_expression
 from trueup.store.invoices.drafts import NOTHING_OPEN, drafts_of
-from trueup.store.postgres.calendar import last_month_of, month_of, months_later
+from trueup.store.postgres.calendar import last_month_of
 from trueup.store.postgres.plans import plan_afresh
 from trueup.store.postgres.rows import fetch_all
-from trueup.store.tables.commits import LAPSES_AFTER
 from trueup.store.usage.months import CLOSABLE_BEFORE, PRESENT
 
 # The end of the month of an access's last hour: a true-up relies on all usage before it.
-_RELIES_ON = last_month_of("s.ending_before")
-
-# A true-up waits for the months of its customer that overlap the access, and for the grace time of the last.
-_WAITS = f"""
-    o.kind = 'TRUE_UP' AND EXISTS (
-        SELECT FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id
-         WHERE c.account_id = o.account_id AND c.id = o.commit_id
-           AND ({_RELIES_ON} > account.closable
-                OR EXISTS (SELECT FROM usage_month AS m
-                            WHERE m.account_id = c.account_id AND m.customer_id = c.customer_id
-                              AND m.starting_at < s.ending_before)) OFFSET 0)
-"""
-
-# The probe stays one index look-up per account and kind of work: LIMIT keeps the planner from turning it into a scan
-# of the future. What waits for months stands before what does not, and is passed over: up to `rows_max` rows of it.
-_ACCOUNTS = text(f"""
-    SELECT account.id
-      FROM (SELECT id, coalesce(clock_at, now()) AS present,
-                   {month_of("coalesce(clock_at, now()) - make_interval(hours => :usage_grace_h)")} AS closable
-              FROM account) AS account
-     CROSS JOIN LATERAL (
-        (SELECT o.due_at AS since
-           FROM (SELECT * FROM obligation
-                  WHERE account_id = account.id AND state = 'pending' AND due_at <= account.present
-                  ORDER BY due_at LIMIT :rows_max) AS o
-          WHERE NOT ({_WAITS}) ORDER BY o.due_at LIMIT 1)
-        UNION ALL
-        (SELECT {months_later("m.starting_at")}
-           FROM (SELECT * FROM usage_month
-                  WHERE account_id = account.id AND state = 'open' AND starting_at < account.closable
-                  ORDER BY starting_at, customer_id LIMIT :rows_max) AS m
-          WHERE (m.settles_at IS NULL OR m.settles_at <= now())
-            AND NOT EXISTS (SELECT FROM usage_month AS earlier
-                             WHERE earlier.account_id = m.account_id AND earlier.customer_id = m.customer_id
-                               AND earlier.starting_at < m.starting_at OFFSET 0)
-          ORDER BY m.starting_at LIMIT 1)
-        UNION ALL
-        (SELECT s.lapses_after
-           FROM (SELECT *, {LAPSES_AFTER} AS lapses_after FROM segment
-                  WHERE account_id = account.id AND expires
-                    AND {LAPSES_AFTER} <= account.present - make_interval(hours => :usage_grace_h)
-                  ORDER BY {LAPSES_AFTER} LIMIT :rows_max) AS s
-          WHERE NOT EXISTS (SELECT FROM commit AS c
-                              JOIN usage_month AS m ON m.account_id = c.account_id AND m.customer_id = c.customer_id
-                                                   AND m.starting_at < s.ending_before
-                             WHERE c.account_id = s.account_id AND c.id = s.commit_id OFFSET 0)
-          ORDER BY s.lapses_after LIMIT 1)
-      ) AS work
-     GROUP BY account.id ORDER BY min(work.since), account.id LIMIT :accounts_max
-""")
+RELIES_ON = last_month_of("s.ending_before")
 
 # Each claimed row with the month that it relies on: that of the last hour of a true-up's access.
 _CLAIM = f"""
     SELECT o.id, o.commit_id, relied.customer_id, relied.closed_before
       FROM obligation AS o
       LEFT JOIN LATERAL (
-        SELECT c.customer_id, {_RELIES_ON} AS closed_before
+        SELECT c.customer_id, {RELIES_ON} AS closed_before
           FROM commit AS c JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.position = 0
          WHERE o.kind = 'TRUE_UP' AND c.account_id = o.account_id AND c.id = o.commit_id OFFSET 0) AS relied ON true
      WHERE o.account_id = :account_id AND o.state = 'pending'
@@ -206,22 +156,6 @@ class Claimed:
     commit_id: UUID
     customer_id: UUID | None
     closed_before: datetime | None
-
-
-def accounts_due(
-    connection: Connection, *, accounts_max: int, usage_grace_h: int, rows_max: int | None = None
-) -> Sequence[int]:
-    """Accounts that have something to close, expire or issue by their own clock, the longest overdue first.
-
-    Args:
-        connection: a transaction.
-        accounts_max: that are named at once.
-        usage_grace_h: hours for which a month still takes usage in after its end.
-        rows_max: of an account and kind of work that are looked at, the longest overdue first; an account is overlooked
-            where all of these wait for months. None: as many as there are.
-    """
-    given = {"accounts_max": accounts_max, "usage_grace_h": usage_grace_h, "rows_max": rows_max}
-    return connection.scalars(_ACCOUNTS, given).all()
 
 
 def claim_due(connection: Connection, account_id: int, *, rows_max: int, usage_grace_h: int) -> list[Claimed]:

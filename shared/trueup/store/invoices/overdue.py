@@ -8,17 +8,23 @@ from sqlalchemy import Connection, text
 
 from trueup.store.usage.billed_lines import OPEN_VOID
 
-# LIMIT 1 keeps it one look-up in the index of what is due, for each account.
-_OLDEST = text("""
+_LOOKED_AT_MAX = 1_000
+
+# Of those accounts that have their turn, or in which something came: so that the others cost nothing. LIMIT 1 keeps it
+# one look-up in the index of what is due, for each.
+_OLDEST = text(f"""
     SELECT max(coalesce(account.clock_at, now()) - oldest.due_at)
-      FROM account
+      FROM (
+        (SELECT account_id FROM next_look WHERE work_at <= now() ORDER BY work_at LIMIT {_LOOKED_AT_MAX})
+         UNION
+        (SELECT account_id FROM (SELECT account_id FROM changed_account ORDER BY seq LIMIT {_LOOKED_AT_MAX}) AS changed)
+      ) AS chosen
+      JOIN account ON account.id = chosen.account_id
      CROSS JOIN LATERAL (
         SELECT o.due_at FROM obligation AS o
          WHERE o.account_id = account.id AND o.state = 'pending' AND o.due_at <= coalesce(account.clock_at, now())
          ORDER BY o.due_at LIMIT 1) AS oldest
 """)
-
-_LOOKED_AT_MAX = 1_000
 
 _HELD = text("SELECT id FROM obligation WHERE account_id = :account_id AND state = 'held' LIMIT :most")
 _COUNT_HELD = text("SELECT count(*) FROM obligation WHERE state = 'held'")

@@ -20,13 +20,20 @@ from trueup.wire.message.packing import Span
 from trueup.wire.message.signature import Digests, digests_of
 
 # The oldest of each account, then the second of each, and so on: who has a hundred thousand due has no more of it.
+# Where nothing is due, that is all that is looked for; else accounts are found one after the other, by those kept.
 _TAKE_DUE = text("""
-WITH waiting AS MATERIALIZED (
+WITH RECURSIVE keeper AS (
+    SELECT min(account_id) AS id FROM intake
+     WHERE (SELECT due_at FROM intake ORDER BY due_at LIMIT 1) <= now()
+     UNION ALL
+    SELECT (SELECT i.account_id FROM intake AS i WHERE i.account_id > keeper.id ORDER BY i.account_id LIMIT 1)
+      FROM keeper WHERE keeper.id IS NOT NULL
+), waiting AS MATERIALIZED (
     SELECT due.account_id, due.digest
-      FROM account CROSS JOIN LATERAL (
+      FROM keeper CROSS JOIN LATERAL (
         SELECT account_id, digest, due_at, row_number() OVER (ORDER BY due_at) AS nth
           FROM (SELECT account_id, digest, due_at FROM intake
-                 WHERE account_id = account.id AND due_at <= now() ORDER BY due_at LIMIT :limit) AS oldest) AS due
+                 WHERE account_id = keeper.id AND due_at <= now() ORDER BY due_at LIMIT :limit) AS oldest) AS due
      ORDER BY due.nth, due.due_at LIMIT :limit
 ), due AS MATERIALIZED (
     SELECT i.account_id, i.digest FROM intake AS i JOIN waiting USING (account_id, digest)

@@ -15,6 +15,7 @@ from trueup.store.tables.columns import metadata
 from trueup.store.tables.commits import commit, ledger_entry, obligation, segment
 from trueup.store.tables.history import audit, feed, outbox
 from trueup.store.tables.invoices import excepted_line, invoice, invoice_line
+from trueup.store.tables.looks import changed_account, next_look
 from trueup.store.tables.parties import billing_details, seller_profile
 from trueup.store.tables.requests import (
     answered_call,
@@ -45,6 +46,7 @@ __all__ = [
     "batch",
     "batch_lookup",
     "billing_details",
+    "changed_account",
     "closed_month",
     "commit",
     "contract",
@@ -62,6 +64,7 @@ __all__ = [
     "journal_line",
     "ledger_entry",
     "metadata",
+    "next_look",
     "obligation",
     "outbox",
     "outcome",

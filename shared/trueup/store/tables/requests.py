@@ -187,6 +187,7 @@ intake = Table(
     Index(None, "account_id", "last_id", "first_id"),
     Index(None, "digest"),
     Index(None, "account_id", "due_at"),
+    Index(None, "due_at"),
     Index(
         "intake_line_idx", "account_id", "in_line_since", "digest", postgresql_where=text("in_line_since IS NOT NULL")
     ),

@@ -13,8 +13,8 @@ from trueup.errors import ExitCode
 from trueup.store.catalog.catalog import load_catalog
 from trueup.store.catalog.units import units_of
 from trueup.store.commits.search import list_commits
+from trueup.store.invoices.accounts_due import accounts_due
 from trueup.store.invoices.listing import list_invoices
-from trueup.store.invoices.obligations import accounts_due
 from trueup.store.postgres.engine import transaction
 from trueup_worker.cli.administration.catalog import read_catalog_file
 from trueup_worker.cli.ledger.invoices import COLUMNS, in_money_listed

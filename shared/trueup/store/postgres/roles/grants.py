@@ -27,6 +27,7 @@ APP_WRITES: Mapping[str, str] = {
     "batch": "INSERT, UPDATE",
     "batch_lookup": "INSERT",
     "billing_details": "INSERT",
+    "changed_account": "INSERT, DELETE",  # removed by the next look
     "closed_month": "INSERT",
     "commit": "INSERT, UPDATE",
     "contract": "INSERT, UPDATE",
@@ -43,6 +44,7 @@ APP_WRITES: Mapping[str, str] = {
     "invoice_line": "INSERT",
     "journal_line": "INSERT",
     "ledger_entry": "INSERT",
+    "next_look": "INSERT, UPDATE",
     "obligation": "INSERT, UPDATE",
     "outbox": "INSERT, UPDATE (first_position, last_position)",
     "outcome": "INSERT, UPDATE",

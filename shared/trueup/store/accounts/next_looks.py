@@ -1,0 +1,54 @@
+"""Which accounts are to be looked at now: those in which something came, and those for which it is time.
+
+Triggers note an account in `changed_account` in the transaction that changes it, so that none waits for another. A look
+takes these notes, and sees all that their transactions brought, as each of its statements has a snapshot of its own.
+Looks follow one another: none notes a time that it took from a snapshot of before a change which another has seen.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+from trueup.limits import LOOKED_AT_MAX
+
+Kind = Literal["work", "alerts"]
+
+# A scheduler that is stopped in the middle of a look keeps others from theirs only for as long as this.
+_ONE_AT_A_TIME = text("""
+    SELECT pg_try_advisory_xact_lock(7302518033)
+      FROM set_config('idle_in_transaction_session_timeout', '10000', true)
+""")
+_TAKE_CHANGES = text(f"""
+    WITH changed AS (
+        DELETE FROM changed_account WHERE seq = ANY (ARRAY(
+            SELECT seq FROM changed_account ORDER BY seq LIMIT {LOOKED_AT_MAX}))
+        RETURNING account_id
+    )
+    INSERT INTO next_look (account_id) SELECT DISTINCT account_id FROM changed ORDER BY account_id
+    ON CONFLICT (account_id) DO UPDATE SET work_at = excluded.work_at, alerts_at = excluded.alerts_at
+""")
+_DUE = {
+    kind: text(f"""
+        (SELECT account_id FROM next_look WHERE {kind}_at = 'epoch' LIMIT {LOOKED_AT_MAX})
+         UNION ALL
+        (SELECT account_id FROM next_look WHERE {kind}_at > 'epoch' AND {kind}_at <= now()
+          ORDER BY {kind}_at LIMIT {LOOKED_AT_MAX})
+    """)
+    for kind in ("work", "alerts")
+}
+
+
+def accounts_to_look_at(connection: Connection, kind: Kind) -> Sequence[int]:
+    """Accounts to look at for something of this kind: whoever looks at one notes when it is to be looked at again.
+
+    None where another looks at this moment.
+
+    Args:
+        connection: a transaction, in which each statement sees what has been committed.
+        kind: what is looked for.
+    """
+    if not connection.scalar(_ONE_AT_A_TIME):
+        return ()
+    connection.execute(_TAKE_CHANGES)
+    return connection.scalars(_DUE[kind]).all()
