@@ -4,6 +4,7 @@ What is tested works as the application's role, as everywhere; a test that does 
 """
 
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from trueup_worker.local.servers.valkey import start_valkey
 SECRET_KEY = "a secret key of the tests, 32 characters or more"
 PASSWORD = "password-of-every-role"
 DATA = Path(__file__).parent / "data"
+OTHER_POSTGRES = os.environ.get("TEST_POSTGRES")  # the folder of its programs; none: the embedded one's
 
 _numbers = itertools.count(1)
 
@@ -74,19 +76,26 @@ def by_hand(on: Engine) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.fixture(scope="session")
-def services() -> Iterator[RunningServices]:
-    """A Postgres and a Valkey of our own, from nothing."""
+@contextmanager
+def running_services(other: Path | None) -> Iterator[RunningServices]:
+    """A Postgres and a Valkey of our own, from nothing; of the programs in a folder, or else the embedded Postgres."""
     with ExitStack() as stack:
         folder = stack.enter_context(servers_folder())
         (folder / "postgres").mkdir(mode=0o711)
         for name in ("password", *(f"{role}.password" for role in ROLES)):
             write_private(folder / "postgres" / name, PASSWORD)
-        postgres = start_postgres(folder / "postgres")
+        postgres = start_postgres(folder / "postgres", other=other, options={"jit": "off"})
         stack.callback(postgres.stop)
         valkey = start_valkey(folder / "valkey")
         stack.callback(valkey.stop)
         yield RunningServices(postgres.superuser_url, valkey.url)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[RunningServices]:
+    """The servers of the whole run."""
+    with running_services(Path(OTHER_POSTGRES) if OTHER_POSTGRES else None) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
             description="for migrations alone: as the schema's owner, past any pooler; default: database_url",
         ),
     ] = None
+    database_pooler: Annotated[
+        Literal["transaction"] | None,
+        Field(description="by what it is reached: transaction is PgBouncer and the like; default: directly"),
+    ] = None
     broker_url: Annotated[
         BrokerUrl, Field(repr=False, description="the queue; must never evict (maxmemory-policy noeviction)")
     ]

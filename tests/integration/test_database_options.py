@@ -4,7 +4,8 @@ import asyncio
 
 from sqlalchemy import text
 
-from trueup.store.postgres.engine import connect_in_loop, make_engine
+from trueup.store.postgres.connecting import connect_in_loop
+from trueup.store.postgres.engine import make_engine
 
 _SHOWN = "SELECT current_setting('application_name'), current_setting('work_mem'), current_setting('TimeZone')"
 _OPTIONS = "?application_name=billing-eu&options=-c%20work_mem%3D5MB%20-c%20timezone%3DAsia/Tokyo"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 from uuid import UUID
 
 from trueup.clock import utc_now
@@ -36,6 +36,7 @@ class ProducerBase:
         token: signs what is sent; None for workers that do not ask for signatures.
         account: on whose behalf; the token's own.
         database_url: where requests are kept and outcomes are read; without it there are no outcomes to be had here.
+        database_pooler: "transaction" where that URL leads to a pooler, like PgBouncer.
         keep: whether requests are kept before they are sent; without that `wait` sends again what has no outcome.
         redis_url: where workers say that something was decided, so that `wait` returns sooner.
         validate: refuse a request that breaks the rules before it is sent.
@@ -60,6 +61,7 @@ class ProducerBase:
         token: str | None,
         account: str,
         database_url: str | None = None,
+        database_pooler: Literal["transaction"] | None = None,
         keep: bool = True,
         redis_url: str | None = None,
         validate: bool = True,
@@ -78,7 +80,7 @@ class ProducerBase:
             room_wait_s=room_wait_s,
             retry_s=retry_s,
         )
-        self._database = _database(database_url, account=account) if database_url else None
+        self._database = _database(database_url, account=account, pooler=database_pooler) if database_url else None
         self._keeps = keep and database_url is not None
         self._redis_url, self._account = redis_url, account
         self._validate, self._resend_after_s = validate, resend_after_s
@@ -144,8 +146,8 @@ class ProducerBase:
             self._database.close()
 
 
-def _database(url: str, *, account: str) -> "Database":
+def _database(url: str, *, account: str, pooler: Literal["transaction"] | None) -> "Database":
     with extra("postgres", needed_by="a producer with database_url"):
         from trueup.producer.database import Database  # noqa: PLC0415 - it needs the extra
 
-    return Database(url, account=account)
+    return Database(url, account=account, pooler=pooler)

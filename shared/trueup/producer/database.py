@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import zip_longest
 from uuid import UUID
 
-from sqlalchemy import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from trueup.producer.errors import BadDatabaseUrl, DatabaseUnavailable
 from trueup.store.accounts.accounts import account_named
+from trueup.store.postgres.connecting import Pooler
 from trueup.store.postgres.engine import make_engine, transaction
+from trueup.store.postgres.parameters import parameters_of
 from trueup.store.requests.kept_envelopes import Kept, accept
 from trueup.store.requests.outcomes import read_outcomes
 from trueup.store.requests.standing_outcomes import read_instant
@@ -27,10 +30,9 @@ class Database:
         BadDatabaseUrl: the URL is none of Postgres.
     """
 
-    def __init__(self, database_url: str, *, account: str) -> None:
-        url = _read_url(database_url)
-        self._address = f"{url.host}:{url.port or 5432}/{url.database}"
-        self._engine = make_engine(database_url)
+    def __init__(self, database_url: str, *, account: str, pooler: Pooler | None = None) -> None:
+        self._address = _address(database_url)
+        self._engine = make_engine(database_url, pooler=pooler)
         self._account = account
         self._account_id: int | None = None
 
@@ -87,14 +89,16 @@ class Database:
         return self._account_id
 
 
-def _read_url(text: str) -> URL:
+def _address(database_url: str) -> str:
     try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
+        given = parameters_of(database_url)
+        hosts, ports = str(given.get("host", "")).split(","), str(given.get("port", "5432")).split(",")
+        if not all(each.isdigit() for each in ports):
+            raise BadDatabaseUrl
+    except ValueError:
         raise BadDatabaseUrl from None
-    if not url.drivername.startswith("postgres"):
-        raise BadDatabaseUrl
-    return url
+    told = ",".join(":".join(each) for each in zip_longest(hosts, ports, fillvalue=ports[-1]))
+    return f"{told}/{given.get('dbname', '')}"
 
 
 def _cause(error: SQLAlchemyError) -> str:

@@ -54,9 +54,13 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        url, timeout_s = str(settings.database_url), settings.statement_timeout_s
         count = THREADS_MAX + 1 + KEEPING_THREADS_MAX + ASKING_THREADS_MAX + settings.http_uploads + EXPORTS_MAX
-        self.engine: Engine = make_engine(url, statement_timeout_s=timeout_s, pool_size=count)
+        self.engine: Engine = make_engine(
+            str(settings.database_url),
+            statement_timeout_s=settings.statement_timeout_s,
+            pool_size=count,
+            pooler=settings.database_pooler,
+        )
         wait_s = settings.http_database_s
         self._threads = Threads(THREADS_MAX, name="database", wait_s=wait_s)
         self._burning = Threads(1, name="burning", wait_s=wait_s)
@@ -91,7 +95,7 @@ class Gateway:
         self.spool = Spool(upload_mb=settings.http_upload_mb, all_mb=settings.http_spool_mb)
         self._uploading = Threads(settings.http_uploads, name="uploading", wait_s=wait_s)
         self.streams = Streams(self.engine, count=EXPORTS_MAX)
-        self.probe = Probe(url)
+        self.probe = Probe(settings)
         self.is_stopping = False
 
     @asynccontextmanager

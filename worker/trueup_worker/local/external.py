@@ -1,16 +1,19 @@
 """Services that run elsewhere: do they answer?"""
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import cast
 
-import psycopg
 from kombu.connection import Connection
 
 from trueup.addresses import shown_address, without_secrets
 from trueup.errors import Unavailable
+from trueup.store.postgres.connecting import Pooler, connect
 from trueup_worker.local.servers.valkey import ping
 
 DATABASE_SETTING = "TRUEUP_DATABASE_URL"
 DIRECT_SETTING = "TRUEUP_DATABASE_DIRECT_URL"  # the owner's, for migrations alone
+POOLER_SETTING = "TRUEUP_DATABASE_POOLER"
 BROKER_SETTING = "TRUEUP_BROKER_URL"
 REDIS_SETTING = "TRUEUP_REDIS_URL"
 _TIMEOUT_S = 5
@@ -26,8 +29,8 @@ def check_external(environ: Mapping[str, str]) -> None:
     Raises:
         UnreachableError: names each setting whose service does not answer, its host and port, and the reason.
     """
-    checks = {
-        DATABASE_SETTING: _ask_database,
+    checks: dict[str, Callable[[str], None]] = {
+        DATABASE_SETTING: partial(_ask_database, pooler=cast("Pooler | None", environ.get(POOLER_SETTING) or None)),
         DIRECT_SETTING: _ask_database,
         BROKER_SETTING: _ask_broker,
         REDIS_SETTING: ping,
@@ -46,9 +49,8 @@ def _failure(setting: str, url: str, ask: Callable[[str], None]) -> str | None:
     return None
 
 
-def _ask_database(url: str) -> None:
-    scheme, _, rest = url.partition("://")
-    psycopg.connect(f"{scheme.partition('+')[0]}://{rest}", connect_timeout=_TIMEOUT_S).close()
+def _ask_database(url: str, *, pooler: Pooler | None = None) -> None:
+    connect(url, statement_timeout_s=_TIMEOUT_S, pooler=pooler, connect_timeout_s=_TIMEOUT_S).close()
 
 
 def _ask_broker(url: str) -> None:

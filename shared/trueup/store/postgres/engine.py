@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import psycopg
@@ -13,25 +14,37 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from trueup.defaults import STATEMENT_TIMEOUT_S
+from trueup.store.postgres.connecting import Pooled, Pooler, connect
 from trueup.store.postgres.errors import is_spoilt
+from trueup.store.postgres.parameters import parameters_of
 
-# A host that is gone says nothing, for ever: these end what waits for it, within half a minute.
-_WHEN_SILENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
-_LOCK_SHARE = 4  # of a statement's time that it may wait for one lock: below it, so that the error tells which it was
+_DRIVER = "postgresql+psycopg"
 _FRESH_S = 1.0  # a connection that answered this recently is not asked whether it is still there
 
 
-def make_engine(database_url: str, *, statement_timeout_s: int = STATEMENT_TIMEOUT_S, pool_size: int = 2) -> Engine:
-    """An engine whose sessions run in UTC.
+def make_engine(
+    database_url: str,
+    *,
+    statement_timeout_s: int = STATEMENT_TIMEOUT_S,
+    pool_size: int = 2,
+    pooler: Pooler | None = None,
+) -> Engine:
+    """An engine whose transactions run in UTC.
 
     Args:
-        database_url: Postgres.
+        database_url: Postgres; of several hosts the one that takes writes.
         statement_timeout_s: after which a statement is ended; at a lock it waits for a quarter of that.
         pool_size: connections that are kept.
+        pooler: by what the database is reached.
+
+    Raises:
+        ValueError: it is no URL of Postgres.
     """
-    url = make_url(database_url).set(drivername="postgresql+psycopg")
-    given = _arguments(url, statement_timeout_s)
-    made = create_engine(url, pool_size=pool_size, max_overflow=2, connect_args=given)
+
+    def opened() -> "psycopg.Connection[Any]":
+        return connect(database_url, statement_timeout_s=statement_timeout_s, pooler=pooler)
+
+    made = create_engine(_as_sqlalchemy(database_url), creator=opened, pool_size=pool_size, max_overflow=2)
     event.listen(made, "connect", _note_answer)
     event.listen(made, "checkin", _note_answer)
     event.listen(made, "checkout", _require_answer)
@@ -39,27 +52,19 @@ def make_engine(database_url: str, *, statement_timeout_s: int = STATEMENT_TIMEO
     return made
 
 
-async def connect_in_loop(database_url: str, *, statement_timeout_s: int) -> "psycopg.AsyncConnection[Any]":
-    """A connection as the engine's, for an event loop; each statement is a transaction.
-
-    Raises:
-        psycopg.Error: the database does not answer.
-    """
-    url = make_url(database_url).set(drivername="postgresql")
-    given = _arguments(url, statement_timeout_s)
-    return await psycopg.AsyncConnection.connect(url.render_as_string(hide_password=False), autocommit=True, **given)
-
-
-def _arguments(url: URL, statement_timeout_s: int) -> dict[str, Any]:
-    """Arguments of a connection beside its URL, whose options count, but for those settings that ours name."""
-    limit_ms = statement_timeout_s * 1_000
-    # A plan made for one account's values trusts statistics that may not know the account yet, and reads all its rows.
-    settings = ("timezone=UTC", "plan_cache_mode=force_generic_plan")
-    limits = (f"statement_timeout={limit_ms}", f"lock_timeout={limit_ms // _LOCK_SHARE}")
-    ours = [f"-c {setting}" for setting in (*settings, *limits)]
-    wished = {"connect_timeout": 10, "application_name": "trueup", **_WHEN_SILENT}
-    defaults = {name: value for name, value in wished.items() if name not in url.query}
-    return {"options": " ".join([*url.normalized_query.get("options", ()), *ours]), **defaults}
+def _as_sqlalchemy(database_url: str) -> URL:
+    """URL in the form of SQLAlchemy, for those who ask an engine for it: libpq alone reads several hosts' ports."""
+    given = parameters_of(database_url)
+    hosts = zip_longest(str(given.get("host", "")).split(","), str(given.get("port", "")).split(","), fillvalue="")
+    if "," not in str(given.get("host", "")):
+        return make_url(database_url).set(drivername=_DRIVER)
+    return URL.create(
+        _DRIVER,
+        username=given.get("user"),
+        password=given.get("password"),
+        database=given.get("dbname"),
+        query={"host": [":".join(filter(None, each)) for each in hosts]},
+    )
 
 
 def _note_answer(_: Any, entry: ConnectionPoolEntry) -> None:
@@ -89,7 +94,9 @@ def engine() -> Engine:
     from trueup.settings import settings  # noqa: PLC0415 - a producer names its database, and has no settings
 
     config = settings()
-    return make_engine(str(config.database_url), statement_timeout_s=config.statement_timeout_s)
+    return make_engine(
+        str(config.database_url), statement_timeout_s=config.statement_timeout_s, pooler=config.database_pooler
+    )
 
 
 @contextmanager
@@ -109,17 +116,24 @@ def transaction(on: Engine | Connection | None = None) -> Iterator[Connection]:
 
 @contextmanager
 def statements(on: Connection) -> Iterator[Connection]:
-    """A connection while each statement on it is a transaction of its own, and costs one round trip."""
+    """A connection while each statement on it is a transaction of its own, and costs one round trip (by a pooler 3)."""
     driver: psycopg.Connection[Any] | None = on.connection.driver_connection
     assert driver is not None
-    driver.autocommit = True  # by way of SQLAlchemy's isolation levels it costs as much as a statement
+    _each_alone(driver, is_so=True)
     try:
         yield on
     finally:
         if on.in_transaction():
             on.rollback()  # of what SQLAlchemy takes for one
         if not driver.closed:
-            driver.autocommit = False
+            _each_alone(driver, is_so=False)
+
+
+def _each_alone(driver: "psycopg.Connection[Any]", *, is_so: bool) -> None:
+    if isinstance(driver, Pooled):
+        driver.is_each_alone = is_so
+    else:
+        driver.autocommit = is_so  # by way of SQLAlchemy's isolation levels it costs as much as a statement
 
 
 @contextmanager

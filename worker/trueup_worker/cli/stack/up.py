@@ -140,7 +140,7 @@ def prepare(folder: DataFolder, environ: Mapping[str, str], *, accept: bool = Fa
         with transaction(owner) as connection:
             accept_key(connection, secret_key)
     owner.dispose()
-    engine = make_engine(str(config.database_url))
+    engine = make_engine(str(config.database_url), pooler=config.database_pooler)
     with transaction(engine) as connection:
         require_secret_key(connection, secret_key)
         _keep_tokens(connection, folder, secret_key)

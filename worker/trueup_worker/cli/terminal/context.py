@@ -76,7 +76,11 @@ class Session:
     @cached_property
     def engine(self) -> Engine:
         """The database's engine."""
-        return make_engine(str(self.settings.database_url), statement_timeout_s=self.settings.statement_timeout_s)
+        return make_engine(
+            str(self.settings.database_url),
+            statement_timeout_s=self.settings.statement_timeout_s,
+            pooler=self.settings.database_pooler,
+        )
 
     @property
     def secret_key(self) -> str:

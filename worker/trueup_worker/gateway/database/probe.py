@@ -6,6 +6,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from trueup.settings import Settings
 from trueup.store.postgres.engine import make_engine, snapshot
 from trueup_worker.gateway.database.threads import Threads
 from trueup_worker.gateway.http.refusals import unavailable
@@ -17,8 +18,13 @@ T = TypeVar("T")
 class Probe:
     """Answers while every other thread waits for a database that says nothing."""
 
-    def __init__(self, database_url: str) -> None:
-        self._engine = make_engine(database_url, statement_timeout_s=HEALTH_SECONDS_MAX, pool_size=1)
+    def __init__(self, settings: Settings) -> None:
+        self._engine = make_engine(
+            str(settings.database_url),
+            statement_timeout_s=HEALTH_SECONDS_MAX,
+            pool_size=1,
+            pooler=settings.database_pooler,
+        )
         self._threads = Threads(1, name="probe", wait_s=HEALTH_SECONDS_MAX)
 
     async def read(self, unit: Callable[[Connection], T]) -> T:

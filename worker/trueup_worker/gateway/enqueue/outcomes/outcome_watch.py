@@ -9,7 +9,7 @@ import psycopg
 import structlog
 
 from trueup.settings import Settings
-from trueup.store.postgres.engine import connect_in_loop
+from trueup.store.postgres.connecting import connect_in_loop
 from trueup.store.postgres.errors import primary_message
 from trueup.store.requests.outcomes import read_outcomes_in_loop
 from trueup.wire.outcome import Outcome
@@ -25,7 +25,7 @@ class OutcomeReader:
     """A reader of outcomes on a connection of its own, kept open: a look costs one round trip, and no thread."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url, self._timeout_s = str(settings.database_url), settings.statement_timeout_s
+        self._settings = settings
         self._cursor: psycopg.AsyncCursor[Any] | None = None
 
     async def read(self, wanted: Wanted) -> list[Outcome]:
@@ -38,7 +38,11 @@ class OutcomeReader:
         found: list[Outcome] = []
         try:
             if self._cursor is None:
-                connection = await connect_in_loop(self._url, statement_timeout_s=self._timeout_s)
+                connection = await connect_in_loop(
+                    str(self._settings.database_url),
+                    statement_timeout_s=self._settings.statement_timeout_s,
+                    pooler=self._settings.database_pooler,
+                )
                 self._cursor = connection.cursor()
             for account_id, ids in wanted.items():
                 found += await read_outcomes_in_loop(self._cursor, account_id, ids)
