@@ -11,11 +11,12 @@ from typing import Any
 
 from tests.integration.intake import entry
 from tests.integration.test_intake import prepaid
+from trueup.broker.redis_broker import redis_message
 from trueup.clock import utc_now
-from trueup.producer.brokers.redis_broker import redis_message
 from trueup.producer.signer import Signer
 from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import write_meta
+from trueup.wire.message.queues import task_on
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -32,9 +33,8 @@ def good_message(account: str, token: str, *, queue: str = QUEUE_SINGLE) -> tupl
     """A request's id, and the message that asks for it: valid and signed."""
     request = entry(prepaid())
     meta, requests = write_meta(account, sent_at=utc_now()), json.dumps([request])
-    return request["id"], json.loads(
-        redis_message(meta, requests, queue=queue, signer=Signer.of_token(token), at=utc_now())
-    )
+    headers = Signer.of_token(token).headers(meta, requests, at=utc_now(), task=task_on(queue))
+    return request["id"], json.loads(redis_message(task_on(queue), [meta, requests], queue=queue, headers=headers))
 
 
 def body_of(value: Any) -> str:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from trueup.broker.schemes import takes_password_alone
+
 MASK = "***"
 _TEXT = r"(?:[^\s:/?#@\[\]%\\]|%[0-9a-fA-F]{2})*"
 _HOST = r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]|%2[Ff][\w.%-]*)?(?::\d{1,5})?"
@@ -60,7 +62,7 @@ def _netloc(parts: SplitResult) -> str:
 def _without_misplaced_secret(parts: SplitResult) -> str:
     """Mask a user name that alone is the password: Redis knows none without, and an encoded colon separates nothing."""
     user, separator, host = parts.netloc.rpartition("@")
-    misplaced = user and (parts.scheme.startswith("redis") or _ENCODED_DELIMITER.search(user))
+    misplaced = user and (takes_password_alone(parts.scheme) or _ENCODED_DELIMITER.search(user))
     return f"{MASK}{separator}{host}" if misplaced else parts.netloc
 
 

@@ -3,10 +3,10 @@
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AnyHttpUrl, BeforeValidator, Field, PostgresDsn, RedisDsn, SecretStr, ValidationError
-from pydantic.networks import AnyUrl
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, PostgresDsn, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from trueup.broker.url import judged_broker, judged_cache
 from trueup.defaults import (
     EVENTS_DAYS,
     HTTP_HEADERS_S,
@@ -19,13 +19,13 @@ from trueup.defaults import (
     WEBHOOK_RETRIES,
 )
 from trueup.environment import PREFIX, SettingsError, environment
-from trueup.service_urls import judged_broker, judged_cache, judged_database
+from trueup.service_urls import judged_database
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "read_settings", "settings"]
 
 DatabaseUrl = Annotated[PostgresDsn, BeforeValidator(lambda url: judged_database(str(url)))]
-BrokerUrl = Annotated[AnyUrl, BeforeValidator(lambda url: judged_broker(str(url)))]
-CacheUrl = Annotated[RedisDsn, BeforeValidator(lambda url: judged_cache(str(url)))]
+BrokerUrl = Annotated[str, AfterValidator(judged_broker)]
+CacheUrl = Annotated[str, AfterValidator(judged_cache)]
 
 
 class Settings(BaseSettings):

@@ -108,7 +108,6 @@ def test_a_base_install_publishes(base: Installed, application: Path, redis_url:
     [
         ("broker_url='redis://localhost', database_url='postgresql://localhost/x'", "postgres"),
         ("broker_url='amqp://localhost'", "celery"),
-        ("broker_url='rediss://localhost'", "celery"),
     ],
 )
 def test_a_producer_names_its_extra(base: Installed, application: Path, arguments: str, extra: str) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,23 +14,22 @@ from threading import Event
 
 import pytest
 import redis
-from celery import Celery
 from sqlalchemy import Engine, TextClause
 from structlog.testing import capture_logs
 
 from tests.conftest import SECRET_KEY, RunningServices
 from tests.integration.book import LAST_YEAR, LONG_AGO, Book
 from tests.integration.usage_book import FEE, START, UsageBook
+from tests.messages import read_body
+from trueup.broker.broker import Broker, open_broker
 from trueup.clock import utc_now
 from trueup.limits import PROBED_ROWS_MAX
 from trueup.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
-from trueup.settings import read_settings
 from trueup.store.accounts.accounts import create_account
 from trueup.store.accounts.next_looks import accounts_to_look_at
 from trueup.store.invoices import accounts_due
 from trueup.store.postgres.engine import make_engine
 from trueup.store.usage import months
-from trueup_worker.celery.config import celery_config
 from trueup_worker.invoicing.clock import advance_clock
 from trueup_worker.scheduling.look import Looks, look
 from trueup_worker.scheduling.loop import Steps, run
@@ -77,13 +75,11 @@ class Pauses(Event):
 
 
 @pytest.fixture
-def app(database_url: str, redis_url: str) -> Iterator[Celery]:
-    """A Celery app with our settings and an empty broker."""
-    app = Celery("tests", set_as_current=False)
-    settings = read_settings(database_url=database_url, broker_url=redis_url, secret_key=SECRET_KEY)
-    app.conf.update(celery_config(settings))
-    yield app
-    app.close()
+def broker(redis_url: str) -> Iterator[Broker]:
+    """An empty broker."""
+    opened = open_broker(redis_url)
+    yield opened
+    opened.close()
 
 
 def sent(redis_url: str) -> list[int]:
@@ -91,7 +87,7 @@ def sent(redis_url: str) -> list[int]:
     with redis.Redis.from_url(redis_url) as client:
         messages = [json.loads(message) for message in reversed(client.lrange("invoices", 0, -1))]
     assert all(message["headers"]["task"] == "invoices.issue" for message in messages)
-    return [json.loads(b64decode(message["body"]))[0][0] for message in messages]
+    return [read_body(message)[0][0] for message in messages]
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -102,7 +98,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_one_task_for_each_account_with_due_rows(database: Engine, app: Celery, redis_url: str) -> None:
+def test_one_task_for_each_account_with_due_rows(database: Engine, broker: Broker, redis_url: str) -> None:
     """Accounts are named longest overdue first; one without due rows is not named."""
     with database.begin() as connection:
         ids = [create_account(connection, name, now=utc_now()).id for name in ("late", "idle", "later", "empty")]
@@ -110,35 +106,35 @@ def test_one_task_for_each_account_with_due_rows(database: Engine, app: Celery, 
     late.prepaid((LAST_YEAR, "1"), (LAST_YEAR, "2"))
     idle.prepaid((utc_now() + timedelta(days=1), "1"))
     later.prepaid((LONG_AGO, "1"))
-    assert look(database, app) == 2
+    assert look(database, broker) == 2
     assert sent(redis_url) == [later.account_id, late.account_id]
 
 
-def test_a_sandbox_is_due_by_its_own_clock(database: Engine, app: Celery, redis_url: str) -> None:
+def test_a_sandbox_is_due_by_its_own_clock(database: Engine, broker: Broker, redis_url: str) -> None:
     """A sandbox is named once its clock has been moved past a due time, whatever the real time is."""
     start = datetime(2020, 1, 1, tzinfo=UTC)
     with database.begin() as connection:
         sandbox = create_account(connection, "sandbox", sandbox=True, now=start).id
     Book(database, sandbox).prepaid((LAST_YEAR, "1"))
-    assert look(database, app) == 0
+    assert look(database, broker) == 0
     with database.begin() as connection:
         advance_clock(connection, account_id=sandbox, to=LAST_YEAR, actor="key")
-    assert look(database, app) == 1
+    assert look(database, broker) == 1
     assert sent(redis_url) == [sandbox]
 
 
-def test_a_month_and_a_segment_that_are_over_are_work(database: Engine, app: Celery, redis_url: str) -> None:
+def test_a_month_and_a_segment_that_are_over_are_work(database: Engine, broker: Broker, redis_url: str) -> None:
     """An account is named for a month that is to be closed, or a segment that is to expire, and for nothing less."""
     used, expiring = UsageBook(database), UsageBook(database, name="expiring")
     used.use(START, "1")
     expiring.commit("CREDIT", "1", ends=datetime(2030, 2, 1, tzinfo=UTC))
     for clock, busy in (("2030-02-01T23:59:59Z", []), ("2030-02-02T00:00:00Z", [used, expiring])):
         used.run("UPDATE account SET clock_at = :clock", clock=clock)
-        assert look(database, app) == len(busy)
+        assert look(database, broker) == len(busy)
     assert sorted(sent(redis_url)) == [used.account_id, expiring.account_id]
     used.work()
     expiring.work()
-    assert look(database, app) == 0
+    assert look(database, broker) == 0
 
 
 def test_a_look_costs_little(database: Engine) -> None:
@@ -256,39 +252,36 @@ def buffers(book: UsageBook, statement: TextClause, **given: object) -> int:
     return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
 
 
-def test_a_round_at_a_time(book: Book, app: Celery, redis_url: str) -> None:
+def test_a_round_at_a_time(book: Book, broker: Broker, redis_url: str) -> None:
     """While a task waits nobody is named again: an account with much to do does not stand in its own queue."""
     book.prepaid((LAST_YEAR, "1"))
-    assert [look(book.engine, app) for _ in range(3)] == [1, 0, 0]
+    assert [look(book.engine, broker) for _ in range(3)] == [1, 0, 0]
     assert sent(redis_url) == [book.account_id]
     with redis.Redis.from_url(redis_url) as client:
         client.rpop("invoices")  # a worker takes it, and is at it
-    assert look(book.engine, app) == 1
+    assert look(book.engine, broker) == 1
 
 
-def test_a_round_has_a_bound(database: Engine, app: Celery) -> None:
+def test_a_round_has_a_bound(database: Engine, broker: Broker) -> None:
     """It names so many accounts and no more."""
     with database.begin() as connection:
         ids = [create_account(connection, name, now=utc_now()).id for name in ("one", "two", "three")]
     for account_id in ids:
         Book(database, account_id).prepaid((LAST_YEAR, "1"))
-    assert look(database, app, accounts_max=2) == 2
+    assert look(database, broker, accounts_max=2) == 2
 
 
 def test_the_loop_outlives_a_database_that_is_not_there(
-    services: RunningServices, template: str, redis_url: str
+    services: RunningServices, template: str, broker: Broker
 ) -> None:
     """Failing looks are logged once and repeated until the database is there; only then is readiness told."""
     url = services.database("comes_late")
     engine = make_engine(url)
-    settings = read_settings(database_url=url, broker_url=redis_url, secret_key=SECRET_KEY)
-    app = Celery("tests", set_as_current=False)
-    app.conf.update(celery_config(settings))
     pauses = Pauses(6, {4: lambda: services.create("comes_late", template=template)})
     ready: list[int] = []
     with capture_logs() as logged:
         run(
-            lambda: look(engine, app),
+            lambda: look(engine, broker),
             interval_s=1,
             on_first_look=lambda: ready.append(len(pauses.seconds)),
             stopping=pauses,
@@ -306,14 +299,10 @@ def test_the_loop_outlives_a_database_that_is_not_there(
 def test_the_loop_outlives_a_broker_that_is_not_there(book: Book) -> None:
     """A broker that refuses connections fails the look at once, and the loop goes on."""
     book.prepaid((LAST_YEAR, "1"))
-    settings = read_settings(
-        database_url="postgresql://nobody@127.0.0.1:1/none", broker_url="redis://127.0.0.1:1/0", secret_key=SECRET_KEY
-    )
-    app = Celery("tests", set_as_current=False)
-    app.conf.update(celery_config(settings))
+    broker = open_broker("redis://127.0.0.1:1/0")
     pauses = Pauses(3)
     started = time.monotonic()
-    run(lambda: look(book.engine, app), interval_s=1, on_first_look=lambda: None, stopping=pauses)
+    run(lambda: look(book.engine, broker), interval_s=1, on_first_look=lambda: None, stopping=pauses)
     assert pauses.seconds == [2, 4, 5]
     assert time.monotonic() - started < 20
 

@@ -27,6 +27,7 @@ from trueup.wire.message.names import (
 from trueup_worker.alerts.turn import give_alerts
 from trueup_worker.celery.app import app
 from trueup_worker.celery.envelope import decide
+from trueup_worker.celery.outgoing import outgoing
 from trueup_worker.celery.parking import park_raw
 from trueup_worker.intake.commits.pipeline import COMMITS
 from trueup_worker.intake.dismissal import TryAgainLater
@@ -104,8 +105,9 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
         raise Reject(str(error), requeue=True)
     attempt = message.attempt + error.counts
     headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(attempt), REQUEST_ID_HEADER: message.request_id}
-    queue = task.request.delivery_info["routing_key"]
-    task.apply_async((message.meta, message.requests), queue=queue, headers=headers, compression="zlib")
+    queue, broker = task.request.delivery_info["routing_key"], outgoing()
+    again = broker.message(str(task.name), [message.meta, message.requests], queue=queue, headers=headers)
+    broker.put(again, queue=queue)
 
 
 @app.task(name=TASK_PROBE)

@@ -32,7 +32,7 @@ class ProducerBase:
     """Base of the producers.
 
     Args:
-        broker_url: redis, rediss, amqp or amqps.
+        broker_url: redis, rediss, sentinel, amqp or amqps: `trueup.broker.url`.
         token: signs what is sent; None for workers that do not ask for signatures.
         account: on whose behalf; the token's own.
         database_url: where requests are kept and outcomes are read; without it there are no outcomes to be had here.
@@ -47,8 +47,8 @@ class ProducerBase:
         undecided_bytes_max: how much text of requests that are not kept is remembered for that; the oldest go first.
 
     Raises:
-        ValueError: `account` cannot be an account's name, or `token` is no token.
-        MissingExtra: the database, or a broker other than Redis, takes libraries that are not installed.
+        ValueError: `account` cannot be an account's name, `token` is no token, or there can be no such broker.
+        MissingExtra: the database, or RabbitMQ, takes libraries that are not installed.
     """
 
     route: ClassVar[Route]
@@ -113,7 +113,13 @@ class ProducerBase:
 
     def _keep_and_publish(self, meta: str, packed: Pack, *, queue: str) -> None:
         assert self._database is not None
-        self._database.keep(meta, packed, queue=queue, lease_s=max(1, round(self._resend_after_s)))
+        try:
+            self._database.keep(meta, packed, queue=queue, lease_s=max(1, round(self._resend_after_s)))
+        except DatabaseUnavailable:
+            if not self._publisher.keeps_what_it_takes:
+                raise
+            self._publisher.publish(meta, packed.text, queue=queue)
+            return
         with suppress(BrokerUnavailable):  # what is kept, the sweeper publishes
             self._publisher.publish(meta, packed.text, queue=queue)
 

@@ -4,19 +4,19 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Self
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from trueup.broker.broker import BrokerLost, BrokerRefused, broker_address, open_broker
 from trueup.clock import utc_now
 from trueup.defaults import QUEUE_LIMIT
 from trueup.errors import Unavailable
-from trueup.producer.brokers.broker import BrokerLost, BrokerRefused, open_broker
 from trueup.producer.known_backlog import KnownBacklog
 from trueup.producer.signer import Signer
 from trueup.wire.message.names import QUEUE_SINGLE
 from trueup.wire.message.packing import Pack, write_meta
+from trueup.wire.message.queues import task_on
 
 RETRY_S = 30.0
 _ROOM_POLL_S_MAX = 0.5
@@ -36,7 +36,7 @@ class Publisher:
     """A sender of envelopes to one broker, on connections that are kept open and shared by threads.
 
     Args:
-        broker_url: redis, rediss, amqp or amqps.
+        broker_url: redis, rediss, sentinel, amqp or amqps: `trueup.broker.url`.
         account: on whose behalf envelopes are sent.
         signer: None leaves messages unsigned, for workers that do not ask for signatures.
         queue_limit: envelopes on a queue above which nothing more is put on it.
@@ -64,6 +64,11 @@ class Publisher:
         self.known = KnownBacklog(queue_limit)
         self._address = broker_address(broker_url)
         self._broker = open_broker(broker_url)
+
+    @property
+    def keeps_what_it_takes(self) -> bool:
+        """Tell whether what the broker took survives every single host: as of `Broker`."""
+        return self._broker.keeps_what_it_takes
 
     def send(
         self,
@@ -100,7 +105,9 @@ class Publisher:
             BrokerUnavailable: the broker is down, or refused.
         """
         signer = signer or self._signer
-        message = self._broker.message(meta, requests, queue=queue, signer=signer, at=self._clock())
+        task = task_on(queue)
+        headers = signer.headers(meta, requests, at=self._clock(), task=task) if signer else {}
+        message = self._broker.message(task, [meta, requests], queue=queue, headers=headers)
         self.known.note_put(queue, self._retrying(self._broker.put, message, queue=queue))
 
     def backlog(self, queue: str) -> int:
@@ -162,12 +169,3 @@ class Publisher:
 
     def _forget_connection(self, _: RetryCallState) -> None:
         self.close()
-
-
-def broker_address(broker_url: str) -> str:
-    """host:port of a broker (or its path), for people: never the user or the password."""
-    parts = urlsplit(broker_url.split(";", 1)[0])
-    port = parts.port or {"redis": 6379, "rediss": 6379, "sentinel": 26379, "amqp": 5672, "amqps": 5671}.get(
-        parts.scheme
-    )
-    return f"{parts.hostname}:{port}" if parts.hostname else parts.path

@@ -7,11 +7,14 @@ from typing import Any
 
 import hiredis
 from redis import RedisError, ResponseError
-from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from trueup.redis.pools import async_pool, close_sentinels
+
 OnReply = Callable[[Any], None]
+
+_NO_MASTER = "READONLY"  # it was the master: another is, or the name leads there from now on
 
 
 class Lost(RedisError):
@@ -55,7 +58,7 @@ class AsyncRedisConnection(asyncio.Protocol):
         """
         # With RESP 2 what a subscription brings is a reply like any other.
         limits: dict[str, Any] = {"socket_connect_timeout": connect_s, "socket_timeout": connect_s}
-        pool = ConnectionPool.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0), **limits)
+        pool = async_pool(url, protocol=2, retry=Retry(NoBackoff(), 0), **limits)
         connection = pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(connect_s):
@@ -63,6 +66,8 @@ class AsyncRedisConnection(asyncio.Protocol):
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
+        finally:
+            await close_sentinels(pool)
         return cls(connection, on_reply)
 
     def ask(self, *command: str | bytes) -> "asyncio.Future[Any]":
@@ -104,7 +109,9 @@ class AsyncRedisConnection(asyncio.Protocol):
         """Pass on what has arrived whole."""
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
-            if self._asked:
+            if isinstance(reply, Exception) and str(reply).startswith(_NO_MASTER):
+                self.fail(Lost(str(reply)))
+            elif self._asked:
                 self._answer(self._asked.popleft(), reply)
             else:
                 self._on_reply(reply)

@@ -6,9 +6,11 @@ from threading import Lock
 from typing import Any
 
 from redis import ConnectionError as ConnectionLost
-from redis import ConnectionPool, ResponseError
+from redis import ConnectionPool, ReadOnlyError, ResponseError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from trueup.redis.pools import pool
 
 Command = Sequence[Any]
 
@@ -30,7 +32,7 @@ class RedisConnection:
     @classmethod
     def to(cls, url: str, **options: Any) -> "RedisConnection":
         """A connection to the Redis at a URL, with options of redis-py, whose own retries are left out."""
-        return cls(ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **options))
+        return cls(pool(url, retry=Retry(NoBackoff(), 0), **options))
 
     def _begin(self) -> None:
         self._connection: Any = None
@@ -77,5 +79,7 @@ class RedisConnection:
     def _reply(self) -> Any:
         try:
             return self._connection.read_response()
+        except ReadOnlyError as error:  # it was the master: another is, or this name leads there from now on
+            raise ConnectionLost(str(error)) from error
         except ResponseError as error:
             return error

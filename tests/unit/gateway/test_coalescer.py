@@ -72,7 +72,7 @@ def coalescing(sender: object, *, tries: Tries = NOTED) -> Iterator[Coalescer]:
     with closing(Threads(1, name="sending")) as sending, closing(Threads(1, name="keeping")) as keeping:
         yield Coalescer(
             cast("Any", sender),
-            RedisSender("redis://unused:1/0?none"),
+            RedisSender("amqp://unused"),
             sending=sending,
             keeping=keeping,
             tries=tries,

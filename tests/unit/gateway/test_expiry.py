@@ -25,8 +25,9 @@ class Keeper:
         self._watch, self._fails = watch, fails
         self.kept: list[list[PendingRequest]] = []
 
-    async def keep(self, _: object, pending_requests: list[PendingRequest]) -> bool:
+    async def keep(self, _: object, pending_requests: list[PendingRequest], *, is_sent: bool) -> bool:
         """Answers as the real one does."""
+        assert is_sent
         self.kept.append(pending_requests)
         if self._fails:
             raise LookupError

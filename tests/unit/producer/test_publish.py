@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from trueup.broker.broker import broker_address
 from trueup.clock import utc_now
 from trueup.ids import new_id
 from trueup.producer.bodies import InvalidRequest
 from trueup.producer.client import CommitProducer
 from trueup.producer.errors import DatabaseUnavailable
 from trueup.producer.outcomes.undecided import UndecidedRequests
-from trueup.producer.publish import BrokerUnavailable, Publisher, broker_address
+from trueup.producer.publish import BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
 from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.message.names import SIGNATURE_HEADER, TASK_CREATE
@@ -33,7 +34,7 @@ NOBODY = "redis://user:hunter2@127.0.0.1:1/0"  # nothing answers on port 1
         (NOBODY, "127.0.0.1:1"),
         ("redis://:pw@broker/3", "broker:6379"),
         ("amqps://u:p@rabbit:5000//", "rabbit:5000"),
-        ("sentinel://:pw@one:26379;sentinel://:pw@two:26379", "one:26379"),
+        ("sentinel://:pw@one,two:26380/main", "one:26379,two:26380/main"),
         ("amqp://rabbit", "rabbit:5672"),
     ],
 )

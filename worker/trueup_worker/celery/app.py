@@ -6,14 +6,14 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import celeryd_after_setup, celeryd_init, setup_logging, task_postrun, worker_init, worker_ready
-from kombu.entity import Queue
 
 from trueup.readiness import announce_ready
 from trueup.settings import settings
 from trueup.wire.message.names import QUEUE_EVENTS, QUEUE_PROBES, QUEUE_SINGLE
 from trueup_worker.celery.client import keep_client
 from trueup_worker.celery.compression import bound_decompression
-from trueup_worker.celery.config import celery_config
+from trueup_worker.celery.config import celery_config, queue_named
+from trueup_worker.celery.rabbitmq import change_messages
 from trueup_worker.celery.transport import change_transport
 from trueup_worker.startup.logging import configure_logging, take_over
 from trueup_worker.startup.secret_key import check_secret_key
@@ -24,6 +24,7 @@ app = Celery("trueup", include=["trueup_worker.tasks"], task_cls="trueup_worker.
 app.conf.update(celery_config(settings()))
 configure_logging(settings())
 change_transport()
+change_messages()
 keep_client()
 bound_decompression()
 
@@ -39,7 +40,7 @@ def _on_setup_logging(**_: Any) -> None:
 def _on_queues_chosen(**_: Any) -> None:
     """Whoever takes commits answers probes: beside the backlog, not behind it."""
     if QUEUE_SINGLE in app.amqp.queues.consume_from:
-        app.amqp.queues.select_add(Queue(QUEUE_PROBES, routing_key=QUEUE_PROBES))  # type: ignore[no-untyped-call]
+        app.amqp.queues.select_add(queue_named(QUEUE_PROBES, settings()))
 
 
 @celeryd_after_setup.connect

@@ -1,18 +1,24 @@
-"""The Celery app's settings, each with its reason. Measurements: PostgreSQL and Redis transports of Celery 5.7."""
+"""The Celery app's settings, each with its reason; those of the broker: `trueup.broker.celery_settings`."""
 
 from typing import Any
 
 from kombu.entity import Queue
 
+from trueup.broker.celery_settings import celery_settings, queue_options
 from trueup.settings import Settings
 from trueup.wire.message.names import QUEUE_MAINTENANCE, QUEUES
+
+
+def queue_named(name: str, settings: Settings) -> Queue:
+    """A queue as workers take from it."""
+    return Queue(name, routing_key=name, **queue_options(settings.broker_url))  # type: ignore[no-untyped-call]
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
     """Configuration of `trueup_worker.celery.app`."""
     return {
-        "broker_url": str(settings.broker_url),
-        "task_queues": [Queue(name, routing_key=name) for name in QUEUES],  # type: ignore[no-untyped-call]
+        **celery_settings(settings.broker_url, visibility_timeout_s=settings.visibility_timeout_s),
+        "task_queues": [queue_named(name, settings) for name in QUEUES],
         "task_default_queue": QUEUE_MAINTENANCE,
         # Acknowledged only after the task returned, that is, after the database committed.
         "task_acks_late": True,
@@ -31,18 +37,6 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         # Judges what comes before Celery does, and parks what Celery would drop.
         "worker_consumer": "trueup_worker.celery.consumer:Consumer",
         "worker_send_task_events": False,
-        # A dead worker's messages come back after the visibility timeout, and without kombu's extra 96 seconds.
-        "broker_transport_options": {
-            "visibility_timeout": settings.visibility_timeout_s,
-            "unacked_restore_interval": 1,
-            "unacked_restore_throttle": 1,
-            # A worker that is killed while it restores must not keep the others from it for five minutes.
-            "unacked_mutex_expire": 10,
-            "socket_timeout": 10,
-            "socket_connect_timeout": 10,
-            "socket_keepalive": True,
-            "health_check_interval": 25,
-        },
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         # A broker whose disk or memory is full refuses what changes anything: that passes, and need end no worker.

@@ -6,19 +6,23 @@ it is acknowledged, and one that Celery's own code does not expect ends the work
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message as BrokerMessage
 
+from trueup.broker.rabbitmq_broker import declare_queues
+from trueup.limits import ELEMENT_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX
 from trueup.store.requests.parking import Reason
+from trueup.wire.message.names import QUEUES
 from trueup_worker.celery.form import read_body, read_headers
 from trueup_worker.celery.parking import keep
 from trueup_worker.celery.refusal import Refused
 from trueup_worker.celery.suspect import decide_suspect, is_suspect
 from trueup_worker.intake.dismissal import TryAgainLater
 
+_DELAYS = "celery.worker.consumer.delayed_delivery:DelayedDelivery"
 _OF_CELERY = "celery."  # tasks that every Celery app has: none of them is for strangers to start
 
 log = structlog.get_logger()
@@ -26,6 +30,17 @@ log = structlog.get_logger()
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]
     """Celery's consumer, with its silent exits closed."""
+
+    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]
+        """Its steps, without Celery's queues for messages that are to wait: none of ours is."""
+
+        default_steps: ClassVar = [step for step in CeleryConsumer.Blueprint.default_steps if step != _DELAYS]
+
+    def connect(self) -> Any:
+        """A connection to a broker on which our queues are."""
+        connection = super().connect()
+        declare_queues(connection, QUEUES)
+        return connection
 
     def update_strategies(self) -> None:
         """Know our tasks only."""
@@ -37,19 +52,24 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         """Callback for each message: Celery's own, behind our judgement."""
         receive = super().create_task_handler(*given, **more)
 
-        def take(message: BrokerMessage) -> None:
+        def take(message: Any) -> None:
             try:
                 self._judge(message)
-                if is_suspect(deliveries := getattr(message, "deliveries", 1)):
-                    arguments, worker = message.payload[0], str(self.hostname)
-                    decide_suspect(message.headers, arguments, deliveries=deliveries, worker=worker)
-                    message.ack()  # type: ignore[no-untyped-call]
+                if is_suspect(deliveries := message.deliveries):
+                    decide_suspect(
+                        message.headers,
+                        message.payload[0],
+                        deliveries=deliveries,
+                        is_convicted=message.is_count_its_own,
+                        worker=str(self.hostname),
+                    )
+                    message.ack()
                 else:
                     receive(message)
             except Refused as refused:
                 _keep(message, refused.reason, refused)
             except TryAgainLater:
-                message.requeue()  # type: ignore[no-untyped-call]
+                message.requeue()
             except Exception as error:
                 if self._is_of_broker(error):
                     raise
@@ -69,6 +89,9 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         Raises:
             Refused: it is not what it ought to be.
         """
+        if len(message.body) > ELEMENT_BYTES_MAX:
+            told = f"{len(message.body)} bytes of body, where {ELEMENT_BYTES_MAX} are allowed"
+            raise Refused("too_large", told, beginning=_body(message)[:UNAUTHENTICATED_BYTES_MAX])
         headers = read_headers(message.headers)
         if headers.task not in self.strategies:
             raise Refused("unknown_task", f"there is no task {headers.task!r}")

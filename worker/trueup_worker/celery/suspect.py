@@ -20,13 +20,19 @@ def is_suspect(deliveries: int) -> bool:
     return deliveries > DELIVERIES_MAX
 
 
-def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries: int, worker: str) -> None:
+def decide_suspect(
+    headers: dict[str, Any], arguments: list[Any], *, deliveries: int, is_convicted: bool, worker: str
+) -> None:
     """Halve an envelope, or park its only request, as if its task had seen each delivery.
+
+    One that may have been beside the culprit is decided like any other, though around Celery: from here on the
+    database counts what its workers die of.
 
     Args:
         headers: of the message, judged.
         arguments: of its task.
         deliveries: how often it was taken, this time included.
+        is_convicted: whether its workers died of it, and not of another message that they held.
         worker: name of this process.
 
     Raises:
@@ -36,5 +42,5 @@ def decide_suspect(headers: dict[str, Any], arguments: list[Any], *, deliveries:
     pipeline = _PIPELINES.get(headers["task"])
     if pipeline is None or not is_envelope(arguments) or deliveries > 2 * DELIVERIES_MAX:
         raise Refused("kills_worker", _DETAIL)
-    message = message_of(headers["task"], arguments, headers, deliveries=deliveries)
+    message = message_of(headers["task"], arguments, headers, deliveries=deliveries if is_convicted else 1)
     decide(message, pipeline, worker=worker)

@@ -65,7 +65,7 @@ class QoS(redis.QoS):
         """
         queue, raw = message.delivery_info["routing_key"], message._raw  # noqa: SLF001 - as kombu does
         message.note = f"trueup:taken:{hashlib.sha256(raw['body']).hexdigest()}"
-        message.deliveries, message.is_held = 1, True
+        message.deliveries, message.is_count_its_own, message.is_held = 1, True, True
         try:
             *_, message.deliveries, _ = self._transact(
                 ("ZADD", self.unacked_index_key, self._broker_time(), delivery_tag),

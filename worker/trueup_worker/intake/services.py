@@ -25,5 +25,5 @@ class Services:
 def services() -> Services:
     """Services of this process; made on first use, after any fork."""
     config = settings()
-    url = None if config.redis_url is None else str(config.redis_url)
-    return Services(engine(), UniquenessCache(url, ttl_s=config.uniqueness_cache_s), config)
+    cache = UniquenessCache(config.redis_url, ttl_s=config.uniqueness_cache_s)
+    return Services(engine(), cache, config)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
 
-from kombu.connection import Connection
-
 from trueup.addresses import shown_address, without_secrets
+from trueup.broker.broker import open_broker
 from trueup.errors import Unavailable
 from trueup.store.postgres.connecting import Pooler, connect
+from trueup.wire.message.names import QUEUE_SINGLE
 from trueup_worker.local.servers.valkey import ping
 
 DATABASE_SETTING = "TRUEUP_DATABASE_URL"
@@ -54,6 +54,8 @@ def _ask_database(url: str, *, pooler: Pooler | None = None) -> None:
 
 
 def _ask_broker(url: str) -> None:
-    with Connection(url, connect_timeout=_TIMEOUT_S) as connection:  # type: ignore[no-untyped-call]
-        connection.ensure_connection(max_retries=1, timeout=_TIMEOUT_S)
-        connection.channel().close()
+    broker = open_broker(url)
+    try:
+        broker.count(QUEUE_SINGLE)
+    finally:
+        broker.close()

@@ -2,13 +2,13 @@
 
 import time
 
+from trueup.broker.broker import open_broker
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
 from trueup.readiness import announce_ready
 from trueup.settings import Settings, settings
 from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
 from trueup.store.postgres.engine import engine
-from trueup_worker.celery.app import app
 from trueup_worker.events.complete_batches import complete_batches
 from trueup_worker.events.relay import relay
 from trueup_worker.observability import metrics
@@ -28,6 +28,7 @@ def main() -> None:
     """Run until it is told to stop."""
     stopping = stop_on_signals()
     config, looks = settings(), Looks()
+    broker = open_broker(config.broker_url)
     take_over(config)
     check_secret_key(config)
     publisher = _publisher(config)
@@ -51,15 +52,15 @@ def main() -> None:
         return 0
 
     def alert() -> int:
-        return look_for_alerts(engine(), app) if looks.seeks_alerts(time.monotonic()) else 0
+        return look_for_alerts(engine(), broker) if looks.seeks_alerts(time.monotonic()) else 0
 
     def issue() -> int:
         rows_max = looks.rows_max(time.monotonic())
-        return look(engine(), app, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
+        return look(engine(), broker, usage_grace_h=config.usage_grace_h, rows_max=rows_max)
 
     steps = {
         "relay": place,
-        "deliver": lambda: call_for_delivery(engine(), app),
+        "deliver": lambda: call_for_delivery(engine(), broker),
         "alert": alert,
         "issue": issue,
         "sweep": lambda: sweep(engine(), publisher, backlog_max=config.queue_limit // 2),
@@ -79,7 +80,7 @@ def main() -> None:
 def _publisher(config: Settings) -> Publisher:
     signer = Signer(SYSTEM_KEY_ID, system_key(config.secret_key.get_secret_value()))
     return Publisher(
-        str(config.broker_url), account=SYSTEM_KEY_ID, signer=signer, queue_limit=config.queue_limit, retry_s=2.0
+        config.broker_url, account=SYSTEM_KEY_ID, signer=signer, queue_limit=config.queue_limit, retry_s=2.0
     )
 
 

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from celery import Celery
 from sqlalchemy import Engine
 
+from trueup.broker.broker import Broker
 from trueup.defaults import USAGE_GRACE_H
 from trueup.limits import ALERTS_PAUSE_S, PROBED_ROWS_MAX, WHOLE_LOOK_S
 from trueup.store.accounts.next_looks import accounts_to_look_at
@@ -13,7 +13,6 @@ from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.invoices.accounts_due import accounts_due
 from trueup.store.postgres.engine import transaction
 from trueup.wire.message.names import QUEUE_INVOICES, QUEUE_MAINTENANCE, TASK_ALERT, TASK_ISSUE
-from trueup_worker.scheduling.backlog import backlog
 
 ACCOUNTS_MAX = 200  # that one look names
 
@@ -49,7 +48,7 @@ class Looks:
 
 def look(
     on: Engine,
-    app: Celery,
+    broker: Broker,
     *,
     accounts_max: int = ACCOUNTS_MAX,
     usage_grace_h: int = USAGE_GRACE_H,
@@ -62,7 +61,7 @@ def look(
 
     Args:
         on: the database.
-        app: sends the tasks.
+        broker: takes the tasks.
         accounts_max: how many are named in a round.
         usage_grace_h: hours for which a month still takes usage in after its end.
         rows_max: as for `accounts_due`.
@@ -72,7 +71,7 @@ def look(
 
     Raises:
         DBAPIError: the database is away.
-        kombu.exceptions.OperationalError: the broker is away.
+        BrokerLost, BrokerRefused: the broker is away.
     """
     with transaction(on) as connection:
         accounts: Sequence[int] = ()
@@ -84,15 +83,15 @@ def look(
                 rows_max=rows_max,
                 among=chosen,
             )
-    return _send(app, TASK_ISSUE, QUEUE_INVOICES, accounts) if accounts else 0
+    return _send(broker, TASK_ISSUE, QUEUE_INVOICES, accounts) if accounts else 0
 
 
-def look_for_alerts(on: Engine, app: Celery, *, accounts_max: int = ACCOUNTS_MAX) -> int:
+def look_for_alerts(on: Engine, broker: Broker, *, accounts_max: int = ACCOUNTS_MAX) -> int:
     """Send one task per account in which an alert may be due; as `look`, nothing while a task waits.
 
     Args:
         on: the database.
-        app: sends the tasks.
+        broker: takes the tasks.
         accounts_max: how many are named in a round.
 
     Returns:
@@ -100,17 +99,16 @@ def look_for_alerts(on: Engine, app: Celery, *, accounts_max: int = ACCOUNTS_MAX
 
     Raises:
         DBAPIError: the database is away.
-        kombu.exceptions.OperationalError: the broker is away.
+        BrokerLost, BrokerRefused: the broker is away.
     """
     with transaction(on) as connection:
         accounts = accounts_to_alert(connection, accounts_max=accounts_max)
-    return _send(app, TASK_ALERT, QUEUE_MAINTENANCE, accounts) if accounts else 0
+    return _send(broker, TASK_ALERT, QUEUE_MAINTENANCE, accounts) if accounts else 0
 
 
-def _send(app: Celery, task: str, queue: str, accounts: Sequence[int]) -> int:
-    with app.connection_for_write() as broker:
-        if backlog(broker, queue):
-            return 0
-        for account_id in accounts:
-            app.send_task(task, args=[account_id], queue=queue, connection=broker, retry=False)
+def _send(broker: Broker, task: str, queue: str, accounts: Sequence[int]) -> int:
+    if broker.count(queue):
+        return 0
+    for account_id in accounts:
+        broker.put(broker.message(task, [account_id], queue=queue, headers={}), queue=queue)
     return len(accounts)

@@ -8,6 +8,7 @@ from uuid import UUID
 from redis import RedisError
 from redis.asyncio import Redis
 
+from trueup.redis.pools import async_pool, close_sentinels
 from trueup.wire.message.names import DONE_CHANNEL
 
 _AGAIN_S = 1.0
@@ -53,7 +54,13 @@ class OutcomeHints:
             await asyncio.sleep(_AGAIN_S)
 
     async def _subscribe(self, url: str) -> None:
-        client = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, socket_keepalive=True)
+        pool = async_pool(url, socket_timeout=5, socket_connect_timeout=5, socket_keepalive=True)
+        try:
+            await self._listen_on(Redis.from_pool(pool))
+        finally:
+            await close_sentinels(pool)
+
+    async def _listen_on(self, client: Redis) -> None:
         async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
             await subscription.subscribe(self._channel)
             async for message in subscription.listen():

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import redis
 
+from trueup.redis.pools import client
 from trueup.wire.message.names import DONE_CHANNEL
 
 
@@ -15,7 +16,7 @@ class Wakeup:
         self._channel = DONE_CHANNEL.format(account=account)
         self._client: Any = None
         if redis_url is not None:
-            self._client = redis.Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5)
+            self._client = client(redis_url, socket_timeout=5, socket_connect_timeout=5)
         self._subscription: Any = None
 
     def sleep(self, seconds_max: float) -> None:

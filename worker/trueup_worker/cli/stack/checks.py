@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-import redis
 from sqlalchemy import text
 
+from trueup.broker.broker import broker_address
+from trueup.broker.examination import examine, listening
 from trueup.clock import utc_now
-from trueup.limits import BROKER_BULK_BYTES_MAX, WEBHOOK_FAILING_TOLD_S, WEBHOOK_OVERDUE_TOLD_S
-from trueup.producer.publish import Publisher, broker_address
+from trueup.limits import WEBHOOK_FAILING_TOLD_S, WEBHOOK_OVERDUE_TOLD_S
+from trueup.producer.publish import Publisher
 from trueup.settings import PREFIX, Settings, SettingsError
 from trueup.store.accounts.secret_key import WrongSecretKey, require_secret_key
 from trueup.store.events.relay import lag_s
@@ -30,6 +30,7 @@ from trueup.wire.message.names import QUEUES
 from trueup_worker.cli.stack.project import project_file
 from trueup_worker.cli.terminal.context import Session
 from trueup_worker.cli.terminal.exits import message_of
+from trueup_worker.local.servers.valkey import ping
 
 # Variables with our prefix that are no settings of the services.
 OWN_VARIABLES = frozenset(PREFIX + name for name in ("DATA", "TOKEN", "DEBUG", "READY_DIR", "PROCESS_NAME", "COMPLETE"))
@@ -146,47 +147,16 @@ def _token(here: Session) -> Iterator[Check]:
 
 
 def _broker(here: Session) -> Iterator[Check]:
-    url = str(here.settings.broker_url)
-    if not url.startswith("redis"):
-        yield Check("broker", f"answers at {broker_address(url)}")
-        return
-    with _redis(url) as client:
-        info = client.info()
-        bulk = _bulk_bytes_max(client)
-    yield Check("broker", f"{_product(info)} answers at {broker_address(url)}")
-    policy = info["maxmemory_policy"]
-    must = "set maxmemory-policy noeviction: a full broker must refuse messages, not drop them"
-    yield Check("broker policy", policy, "" if policy == "noeviction" else must)
-    must = "set appendonly yes: otherwise a restart of the broker loses the queue"
-    yield Check("broker log", "AOF on", "") if info["aof_enabled"] else Check("broker log", "AOF off", must)
-    if bulk is not None:
-        must = (
-            f"set proto-max-bulk-len {BROKER_BULK_BYTES_MAX}: a larger message fills workers before they can refuse it"
-        )
-        yield Check("broker messages", f"up to {bulk} bytes", "" if bulk <= BROKER_BULK_BYTES_MAX else must)
-
-
-def _bulk_bytes_max(client: redis.Redis) -> int | None:
-    """The largest element that a broker takes; None where it does not tell, as managed ones do not."""
-    try:
-        told = client.config_get("proto-max-bulk-len").get("proto-max-bulk-len")
-    except redis.ResponseError:
-        return None
-    return int(told) if told else None
-
-
-def _product(info: Mapping[str, Any]) -> str:
-    """A Valkey gives the version of Redis it stands in for, and its own beside it."""
-    return f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
+    for finding in examine(here.settings.broker_url):
+        yield Check(*finding)
 
 
 def _cache(here: Session) -> Iterator[Check]:
     if here.settings.redis_url is None:
         yield Check("cache", "none: duplicates are found by Postgres alone, more slowly")
         return
-    with _redis(str(here.settings.redis_url)) as client:
-        client.ping()
-    yield Check("cache", f"answers at {broker_address(str(here.settings.redis_url))}")
+    ping(here.settings.redis_url)
+    yield Check("cache", f"answers at {broker_address(here.settings.redis_url)}")
 
 
 def _backlog(here: Session) -> Iterator[Check]:
@@ -198,13 +168,9 @@ def _backlog(here: Session) -> Iterator[Check]:
 
 
 def _workers(here: Session) -> Iterator[Check]:
-    url = str(here.settings.broker_url)
-    if not url.startswith("redis"):
-        return
-    with _redis(url) as client:
-        listening = sum(1 for other in client.client_list() if other["cmd"].lower() == "brpop")
-    advice = "" if listening else "start them: `trueup up`, or the Procfile's processes"
-    yield Check("workers", f"{listening} listen", advice)
+    count = listening(here.settings.broker_url)
+    advice = "" if count else "start them: `trueup up`, or the Procfile's processes"
+    yield Check("workers", f"{count} listen", advice)
 
 
 def _processes(here: Session) -> Iterator[Check]:
@@ -261,10 +227,6 @@ def _webhooks(here: Session) -> Iterator[Check]:
 
 def _publisher(here: Session) -> Publisher:
     return Publisher(str(here.settings.broker_url), account="", signer=None, retry_s=_TIMEOUT_S)
-
-
-def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
 
 
 def _gateway(here: Session) -> Iterator[Check]:

@@ -82,4 +82,4 @@ class Expiry:
 
     async def _keep(self, envelope: SignedEnvelope, undecided: list[PendingRequest]) -> None:
         with answering(self._watch, undecided):
-            await self._keeper.keep(envelope, undecided)
+            await self._keeper.keep(envelope, undecided, is_sent=True)

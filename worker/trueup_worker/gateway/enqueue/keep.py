@@ -25,8 +25,15 @@ class Keeper:
     def __init__(self, sender: Sender, threads: Threads, watch: OutcomeWatch) -> None:
         self._sender, self._threads, self._watch = sender, threads, watch
 
-    async def keep(self, envelope: SignedEnvelope, pending_requests: list[PendingRequest]) -> bool:
+    async def keep(
+        self, envelope: SignedEnvelope, pending_requests: list[PendingRequest], *, is_sent: bool = False
+    ) -> bool:
         """Keep an envelope and answer its calls with `PENDING`; where that fails nobody knows, and they are told so.
+
+        Args:
+            envelope: to be kept.
+            pending_requests: those of its calls that have no answer yet.
+            is_sent: whether the broker has it: one that keeps what it takes makes up for the database.
 
         Returns:
             Whether it is kept.
@@ -37,6 +44,9 @@ class Keeper:
             self._watch.refuse(pending_requests, unauthenticated(str(error)))
             return False
         except (SQLAlchemyError, Refusal) as error:
+            if is_sent and self._sender.keeps_what_it_takes:
+                self._watch.give(pending_requests, PENDING)
+                return True
             self._watch.leave_in_doubt(pending_requests)
             log.warning("envelope perhaps not kept", action="envelope_in_doubt", error=primary_message(error))
             return False

@@ -1,13 +1,14 @@
 """The short way to a Redis broker: from the event loop, in one round trip, without a thread and without Celery."""
 
 import asyncio
-from urllib.parse import urlsplit
 
 from redis import RedisError
 
+from trueup.broker.redis_broker import redis_message
+from trueup.broker.url import BrokerUrl
 from trueup.clock import utc_now
-from trueup.producer.brokers.redis_broker import redis_message
 from trueup.redis.async_connection import AsyncRedisConnection, Lost
+from trueup.wire.message.queues import task_on
 from trueup_worker.gateway.database.single_flight import SingleFlight
 from trueup_worker.gateway.enqueue.sender import SignedEnvelope
 from trueup_worker.gateway.limits import SEND_SECONDS_MAX
@@ -23,9 +24,7 @@ class RedisSender:
     """A sender that puts envelopes on their queue where it is known that there is room; for one event loop."""
 
     def __init__(self, broker_url: str) -> None:
-        address = urlsplit(broker_url)
-        is_plain = address.scheme == "redis" and not address.query
-        self._url = broker_url if is_plain else None
+        self._url = broker_url if BrokerUrl.read(broker_url).is_redis else None
         self._connection: AsyncRedisConnection | None = None
         self._open_once = SingleFlight(self._open)
 
@@ -42,9 +41,9 @@ class RedisSender:
         Raises:
             PerhapsSent: the broker did not say that it has it.
         """
-        text = redis_message(
-            envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.signer, at=utc_now()
-        )
+        arguments, task, signer = (envelope.meta, envelope.packed.text), task_on(envelope.queue), envelope.signer
+        headers = signer.headers(*arguments, at=utc_now(), task=task) if signer else {}
+        text = redis_message(task, arguments, queue=envelope.queue, headers=headers)
         try:
             return await self._put(envelope.queue, text)
         except (RedisError, OSError) as error:

@@ -93,6 +93,11 @@ class Sender:
         """The known backlogs; whoever sends another way notes it there."""
         return self._publisher.known
 
+    @property
+    def keeps_what_it_takes(self) -> bool:
+        """Tell whether an envelope that was sent need not be kept here: as of `Broker`."""
+        return self._publisher.keeps_what_it_takes
+
     def check_room(self, queue: str) -> None:
         """Ask whether the queue takes more.
 

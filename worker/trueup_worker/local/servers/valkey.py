@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from trueup.limits import BROKER_BULK_BYTES_MAX
+from trueup.redis.pools import client
 from trueup_worker.local.files.logs import LogFile
 from trueup_worker.local.files.private import kept_secret, make_folder
 from trueup_worker.local.servers.server import (
@@ -92,8 +93,8 @@ def _program() -> Path:
 def ping(url: str) -> None:
     """Ask a Redis or Valkey whether it is there: once, and not for long."""
     options = {"socket_timeout": PROBE_SECONDS_MAX, "socket_connect_timeout": PROBE_SECONDS_MAX}
-    with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options) as client:
-        client.ping()
+    with client(url, retry=Retry(NoBackoff(), 0), **options) as server:
+        server.ping()
 
 
 def _probe(server: Server) -> None:

@@ -4,31 +4,33 @@ It takes 100 µs for a single request, where Celery, which asks for the backlog 
 """
 
 from base64 import b64encode
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from redis import RedisError, ResponseError
 
+from trueup.broker.broker import BrokerLost, BrokerRefused
+from trueup.broker.compression import compressed
+from trueup.broker.headers import headers_of
 from trueup.ids import new_id_text
-from trueup.producer.brokers.broker import TIMEOUTS, BrokerLost, BrokerRefused
-from trueup.producer.brokers.compression import COMPRESSION, compressed
-from trueup.producer.signer import Signer
 from trueup.redis.connection import Command, RedisConnection
-from trueup.wire.message.queues import task_on
 
+_TIMEOUTS: Mapping[str, Any] = {"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True}
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # Celery has a list for each
 
 
 class RedisBroker:
-    """Connections to a Redis broker whose URL says no more than where it is."""
+    """Connections to a Redis broker, whether its URL names it or its sentinels."""
+
+    keeps_what_it_takes = False
 
     def __init__(self, url: str) -> None:
-        self._connection = RedisConnection.to(url, **TIMEOUTS)
+        self._connection = RedisConnection.to(url, **_TIMEOUTS)
 
-    def message(self, meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
+    def message(self, task: str, arguments: Sequence[Any], *, queue: str, headers: Mapping[str, Any]) -> bytes:
         """Message as of `Broker.message`."""
-        return redis_message(meta, requests, queue=queue, signer=signer, at=at)
+        return redis_message(task, arguments, queue=queue, headers=headers)
 
     def put(self, message: bytes, *, queue: str) -> int:
         """Put as `Broker.put`."""
@@ -52,24 +54,15 @@ class RedisBroker:
             raise BrokerLost(str(error)) from error
 
 
-def redis_message(meta: str, requests: str, *, queue: str, signer: Signer | None, at: datetime) -> bytes:
-    """An envelope as it lies in a Redis list, put there without Celery: the form of `wire/README.md`, packed."""
-    task, message_id = task_on(queue), new_id_text()
-    headers = {
-        "lang": "py",
-        "task": task,
-        "id": message_id,
-        "root_id": message_id,
-        "eta": None,
-        "expires": None,
-        "compression": COMPRESSION,
-    }
+def redis_message(task: str, arguments: Sequence[Any], *, queue: str, headers: Mapping[str, Any]) -> bytes:
+    """A call of a task as it lies in a Redis list: the form of `wire/README.md`, packed; as `Broker.message`."""
+    message_id = new_id_text()
     return orjson.dumps(
         {
-            "body": b64encode(compressed([[meta, requests], {}, {}])).decode(),
+            "body": b64encode(compressed([arguments, {}, {}])).decode(),
             "content-type": "application/json",
             "content-encoding": "utf-8",
-            "headers": headers | (signer.headers(meta, requests, at=at, task=task) if signer else {}),
+            "headers": {**headers_of(task, message_id), **headers},
             "properties": {
                 "correlation_id": message_id,
                 "body_encoding": "base64",
