@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.deploy.manifests import DEPLOY, PROCESSES, arguments, documents, pods, secrets_of, validate
+from trueup_worker.observability.exposition import OFFSETS
 
 BASE = DEPLOY / "k8s" / "base"
 FILES = [path for path in sorted((DEPLOY / "k8s").rglob("*.yaml")) if path.name != "kustomization.yaml"]
@@ -42,6 +43,18 @@ def test_each_process_is_a_deployment(base: list[Any]) -> None:
         assert spec["template"]["spec"]["containers"][0]["args"] == arguments(name)
         assert spec["selector"]["matchLabels"].items() <= labels.items()
         assert budgets[f"trueup-{name}"]["selector"]["matchLabels"] == labels
+
+
+def test_metrics_are_looked_for_where_they_are_served(base: list[Any]) -> None:
+    """The port of each process by the rule of the code, in its pod and for Prometheus in the compose file."""
+    ports = {name: 9400 + offset for name, offset in OFFSETS.items()}
+    for name, pod in pods(base):
+        for each in pod["spec"]["containers"][0].get("ports", ()):
+            if each["name"] == "metrics":
+                assert each["containerPort"] == ports[name.removeprefix("trueup-")]
+    (prometheus,) = documents((DEPLOY / "compose" / "prometheus.yaml").read_text())
+    targets = prometheus["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert sorted(targets) == sorted(f"{name}:{port}" for name, port in ports.items())
 
 
 def test_no_pod_may_more_than_it_needs(base: list[Any]) -> None:

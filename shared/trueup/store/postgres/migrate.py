@@ -33,16 +33,6 @@ class DatabaseIsNewer(TrueupError):
     """A later release has migrated this database; nothing was done."""
 
 
-class BehindAPooler(TrueupError):
-    """The connection goes to a pooler, whose sessions are not ours: what is locked in one is not kept."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "migrations need a connection of their own to Postgres, and this one leads to a pooler: "
-            "set TRUEUP_DATABASE_DIRECT_URL to a URL past it"
-        )
-
-
 class Blocked(Unavailable):
     """Somebody held for long what a migration must change; what ran before it stays."""
 
@@ -53,7 +43,7 @@ def upgrade(on: Engine, *, tell: Tell = lambda _: None) -> list[str]:
     A migration that cannot have its locks is tried again: those who would queue behind it go on in between.
 
     Args:
-        on: the database, as the role that owns the schema.
+        on: the database, as the role that owns the schema, through no pooler: a lock is a session's.
         tell: is told in words what is waited for.
 
     Returns:
@@ -62,7 +52,6 @@ def upgrade(on: Engine, *, tell: Tell = lambda _: None) -> list[str]:
     Raises:
         DatabaseIsNewer: it has migrations that this code does not know.
         NotTheOwner: something is missing, and this role does not own the schema. Where nothing is missing, it need not.
-        BehindAPooler: no lock could be held.
         Blocked: others held the locks of a migration all the time.
     """
     with _alone(on, tell) as connection:
@@ -96,7 +85,6 @@ def _alone(on: Engine, tell: Tell) -> Iterator[Connection]:
     that are.
     """
     with on.connect() as connection:
-        _require_session(connection)
         connection.detach()
         is_told = False
         while not _try_lock(connection):
@@ -107,14 +95,6 @@ def _alone(on: Engine, tell: Tell) -> Iterator[Connection]:
         with connection.begin():
             connection.execute(text("SET statement_timeout = 0"))  # a table may be long
         yield connection
-
-
-def _require_session(connection: Connection) -> None:
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with connection.begin():
-        if driver.info.backend_pid != connection.scalar(text("SELECT pg_backend_pid()")):
-            raise BehindAPooler
 
 
 def _try_lock(connection: Connection) -> bool:

@@ -6,13 +6,14 @@ import typer
 
 from trueup.errors import ExitCode
 from trueup.store.accounts.secret_key import accept_secret_key as accept_key
+from trueup.store.postgres.connecting import Pooler
 from trueup.store.postgres.engine import make_engine, transaction
 from trueup.store.postgres.migrate import pending_revisions, upgrade
 from trueup_worker.cli.terminal.context import Session, session
 from trueup_worker.cli.terminal.exits import CommandError
 from trueup_worker.cli.terminal.options import AcceptSecretKey
 from trueup_worker.cli.terminal.output import say
-from trueup_worker.local.external import DATABASE_SETTING, DIRECT_SETTING
+from trueup_worker.local.external import DATABASE_SETTING, DIRECT_SETTING, POOLER_SETTING
 
 app = typer.Typer()
 
@@ -32,7 +33,7 @@ def migrate(
     not exist is granted nothing. Each migration is a transaction; of two runs at once the second waits for the first.
     """
     here = session(ctx)
-    engine = make_engine(_database_url(here))
+    engine = make_engine(_database_url(here), pooler=_pooler(here) if check else None)
     with transaction(engine) as connection:
         pending = pending_revisions(connection)
     if not check:
@@ -44,6 +45,11 @@ def migrate(
     say(f"migrations that are missing: {told}" if check else f"migrations that ran: {told}")
     if check and pending:
         raise typer.Exit(ExitCode.DIFFERENCES)
+
+
+def _pooler(here: Session) -> Pooler | None:
+    """The application's, where it is its URL that is looked at: who only reads needs no session of its own."""
+    return "transaction" if here.environ.get(POOLER_SETTING) and not here.environ.get(DIRECT_SETTING) else None
 
 
 def _database_url(here: Session) -> str:
