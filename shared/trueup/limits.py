@@ -97,7 +97,7 @@ WEBHOOK_BODY_BYTES_MAX = 256 * 1024  # above, a delivery goes without the object
 WEBHOOK_URL_CHARS_MAX = 2_000
 WEBHOOK_OBJECTS_S = 3.0  # that a statement may take which reads what events are about
 WEBHOOK_OBJECTS_QUICK_S = 0.5  # reading them costs an account nothing, if it takes no longer
-WEBHOOK_OBJECTS_PAUSE_SHARE = 10  # times as long as it took else, its events go without them
+WEBHOOK_OBJECTS_PAUSE_SHARE = 10  # times as long as it took else, its events of this kind go without
 # Webhooks: what endpoints share of a worker.
 WEBHOOK_CONCURRENCY = 16  # attempts that a worker makes at once at an endpoint that answers quickly
 WEBHOOK_CONCURRENCY_SLOW = 8  # at one that answers slowly; at one that fails, or is not known yet, it is one

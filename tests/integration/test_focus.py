@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.integration.change_book import ChangeBook
+from tests.integration.explained import explain_all
 from tests.integration.usage_book import FIRST
 from trueup.store.postgres.engine import snapshot
 from trueup_worker.exports.export import Span
@@ -122,6 +123,20 @@ def test_every_row_keeps_the_rules(book: ChangeBook, form: Format) -> None:
     assert [broken_rules(row) for row in found] == [[]] * 5
     assert len({row["ContractCommitmentId"] for row in found}) == len(found)
     assert {row["ContractId"] for row in found} == {str(FIRST)}
+
+
+def test_segments_are_read_once(book: ChangeBook) -> None:
+    """However many commits an open contract has: where it ends is not looked up for each of their rows."""
+    for _ in range(20):
+        book.request(invoice_schedule={"schedule_items": [NEW_YEAR]})
+    segments = book.rows("SELECT count(*) AS count FROM segment WHERE account_id = :account_id")[0].count
+    with snapshot(book.engine) as connection:
+
+        def export() -> None:
+            list(FOCUS.rows(connection, book.account_id, Span()))
+
+        looked_at = sum(each.looked_at["segment"] for each in explain_all(connection, export))
+    assert looked_at <= 4 * segments
 
 
 def test_a_rule_that_is_broken_is_found(book: ChangeBook) -> None:

@@ -615,13 +615,13 @@ def test_an_object_that_takes_too_long_is_left_out(database: Engine, account: in
 
 
 def test_objects_that_are_slow_to_read_are_left_out_for_a_while(database: Engine, account: int) -> None:
-    """So that one account's keep nobody waiting for long; no statement may take much time."""
+    """So that one account's of a kind keep nobody waiting for long; no statement may take much time."""
     now, asked = [0.0], []
 
-    def read(connection: Connection, account_id: int, *_: object) -> dict[UUID, bytes]:
-        asked.append((now[0], account_id))
+    def read(connection: Connection, account_id: int, kind: str, *_: object) -> dict[UUID, bytes]:
+        asked.append((now[0], account_id, kind))
         assert connection.scalar(text("SHOW statement_timeout")) == f"{WEBHOOK_OBJECTS_S:g}s"
-        now[0] += 2 if account_id == account else 0
+        now[0] += 2 if (account_id, kind) == (account, "commit") else 0
         return {}
 
     objects = Objects(read, clock=lambda: now[0])
@@ -632,13 +632,17 @@ def test_objects_that_are_slow_to_read_are_left_out_for_a_while(database: Engine
         now[0] = at
         for each in (account, other):
             happen(database, each)
+            happen(database, each, "invoice.finalized")
         with database.begin() as connection:
             expand(connection, both)
-            due = find_due(connection, dict.fromkeys(both, 9))
-            told = {each.account_id: json.loads(body) for each, body in bodies_of(connection, due, objects)}
+            due = find_due(connection, dict.fromkeys(both, 9), dict.fromkeys(both, 9))
+            bodies = [(each, json.loads(body)) for each, body in bodies_of(connection, due, objects)]
+            told = {(each.account_id, body["type"]): body["data"] for each, body in bodies}
             take(connection, due, {})
-        assert ("truncated" in told[account]["data"], "truncated" in told[other]["data"]) == (at == 10, False)
-    assert [each for _, each in asked] == [account, other, other, account, other]
+        truncated = {each for each, data in told.items() if "truncated" in data}
+        assert len(told) == 4
+        assert truncated == ({(account, "commit.created")} if at == 10 else set())
+    assert [at for at, account_id, kind in asked if (account_id, kind) == (account, "commit")] == [0, 22.1]
 
 
 def which_of(on: Engine, account: int) -> Which:
@@ -790,6 +794,24 @@ def test_two_workers_at_once(database: Engine, account: int) -> None:
         assert len(names) == len(set(names)) == 1_200
 
     run(test)
+
+
+def test_first_attempts_begin_in_order_whoever_makes_them(database: Engine, account: int) -> None:
+    """While one worker has taken some, another takes none of the same endpoint; once they are settled, it does."""
+    which = which_of(database, account)
+    happen(database, account, events=30)
+    with database.begin() as connection:
+        expand(connection, [which])
+        ours = find_due(connection, {which: 9})
+        take(connection, ours, {})
+    with database.begin() as connection:
+        assert find_due(connection, {which: 20}) == []
+    with database.begin() as connection:
+        assert [each.position for each in find_due(connection, {which: 20}, {which: 9})] == [*range(10, 21)]
+    failed = Attempted(duration_s=0, error="refused")
+    record(database, [settled(each, failed, waits_of("1h"), at=utc_now()) for each in ours])
+    with database.begin() as connection:
+        assert len(find_due(connection, {which: 20})) == 20
 
 
 def test_what_waits_at_an_endpoint_that_is_off_is_forgotten(database: Engine, account: int) -> None:

@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Objects:
-    """Objects of events; an account's that take long to read are left out for a while: others wait for them, too.
+    """Objects of events; an account's of a kind that take long to read are left out for a while: others wait for them.
 
     Args:
         read: what is left out, receivers ask for.
@@ -42,7 +42,7 @@ class Objects:
 
     def __init__(self, read: ReadObjects, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._read, self._clock = read, clock
-        self._left_out_until: dict[int, float] = {}
+        self._left_out_until: dict[tuple[int, SubjectType], float] = {}
 
     def of(
         self, connection: Connection, account_id: int, deliveries: Sequence[Claimed]
@@ -56,7 +56,7 @@ class Objects:
         left_out = set[SubjectType]()
         for kind, ids in by_kind.items():
             began = self._clock()
-            if began < self._left_out_until.get(account_id, began):
+            if began < self._left_out_until.get((account_id, kind), began):
                 left_out.add(kind)
                 continue
             try:
@@ -69,7 +69,7 @@ class Objects:
                 left_out.add(kind)
             took = self._clock() - began
             if took > WEBHOOK_OBJECTS_QUICK_S:
-                self._left_out_until[account_id] = began + took * (1 + WEBHOOK_OBJECTS_PAUSE_SHARE)
+                self._left_out_until[account_id, kind] = began + took * (1 + WEBHOOK_OBJECTS_PAUSE_SHARE)
         return found, left_out
 
 

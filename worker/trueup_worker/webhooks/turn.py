@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -87,7 +87,14 @@ class _Progress:
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     ended: list[Settled] = field(default_factory=list)
     late: list[Claimed] = field(default_factory=list)
+    first: Counter[Which] = field(default_factory=Counter)
     sent: int = 0
+
+    def note(self, taken: Iterable[Claimed] = (), *, done: Iterable[Claimed] = ()) -> None:
+        """Keep count of first attempts that this worker has taken, and is not done with."""
+        self.first.update(each.which for each in taken if each.attempts == 1)
+        self.first.subtract(each.which for each in done if each.attempts == 1)
+        self.first = +self.first
 
 
 async def deliver(means: Means, sender: Sender, *, seconds_max: float = WEBHOOK_TURN_S) -> int:
@@ -159,6 +166,7 @@ class _Turn:
         ended = self._now.ended[:]
         if ended:
             await self._in_thread(record, self._means.on, ended)
+            self._now.note(done=[each.delivery for each in ended])
             del self._now.ended[: len(ended)]
             _count(ended)
 
@@ -173,6 +181,7 @@ class _Turn:
             return expanded
         until = self._loop.time() + WEBHOOK_LEASE_S - WEBHOOK_SECONDS_MAX - 5
         claimed = await self._in_thread(self._claim, shares)
+        self._now.note(delivery for delivery, _ in claimed)
         self._spare.take(len(claimed))
         for delivery, body in claimed:
             self._now.queued[delivery.which].append(_Prepared(delivery, body, until))
@@ -185,7 +194,7 @@ class _Turn:
 
     def _claim(self, shares: dict[Which, int]) -> list[tuple[Claimed, bytes]]:
         with transaction(self._means.on) as connection:
-            due = find_due(connection, shares)
+            due = find_due(connection, shares, self._now.first)
             new = [each for each in due if each.body is None]
             with snapshot(self._means.on) if new else nullcontext(connection) as reading:
                 bodies = bodies_of(reading, new, self._objects)
@@ -207,6 +216,7 @@ class _Turn:
         late, self._now.late = self._now.late, []
         if late:
             await self._in_thread(self._release, late)
+            self._now.note(done=late)
 
     def _drop_late(self, which: Which) -> None:
         those, now = self._now.queued[which], self._loop.time()

@@ -12,21 +12,26 @@ from trueup.store.commits.revaluations import COMMITS_WITH_WORTH
 _PROMISED = """
      WHERE c.account_id = :account_id AND c.type IN ('PREPAID', 'POSTPAID') AND c.archived_at IS NULL
        AND c.invoice_unit_id IS NOT NULL AND s.starting_at >= :since AND s.starting_at < :until"""
-# An open contract has no end: FOCUS wants one, so it is that of the last access which was promised under it.
+# An open contract has no end: FOCUS wants one, so it is that of the last access which was promised under it. These ends
+# are found for all contracts at once: an open contract has many commits, and each of them many segments.
 PROMISED_SEGMENTS = text(f"""
+    WITH last_access AS MATERIALIZED (
+        SELECT o.customer_id, o.invoice_contract_id, max(access.ending_before) AS ending_before FROM commit AS o
+          JOIN segment AS access ON access.account_id = o.account_id AND access.commit_id = o.id AND access.amount > 0
+         WHERE o.account_id = :account_id AND o.invoice_contract_id IS NOT NULL
+         GROUP BY o.customer_id, o.invoice_contract_id
+    )
     SELECT s.id, s.amount, s.starting_at, s.ending_before, c.type, c.access_type,
            coalesce(c.name, product.name) AS name, c.access_unit_id, c.invoice_unit_id,
            c.invoice_contract_id AS contract_id, contract.starting_at AS contract_starting_at,
-           coalesce(contract.ending_before, (
-               SELECT max(last.ending_before) FROM commit AS o
-                 JOIN segment AS last ON last.account_id = o.account_id AND last.commit_id = o.id AND last.amount > 0
-                WHERE o.account_id = c.account_id AND o.customer_id = c.customer_id
-                  AND o.invoice_contract_id = c.invoice_contract_id)) AS contract_ending_before,
+           coalesce(contract.ending_before, last.ending_before) AS contract_ending_before,
            coalesce(worth.instalments, 0) AS instalments, coalesce(worth.access, 0) AS access
       FROM commit AS c
       LEFT JOIN {COMMITS_WITH_WORTH} AS worth ON worth.id = c.id
       JOIN segment AS s ON s.account_id = c.account_id AND s.commit_id = c.id AND s.amount > 0
       JOIN contract ON contract.account_id = c.account_id AND contract.id = c.invoice_contract_id
+      LEFT JOIN last_access AS last
+        ON last.customer_id = c.customer_id AND last.invoice_contract_id = c.invoice_contract_id
       LEFT JOIN product ON product.account_id = c.account_id AND product.id = c.product_id{_PROMISED}
      ORDER BY c.id, s.position
 """)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -40,28 +41,30 @@ _SECRETS = """e.secret || ARRAY(SELECT b.secret
                               WHERE b.until > now() ORDER BY b.until DESC)"""
 
 # The endpoint's row is locked so that two workers together take no more than its share; the deliveries are, so that
-# they stay as they were found until they are taken.
+# they stay as they were found until they are taken. Where another worker has first
+# attempts to make, this one takes nothing: they begin in order.
 _DUE = text(f"""
 WITH wanted AS (
-    SELECT * FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:shares AS integer[]))
-        AS w(account_id, id, share)
+    SELECT * FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:shares AS integer[]),
+                         CAST(:held AS integer[])) AS w(account_id, id, share, held)
 ), locked AS MATERIALIZED (
-    SELECT e.account_id, e.id, e.url, wanted.share,
+    SELECT e.account_id, e.id, e.url, wanted.share, wanted.held,
            {_SECRETS} AS secrets
       FROM wanted JOIN webhook_endpoint AS e USING (account_id, id)
      WHERE e.state = 'enabled' ORDER BY e.account_id, e.id FOR NO KEY UPDATE OF e SKIP LOCKED
 )
 SELECT locked.account_id, locked.id AS endpoint_id, d.*, locked.url, locked.secrets
   FROM locked CROSS JOIN LATERAL (
+    SELECT count(*) AS count, count(*) FILTER (WHERE c.attempts = 1) AS first FROM webhook_delivery AS c
+     WHERE c.account_id = locked.account_id AND c.endpoint_id = locked.id AND c.claimed_until > now()
+  ) AS claimed CROSS JOIN LATERAL (
     SELECT w.event_id, w.position, w.type, w.subject_id, w.facts, w.happened_at, w.body, w.step, w.hurry,
            w.attempts + 1 AS attempts
       FROM webhook_delivery AS w
      WHERE w.account_id = locked.account_id AND w.endpoint_id = locked.id AND w.state = 'waiting'
        AND w.next_attempt_at <= now()
      ORDER BY w.next_attempt_at, w.position
-     LIMIT greatest(0, locked.share - (
-        SELECT count(*) FROM webhook_delivery AS c
-         WHERE c.account_id = locked.account_id AND c.endpoint_id = locked.id AND c.claimed_until > now()))
+     LIMIT CASE WHEN claimed.first > locked.held THEN 0 ELSE greatest(0, locked.share - claimed.count) END
        FOR NO KEY UPDATE SKIP LOCKED) AS d
 """)
 
@@ -250,7 +253,9 @@ def is_any_ready(connection: Connection) -> bool:
     return bool(connection.scalar(_IS_ANY_READY))
 
 
-def find_due(connection: Connection, shares: Mapping[Which, int]) -> list[Claimed]:
+def find_due(
+    connection: Connection, shares: Mapping[Which, int], held: Mapping[Which, int] = MappingProxyType({})
+) -> list[Claimed]:
     """Deliveries that are due, those due for longest first, and of what is due together in the feed's order.
 
     They are for the caller alone until the transaction ends, and longer only if they are taken.
@@ -258,11 +263,14 @@ def find_due(connection: Connection, shares: Mapping[Which, int]) -> list[Claime
     Args:
         connection: a transaction.
         shares: how many of each endpoint may be taken at once, by whomsoever.
+        held: first attempts of each that the caller has taken before and not settled; where others have some, nothing
+            is found, so that first attempts begin in the feed's order.
     """
     given = {
         "accounts": [each.account_id for each in shares],
         "endpoints": [each.id for each in shares],
         "shares": list(shares.values()),
+        "held": [held.get(each, 0) for each in shares],
     }
     found = fetch_all(connection, Claimed, _DUE, given)
     return sorted(found, key=lambda each: (each.attempts > 1, each.position))
