@@ -46,3 +46,26 @@ def test_what_cannot_be_read_says_why_and_means_nothing() -> None:
     assert found["customer_id"][1] == "refused: Account: 'Adler' is the name of no customer"
     assert found["access_amount"][1].startswith("refused: Amount: 'much' is no number")
     assert found["credit_type_id"][1] == f"{EURO} = EUR (cents)"
+
+
+def test_quantities_are_no_money() -> None:
+    """What may be used as a number of units is told as that; what is invoiced for it is money."""
+    fields = """
+access_type = { column = "Kind" }
+access_amount = { column = "Amount", unit = "major" }
+invoice_amount = { column = "Amount", unit = "major" }
+"""
+    table = table_of(fields, ["Kind", "Amount"])
+    found = {each.field: told(each) for each in table.fields_of(["QUANTITY", "12"])}
+    assert (found["access_amount"], found["invoice_amount"]) == ("12", "1200 = 12.00 USD")
+    found = {each.field: told(each) for each in table.fields_of(["SPEND", "12"])}
+    assert found["access_amount"] == found["invoice_amount"] == "1200 = 12.00 USD"
+
+
+def test_keys_are_shown_with_the_suffix_that_ends_them() -> None:
+    """As they will be sent; what cannot be read has none."""
+    table = table_of('uniqueness_key = "sf-{ID}"\nidempotency_key = "ID"\nname = "ID"', ["ID"])
+    shown = {each.field: each.after for each in table.fields_of(["7"], key_suffix="-r2")}
+    assert [shown[name] for name in ("uniqueness_key", "idempotency_key", "name")] == ["sf-7-r2", "7-r2", "7"]
+    refused = {each.field: each.after for each in table.fields_of([""], key_suffix="-r2")}
+    assert refused["uniqueness_key"] == "refused: uniqueness_key is made of ID, which is empty"

@@ -14,6 +14,8 @@ from trueup.domain.unit import PIECES, Unit
 from trueup.producer.files.row import Row
 from trueup_worker.cli.terminal.output import Record
 
+_PIECES = "units of usage"  # an access that counts them is no money
+
 
 class _Charge(msgspec.Struct):
     amount: Decimal | None = None
@@ -31,6 +33,7 @@ class _Schedule(msgspec.Struct):
     schedule_items: list[_Charge] | None = None
     recurring_schedule: _Charge | None = None
     credit_type_id: str | None = None
+    access_type: str | None = None
 
     @property
     def total(self) -> Decimal:
@@ -76,7 +79,8 @@ class Totals:
                 continue
             kind = "credit" if row.kind == "credit" else (body.type or "").upper()
             access = body.access_schedule or _Schedule()
-            unit = (access.credit_type_id or USD_CENTS).lower()
+            counts_usage = access.access_type == "QUANTITY"
+            unit = _PIECES if counts_usage else (access.credit_type_id or USD_CENTS).lower()
             found = self._sums[kind, unit]
             found.rows += 1
             found.amount = exact_sum([found.amount, access.total])

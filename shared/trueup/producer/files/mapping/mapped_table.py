@@ -121,9 +121,10 @@ class MappedTable:
         keyed = [field for field in (*self._fields, *self._own.values()) if field.name in KEYS]
         self.keys = sorted({(at, names[at]) for field in keyed for at in field.columns})
 
-    def fields_of(self, cells: Cells) -> Iterator[MappedField]:
+    def fields_of(self, cells: Cells, *, key_suffix: str | None = None) -> Iterator[MappedField]:
         """The fields of a record, with the cells that they are made of and what these become."""
-        return preview([*self._own.values(), *self._fields], self._header.names, cells, self._lookups)
+        fields = [*self._own.values(), *self._fields]
+        return preview(fields, self._header.names, cells, self._lookups, key_suffix=key_suffix or "")
 
     def _sort_out(self) -> None:
         """Sort the fields by the way in which they are made: places of their values, and what makes these."""

@@ -14,6 +14,8 @@ from trueup.producer.files.shown import shown
 
 MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})
 _UNIT = "credit_type_id"
+_SUFFIXED = frozenset({"uniqueness_key", "idempotency_key"})
+_COUNTS_USAGE = ("access_type", "QUANTITY")  # and no money
 _USD = Found(USD_CENTS, USD_IN_CENTS.name, USD_IN_CENTS)
 
 
@@ -30,7 +32,7 @@ class MappedField(NamedTuple):
 
 
 def preview(
-    fields: Sequence[FieldReader], names: Sequence[str], cells: Cells, lookups: Lookups
+    fields: Sequence[FieldReader], names: Sequence[str], cells: Cells, lookups: Lookups, *, key_suffix: str = ""
 ) -> Iterator[MappedField]:
     """The fields of a record; ids mean what they are called, amounts their money.
 
@@ -39,15 +41,19 @@ def preview(
         names: of the table's columns.
         cells: of the record.
         lookups: what the catalog said.
+        key_suffix: ends the keys.
     """
-    found = [(field, told) for field in fields if (told := _told(field, cells)) is not None]
+    found = [(field, told) for field in fields if (told := _told(field, cells, key_suffix)) is not None]
     wanted = (each for field in fields if field.wanted for each in field.wanted(cells))
     called = {_USD.id: _USD} | {record.id: record for each in wanted if isinstance(record := lookups.get(each), Found)}
-    units = {
+    units: dict[str | int, Unit | None] = {
         path[0]: called[told].unit if told in called else PIECES
         for field, told in found
         for path in field.column.paths
         if path[-1] == _UNIT
+    }
+    units |= {
+        path[0]: None for field, told in found for path in field.column.paths if (path[-1], told) == _COUNTS_USAGE
     }
     for field, told in found:
         own = dict.fromkeys(index for index in field.columns if cells[index])
@@ -55,23 +61,26 @@ def preview(
         yield MappedField(field.name, before, told, _meaning(field, told, called, units))
 
 
-def _told(field: FieldReader, cells: Cells) -> str | None:
+def _told(field: FieldReader, cells: Cells, key_suffix: str) -> str | None:
     try:
         told = field.json_of(cells)
         if told is None and field.default is not None:
             told = field.default()
     except BadCell as bad:
         return f"refused: {bad}"
-    return told[1:-1] if told is not None and told.startswith('"') else told
+    if told is None or not told.startswith('"'):
+        return told
+    return told[1:-1] + (key_suffix if field.name in _SUFFIXED else "")
 
 
 def _meaning(
-    field: FieldReader, told: str, called: Mapping[str, Found], units: Mapping[str | int, Unit]
+    field: FieldReader, told: str, called: Mapping[str, Found], units: Mapping[str | int, Unit | None]
 ) -> str | Money | None:
     """Meaning of a value to people, where it does not say that itself."""
     if record := called.get(told):
         return record.name or None
     path = field.column.paths[0] if field.column.paths else ()
     if path and path[-1] in MONEY and told.replace(".", "").isdecimal():
-        return Money(Decimal(told), units.get(path[0], USD_IN_CENTS))
+        unit = units.get(path[0], USD_IN_CENTS)
+        return None if unit is None else Money(Decimal(told), unit)
     return None

@@ -123,7 +123,7 @@ def table_mapped(
         with suppress(BadForm):
             cells = judged.cells(record)
             if cells is not None and isinstance(judged.meaning, MappedTable):
-                yield number, list(judged.meaning.fields_of(cells))
+                yield number, list(judged.meaning.fields_of(cells, key_suffix=reading.key_suffix))
 
 
 def table_keyed(table: Table, kind: Kind, *, name: str, reading: Reading) -> Iterator[KeyedRow]:
