@@ -220,6 +220,7 @@ def test_what_is_no_batch(here: Gateway) -> None:
     assert upload(here, b"\n").status == 400
     commas = upload(here, b'{"a": 1},\n{"a": 2}\n')
     assert (commas.status, "the body cannot be read: line 1: a comma stands" in commas.text) == (400, True)
+    assert commas.json["errors"][0]["code"] == "json_invalid"
     assert upload(here, b"{}", "text/plain").status == 415
     assert upload(here, b"{}", name="mine").status == 202
     other = upload(here, b"[]", name="mine")
@@ -298,5 +299,6 @@ def test_what_cannot_be_read(here: Gateway, content: bytes, said: str) -> None:
     """It is told once what, and never where it was put."""
     answer = upload(here, content, "application/octet-stream")
     assert (answer.status, answer.json["message"][: len(said)]) == (400, said)
+    assert [each["code"] for each in answer.json["errors"]] == ["file_unreadable"]
     assert "/dev/" not in answer.text
     assert "upload" not in answer.text

@@ -11,6 +11,7 @@ CODES: dict[str, str] = {
     # The text as a whole: each of these comes alone.
     "body_too_large": f"must have at most {BODY_BYTES_MAX} bytes of UTF-8",
     "json_invalid": "must be valid JSON: {detail}",
+    "file_unreadable": "must be a file that can be read: {detail}",
     "csv_row_shape": "must have as many cells as the header names columns: {found}",
     "csv_quotes": "must have quotes that match: {found}",
     "not_utf8": "must be UTF-8: {found}",

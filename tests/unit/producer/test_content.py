@@ -87,7 +87,12 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         ("a.csv.gz", gzipped(b"{"), "csv"),
         ("a.txt", b'  {"customer_id": 1}', "jsonl"),
         ("a.txt", b"\xef\xbb\xbftype,customer_id\n", "csv"),
-        ("a", b"hello", "jsonl"),
+        ("a", b"hello", "csv"),
+        ("a", b"Account,Amount\nAlder,5\n", "csv"),
+        ("a.tsv", b"{", "csv"),
+        ("a.TAB.gz", gzipped(b"{"), "csv"),
+        ("report.txt", b'Account\n{"a": 1}\n', "jsonl"),
+        ("report.txt", b"Account\n[1]\n", "jsonl"),
     ],
 )
 def test_the_format_follows_the_name_and_then_the_content(
@@ -314,10 +319,10 @@ def test_a_file_that_is_only_touched_has_not_changed(tmp_path: Path) -> None:
         (b"Deals\n\ntype;customer_id\n", "csv"),
         (b'garbage\n{"customer_id": 1}\n', "jsonl"),
         (b'{"customer_id": 1}\ncustomer_id\n', "jsonl"),
-        (b"garbage\n", "jsonl"),
+        (b"garbage\n", "csv"),
     ],
 )
 def test_the_first_lines_tell_the_format(content: bytes, format_: str) -> None:
-    """Of what has no name: a table has `customer_id` in its header, wherever that stands."""
+    """Of what has no name: a table has no line of JSON, or `customer_id` in its header, wherever that stands."""
     with open_source("-", stdin=io.BytesIO(content)) as source:
         assert source.format == format_

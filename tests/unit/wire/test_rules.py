@@ -203,6 +203,7 @@ def test_every_code_has_a_case() -> None:
         "transaction_id_reused",
         "change_refused",
         "batch_undone",
+        "file_unreadable",  # of a whole file
         *get_args(FormCode),  # of a row that is no body: see test_csv_form
     }
     assert produced == CODES.keys() - NOT_FOUND_CODES - beyond_the_body

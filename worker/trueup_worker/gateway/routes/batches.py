@@ -134,7 +134,7 @@ async def _take(request: Request, kind: Kind, name: str | None, reading: Reading
     except (WrongMapping, UnfitMapping) as error:
         raise invalid_field("/mapping", in_parameters(str(error))) from None
     except UnreadableInput as error:
-        raise invalid_field(body.path, in_parameters(str(error)), code="json_invalid") from None
+        raise invalid_field(body.path, in_parameters(str(error)), code=error.problem) from None
     except BatchUndone as error:
         raise refusal_of(error, message=in_parameters(str(error))) from None
     told = NewBatch(

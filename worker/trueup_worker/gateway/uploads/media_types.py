@@ -13,6 +13,7 @@ FORMATS: dict[str, Format | None] = {
     "application/x-jsonlines": "jsonl",
     JSON: "jsonl",  # whose beginning tells whether it is one document
     "text/csv": "csv",
+    "text/tab-separated-values": "csv",
     WORKBOOK: None,
     "application/gzip": None,
     "application/octet-stream": None,

@@ -18,7 +18,7 @@ from io import BufferedIOBase, BufferedReader
 from itertools import takewhile
 from pathlib import Path, PurePath
 from threading import Event
-from typing import BinaryIO, Literal
+from typing import BinaryIO, ClassVar, Literal
 
 import msgspec
 
@@ -52,9 +52,20 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class UnreadableInput(TrueupError):
-    """The input cannot be read; the message says what to do. Nothing of it was sent."""
+    """The input cannot be read; the message says what to do. Nothing of it was sent.
+
+    Attributes:
+        problem: its code in an answer over HTTP.
+    """
 
     exit_code = ExitCode.UNREADABLE
+    problem: ClassVar[str] = "file_unreadable"
+
+
+class BrokenDocument(UnreadableInput):
+    """The input is JSON that is no document of requests."""
+
+    problem = "json_invalid"
 
 
 class LacksLibrary(UnreadableInput):
@@ -213,7 +224,7 @@ def format_of_name(path: PurePath | None) -> Format | None:
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"] if path else []
     if endings and endings[-1] in (".jsonl", ".ndjson", ".json"):
         return "jsonl"
-    return "csv" if endings and endings[-1] == ".csv" else None
+    return "csv" if endings and endings[-1] in (".csv", ".tsv", ".tab") else None
 
 
 def _long_line(number: int, piece: bytes, stream: BufferedIOBase) -> Line:
@@ -314,7 +325,10 @@ def _format_of_content(beginning: bytes, *, is_table: bool) -> Format:
         return "jsonl"
     if is_table:
         return "csv"
-    above = takewhile(lambda line: not line.lstrip().startswith(b"{"), text.splitlines())
+    lines = [line.lstrip() for line in text.splitlines()]
+    if not any(line.startswith((b"{", b"[")) for line in lines):
+        return "csv"
+    above = takewhile(lambda line: not line.startswith(b"{"), lines)
     return "csv" if any(b"customer_id" in line for line in above) else "jsonl"
 
 

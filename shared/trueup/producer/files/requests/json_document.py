@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import NoReturn
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.files.opening.content import LINE_BYTES_MAX, Line, UnreadableInput
+from trueup.producer.files.opening.content import LINE_BYTES_MAX, BrokenDocument, Line
 from trueup.producer.files.opening.json_beginning import STRING, WHITESPACE, WRAPPED
 
 _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:%b[^"\[\]{}]*+)*+[\[\]{}]' % STRING, re.DOTALL)
@@ -26,7 +26,7 @@ def elements(pieces: Iterable[bytes], *, name: str) -> Generator[Line, None, Non
         name: what the user calls the file.
 
     Raises:
-        UnreadableInput: the document is broken, or an element is longer than a body may be.
+        BrokenDocument: the document is broken, or an element is longer than a body may be.
     """
     for number, text in enumerate(_values(_Reader(pieces, name)), start=1):
         yield Line(number, text, len(text))
@@ -121,7 +121,7 @@ class _Reader:
 
     def refuse(self, found: str) -> NoReturn:
         """Refuse the document for what is found here."""
-        raise UnreadableInput(
+        raise BrokenDocument(
             f"{self._name}, line {self._line}: {found}. A file has one request a line (JSONL), or is a JSON "
             'array of requests, or {"data": [requests]}'
         )
