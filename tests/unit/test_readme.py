@@ -24,6 +24,7 @@ from trueup_worker.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 GUIDES = tuple(f"deploy/guides/{path.name}" for path in sorted((ROOT / "deploy/guides").glob("*.md")))
+RUNBOOKS = tuple(f"deploy/runbooks/{path.name}" for path in sorted((ROOT / "deploy/runbooks").glob("*.md")))
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
     for name in (
@@ -40,6 +41,7 @@ TEXTS = {
         "shared/trueup/producer/files/mapping/README.md",
         "worker/trueup_worker/exports/README.md",
         *GUIDES,
+        *RUNBOOKS,
     )
 }
 FIRST, WIRE, PRODUCER, INTAKE, INVOICING, GATEWAY, CLI, LOCAL, DEPLOY, TESTS, *_ = TEXTS
@@ -218,7 +220,7 @@ def test_every_page_stands_there() -> None:
         for root in ("shared", "worker", "deploy", "tests")
         for path in (ROOT / root).rglob("README.md")
     }
-    found.update(GUIDES)
+    found.update(GUIDES, RUNBOOKS)
     assert {"README.md", *found} == TEXTS.keys()
     linked = {target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", TEXTS[FIRST])}
     assert found <= linked

@@ -125,6 +125,7 @@ def _read_webhooks(connection: Connection) -> Samples:
     return [
         _by("trueup_webhooks", "Webhooks; failing are enabled ones that take nothing.", "state", counts),
         _gauge("trueup_webhook_events_behind", "Events that enabled webhooks have not come to.", found.events_behind),
+        _gauge("trueup_webhook_overdue_seconds", "Seconds for which deliveries wait untried.", found.overdue_seconds),
     ]
 
 
