@@ -1,9 +1,18 @@
-"""What the tests of documents share: one with everything, and its lines."""
+"""What the tests of documents share: one with everything, and its lines; those whose text is kept.
 
+`python -m tests.documents` writes the kept texts anew: look at what has changed.
+"""
+
+from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+from pypdf import PdfReader
+
 from trueup.store.catalog.parties import Party
+from trueup_worker.documents.typesetter import Typesetter
 from trueup_worker.documents.view import Document, DocumentLine
 
 NAMES = [
@@ -48,3 +57,45 @@ def document(*lines: DocumentLine, **changes: Any) -> Document:
 def lines(count: int, name: str | None = None) -> list[DocumentLine]:
     """So many lines, with names of all kinds unless one is given."""
     return [replace(LINE, name=name or NAMES[at % len(NAMES)], amount=f"-{at}.5") for at in range(count)]
+
+
+_TRUE_UP = (
+    ("Committed", "100.00 USD"),
+    ("Drawn (\N{MINUS SIGN})", "59.9975 USD"),
+    ("Adjustments (+)", "0.00 USD"),
+    ("Due (=)", "40.0025 USD"),
+)
+_BIRCH = Party(name="Birch Media", address="2 Side St")
+_JAPANESE, _ARABIC = Party(name=NAMES[1], address="東京都千代田区丸の内1-1"), Party(name=NAMES[2], address="الرياض")
+KEPT = {
+    "draft": document(*lines(3, "GPU hours"), title="Draft invoice", file_name="draft", mark="DRAFT", customer=_BIRCH),
+    "void-true-up": document(*lines(1, "True-up"), mark="VOID", true_up=_TRUE_UP, customer=_BIRCH),
+    "japanese": document(*lines(2, "ストレージ 月額"), customer=_JAPANESE),
+    "arabic": document(*lines(2, NAMES[2]), customer=_ARABIC),
+    "pages": document(*lines(60, NAMES[3])),
+}
+"""Documents whose text is kept, by the names of the files."""
+
+_FOLDER = Path(__file__).parent / "data" / "documents"
+
+
+def kept(name: str) -> str:
+    """The text that a document is to have."""
+    return (_FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def told(pdf: bytes) -> str:
+    """The text of a PDF, a line for each word: where lines break is the font's business."""
+    return "".join(f"{word}\n" for page in PdfReader(BytesIO(pdf)).pages for word in _words(page.extract_text()))
+
+
+def _words(page: str) -> Iterator[str]:
+    yield "--- page"
+    yield from page.replace("\u200b", "").split()
+
+
+if __name__ == "__main__":
+    _FOLDER.mkdir(exist_ok=True)
+    with Typesetter() as typesetter:
+        for each, shown in KEPT.items():
+            (_FOLDER / f"{each}.txt").write_text(told(typesetter.pdf(shown)), encoding="utf-8")

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from tests.benchmarks.balance_alerts import measure_alerts
 from tests.benchmarks.burndown import measure_burndown
 from tests.benchmarks.deliveries import measure_events
+from tests.benchmarks.documents import measure_documents
 from tests.benchmarks.environment import Environment, data_folder, running_stack
 from tests.benchmarks.footprint import ingest_big_file, time_up
 from tests.benchmarks.gateway import GatewayRun, measure_gateway
@@ -26,6 +27,7 @@ from tests.benchmarks.report import (
     InvoiceRound,
     Measured,
     Round,
+    documents_targets,
     gateway_section,
     gateway_targets,
     render,
@@ -63,7 +65,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--behind", type=int, default=1_000_000, help="events that wait while memory is watched")
     parser.add_argument("--alerts-seconds", type=float, default=60.0, help="of usage in each slice beside alerts")
     parser.add_argument("--alerts-rounds", type=int, default=3, help="rounds of usage without alerts, and with them")
-    parser.add_argument("--only", choices=["gateway", "events", "relay", "alerts"], help="measure nothing but this")
+    parser.add_argument("--documents", type=int, default=500, help="invoices that are set as PDF")
+    only = ["gateway", "events", "relay", "alerts", "documents"]
+    parser.add_argument("--only", choices=only, help="measure nothing but this")
     parser.add_argument("--output", type=Path, help="where to write the report; a full run: RESULTS.md")
     chosen = parser.parse_args()
     if chosen.output is None and len(sys.argv) == 1:
@@ -81,6 +85,8 @@ def main() -> int:
         return _relay_only(chosen)
     if chosen.only == "alerts":
         return _alerts_only(chosen)
+    if chosen.only == "documents":
+        return _documents_only(chosen)
     if chosen.only:
         return _gateway_only(chosen)
     with data_folder() as folder:
@@ -100,6 +106,8 @@ def main() -> int:
             invoice_rounds = _invoice_rounds(environment, workload, chosen)
             _say("burn-down")
             burndown = measure_burndown(seed=SEED, lines=chosen.usage_lines)
+            _say("documents")
+            documents = measure_documents(documents=chosen.documents)
             _say(f"a file of {chosen.big_rows:,} rows")
             environment.load_default(workload.catalog())
             big = ingest_big_file(environment, workload, rows=chosen.big_rows)
@@ -117,6 +125,7 @@ def main() -> int:
         invoice_rounds=invoice_rounds,
         future=chosen.future,
         burndown=burndown,
+        documents=documents,
         big=big,
         up_s=up_s,
     )
@@ -165,6 +174,13 @@ def _alerts_only(chosen: argparse.Namespace) -> int:
         run = measure_alerts(environment, Workload(SEED), seconds=seconds, rounds=rounds)
     sys.stdout.write(f"{run.report()}\n")
     return 0
+
+
+def _documents_only(chosen: argparse.Namespace) -> int:
+    run = measure_documents(documents=chosen.documents)
+    wanted = documents_targets(run)
+    sys.stdout.write(f"{target_table(wanted)}\n\n{run.told()}\n")
+    return 0 if all(each.reached for each in wanted) else 1
 
 
 def _gateway(environment: Environment, workload: Workload, chosen: argparse.Namespace) -> GatewayRun:

@@ -15,6 +15,7 @@ import psutil
 from tests.benchmarks.burndown import BurnDownRun
 from tests.benchmarks.burndown_workload import BALANCES
 from tests.benchmarks.cpu import Cost
+from tests.benchmarks.documents import DocumentsRun
 from tests.benchmarks.environment import WORKERS
 from tests.benchmarks.footprint import BigIngest
 from tests.benchmarks.gateway import KINDS, GatewayRun
@@ -64,6 +65,7 @@ class Measured:
     invoice_rounds: Sequence[InvoiceRound]
     future: int
     burndown: BurnDownRun
+    documents: DocumentsRun
     big: BigIngest
     up_s: float
 
@@ -91,9 +93,15 @@ def targets(run: Measured) -> list[Target]:
         _at_least("burn-down to the line-by-line reference", run.burndown.ratio, 20, "{:.0f}x"),
         _at_most("p99 of a single request at half load", run.latency.p99_ms, 200, "{:.0f} ms"),
         *gateway_targets(run.gateway),
+        *documents_targets(run.documents),
         _at_most(f"largest process of ours, {run.big.rows:,} rows", run.big.largest_of_ours_mb, 250, "{:.0f} MB"),
         _at_most("trueup up on an existing folder", run.up_s, 5, "{:.1f} s"),
     ]
+
+
+def documents_targets(found: DocumentsRun) -> list[Target]:
+    """That of invoices as PDF."""
+    return [_at_least("PDFs/s of ten lines on one core", found.per_cpu_s, 20, "{:.0f}")]
 
 
 def gateway_targets(found: GatewayRun) -> list[Target]:
@@ -143,6 +151,7 @@ def render(run: Measured) -> str:
         gateway_section(run.gateway),
         _invoices(run),
         _burndown(run),
+        f"## Documents\n\n{run.documents.told()}.",
         _memory(run),
         _method(),
     )

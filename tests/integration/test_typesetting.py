@@ -4,10 +4,10 @@ import json
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from zlib import crc32
@@ -17,9 +17,10 @@ from PIL import Image
 from pypdf import PdfReader
 
 from tests.acceptance.processes import wait_for
-from tests.documents import LINE, NAMES, document, lines
+from tests.documents import KEPT, LINE, NAMES, document, kept, lines, told
 from trueup.extras import MissingExtra
 from trueup.limits import LOGO_BYTES_MAX
+from trueup.store.catalog.parties import Party
 from trueup_worker.documents import typesetter as module
 from trueup_worker.documents.logo import BadLogo, png_of
 from trueup_worker.documents.typesetter import NotSet, Typesetter
@@ -73,7 +74,7 @@ def test_names_in_other_scripts(typesetter: Typesetter) -> None:
     assert sum("\u0600" <= each <= "\u06ff" or "\ufb50" <= each <= "\ufeff" for each in text) >= len(plain(NAMES[2]))
 
 
-@pytest.mark.parametrize(("count", "pages"), [(1, 1), (10, 1), (300, 13)])
+@pytest.mark.parametrize(("count", "pages"), [(1, 1), (10, 1), (300, 13), (1_000, 43)])
 def test_any_number_of_lines(typesetter: Typesetter, count: int, pages: int) -> None:
     """All of them are there, on as many pages as it takes, and the totals once."""
     pdf = typesetter.pdf(document(*lines(count)))
@@ -81,6 +82,42 @@ def test_any_number_of_lines(typesetter: Typesetter, count: int, pages: int) -> 
     assert len(PdfReader(BytesIO(pdf)).pages) == pytest.approx(pages, rel=0.3)
     assert all(f"-{at}.5" in text for at in range(count))
     assert text.count("Amountdue") == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["draft", "void-true-up", *(pytest.param(each, marks=needs_fonts) for each in ("japanese", "arabic", "pages"))],
+)
+def test_the_text_is_what_was_kept(typesetter: Typesetter, name: str) -> None:
+    """Word by word, in its order; after a change that is meant, `python -m tests.documents` writes it anew."""
+    assert told(typesetter.pdf(KEPT[name])) == kept(name)
+
+
+def test_a_page_as_a_picture(typesetter: Typesetter) -> None:
+    """An upright page of A4 with something on it, but mostly white; a mark is seen across it, a logo at its top."""
+    image = BytesIO()
+    Image.new("RGB", (300, 100), "navy").save(image, "PNG")
+    shown = document(*lines(10), customer=Party(name="Birch"))
+    plain, marked, signed = (
+        Image.open(BytesIO(typesetter.pdf(each, kind="png"))).convert("RGB")
+        for each in (shown, replace(shown, mark="VOID"), replace(shown, logo=png_of(image.getvalue())))
+    )
+    assert plain.height / plain.width == pytest.approx(297 / 210, abs=0.01)
+    assert 0.01 < share(plain, lambda *colour: sum(colour) < 600) < 0.2
+    assert share(plain, reddish) < 0.005 < share(marked, reddish)
+    top = signed.crop((plain.width // 2, 0, plain.width, plain.height // 6))
+    assert share(top, lambda *colour: max(colour[:2]) < 40 and colour[2] > 100) > 0.01
+
+
+def share(picture: Image.Image, is_meant: Callable[[int, int, int], bool]) -> float:
+    """Share of a picture's pixels."""
+    counted = picture.getcolors(picture.width * picture.height) or []
+    return sum(count for count, colour in counted if is_meant(*colour)) / (picture.width * picture.height)  # type: ignore[misc]
+
+
+def reddish(red: int, green: int, blue: int) -> bool:
+    """Tell whether it is the colour of marks, which are seen through."""
+    return red > 160 and red - green > 15 and red - blue > 10
 
 
 @pytest.mark.parametrize("mark", ["DRAFT", "VOID"])
