@@ -36,6 +36,7 @@ class RedisConnection:
 
     def _begin(self) -> None:
         self._connection: Any = None
+        self._is_open = False
         self._lock, self._pid = Lock(), os.getpid()
 
     def ask(self, *commands: Command) -> list[Any]:
@@ -64,16 +65,21 @@ class RedisConnection:
         with self._lock:
             if self._connection is not None:
                 self._connection.disconnect()
+                self._is_open = False
 
     def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         if self._connection is None:
-            self._connection = self._pool.get_connection()
+            self._connection, self._is_open = self._pool.get_connection(), True
         connection = self._connection
         try:
+            if not self._is_open:  # without that, redis-py goes back to where the master was
+                connection.connect()
+                self._is_open = True
             connection.send_packed_command(connection.pack_commands(commands))
             return [self._reply() for _ in commands]
         except BaseException:
             connection.disconnect()  # nobody may read what was meant for us
+            self._is_open = False
             raise
 
     def _reply(self) -> Any:
