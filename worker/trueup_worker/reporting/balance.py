@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from trueup.domain.bills import Label
 from trueup.domain.burndown.exact import exact_sum
-from trueup.domain.burndown.values import AccessType, Balance, CommitType
+from trueup.domain.burndown.values import AccessType, CommitType
 from trueup.errors import NotFound
 from trueup.store.catalog.names import customer_name, unit_names
-from trueup.store.commits.balances import BalanceFilter, admitted_commits, load_balances, load_labels
-from trueup.store.invoices.unpaid_instalments import unpaid_instalments
+from trueup.store.commits.balances import BalanceFilter, load_balances
+from trueup.store.commits.usable_amounts import usable_by_commit, usable_together
+from trueup.store.invoices.unpaid_instalments import unpaid_of_customer
 from trueup_worker.invoicing.clock import account_now
 from trueup_worker.invoicing.open_months import left_of, open_draws
 
@@ -81,19 +81,25 @@ def customer_balance(
     Raises:
         UnknownCustomer: the account has no such customer.
     """
-    name = customer_name(connection, account_id, customer_id)
-    if name is None:
-        raise UnknownCustomer(f"no customer {customer_id} in this account")
+    name = _name(connection, account_id, customer_id)
     now = account_now(connection, account_id)
-    balances = load_balances(connection, account_id, customer_id)
-    commits = _by_commit(
-        balances,
-        left_of(balances, open_draws(connection, account_id, [customer_id])) if with_drafts else {},
-        now,
-        labels=load_labels(connection, account_id, customer_id),
-        units=unit_names(connection, account_id),
-        unpaid=unpaid_instalments(connection, account_id, {UUID(each.commit_id) for each in balances}),
-    )
+    draws = _draws(connection, account_id, customer_id, with_drafts=with_drafts)
+    units = unit_names(connection, account_id)
+    unpaid = unpaid_of_customer(connection, account_id, customer_id)
+    commits = [
+        UsableCommit(
+            commit_id=each.commit_id,
+            type=each.type,
+            name=each.name,
+            unit_id=each.unit_id,
+            unit=units.get(each.unit_id, ""),
+            access_type=each.access_type,
+            usable=each.usable,
+            finalized=each.finalized,
+            unpaid=unpaid.get(each.commit_id),
+        )
+        for each in usable_by_commit(connection, account_id, customer_id, now=now, draws=draws)
+    ]
     return CustomerBalance(customer_id=customer_id, customer=name, as_of=now, units=_by_unit(commits), commits=commits)
 
 
@@ -121,15 +127,28 @@ def net_balance(
     Raises:
         UnknownCustomer: the account has no such customer.
     """
-    balance = customer_balance(connection, account_id=account_id, customer_id=customer_id, with_drafts=with_drafts)
-    admitted = admitted_commits(connection, account_id, customer_id, filters) if filters else None
-    return exact_sum(
-        each.usable
-        for each in balance.commits
-        if each.access_type == access_type
-        and unit_id in (None, UUID(each.unit_id))
-        and (admitted is None or each.commit_id in admitted)
+    _name(connection, account_id, customer_id)
+    return usable_together(
+        connection,
+        account_id,
+        customer_id,
+        now=account_now(connection, account_id),
+        draws=_draws(connection, account_id, customer_id, with_drafts=with_drafts),
+        access_type=access_type,
+        unit_id=unit_id,
+        filters=filters,
     )
+
+
+def _name(connection: Connection, account_id: int, customer_id: UUID) -> str:
+    name = customer_name(connection, account_id, customer_id)
+    if name is None:
+        raise UnknownCustomer(f"no customer {customer_id} in this account")
+    return name
+
+
+def _draws(connection: Connection, account_id: int, customer_id: UUID, *, with_drafts: bool) -> Mapping[str, Decimal]:
+    return open_draws(connection, account_id, [customer_id]).by_segment if with_drafts else {}
 
 
 def left_by_drafts(connection: Connection, *, account_id: int, customer_id: UUID) -> dict[str, Decimal]:
@@ -139,45 +158,6 @@ def left_by_drafts(connection: Connection, *, account_id: int, customer_id: UUID
     """
     draws = open_draws(connection, account_id, [customer_id])
     return left_of(load_balances(connection, account_id, customer_id), draws) if draws.by_segment else {}
-
-
-def _by_commit(
-    balances: list[Balance],
-    left: dict[str, Decimal],
-    now: datetime,
-    *,
-    labels: dict[str, Label],
-    units: dict[str, str],
-    unpaid: Mapping[UUID, Decimal],
-) -> list[UsableCommit]:
-    def usable(segment: Balance) -> tuple[Decimal, Decimal]:
-        if segment.starting_at <= now < segment.ending_before:
-            by_ledger = max(segment.available, Decimal(0))
-            return left.get(segment.segment_id, by_ledger), by_ledger
-        return Decimal(0), Decimal(0)
-
-    found = []
-    for commit_id, group in groupby(sorted(balances, key=_oldest_first), key=lambda each: each.commit_id):
-        segments = list(group)
-        figures = [usable(segment) for segment in segments]
-        found.append(
-            UsableCommit(
-                commit_id=commit_id,
-                type=segments[0].type,
-                name=labels[commit_id].name,
-                unit_id=segments[0].unit_id,
-                unit=units.get(segments[0].unit_id, ""),
-                access_type=segments[0].access_type,
-                usable=exact_sum(with_drafts for with_drafts, _ in figures),
-                finalized=exact_sum(by_ledger for _, by_ledger in figures),
-                unpaid=unpaid.get(UUID(commit_id)),
-            )
-        )
-    return found
-
-
-def _oldest_first(balance: Balance) -> tuple[datetime, str]:
-    return balance.created_at, balance.commit_id
 
 
 def _by_unit(commits: list[UsableCommit]) -> list[Usable]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from itertools import pairwise
 
 from trueup.domain.burndown.applicability import applies
 from trueup.domain.burndown.catalog import Catalog
@@ -38,13 +37,37 @@ class _Payer:
 
 @dataclass(slots=True)
 class _Queue:
-    """Payers of lines of one kind: all that ever may, in order, and those of them that can as things stand."""
+    """Payers of lines of one kind: all that ever may, in order, and those of them whose access is open now.
+
+    `later` has, for each of the open ones, where the next one stands that may have something left.
+    """
 
     line_order: OrderKey
     list_price: int
     payers: list[_Payer]
-    able: list[tuple[_Payer, Criterion | None]] = field(default_factory=list)
+    open: list[_Payer] = field(default_factory=list)
+    later: list[int] = field(default_factory=list)
     as_of: int = -1
+
+    def open_at(self, hour: datetime, *, as_of: int) -> None:
+        """Choose the payers of an hour, unless those of this number of passed bounds are chosen."""
+        if self.as_of != as_of:
+            self.open = [payer for payer in self.payers if payer.running.is_open(hour)]
+            self.later = list(range(1, len(self.open) + 1))
+            self.as_of = as_of
+
+    def first(self, at: int) -> int:
+        """Place of the first open payer from here on with something left; their number where there is none.
+
+        What is used up stays so: nobody passes it twice.
+        """
+        passed = []
+        while at < len(self.open) and not self.open[at].running.left:
+            passed.append(at)
+            at = self.later[at]
+        for each in passed:
+            self.later[each] = at
+        return at
 
 
 def burn_down(lines: Iterable[UsageLine], balances: Iterable[Balance], catalog: Catalog) -> Iterator[Receipt]:
@@ -73,8 +96,8 @@ def burn_down(lines: Iterable[UsageLine], balances: Iterable[Balance], catalog: 
 class _Run:
     """Remainders of the balances between one line and the next.
 
-    `_changes` counts what makes a list of able payers out of date: a balance opened, closed or was used up. A queue
-    looks at its payers again only when that number is not the one it knows.
+    A queue looks at all of its payers again only when a balance has opened or closed: when one is used up, which
+    happens as often as there are balances, it is passed over.
     """
 
     def __init__(self, balances: Iterable[Balance], catalog: Catalog) -> None:
@@ -85,7 +108,6 @@ class _Run:
         bounds = ((each.balance.starting_at, each.balance.ending_before) for each in running)
         self._bounds = sorted({bound for window in bounds for bound in window})
         self._bounds_passed = 0
-        self._changes = 0
         self._queues: dict[LineKind, _Queue] = {}
 
     def serve(self, lines: list[UsageLine]) -> Iterator[Receipt]:
@@ -98,9 +120,7 @@ class _Run:
             yield from self._draw(queue, line)
 
     def _pass_bounds(self, hour: datetime) -> None:
-        passed = bisect_right(self._bounds, hour)
-        self._changes += passed != self._bounds_passed
-        self._bounds_passed = passed
+        self._bounds_passed = bisect_right(self._bounds, hour)
 
     def _queue(self, kind: LineKind) -> _Queue:
         queue = self._queues.get(kind)
@@ -114,18 +134,17 @@ class _Run:
             queue = self._queues[kind] = _Queue(line_order(kind, product), in_e12(kind.list_price), payers)
         return queue
 
-    def _able(self, queue: _Queue, hour: datetime) -> list[tuple[_Payer, Criterion | None]]:
-        """Balances that can pay now, each with what set it before the next."""
-        if queue.as_of != self._changes:
-            payers = [payer for payer in queue.payers if payer.running.is_open(hour)]
-            criteria = [deciding_criterion(one.running.order, next_.running.order) for one, next_ in pairwise(payers)]
-            queue.able = list(zip(payers, [*criteria, None], strict=False))
-            queue.as_of = self._changes
-        return queue.able
+    def _able(self, queue: _Queue, hour: datetime) -> Iterator[tuple[_Payer, Criterion | None]]:
+        """Balances that can pay, each with what set it before the next; who asks for more has used them up."""
+        queue.open_at(hour, as_of=self._bounds_passed)
+        at = queue.first(0)
+        while at < len(queue.open):
+            payer, at = queue.open[at], queue.first(at + 1)
+            rivals = queue.open[at : at + 1]
+            yield payer, next((deciding_criterion(payer.running.order, each.running.order) for each in rivals), None)
 
     def _draw(self, queue: _Queue, line: UsageLine) -> Iterator[Receipt]:
         rest: Exact = in_e12(line.quantity)
-        # While a line is served only balances that it has passed already are used up: the list stays good.
         for payer, criterion in self._able(queue, line.time):
             quantity, amount = self._pay(payer, rest)
             yield _receipt(line, quantity, amount, payer=payer.running, criterion=criterion)
@@ -142,7 +161,6 @@ class _Run:
             return quantity, amount
         covered, amount = whole(Fraction(running.left) / payer.rate), running.left
         running.left = 0
-        self._changes += 1
         return covered, amount
 
 

@@ -1,7 +1,6 @@
 """Balances of a customer's commits and credits, and the catalog they are judged by: inputs of a burn-down."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -36,16 +35,6 @@ _BEFORE = text(
                               AND p.id = ledger_entry.period_id AND p.starting_at >= :since OFFSET 0)"""
     )
 )
-
-# Filters are joined by or, what one of them says by and.
-_ADMITTED = text("""
-    SELECT CAST(c.id AS text) FROM commit AS c
-     WHERE c.account_id = :account_id AND c.customer_id = :customer_id
-       AND EXISTS (
-            SELECT FROM jsonb_to_recordset(CAST(:filters AS jsonb)) AS f (types text[], ids uuid[], custom_fields jsonb)
-             WHERE (f.types IS NULL OR c.type = ANY(f.types)) AND (f.ids IS NULL OR c.id = ANY(f.ids))
-               AND (f.custom_fields IS NULL OR coalesce(c.custom_fields, '{}') @> f.custom_fields))
-""")
 
 _LABELS = text("""
     SELECT CAST(c.id AS text) AS id, CAST(c.product_id AS text) AS product_id, coalesce(c.name, p.name) AS name
@@ -95,15 +84,6 @@ def _load(
 ) -> list[Balance]:
     rows = connection.execute(statement, {"account_id": account_id, "customer_id": customer_id, **more})
     return [_balance(row) for row in rows]
-
-
-def admitted_commits(
-    connection: Connection, account_id: int, customer_id: UUID, filters: Iterable[BalanceFilter]
-) -> set[str]:
-    """The ids of the customer's commits and credits that any of the filters admits."""
-    rows = [{"types": each.types, "ids": each.ids, "custom_fields": each.custom_fields} for each in filters]
-    which = {"account_id": account_id, "customer_id": customer_id, "filters": json.dumps(rows, default=str)}
-    return set(connection.scalars(_ADMITTED, which))
 
 
 def load_labels(connection: Connection, account_id: int, customer_id: UUID) -> dict[str, Label]:
