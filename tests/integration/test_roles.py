@@ -14,7 +14,7 @@ from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
 from trueup.store.postgres.engine import make_engine
 from trueup.store.postgres.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
 from trueup.store.postgres.roles.connected import connected_role
-from trueup.store.postgres.roles.grants import APP_COUNTS, APP_WRITES, grant
+from trueup.store.postgres.roles.grants import APP_CALLS, APP_COUNTS, APP_WRITES, grant
 from trueup.store.postgres.roles.names import APP, READ
 from trueup.store.tables import metadata
 from trueup_worker.scheduling.tidy import tidy
@@ -194,16 +194,20 @@ def test_one_role_for_everything_still_works(owned: Engine) -> None:
 
 
 def test_who_is_connected_and_what_it_could_do(database: Engine, owned: Engine) -> None:
-    """The application could do nothing that it should not; the owner, the superuser, and a grant too many are told."""
+    """The application has what it needs and no more; owner, superuser, a grant too many and those too few are told."""
     with database.begin() as connection:
         told = connected_role(connection)
-        assert (told.name, told.excess, told.unseen) == ("trueup_app", (), ())
+        assert (told.name, told.excess, told.lacking) == ("trueup_app", (), ())
     with owned.begin() as connection:
         assert connected_role(connection).excess == ("owns the tables, and may disable triggers and remove commits",)
         connection.execute(text(f"GRANT TRUNCATE ON ledger_entry TO {APP}; REVOKE SELECT ON batch FROM {APP}"))
+        connection.execute(text(f"REVOKE UPDATE (paid_at), INSERT ON invoice FROM {APP}"))
+        connection.execute(text(f"REVOKE EXECUTE ON FUNCTION {APP_CALLS[0]} FROM {APP}"))
     with database.begin() as connection:
         told = connected_role(connection)
-        assert (told.excess, told.unseen) == (("may remove rows of ledger_entry",), ("batch",))
+        assert told.excess == ("may remove rows of ledger_entry",)
+        lacking = {"SELECT on batch", "INSERT on invoice", "UPDATE on invoice (paid_at)"}
+        assert set(told.lacking) == {*lacking, f"EXECUTE on {APP_CALLS[0]}"}
     with by_hand(database) as connection:
         assert "superuser" in connected_role(connection).excess[0]
 

@@ -10,9 +10,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from tests import bodies
+from tests.acceptance.command import Command
 from tests.acceptance.gateway import gateway
 from tests.acceptance.processes import fleet, wait_for
-from tests.conftest import RunningServices
+from tests.conftest import SECRET_KEY, RunningServices
 from tests.folders import servers_folder
 from tests.integration.intake import Intake
 from tests.integration.test_session_zone import life
@@ -20,6 +21,7 @@ from tests.services.certificates import make_certificates
 from tests.services.conftest import POSTGRES_15
 from trueup.store.postgres.connecting import UnusableDatabase, connect
 from trueup.store.postgres.engine import make_engine
+from trueup.store.postgres.roles.names import OWNER
 from trueup.wire.message.names import QUEUES
 from trueup_worker.local.external import UnreachableError, check_external
 from trueup_worker.local.servers.postgres import Postgres, start_postgres
@@ -106,3 +108,29 @@ def test_an_older_version(services: RunningServices, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("trueup.store.postgres.connecting.OLDEST_SERVER", 16)
     with pytest.raises(UnusableDatabase, match="PostgreSQL 15, and Trueup needs 16 or newer"):
         connect(services.database_url, statement_timeout_s=9)
+
+
+def test_doctor_tells_of_what_a_crash_would_lose(
+    services: RunningServices, database: Engine, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """A server that answers before a commit is on its disk fails its check, with what to set; so does a right less."""
+    account = Intake(database)
+    environ = {"TRUEUP_DATABASE_URL": database_url, "TRUEUP_BROKER_URL": redis_url, "TRUEUP_SECRET_KEY": SECRET_KEY}
+    here = Command(tmp_path / "data", tmp_path, {**environ, "TRUEUP_TOKEN": account.token})
+
+    def told(check: str) -> tuple[bool, str]:
+        [found] = [each for each in here("doctor", "--json").json() if each["check"] == check]
+        return found["ok"], found["found"] + found["advice"]
+
+    assert told("database disk") == (True, "a commit is on disk")
+    assert told("role")[0]
+    with psycopg.connect(services.database(str(database.url.database), role=OWNER), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(str(database.url.database)))
+        )
+        connection.execute("REVOKE INSERT ON obligation FROM trueup_app")
+    is_ok, said = told("database disk")
+    assert not is_ok
+    assert "synchronous_commit = on" in said
+    is_ok, said = told("role")
+    assert (is_ok, said.partition("run `trueup migrate`")[0]) == (False, "trueup_app lacks INSERT on obligation")

@@ -34,6 +34,8 @@ from trueup_worker.local.servers.valkey import ping
 
 # Variables with our prefix that are no settings of the services.
 OWN_VARIABLES = frozenset(PREFIX + name for name in ("DATA", "TOKEN", "DEBUG", "READY_DIR", "PROCESS_NAME", "COMPLETE"))
+_KEEPING = ("fsync", "synchronous_commit", "full_page_writes")
+_RIGHTS_TOLD_MAX = 5
 CLOCK_SECONDS_MAX = 30.0
 FREE_MB_MIN = 200
 EVENTS_LAG_S_MAX = 60.0
@@ -97,7 +99,16 @@ def _settings(here: Session) -> Check:
 
 def _database(here: Session) -> Iterator[Check]:
     with transaction(here.engine) as connection:
-        yield Check("database", f"PostgreSQL {connection.scalar(text('SHOW server_version'))} answers")
+        version = connection.scalar(text("SHOW server_version"))
+        kept = {name: str(connection.scalar(text(f"SHOW {name}"))) for name in _KEEPING}
+    reached = " by a pooler" if here.settings.database_pooler else ""
+    yield Check("database", f"PostgreSQL {version} answers{reached}")
+    off = [name for name, value in kept.items() if value == "off"]
+    if off:
+        must = f"set {', '.join(f'{name} = on' for name in off)} in its configuration, or for its database and roles"
+        yield Check("database disk", f"{', '.join(off)} off: when its machine stops, what was accepted is lost", must)
+    else:
+        yield Check("database disk", "a commit is on disk")
 
 
 def _migrations(here: Session) -> Iterator[Check]:
@@ -114,9 +125,11 @@ def _migrations(here: Session) -> Iterator[Check]:
 def _role(here: Session) -> Iterator[Check]:
     with transaction(here.engine) as connection:
         role = connected_role(connection)
-    if role.unseen:
+    if role.lacking:
         must = "run `trueup migrate` as the role that owns the tables, which grants"
-        yield Check("role", f"{role.name} may not read {', '.join(role.unseen)}", must)
+        told = ", ".join(role.lacking[:_RIGHTS_TOLD_MAX])
+        more = f" and {len(role.lacking) - _RIGHTS_TOLD_MAX} more" if len(role.lacking) > _RIGHTS_TOLD_MAX else ""
+        yield Check("role", f"{role.name} lacks {told}{more}", must)
     elif role.excess:
         yield Check("role", f"{role.name} {'; '.join(role.excess)}", f"connect as {APP}, once `trueup migrate` has run")
     else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from trueup.store.postgres.roles.grants import APP_WRITES
+from trueup.store.postgres.roles.grants import APP_CALLS, APP_COUNTS, APP_WRITES, app_rights
 
 _ROLE = text("""
     SELECT current_user, rolsuper, pg_has_role(relowner, 'USAGE'), has_schema_privilege(current_schema(), 'CREATE')
@@ -14,7 +14,19 @@ _ROLE = text("""
 _REMOVED = text("""
     SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE has_table_privilege(name, 'DELETE, TRUNCATE, TRIGGER')
 """)
-_UNSEEN = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT has_table_privilege(name, 'SELECT')")
+_LACKING = text("""
+    SELECT privilege || ' on ' || name || coalesce(' (' || of_column || ')', '')
+      FROM unnest(CAST(:tables AS text[]), CAST(:privileges AS text[]), CAST(:columns AS text[]))
+           AS needed (name, privilege, of_column)
+     WHERE NOT CASE WHEN of_column IS NULL THEN has_table_privilege(name, privilege)
+                    ELSE has_column_privilege(name, of_column, privilege) END
+    UNION ALL
+    SELECT 'USAGE on ' || name FROM unnest(CAST(:sequences AS text[])) AS name
+     WHERE NOT has_sequence_privilege(name, 'USAGE')
+    UNION ALL
+    SELECT 'EXECUTE on ' || name FROM unnest(CAST(:functions AS text[])) AS name
+     WHERE NOT has_function_privilege(name, 'EXECUTE')
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +36,28 @@ class Role:
     Attributes:
         name: of the role.
         excess: what it may do and should not, in words.
-        unseen: the tables that it may not even read.
+        lacking: the rights that the application needs and it has not, as in a grant.
     """
 
     name: str
     excess: tuple[str, ...]
-    unseen: tuple[str, ...]
+    lacking: tuple[str, ...]
 
 
 def connected_role(connection: Connection) -> Role:
     """The role of this connection, in a migrated database."""
     name, is_superuser, is_owner, may_create = connection.execute(_ROLE).one()
-    unseen = connection.scalars(_UNSEEN, {"names": sorted(APP_WRITES)})
+    tables, privileges, columns = zip(*app_rights(), strict=True)
+    needed = {"tables": list(tables), "privileges": list(privileges), "columns": list(columns)}
+    called = {"sequences": list(APP_COUNTS), "functions": list(APP_CALLS)}
+    lacking = connection.scalars(_LACKING, needed | called)
     if is_superuser:
         excess = ["is a superuser, who may disable triggers and run programs on the database's machine"]
     elif is_owner:
         excess = ["owns the tables, and may disable triggers and remove commits"]
     else:
         excess = list(_excess(connection, may_create=may_create))
-    return Role(name, tuple(excess), tuple(unseen))
+    return Role(name, tuple(excess), tuple(lacking))
 
 
 def _excess(connection: Connection, *, may_create: bool) -> Iterator[str]:

@@ -5,7 +5,8 @@ reads everything and writes what stands here; it can neither change the schema n
 removes through functions of the owner that refuse anything younger. `trueup_read` reads, but for secrets.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, text
 
@@ -76,6 +77,8 @@ HIDDEN: Mapping[str, frozenset[str]] = {  # from trueup_read
     "webhook_endpoint": frozenset({"secret", "previous_secret", "older_secrets"}),
 }
 
+_PRIVILEGE = re.compile(r"([A-Z]+)(?: \(([^)]+)\))?")
+
 _PRESENT = text("""
     SELECT quote_ident(relname) FROM pg_class
      WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND pg_has_role(relowner, 'USAGE')
@@ -86,6 +89,14 @@ _MAY_MIGRATE = text("""
     SELECT CASE WHEN to_regclass('account') IS NULL THEN has_schema_privilege(current_schema(), 'CREATE')
                 ELSE (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('account')) END
 """)
+
+
+def app_rights() -> Iterator[tuple[str, str, str | None]]:
+    """Rights on tables that the application needs: table, privilege, and the column where it is of one alone."""
+    for table, writes in APP_WRITES.items():
+        yield table, "SELECT", None
+        for privilege, columns in _PRIVILEGE.findall(writes):
+            yield from ((table, privilege, column) for column in (columns.split(", ") if columns else (None,)))
 
 
 def may_migrate(connection: Connection) -> bool:
