@@ -49,6 +49,13 @@ class Broker(Protocol):
             BrokerLost, BrokerRefused: the broker did not tell.
         """
 
+    def oldest(self, queue: str) -> bytes | None:
+        """The message that has waited longest, as it lies there; None where there is none, or the broker shows none.
+
+        Raises:
+            BrokerLost, BrokerRefused: the broker did not tell.
+        """
+
     def close(self) -> None:
         """Close the connections; the next call opens others."""
 

@@ -88,6 +88,9 @@ class RabbitBroker:
                 self._channel = None
                 return 0
 
+    def oldest(self, queue: str) -> None:
+        """None: whoever looks at a message takes it, and RabbitMQ counts that as a delivery."""
+
     def close(self) -> None:
         """Close as `Broker.close`."""
         with self._lock:

@@ -41,6 +41,11 @@ class RedisBroker:
         """Count as `Broker.count`."""
         return sum(self._ask(*(("LLEN", queue + priority) for priority in _PRIORITIES)))
 
+    def oldest(self, queue: str) -> bytes | None:
+        """Oldest as of `Broker.oldest`."""
+        [element] = self._ask(("LINDEX", queue, -1))
+        return element if isinstance(element, bytes) else None
+
     def close(self) -> None:
         """Close as `Broker.close`."""
         self._connection.close()

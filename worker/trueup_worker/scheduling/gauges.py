@@ -9,8 +9,9 @@ import structlog
 from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
 from sqlalchemy import Connection, Engine
 
+from trueup.broker.broker import open_broker
+from trueup.clock import utc_now
 from trueup.limits import WEBHOOK_FAILING_TOLD_S
-from trueup.producer.publish import Publisher
 from trueup.settings import Settings
 from trueup.store.events.relay import lag_s
 from trueup.store.invoices.overdue import count_held, oldest_due
@@ -19,12 +20,12 @@ from trueup.store.postgres.errors import primary_message
 from trueup.store.requests.kept_envelopes import waiting
 from trueup.store.requests.parking import count_by_reason
 from trueup.store.webhooks.standing import standing
+from trueup_worker.celery.age import sent_at
 from trueup_worker.observability import metrics
 from trueup_worker.observability.labels import OTHER
 
 _FRESH_S = 5.0  # answers to whoever asks again so soon are those of before
 _STATEMENT_S = 5  # above: a gauge is left out, as one that is late tells nothing
-_BROKER_S = 2.0
 
 Samples = list[Metric]
 Read = Callable[[Connection], Samples]
@@ -43,7 +44,7 @@ class Gauges:
 
     def __init__(self, settings: Settings) -> None:
         self._engine: Engine = make_engine(str(settings.database_url), statement_timeout_s=_STATEMENT_S, pool_size=1)
-        self._publisher = Publisher(str(settings.broker_url), account="", signer=None, retry_s=_BROKER_S)
+        self._broker = open_broker(settings.broker_url)
         self._lock, self._known, self._known_until_s = Lock(), Samples(), 0.0
 
     def describe(self) -> Samples:
@@ -74,16 +75,19 @@ class Gauges:
         return [*found, _gauge("trueup_database_up", "1 where Postgres answers the scheduler.", float(is_up))]
 
     def _of_broker(self) -> Samples:
-        lengths, is_up = {}, True
+        lengths, ages, is_up = {}, {}, True
         for queue in metrics.ALL_QUEUES:
             try:
-                lengths[queue] = float(self._publisher.backlog(queue))
+                lengths[queue] = float(self._broker.count(queue))
+                if (element := self._broker.oldest(queue)) is not None and (sent := sent_at(element, queue=queue)):
+                    ages[queue] = max(0.0, (utc_now() - sent).total_seconds())
             except Exception as error:  # noqa: BLE001 - whatever it is, the broker does not tell
                 log.warning("queue not counted", action="queue_not_counted", error=str(error)[:300])
                 is_up = False
                 break
         return [
             _by("trueup_queue_messages", "Messages that wait on each queue.", "queue", lengths),
+            _by("trueup_queue_oldest_seconds", "Seconds since the oldest envelope on a queue was sent.", "queue", ages),
             _gauge("trueup_broker_up", "1 where the broker answers the scheduler.", float(is_up)),
         ]
 
