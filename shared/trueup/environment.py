@@ -4,7 +4,7 @@ Invariants:
     * a variable of the process wins over the same one in `.env`;
     * `TRUEUP_X_FILE=PATH` is `TRUEUP_X` with the text of that file, without white space around it, as a secret is
       mounted; to say both in one place is refused, as one of them would be ignored;
-    * nothing is written back: what stands in a file does not get into the environment of child processes.
+    * nothing is written back into the environment of this process. `trueup up` gives what it read to its children.
 """
 
 import os
@@ -38,7 +38,11 @@ def environment() -> Mapping[str, str]:
 
 
 def _variables_of(file: Path, problems: list[str]) -> Mapping[str, str]:
-    if not file.is_file():
+    try:
+        is_there = file.is_file()
+    except PermissionError:  # the working folder is one that this user may not enter: nothing there is meant for it
+        is_there = False
+    if not is_there:
         return {}
     from dotenv import dotenv_values  # noqa: PLC0415 - where there is no such file, nothing is imported for it
 

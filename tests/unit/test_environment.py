@@ -1,6 +1,8 @@
 """Settings come from the process, from `.env`, and from files that variables name."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,26 @@ def test_a_variable_wins_over_a_file_that_the_dotenv_names(folder: Path, monkeyp
     assert environment()["TRUEUP_TOKEN"] == "tu_a_b"
     monkeypatch.setenv("TRUEUP_TOKEN", "tu_c_d")
     assert environment()["TRUEUP_TOKEN"] == "tu_c_d"
+
+
+_CLOSED = """
+import os, sys
+from trueup.environment import environment
+from trueup.store.postgres.parameters import _has_roots_at_home
+
+os.chdir(sys.argv[1])
+os.chmod(sys.argv[1], 0)
+if os.getuid() == 0:  # whom no mode keeps out
+    os.setuid(65534)
+environment()
+print(_has_roots_at_home())
+"""
+
+
+def test_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
+    """As working folder it has no `.env` for us, as home no authorities."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    argv = [sys.executable, "-c", _CLOSED, str(folder)]
+    done = subprocess.run(argv, env={**os.environ, "HOME": str(folder)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import psutil
 import pytest
 
 from trueup.limits import WEBHOOK_BUSY_PER_S
@@ -39,11 +40,23 @@ def test_until_the_next_look() -> None:
     assert spare.deliveries(1.0) == WEBHOOK_BUSY_PER_S
 
 
+def test_a_host_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what is used cannot be read, as under many a sandbox, nothing is short."""
+
+    def hidden() -> None:
+        raise FileNotFoundError("/proc/stat")
+
+    monkeypatch.setattr(psutil, "cpu_times", hidden)
+    spare = SpareTime(0.0)
+    assert spare.deliveries(1.0) is None
+
+
 def test_this_host() -> None:
     """What is used grows, and nothing is more than the whole."""
-    first = used_here()
-    while (later := used_here()).own == first.own:
-        pass
+    first = later = used_here()
+    assert first is not None
+    while later is None or later.own == first.own:
+        later = used_here()
     assert later.own - first.own <= later.whole
     assert 0 < later.idle < later.whole
 

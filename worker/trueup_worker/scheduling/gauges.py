@@ -43,7 +43,12 @@ class Gauges:
     """A collector that asks database and broker, on connections of its own."""
 
     def __init__(self, settings: Settings) -> None:
-        self._engine: Engine = make_engine(str(settings.database_url), statement_timeout_s=_STATEMENT_S, pool_size=1)
+        self._engine: Engine = make_engine(
+            str(settings.database_url),
+            statement_timeout_s=_STATEMENT_S,
+            pool_size=1,
+            pooler=settings.database_pooler,
+        )
         self._broker = open_broker(settings.broker_url)
         self._lock, self._known, self._known_until_s = Lock(), Samples(), 0.0
 

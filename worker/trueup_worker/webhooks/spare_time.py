@@ -25,9 +25,12 @@ class Used:
     own: float
 
 
-def used_here() -> Used:
-    """Read what has been used on this host since it started."""
-    times = psutil.cpu_times()
+def used_here() -> Used | None:
+    """Read what has been used on this host since it started; None: it does not tell, as in many a sandbox."""
+    try:
+        times = psutil.cpu_times()
+    except OSError:
+        return None
     idle = times.idle + getattr(times, "iowait", 0.0)
     counted_twice = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
     return Used(sum(times) - counted_twice, idle, time.process_time())
@@ -41,7 +44,7 @@ class SpareTime:
         used: tells what has been used until now.
     """
 
-    def __init__(self, now: float, used: Callable[[], Used] = used_here) -> None:
+    def __init__(self, now: float, used: Callable[[], Used | None] = used_here) -> None:
         self._used = used
         self._before, self._looked_at = used(), now
         self._left: int | None = WEBHOOK_BUSY_PER_S
@@ -60,6 +63,8 @@ class SpareTime:
 
     def _is_short(self) -> bool:
         before, self._before = self._before, self._used()
+        if before is None or self._before is None:
+            return False
         whole = self._before.whole - before.whole
         busy = whole - (self._before.idle - before.idle)
         own = self._before.own - before.own

@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,16 @@ def _verified(given: Mapping[str, Any]) -> dict[str, str]:
     return {"sslmode": "verify-full", **dict(_roots(given))}
 
 
+def _has_roots_at_home() -> bool:
+    """Tell whether libpq finds authorities in this user's home, which may be closed to it, or nowhere."""
+    with suppress(OSError, RuntimeError):
+        return (Path.home() / _LIBPQ_ROOTS).exists()
+    return False
+
+
 def _roots(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Authorities of the system, unless others are named: the driver's own OpenSSL does not know where they lie."""
-    if given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT") or (Path.home() / _LIBPQ_ROOTS).exists():
+    if given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT") or _has_roots_at_home():
         return
     known = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
     yield "sslrootcert", next((each for each in known if each and Path(each).exists()), "system")

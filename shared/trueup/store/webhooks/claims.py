@@ -42,7 +42,7 @@ _SECRETS = """e.secret || ARRAY(SELECT b.secret
 
 # The endpoint's row is locked so that two workers together take no more than its share; the deliveries are, so that
 # they stay as they were found until they are taken. Where another worker has first
-# attempts to make, this one takes nothing: they begin in order.
+# attempts to make, this one takes none of them: they begin in order.
 _DUE = text(f"""
 WITH wanted AS (
     SELECT * FROM unnest(CAST(:accounts AS integer[]), CAST(:endpoints AS uuid[]), CAST(:shares AS integer[]),
@@ -62,9 +62,8 @@ SELECT locked.account_id, locked.id AS endpoint_id, d.*, locked.url, locked.secr
            w.attempts + 1 AS attempts
       FROM webhook_delivery AS w
      WHERE w.account_id = locked.account_id AND w.endpoint_id = locked.id AND w.state = 'waiting'
-       AND w.next_attempt_at <= now()
-     ORDER BY w.next_attempt_at, w.position
-     LIMIT CASE WHEN claimed.first > locked.held THEN 0 ELSE greatest(0, locked.share - claimed.count) END
+       AND w.next_attempt_at <= now() AND (w.attempts > 0 OR claimed.first <= locked.held)
+     ORDER BY w.next_attempt_at, w.position LIMIT greatest(0, locked.share - claimed.count)
        FOR NO KEY UPDATE SKIP LOCKED) AS d
 """)
 
