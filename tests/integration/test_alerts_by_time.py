@@ -12,8 +12,10 @@ from trueup.store.alerts import timed
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.alerts.settings import set_thresholds
 from trueup.store.postgres.plans import plan_afresh
+from trueup.wire.request.changes import EndDate
 from trueup_worker.alerts.timed import tell_what_fell_due
 from trueup_worker.commit_changes.archive import archive_commit
+from trueup_worker.commit_changes.end_date import end_commit
 from trueup_worker.invoicing.clock import advance_clock
 
 
@@ -84,6 +86,41 @@ def test_a_moved_end_is_told_of_anew(alerts: AlertBook) -> None:
     alerts.run("UPDATE segment SET ending_before = :later WHERE commit_id = :id", later=later, id=commit)
     assert alerts.move(ends) == []
     assert alerts.move(later - 30 * DAY) == [("commit.expiring", commit, 30)]
+
+
+@pytest.mark.parametrize("hours", [0, 30])
+def test_an_end_that_is_moved_to_where_all_is_settled_is_told(alerts: AlertBook, hours: int) -> None:
+    """A sandbox stands still: its time does not come to what ends where it stands, or ended before."""
+    commit = alerts.commit("PREPAID", "100", ends=START + 100 * DAY, paid=False)
+    other = alerts.commit("PREPAID", "100", ends=START + 10 * DAY, paid=False)
+    assert alerts.move(START + 10 * DAY)[-1] == ("commit.segment.end", other, None)
+    for _ in range(3):
+        alerts.settle()
+        alerts.told()
+    ends = START + 10 * DAY - timedelta(hours=hours)
+    for expected in ([("commit.segment.end", commit, None)], []):
+        before = len(alerts.by_time())
+        with alerts.engine.begin() as connection:
+            change: EndDate = {"commit_id": str(commit), "access_ending_before": ends}
+            end_commit(connection, account_id=alerts.account_id, commit_id=commit, change=change, actor="key")
+        alerts.told()
+        assert alerts.by_time()[before:] == expected
+        ends -= timedelta(hours=1)
+    assert alerts.move(START + 101 * DAY) == []
+
+
+def test_an_end_that_is_moved_to_where_it_is_judged_again_is_told_once(alerts: AlertBook) -> None:
+    """By that judgement."""
+    commit = alerts.commit("PREPAID", "100", ends=START + 100 * DAY, paid=False)
+    alerts.move(START + 10 * DAY)
+    with alerts.engine.begin() as connection:
+        change: EndDate = {"commit_id": str(commit), "access_ending_before": START + 10 * DAY}
+        end_commit(connection, account_id=alerts.account_id, commit_id=commit, change=change, actor="key")
+    alerts.told()
+    for _ in range(3):
+        alerts.settle()
+        alerts.told()
+    assert alerts.by_time() == [("commit.segment.end", commit, None)]
 
 
 def test_an_archived_commit_is_not_told_of(alerts: AlertBook) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from trueup.errors import Refused, TrueupError
 from trueup.store.accounts.audit import note
+from trueup.store.alerts.moved import tell_moved
 from trueup.store.commits.changes import Stored, lock_commit
 from trueup.store.commits.revaluations import remember_worth, revalue
 from trueup.store.events.outbox import announce
@@ -100,7 +101,7 @@ def tell(
     action: str,
     event: Literal["edited", "archived"],
 ) -> Changed:
-    """Write the audit row, the event and the new worth of a change that changed something."""
+    """Write the audit row, the events and the new worth of a change that changed something."""
     if changed.after:
         revalue(connection, account_id, [stored.id])
         note(
@@ -114,4 +115,5 @@ def tell(
         )
         kind = "credit" if stored.type == "CREDIT" else "commit"
         announce(connection, account_id, EVENT_TYPES[f"{kind}.{event}"], [stored.id])
+        tell_moved(connection, account_id, stored.id, stored.segments)
     return changed

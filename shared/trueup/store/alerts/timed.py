@@ -20,6 +20,11 @@ from trueup.store.postgres.rows import fetch_all
 SegmentKind = Literal["start", "end", "expiring"]
 UpcomingKind = Literal["SCHEDULED", "TRUE_UP"]
 
+DETAIL = """jsonb_build_object(
+    'segment_id', segment_id, 'customer_id', customer_id, 'starting_at', starting_at, 'ending_before', ending_before,
+    'amount', CAST(trim_scale(amount) AS text))"""
+"""SQL of the facts of a segment's events."""
+
 _DAYS = "make_interval(secs => CAST(wait.days * 86400 AS double precision))"
 
 # No column, so that what was told is found by its subject: by the instant, all that fell due with it would be read.
@@ -68,9 +73,7 @@ def _tell_segments(kind: SegmentKind, event: str, column: str) -> TextClause:
     ), announced AS (
         INSERT INTO outbox (account_id, event, subject_ids, detail)
         SELECT :account_id, CASE type WHEN 'CREDIT' THEN 'credit.' ELSE 'commit.' END || '{event}', ARRAY[commit_id],
-               {offset} || jsonb_build_object(
-                   'segment_id', segment_id, 'customer_id', customer_id, 'starting_at', starting_at,
-                   'ending_before', ending_before, 'amount', CAST(trim_scale(amount) AS text))
+               {offset} || {DETAIL}
           FROM found ORDER BY fell_at, commit_id, segment_id
     )
     SELECT count(*) FROM found
