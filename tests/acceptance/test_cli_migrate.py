@@ -62,3 +62,16 @@ def test_a_secret_key_that_is_lost(own_servers: Command, tmp_path: Path) -> None
     refused = own_servers(*ingest, **lost)
     assert (refused.code, "create another" in refused.stderr) == (8, True)
     assert own_servers("tokens", "list", "--account", "acme", **lost).code == 0
+
+
+def test_another_secret_key(own_servers: Command, tmp_path: Path) -> None:
+    """What the previous one had sealed is sealed anew: a token that was made before enqueues on."""
+    own_servers.ok("migrate")
+    own_servers.ok("accounts", "create", "acme")
+    (tmp_path / "previous").write_text(f"{SECRET_KEY}\n")
+    new = {"TRUEUP_SECRET_KEY": ANOTHER}
+    assert "2 tokens" in own_servers.ok("migrate", "--reseal-from", tmp_path / "previous", **new).stderr
+    (tmp_path / "rows.jsonl").write_text("{}")
+    judged = own_servers("ingest", tmp_path / "rows.jsonl", "--account", "acme", "--dry-run", **new)
+    assert judged.code == 3, judged.stderr
+    assert own_servers("migrate", "--reseal-from", tmp_path / "previous", **new).code == 2

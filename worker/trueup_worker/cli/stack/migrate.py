@@ -1,10 +1,13 @@
 """Bring the database up to date, and grant its roles what they may do: for own servers, what `up` does for its own."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from trueup.errors import ExitCode
+from trueup.store.accounts.reseal import reseal
 from trueup.store.accounts.secret_key import accept_secret_key as accept_key
 from trueup.store.postgres.connecting import Pooler
 from trueup.store.postgres.engine import make_engine, transaction
@@ -26,6 +29,10 @@ def migrate(
         bool, typer.Option("--check", help="Change nothing; exit code 1 if a migration is missing.")
     ] = False,
     accept_secret_key: AcceptSecretKey = False,
+    reseal_from: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A file with the previous secret key: this one takes its place."),
+    ] = None,
 ) -> None:
     """Run the migrations that the database lacks, and grant the roles trueup_app and trueup_read what they may do.
 
@@ -41,10 +48,20 @@ def migrate(
     if accept_secret_key:
         with transaction(engine) as connection:
             accept_key(connection, here.secret_key)
+    if reseal_from is not None and not check:
+        _reseal(engine, reseal_from, here.secret_key)
     told = ", ".join(pending) or "none"
     say(f"migrations that are missing: {told}" if check else f"migrations that ran: {told}")
     if check and pending:
         raise typer.Exit(ExitCode.DIFFERENCES)
+
+
+def _reseal(engine: Engine, previous: Path, secret_key: str) -> None:
+    with transaction(engine) as connection:
+        done = reseal(connection, previous=previous.read_text(encoding="utf-8").strip(), secret_key=secret_key)
+    say(f"sealed under the new secret key: {done.tokens} tokens, {done.webhooks} webhooks")
+    if done.left:
+        say(f"{done.left} are sealed under neither key, lost with an earlier one: make them anew")
 
 
 def _pooler(here: Session) -> Pooler | None:
