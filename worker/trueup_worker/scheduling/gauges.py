@@ -64,6 +64,11 @@ class Gauges:
                 self._known_until_s = time.monotonic() + _FRESH_S
             yield from self._known
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+        self._broker.close()
+
     def _of_database(self) -> Samples:
         found, is_up = Samples(), False
         for read in _READS:
