@@ -119,6 +119,22 @@ def test_failed_rows_of_a_csv_file_are_csv(stack: Command, tmp_path: Path) -> No
     assert (again["rows"], again["created"]) == (1, 1)
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_failed_rows_that_are_too_large_are_named(stack: Command, tmp_path: Path, form: str) -> None:
+    """The file of failed rows has none of which only the beginning is held."""
+    file, failed = tmp_path / f"large.{form}", tmp_path / "failed"
+    if form == "csv":
+        start = "customer_id,type,priority,product_id,access_amount,access_starting_at,access_ending_before,name\n"
+        wrong, large = "c,PREPAID,1,p,1,s,e,x\n", f"c,PREPAID,1,p,1,s,e,{'x' * 600_000}\n"
+    else:
+        start, wrong, large = "", '{"name": "x"}\n', f'{{"name": "{"x" * 600_000}"}}\n'
+    file.write_text(start + wrong + large + wrong)
+    done = stack("ingest", file, "--failed", failed)
+    assert done.code == 3, done.stderr
+    assert "row 2 is too large to be held: it is not in the file of failed rows" in done.stderr
+    assert failed.read_text() == start + wrong + wrong
+
+
 def test_failed_rows_of_another_encoding_are_utf8(stack: Command, tmp_path: Path) -> None:
     """The command says so, and refuses to read them by the file's encoding; read without it, they are as they were."""
     stack.ok("accounts", "create", "encodings")

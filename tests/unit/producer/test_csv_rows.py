@@ -4,16 +4,19 @@ import json
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trueup.limits import BODY_BYTES_MAX
 from trueup.producer.files.columns.csv_columns import known_columns
-from trueup.producer.files.opening.content import LINE_BYTES_MAX, Line, UnreadableInput
+from trueup.producer.files.opening.content import LINE_BYTES_MAX, Line, UnreadableInput, open_source
 from trueup.producer.files.reading import AS_IT_STANDS
 from trueup.producer.files.requests.meaning import header_finder
 from trueup.producer.files.requests.table_rows import table_rows
 from trueup.producer.files.row import Row
+from trueup.producer.files.rows import rows as rows_in
 from trueup.producer.files.tables.csv_table import CsvTable
 from trueup.wire.message.envelope import Kind
 from trueup.wire.request.read import read_body
@@ -249,6 +252,20 @@ def test_a_record_that_is_too_large_travels_as_its_beginning() -> None:
     assert large.raw_bytes > LINE_BYTES_MAX
     assert len(large.text) < 4200
     assert (good.number, good.raw) == (2, False)
+
+
+def test_a_cell_may_be_as_long_as_a_body_though_csv_doubles_its_quotes(tmp_path: Path) -> None:
+    """It is the body that is judged, and not how it is written here."""
+    specifiers = "[" + ",".join(['{"a":"b"}'] * 25_000) + "]"
+    doubled = specifiers.replace('"', '""')
+    assert len(specifiers) < BODY_BYTES_MAX < len(doubled)
+    path = tmp_path / "a.csv"
+    path.write_text(f'{REQUIRED},specifiers\n{CELLS},"{doubled}"\n{CELLS},"[{doubled},{doubled[1:]}"\n')
+    with open_source(path) as source:
+        large, larger = rows_in(source)
+    assert not large.raw
+    assert json.loads(large.text)["specifiers"] == json.loads(specifiers)
+    assert larger.raw_bytes is not None
 
 
 def test_a_record_that_is_not_utf8_travels_as_raw() -> None:

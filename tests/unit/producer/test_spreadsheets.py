@@ -161,3 +161,13 @@ def test_what_nobody_sees_is_no_key(tmp_path: Path, cell: str) -> None:
     content = f"{HEADER}\n{CELLS.replace('k', cell, 1)}\n{CELLS.replace('k', f'{cell}k{cell}', 1)}\n"
     keyless, keyed = read(written(tmp_path, content))
     assert (keyless.keyless, json.loads(keyed.text)["uniqueness_key"]) == (True, "k")
+
+
+@pytest.mark.parametrize("separator", [b"\xa7", b"\xc2\xa7", b'"', b"x", b""])
+def test_a_line_that_names_no_delimiter_is_a_line_above_the_header(tmp_path: Path, separator: bytes) -> None:
+    """A delimiter is one sign of ASCII: anything else neither breaks the reading nor decides it."""
+    path = tmp_path / "deals.csv"
+    path.write_bytes(b"sep=" + separator + b"\n" + f"{HEADER}\nk,c,PREPAID,1,p,1,s,e\n".encode())
+    with open_source(path) as source:
+        (row,) = rows(source, scanned=scan(source))
+    assert not row.raw

@@ -245,6 +245,7 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan, 
     if summary.created == summary.rows and not plan.results:
         return []
     failures: list[RowOutcome] = []
+    left_out = 0
     failed_path = (
         plan.failed
         or current.folder.path / "batches" / f"{summary.batch_id}.failed.{'csv' if source.is_table else 'jsonl'}"
@@ -259,12 +260,23 @@ def _write_results(current: Session, run: Ingest, summary: Summary, plan: Plan, 
                 if failed is None:
                     failed = stack.enter_context(_created(failed_path))
                     failed.write(_header_line(source, plan))
-                failed.write(_input_line(row.row))
+                line = _input_line(row.row)
+                failed.write(line)
+                if not line:
+                    left_out += 1
+                    _tell_left_out(row.row, left_out)
                 failures += [row] if len(failures) < _REASONS_SHOWN else []
+    if left_out > _REASONS_SHOWN:
+        say(f"{left_out - _REASONS_SHOWN} more rows are too large likewise")
     if failed:
         again = "; ".join(_options_again(plan.reading))
         say(f"failed rows, to be corrected and sent{again and f' ({again})'}: {failed_path}")
     return failures
+
+
+def _tell_left_out(row: Row, count: int) -> None:
+    if count <= _REASONS_SHOWN:
+        say(f"row {row.number} is too large to be held: it is not in the file of failed rows; mend it in its own file")
 
 
 def _options_again(reading: Reading) -> Iterator[str]:
@@ -305,7 +317,9 @@ def _header_line(source: Source, plan: Plan) -> bytes:
 
 
 def _input_line(row: Row) -> bytes:
-    """The row as `ingest` reads it again."""
+    """The row as `ingest` reads it again; empty where the whole of it is not there."""
+    if row.record is None and row.raw_bytes is not None:
+        return b""
     if row.record is not None:
         return row.record and row.record + b"\n"
     if row.raw or (row.kind != "credit" and row.idempotency_key is None):

@@ -41,7 +41,7 @@ Format = Literal["jsonl", "csv", "json", "xlsx"]
 
 Stamp = tuple[int, int, int, int, int]  # of a file: device, inode, size, and times of change in nanoseconds
 
-LINE_BYTES_MAX = BODY_BYTES_MAX + 4 * 1024  # the largest body, and what may stand around it
+LINE_BYTES_MAX = 2 * BODY_BYTES_MAX + 4 * 1024  # the largest body, its quotes twice as CSV has them, and what is around
 _CHUNK_BYTES = 1024 * 1024
 _PIECE_BYTES = 64 * 1024
 _DIGESTED_BYTES = 4 * 1024 * 1024  # at once: between two pieces a digest waits for the thread that reads lines

@@ -9,12 +9,13 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import NoReturn
 
 from trueup.limits import BODY_BYTES_MAX
-from trueup.producer.files.opening.content import LINE_BYTES_MAX, BrokenDocument, Line
+from trueup.producer.files.opening.content import BrokenDocument, Line
 from trueup.producer.files.opening.json_beginning import STRING, WHITESPACE, WRAPPED
 
 _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:%b[^"\[\]{}]*+)*+[\[\]{}]' % STRING, re.DOTALL)
 _SCALAR = re.compile(rb"(?:%b|[^\s,\[\]{}\"]++)(?=[\s,\[\]{}])" % STRING, re.DOTALL)
 _MEMBER = re.compile(rb"\s*%b\s*:" % STRING, re.DOTALL)
+_ELEMENT_BYTES_MAX = BODY_BYTES_MAX + 4 * 1024  # the largest body, and what may stand around it
 _LOOKAHEAD_BYTES = 8 * 1024
 
 
@@ -113,7 +114,7 @@ class _Reader:
             if found:
                 size_bytes = found.end() - self._at
                 depth += 1 if self._text[found.end() - 1] in b"{[" else -1
-            elif len(self._text) - self._at > LINE_BYTES_MAX:
+            elif len(self._text) - self._at > _ELEMENT_BYTES_MAX:
                 self.refuse(f"a request begins here that is longer than {BODY_BYTES_MAX} bytes, or never closed")
             elif not self._read_on():
                 self.refuse("a bracket or a quote opens in the request that begins here, and is never closed")

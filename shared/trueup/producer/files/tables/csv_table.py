@@ -18,7 +18,8 @@ IsHeader = Callable[[Sequence[str]], bool]
 LINES_ABOVE_MAX = 20
 _LOOKED_AT_MAX = 1_000  # with blank lines between them
 _DELIMITERS = ",;\t"
-_SEPARATOR = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=(.)"?[,;\t ]*')  # how a spreadsheet is told its own delimiter
+# How a spreadsheet is told its own delimiter: a sign or a space, as letters and quotes are none.
+_SEPARATOR = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([\t !#-/:-@\[-`{-~])"?[,;\t ]*')
 
 
 class CsvTable:
