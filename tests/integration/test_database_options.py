@@ -4,6 +4,7 @@ import asyncio
 
 from sqlalchemy import text
 
+from tests.integration.intake import settings_of
 from trueup.store.postgres.connecting import connect_in_loop
 from trueup.store.postgres.engine import make_engine
 
@@ -29,3 +30,20 @@ def test_of_an_event_loop(database_url: str) -> None:
             return found
 
     assert asyncio.run(shown()) == ("billing-eu", "5MB", "UTC")
+
+
+def test_of_several_hosts(database_url: str) -> None:
+    """One that does not answer is passed over, by both kinds of connection; settings take such a URL."""
+    address = database_url.rpartition("@")[2].partition("/")[0]
+    url = database_url.replace(address, f"127.0.0.1:1,{address}")
+    taken = str(settings_of(database_url=url).database_url)
+    engine = make_engine(taken)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT NOT pg_is_in_recovery()")).scalar_one()
+    engine.dispose()
+
+    async def answers() -> bool:
+        async with await connect_in_loop(taken, statement_timeout_s=5) as connection:
+            return await (await connection.execute("SELECT 1")).fetchone() == (1,)
+
+    assert asyncio.run(answers())
