@@ -85,16 +85,22 @@ def _alone(on: Engine, tell: Tell) -> Iterator[Connection]:
     that are.
     """
     with on.connect() as connection:
-        connection.detach()
-        is_told = False
-        while not _try_lock(connection):
-            if not is_told:
-                tell("another migration runs; waiting for it")
-                is_told = True
-            time.sleep(_POLL_S)
-        with connection.begin():
-            connection.execute(text("SET statement_timeout = 0"))  # a table may be long
-        yield connection
+        try:
+            _wait_for_lock(connection, tell)
+            with connection.begin():
+                connection.execute(text("SET statement_timeout = 0"))  # a table may be long
+            yield connection
+        finally:
+            connection.invalidate()  # which ends its session, and with it the lock
+
+
+def _wait_for_lock(connection: Connection, tell: Tell) -> None:
+    is_told = False
+    while not _try_lock(connection):
+        if not is_told:
+            tell("another migration runs; waiting for it")
+            is_told = True
+        time.sleep(_POLL_S)
 
 
 def _try_lock(connection: Connection) -> bool:
