@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.unit.deploy.manifests import DEPLOY, PROCESSES, ROOT, arguments
+from trueup.store.postgres.parameters import parameters_of
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -114,4 +115,6 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert first.keys() == named.keys()
     assert made() == first
     assert len(first["secret_key"]) == 64
-    assert first["app_url"] == f"postgresql://trueup_app:{first['app_password']}@postgres:5432/trueup"
+    given = parameters_of(first["app_url"])
+    assert (given["user"], given["password"], given["host"]) == ("trueup_app", first["app_password"], "postgres")
+    assert given["sslmode"] == "disable"  # that Postgres has no certificate
