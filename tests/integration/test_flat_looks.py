@@ -41,7 +41,7 @@ _ROWS = """
                             amount)
     SELECT account_id, gen_random_uuid(), id, n, 'SCHEDULED', '2030-01-01Z',
            timestamptz '2030-01-01Z' + n * interval '1 h', 1, 1, 1
-      FROM commit, generate_series(1, CASE WHEN account_id = (SELECT min(id) FROM account) THEN 1000 ELSE 1 END) AS n;
+      FROM commit, generate_series(1, CASE WHEN account_id = (SELECT min(id) FROM account) THEN :rows ELSE 1 END) AS n;
     INSERT INTO usage_month (account_id, customer_id, starting_at)
     SELECT account_id, customer_id, date_trunc('month', now(), 'UTC') FROM commit;
     INSERT INTO feed (account_id, last_position) SELECT id, 1 FROM account;
@@ -76,11 +76,12 @@ STEPS: Mapping[str, Callable[[Connection], object]] = {
 }
 
 
-def make_accounts(engine: Engine, accounts: int) -> None:
+def make_accounts(engine: Engine, accounts: int, *, rows: int = 1_000) -> None:
     """Accounts that were looked at: in none of them anything is due."""
     with by_hand(engine) as connection:
         for each in _ROWS.split(";"):
-            connection.execute(text(each), {"accounts": accounts} if ":accounts" in each else {})
+            given = {"accounts": accounts, "rows": rows}
+            connection.execute(text(each), {name: value for name, value in given.items() if f":{name}" in each})
         connection.execute(text("INSERT INTO alert_clock SELECT id, now(), now(), now() - interval '1 h' FROM account"))
         connection.execute(text("ANALYZE"))
     for _ in range(2 + accounts // LOOKED_AT_MAX * 4):

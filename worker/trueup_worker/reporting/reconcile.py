@@ -1,15 +1,19 @@
 """The use case: everything is computed again and compared with what is stored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
+from typing import get_args
 
 from sqlalchemy import Connection, text
 
 from trueup.defaults import USAGE_GRACE_H
 from trueup.store.postgres.engine import snapshot
-from trueup.store.postgres.plans import plan_for_whole_tables
+from trueup.store.postgres.plans import plan_afresh, plan_for_whole_tables
 from trueup.store.reconciliation import CHECKS, DIFFERENCES_MAX, Difference, find_differences
+from trueup.store.reconciliation.check import By
+from trueup.store.reconciliation.slices import Some, changed_since, stretches
 from trueup.store.usage.billed_lines import issued_true_ups, true_up_terms
 from trueup_worker.invoicing.holds import beside_issued
 from trueup_worker.journal.agreement import journal_differences
@@ -20,26 +24,50 @@ _LINES_NAMED = 5
 
 
 def reconcile(
-    connection: Connection, account_id: int | None = None, *, usage_grace_h: int = USAGE_GRACE_H
+    connection: Connection,
+    account_id: int | None = None,
+    *,
+    usage_grace_h: int = USAGE_GRACE_H,
+    since: datetime | None = None,
+    told: Callable[[int, int], object] = lambda _done, _all: None,
 ) -> list[Difference]:
     """Every difference, up to `DIFFERENCES_MAX` of each check; an empty list is the proof that all agrees.
 
     `batch_undecided` names a batch that still has rows without an outcome: it is in flight, or something was lost.
 
     Args:
-        connection: a transaction; its settings are made for reading whole tables, until it ends.
+        connection: a transaction; its settings are made for reading much, until it ends.
         account_id: one account; None for all of them.
         usage_grace_h: the setting; a month that is open for longer is overdue.
+        since: only commits in which something was booked since then, and what belongs to them; None: all. What does
+            not belong to a commit or an invoice is looked at as ever.
+        told: is told how many slices were looked at, and how many there are.
     """
     plan_for_whole_tables(connection)
-    found = [
-        difference
-        for check in CHECKS
-        for difference in find_differences(connection, check, account_id, usage_grace_h=usage_grace_h)
-    ]
+    plan_afresh(connection)
+    accounts = [account_id] if account_id is not None else list(connection.scalars(_ACCOUNTS))
+    found: dict[str, list[Difference]] = {check.name: [] for check in CHECKS}
+    slices = [each for owner in accounts for each in _slices(connection, owner, since)]
+    for done, (owner, by, some) in enumerate(slices):
+        told(done, len(slices))
+        for check in CHECKS:
+            if check.by == by and len(found[check.name]) < DIFFERENCES_MAX:
+                found[check.name] += find_differences(connection, check, owner, usage_grace_h=usage_grace_h, some=some)
+    told(len(slices), len(slices))
+    for check in CHECKS:
+        if check.by is None:
+            found[check.name] += find_differences(connection, check, account_id, usage_grace_h=usage_grace_h)
+    differences = [each for of_check in found.values() for each in of_check[:DIFFERENCES_MAX]]
     connection.execute(text("SET LOCAL enable_nestloop = on"))
-    found += islice(_true_ups_beside_usage(connection, account_id), DIFFERENCES_MAX)
-    return found + list(islice(_of_books(connection, account_id), DIFFERENCES_MAX))
+    differences += islice(_true_ups_beside_usage(connection, account_id), DIFFERENCES_MAX)
+    return differences + list(islice(_of_books(connection, account_id), DIFFERENCES_MAX))
+
+
+def _slices(connection: Connection, account_id: int, since: datetime | None) -> Iterator[tuple[int, By, Some]]:
+    changed = None if since is None else changed_since(connection, account_id, since)
+    for by in get_args(By):
+        some = stretches(connection, account_id, by) if changed is None else changed[by]
+        yield from ((account_id, by, each) for each in some)
 
 
 def _of_books(connection: Connection, account_id: int | None) -> Iterator[Difference]:

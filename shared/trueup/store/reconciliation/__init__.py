@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from trueup.store.reconciliation import charged_once, commits, events, invoices, requests, usage
 from trueup.store.reconciliation.check import Check, Difference
+from trueup.store.reconciliation.slices import Some, sliced
 
 __all__ = ["CHECKS", "Check", "Difference", "find_differences"]
 
@@ -18,13 +19,19 @@ DIFFERENCES_MAX = 1_000  # of one check that are listed
 
 
 def find_differences(
-    connection: Connection, check: Check, account_id: int | None, *, usage_grace_h: int
+    connection: Connection, check: Check, account_id: int | None, *, usage_grace_h: int, some: Some | None = None
 ) -> Iterator[Difference]:
     """Differences that one check finds, up to `DIFFERENCES_MAX`; of every account when `account_id` is None.
 
     Args:
+        connection: a transaction.
+        check: what is to agree.
+        account_id: whose rows.
         usage_grace_h: hours for which a month is left open after its end.
+        some: those of an account that the check is asked of, where it may be asked of some; None: all.
     """
     given = {"account_id": account_id, "usage_grace_h": usage_grace_h, "differences_max": DIFFERENCES_MAX}
-    for row in connection.execute(text(f"{check.sql} LIMIT :differences_max"), given):
+    of_some = {} if some is None else some.given
+    statement = check.sql if some is None else sliced(check, some)
+    for row in connection.execute(text(f"{statement} LIMIT :differences_max"), {**given, **of_some}):
         yield Difference(check.name, str(row.subject), str(row.expected), str(row.found))

@@ -24,6 +24,8 @@ CHECKS = (
          WHERE {chosen("c")}
            AND (s.n IS NULL OR s.first <> 0 OR s.last <> s.n - 1 OR c.type = 'POSTPAID' AND s.n <> 1)
         """,
+        by="commit",
+        of=("commit", "segment"),
     ),
     # An edit books the difference: so there may be several.
     Check(
@@ -37,6 +39,8 @@ CHECKS = (
           ) AS e ON e.account_id = s.account_id AND e.commit_id = s.commit_id AND e.segment_id = s.id
          WHERE {chosen("s")} AND e.amount IS DISTINCT FROM s.amount
         """,
+        by="commit",
+        of=("segment", "ledger_entry"),
     ),
     Check(
         "segment_of_entry",
@@ -49,6 +53,8 @@ CHECKS = (
          WHERE {chosen("e")}
            AND (s.id IS NULL OR NOT starts_with(e.type, c.type))
         """,
+        by="commit",
+        of=("commit", "segment", "ledger_entry"),
     ),
     # What operators take away may exceed what is there; nothing else can.
     Check(
@@ -61,6 +67,8 @@ CHECKS = (
           ) AS e
          WHERE e.balance < 0 AND {chosen("e")}
         """,
+        by="commit",
+        of=("ledger_entry",),
     ),
     # Until an earlier month was closed, it could not be known what is left.
     Check(
@@ -92,5 +100,7 @@ CHECKS = (
           ) AS e ON e.account_id = s.account_id AND e.commit_id = s.commit_id AND e.segment_id = s.id
          WHERE NOT s.expires AND e.balance > 0 AND {chosen("s")}
         """,
+        by="commit",
+        of=("commit", "segment", "ledger_entry"),
     ),
 )

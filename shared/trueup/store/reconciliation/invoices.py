@@ -14,6 +14,8 @@ CHECKS = (
            AND NOT EXISTS (SELECT FROM invoice AS i WHERE i.account_id = l.account_id AND i.id = l.invoice_id)
            AND NOT EXISTS (SELECT FROM usage_period AS p WHERE p.account_id = l.account_id AND p.id = l.invoice_id)
         """,
+        by="invoice",
+        of=("invoice", "invoice_line", "usage_period"),
     ),
     # What was voided and made anew counts once: as the row that was there first.
     Check(
@@ -34,6 +36,8 @@ CHECKS = (
                     WHEN c.type = 'POSTPAID' THEN (o.n, o.true_ups) IS DISTINCT FROM (1, 1)
                     ELSE (o.first, o.last, o.true_ups) IS DISTINCT FROM (0, o.n - 1, 0) END
         """,
+        by="commit",
+        of=("commit", "obligation"),
     ),
     # The last occurrence lies inside the window and the one after it would not; the times are those of the schedule.
     # The last occurrence lies inside the window and the one after it would not; the times are those of the schedule.
@@ -65,6 +69,8 @@ CHECKS = (
             OR o.anchor + o.n * o.period < o.ends
             OR o.amount <> CASE o.schedule ->> 'amount_distribution' WHEN 'EACH' THEN o.n * o.charge ELSE o.charge END
         """,
+        by="commit",
+        of=("commit", "obligation"),
     ),
     Check(
         "invoice_of_obligation",
@@ -78,6 +84,8 @@ CHECKS = (
            AND coalesce(i.status, 'none')
                <> CASE o.state WHEN 'issued' THEN 'FINALIZED' WHEN 'voided' THEN 'VOID' ELSE 'none' END
         """,
+        by="invoice",
+        of=("invoice", "obligation"),
     ),
     Check(
         "lines_of_invoice",
@@ -90,6 +98,8 @@ CHECKS = (
          WHERE i.type = 'SCHEDULED' AND {chosen("i")}
            AND (l.total IS DISTINCT FROM i.total OR NOT l.exact)
         """,
+        by="invoice",
+        of=("invoice", "invoice_line"),
     ),
     Check(
         "amount_of_item",
@@ -100,6 +110,8 @@ CHECKS = (
          WHERE o.kind = 'SCHEDULED' AND {chosen("o")}
            AND (i.total, i.commit_id) IS DISTINCT FROM (o.amount, o.commit_id)
         """,
+        by="invoice",
+        of=("invoice", "obligation"),
     ),
     Check(
         "entry_of_true_up",
@@ -107,7 +119,7 @@ CHECKS = (
         SELECT i.id AS subject, CASE i.status WHEN 'VOID' THEN 0 ELSE -i.total END || ' booked' AS expected,
                coalesce(e.amount, 0) AS found
           FROM obligation AS o
-          JOIN invoice AS i ON i.account_id = o.account_id AND i.id = o.id
+          CROSS JOIN LATERAL (SELECT * FROM invoice WHERE account_id = o.account_id AND id = o.id OFFSET 0) AS i
           LEFT JOIN (
               SELECT account_id, commit_id, invoice_id, sum(amount) AS amount
                 FROM ledger_entry WHERE type = 'POSTPAID_COMMIT_TRUEUP' GROUP BY account_id, commit_id, invoice_id
@@ -115,6 +127,8 @@ CHECKS = (
          WHERE o.kind = 'TRUE_UP' AND {chosen("o")}
            AND coalesce(e.amount, 0) <> CASE i.status WHEN 'VOID' THEN 0 ELSE -i.total END
         """,
+        by="commit",
+        of=("obligation", "ledger_entry"),
     ),
     Check(
         "arithmetic_of_true_up",
@@ -128,6 +142,8 @@ CHECKS = (
                 OR CAST(l.arithmetic ->> 'committed' AS numeric) - CAST(l.arithmetic ->> 'drawn' AS numeric)
                    + CAST(l.arithmetic ->> 'adjustments' AS numeric) IS DISTINCT FROM l.amount)
         """,
+        by="invoice",
+        of=("obligation", "invoice_line"),
     ),
     Check(
         "invoice_numbers",

@@ -130,6 +130,8 @@ CHECKS = (
           ) AS l ON l.account_id = i.account_id AND l.invoice_id = i.id
          WHERE i.type = 'USAGE' AND coalesce(l.total, 0) <> i.total AND {chosen("i")}
         """,
+        by="invoice",
+        of=("invoice", "invoice_line"),
     ),
     Check(
         "amount_of_usage_line",
@@ -140,6 +142,8 @@ CHECKS = (
          WHERE l.kind = 'usage' AND {chosen("l")}
            AND abs(l.amount - l.quantity * l.unit_price) > {_LAST_DECIMAL} * (1 + l.unit_price)
         """,
+        by="invoice",
+        of=("invoice_line",),
     ),
     Check(
         "quantity_of_period",
@@ -179,6 +183,8 @@ CHECKS = (
           ) AS l
          WHERE l.paid + l.applied <> 0 AND {chosen("l")}
         """,
+        by="invoice",
+        of=("invoice_line",),
     ),
     # A QUANTITY balance is drawn in units; the line says what they were worth. What was voided was taken back.
     Check(
@@ -212,6 +218,8 @@ CHECKS = (
           FROM ledger_entry AS e
          WHERE e.period_id IS NULL AND e.type ~ '_AUTOMATED_INVOICE_DEDUCTION$' AND {chosen("e")}
         """,
+        by="commit",
+        of=("ledger_entry",),
     ),
     Check(
         "period_of_entry",
@@ -220,10 +228,13 @@ CHECKS = (
                coalesce('invoice ' || p.id, 'no invoice') || ', effective ' || p.ending_before AS expected,
                coalesce('invoice ' || e.invoice_id, 'no invoice') || ', effective ' || e.effective_at AS found
           FROM ledger_entry AS e
-          JOIN usage_period AS p ON p.account_id = e.account_id AND p.id = e.period_id
+          CROSS JOIN LATERAL (
+              SELECT * FROM usage_period WHERE account_id = e.account_id AND id = e.period_id OFFSET 0) AS p
          WHERE e.type ~ '_AUTOMATED_INVOICE_DEDUCTION$' AND {chosen("e")}
            AND (e.invoice_id IS DISTINCT FROM CASE WHEN p.is_invoiced THEN p.id END
                 OR e.effective_at <> p.ending_before)
         """,
+        by="commit",
+        of=("ledger_entry",),
     ),
 )
