@@ -99,9 +99,22 @@ def test_each_alert_is_tested_both_ways() -> None:
     assert all(each["alert_rule_test"][0]["exp_alerts"] for each in raised)
 
 
-def test_the_targets_are_the_processes() -> None:
-    """The ports that Prometheus reads are those that the processes have."""
-    (job,) = yaml.safe_load((DEPLOY / "prometheus/prometheus.yaml").read_text())["scrape_configs"]
+@pytest.mark.parametrize("path", ["prometheus/prometheus.yaml", "compose/prometheus.yaml"])
+def test_the_targets_are_the_processes(path: str) -> None:
+    """The ports that Prometheus reads are those that the processes have; the alerts name the job, and are loaded."""
+    given = yaml.safe_load((DEPLOY / path).read_text())
+    (job,) = given["scrape_configs"]
     assert job["job_name"] == "trueup"
     targets = [int(each.rpartition(":")[2]) for each in job["static_configs"][0]["targets"]]
     assert targets == [9_400 + offset for offset in OFFSETS.values()]
+    assert given["rule_files"] == ["alerts.yaml"]
+
+
+def test_what_compose_mounts_is_there() -> None:
+    """Alerts, boards, and where Grafana finds its source and them."""
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    mounted = [each.split(":") for name in ("prometheus", "grafana") for each in services[name]["volumes"]]
+    assert all((DEPLOY / source).exists() for source, *_ in mounted if source.startswith("./"))
+    (provider,) = yaml.safe_load((DEPLOY / "compose/grafana/boards.yaml").read_text())["providers"]
+    assert ["./grafana", provider["options"]["path"], "ro"] in mounted
+    assert ["./prometheus/alerts.yaml", "/etc/prometheus/alerts.yaml", "ro"] in mounted
