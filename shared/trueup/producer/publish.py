@@ -1,7 +1,7 @@
 """Publishing envelopes: one Celery message (protocol 2, JSON) each, for the task of its queue; signed and confirmed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -92,7 +92,15 @@ class Publisher:
         """The first argument of an envelope that is sent now."""
         return write_meta(self._account, sent_at=self._clock(), batch_id=batch_id, anew_before=anew_before, reply=reply)
 
-    def publish(self, meta: str, requests: str, *, queue: str, signer: Signer | None = None) -> None:
+    def publish(
+        self,
+        meta: str,
+        requests: str,
+        *,
+        queue: str,
+        signer: Signer | None = None,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
         """Send one envelope and return when the broker has it; a retry sends the same bytes.
 
         Args:
@@ -100,14 +108,15 @@ class Publisher:
             requests: the second.
             queue: where to; it decides which task takes the envelope.
             signer: who vouches for it, where that is not the publisher's own signer.
+            beside: headers that go with the signature, and that it says nothing of.
 
         Raises:
             BrokerUnavailable: the broker is down, or refused.
         """
         signer = signer or self._signer
         task = task_on(queue)
-        headers = signer.headers(meta, requests, at=self._clock(), task=task) if signer else {}
-        message = self._broker.message(task, [meta, requests], queue=queue, headers=headers)
+        signed = signer.headers(meta, requests, at=self._clock(), task=task) if signer else {}
+        message = self._broker.message(task, [meta, requests], queue=queue, headers={**(beside or {}), **signed})
         self.known.note_put(queue, self._retrying(self._broker.put, message, queue=queue))
 
     def backlog(self, queue: str) -> int:

@@ -1,7 +1,6 @@
 """Signing: what vouches for an envelope."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
@@ -11,15 +10,10 @@ from trueup.wire.message.signature import sign, signing_key, split_token
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs messages with the key that a token (or the system) vouches with.
-
-    Attributes:
-        beside: headers that go with the signature and that it says nothing of.
-    """
+    """Signs messages with the key that a token (or the system) vouches with."""
 
     key_id: str
     key: bytes
-    beside: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_token(cls, token: str) -> Self:
@@ -32,10 +26,9 @@ class Signer:
         return cls(key_id, signing_key(secret))
 
     def headers(self, meta: str, requests: str, *, at: datetime, task: str = TASK_CREATE) -> dict[str, str]:
-        """The message headers that vouch for the task and both arguments, and those beside."""
+        """The message headers that vouch for the task and both arguments."""
         at_s = int(at.timestamp())
         return {
-            **self.beside,
             SIGNATURE_HEADER: sign(task, meta, requests, key_id=self.key_id, key=self.key, at_s=at_s),
         }
 

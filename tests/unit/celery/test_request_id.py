@@ -1,14 +1,11 @@
 """The ids of calls, in a message's header: for the log alone, and judged as everything from outside."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from trueup.limits import CALL_IDS_CHARS_MAX
-from trueup.producer.signer import Signer
-from trueup.wire.message.names import REQUEST_ID_HEADER, SIGNATURE_HEADER
+from trueup.wire.message.names import REQUEST_ID_HEADER
 from trueup_worker.celery.form import read_headers
 from trueup_worker.intake.message import message_of
 
@@ -35,13 +32,3 @@ def test_ids_are_carried(good: str) -> None:
 def test_what_a_log_cannot_hold_is_left_out(odd: Any) -> None:
     """It is no reason to refuse a request."""
     assert carried(odd) is None
-
-
-def test_the_signature_stays_what_it_was() -> None:
-    """What goes beside it is neither signed nor able to replace it."""
-    signer = Signer("key", b"k" * 32)
-    at = datetime(2030, 1, 1, tzinfo=UTC)
-    beside = replace(signer, beside={REQUEST_ID_HEADER: "a"}).headers("{}", "[]", at=at)
-    assert beside == {**signer.headers("{}", "[]", at=at), REQUEST_ID_HEADER: "a"}
-    forged = replace(signer, beside={SIGNATURE_HEADER: "none"}).headers("{}", "[]", at=at)
-    assert forged == signer.headers("{}", "[]", at=at)

@@ -1,7 +1,6 @@
 """The ids of the calls that an envelope came by, as its header tells them."""
 
 from trueup.limits import CALL_IDS_CHARS_MAX
-from trueup.producer.signer import Signer
 from trueup.store.accounts.tokens import Caller
 from trueup.wire.message.names import REQUEST_ID_HEADER
 from trueup.wire.message.packing import Pack
@@ -10,11 +9,9 @@ from trueup_worker.gateway.enqueue.sender import SignedEnvelope
 
 
 def beside(*calls: str) -> dict[str, str]:
-    """What goes beside the signature of an envelope of these calls."""
-    principal = Principal(Caller(1, "acme", "key", frozenset()), Signer("key", b"k" * 32))
-    signer = SignedEnvelope(principal, "{}", Pack([], "[]"), "commits", calls).signer
-    assert signer is not None
-    return dict(signer.beside)
+    """Headers beside the signature of an envelope of these calls, signed or not."""
+    principal = Principal(Caller(1, "acme", "key", frozenset()), None)
+    return SignedEnvelope(principal, "{}", Pack([], "[]"), "commits", calls).beside
 
 
 def test_all_calls_of_an_envelope_are_told() -> None:

@@ -41,9 +41,10 @@ class RedisSender:
         Raises:
             PerhapsSent: the broker did not say that it has it.
         """
-        arguments, task, signer = (envelope.meta, envelope.packed.text), task_on(envelope.queue), envelope.signer
-        headers = signer.headers(*arguments, at=utc_now(), task=task) if signer else {}
-        text = redis_message(task, arguments, queue=envelope.queue, headers=headers)
+        arguments, task = (envelope.meta, envelope.packed.text), task_on(envelope.queue)
+        signer = envelope.principal.signer
+        signed = signer.headers(*arguments, at=utc_now(), task=task) if signer else {}
+        text = redis_message(task, arguments, queue=envelope.queue, headers={**envelope.beside, **signed})
         try:
             return await self._put(envelope.queue, text)
         except (RedisError, OSError) as error:

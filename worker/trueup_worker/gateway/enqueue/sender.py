@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from trueup.clock import utc_now
 from trueup.limits import CALL_IDS_CHARS_MAX
 from trueup.producer.known_backlog import KnownBacklog
 from trueup.producer.publish import BrokerUnavailable, Publisher
-from trueup.producer.signer import Signer
 from trueup.settings import Settings
 from trueup.store.accounts.tokens import queue_key
 from trueup.store.postgres.engine import transaction
@@ -50,15 +49,12 @@ class SignedEnvelope:
     calls: Sequence[str] = ()
 
     @property
-    def signer(self) -> Signer | None:
-        """Signer of it, with the ids of its calls, as many as may stand in a header; None: it is not signed."""
-        signer = self.principal.signer
-        if signer is None or not self.calls:
-            return signer
+    def beside(self) -> dict[str, str]:
+        """Headers beside the signature: the ids of its calls, as many as may stand in one."""
         told = ",".join(self.calls)
         if len(told) > CALL_IDS_CHARS_MAX:
             told = told[: told.rindex(",", 0, CALL_IDS_CHARS_MAX + 1)]
-        return replace(signer, beside={REQUEST_ID_HEADER: told})
+        return {REQUEST_ID_HEADER: told} if told else {}
 
     @property
     def kept(self) -> Kept:
@@ -121,7 +117,13 @@ class Sender:
             BrokerUnavailable: it may or may not be there.
         """
         self.check_room(envelope.queue)
-        self._publisher.publish(envelope.meta, envelope.packed.text, queue=envelope.queue, signer=envelope.signer)
+        self._publisher.publish(
+            envelope.meta,
+            envelope.packed.text,
+            queue=envelope.queue,
+            signer=envelope.principal.signer,
+            beside=envelope.beside,
+        )
 
     def keep(self, envelope: SignedEnvelope) -> None:
         """Keep an envelope until it has its outcomes, whether or not it was sent.
