@@ -273,3 +273,18 @@ def test_a_column_has_its_numbers_in_one_way() -> None:
     fields = 'access_amount = { column = "C", decimal = "," }\npriority = "C"'
     with pytest.raises(WrongMapping, match=r"'\.' stands before .* 'C', and ',' for fields\.access"):
         table_of(fields, ["C"])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "name = 2030-01-01",
+        'name = { column = "C", default = 2030-01-01 }',
+        'name = { column = "C", values = { rare = 2030-01-01 } }',
+        'access_amount = { column = "C", unit = "major", default = 2030-01-01 }',
+    ],
+)
+def test_a_date_in_a_field_of_another_type_refuses_the_mapping(field: str) -> None:
+    """Before a row is read: a table may say it of the last one, when all others were sent."""
+    with pytest.raises(WrongMapping, match="in quotes"):
+        table_of(field, ["C"])

@@ -69,3 +69,9 @@ def test_keys_are_shown_with_the_suffix_that_ends_them() -> None:
     assert [shown[name] for name in ("uniqueness_key", "idempotency_key", "name")] == ["sf-7-r2", "7-r2", "7"]
     refused = {each.field: each.after for each in table.fields_of([""], key_suffix="-r2")}
     assert refused["uniqueness_key"] == "refused: uniqueness_key is made of ID, which is empty"
+
+
+def test_an_amount_of_very_many_digits_has_no_money() -> None:
+    """It is refused as a row; what is shown of it is the number."""
+    found = shown("Alder", "9" * 400, "EUR")
+    assert found["access_amount"][1] == "9" * 400 + "00"

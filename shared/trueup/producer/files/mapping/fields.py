@@ -126,6 +126,9 @@ class FieldCompiler:
             raise WrongMapping(f"fields.{name}.{min(wrong)}: {name} is no date")
         if not column.numeric and (wrong := told.intersection(_OF_NUMBERS)):
             raise WrongMapping(f"fields.{name}.{min(wrong)}: {name} is no number")
+        constants = (source.value, source.default, *(self._texts.table(source) or {}).values())
+        if column.leaf is not datetime and (dates := [each for each in constants if isinstance(each, date)]):
+            raise WrongMapping(f"fields.{name}: {name} is no date: write {dates[0]} in quotes")
         if source.unit is not None and not _is_money(column):
             raise WrongMapping(f"fields.{name}.unit: {name} is no amount of money")
         if source.lookup is not None and not _is_text(column):
@@ -205,8 +208,6 @@ class FieldCompiler:
         if isinstance(value, str):
             return encode(value)
         if isinstance(value, date):
-            if self._columns[name].leaf is not datetime:
-                raise WrongMapping(f"fields.{name}: {name} is no date: write {value} in quotes")
             zone = source.timezone or self._mapping.dates.timezone
             return f'"{constant_time(value, timezone=zone, inclusive_end=source.inclusive_end, column=name)}"'
         if isinstance(value, Decimal):

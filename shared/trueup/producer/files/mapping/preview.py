@@ -7,6 +7,7 @@ from typing import NamedTuple
 from trueup.domain.money_text import Money
 from trueup.domain.payable_rounding import USD_CENTS
 from trueup.domain.unit import PIECES, USD_IN_CENTS, Unit
+from trueup.limits import DECIMALS_MAX, DIGITS_BEFORE_POINT_MAX
 from trueup.producer.files.mapping.field_reader import Cells, FieldReader
 from trueup.producer.files.mapping.lookup import Found, Lookups
 from trueup.producer.files.mapping.problems import BadCell
@@ -14,6 +15,7 @@ from trueup.producer.files.shown import shown
 
 MONEY = frozenset({"amount", "unit_price", "list_price", "commit_price"})
 _UNIT = "credit_type_id"
+_DIGITS_MAX = DIGITS_BEFORE_POINT_MAX + DECIMALS_MAX  # what has more is refused anyway
 _SUFFIXED = frozenset({"uniqueness_key", "idempotency_key"})
 _COUNTS_USAGE = ("access_type", "QUANTITY")  # and no money
 _USD = Found(USD_CENTS, USD_IN_CENTS.name, USD_IN_CENTS)
@@ -80,7 +82,8 @@ def _meaning(
     if record := called.get(told):
         return record.name or None
     path = field.column.paths[0] if field.column.paths else ()
-    if path and path[-1] in MONEY and told.replace(".", "").isdecimal():
+    digits = told.replace(".", "")
+    if path and path[-1] in MONEY and digits.isdecimal() and len(digits) <= _DIGITS_MAX:
         unit = units.get(path[0], USD_IN_CENTS)
         return None if unit is None else Money(Decimal(told), unit)
     return None
