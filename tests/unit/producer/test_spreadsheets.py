@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.producer.files.opening.content import open_source
+from trueup.producer.files.opening.content import UnreadableInput, open_source
 from trueup.producer.files.row import Row
 from trueup.producer.files.rows import rows, scan
 from trueup.producer.files.tables.table import AROUND
@@ -171,3 +171,11 @@ def test_a_line_that_names_no_delimiter_is_a_line_above_the_header(tmp_path: Pat
     with open_source(path) as source:
         (row,) = rows(source, scanned=scan(source))
     assert not row.raw
+
+
+def test_a_table_with_columns_of_its_own_is_told_of_mappings(tmp_path: Path) -> None:
+    """Whoever has an export learns what makes requests of it."""
+    path = tmp_path / "report.tsv"
+    path.write_text("Account\tAmount\nAlder\t5\n")
+    with open_source(path) as source, pytest.raises(UnreadableInput, match="`trueup mapping suggest` begins one"):
+        scan(source)

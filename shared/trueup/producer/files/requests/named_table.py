@@ -114,7 +114,11 @@ def _columns(names: Sequence[str], kind: Kind) -> list[Column]:
     }
     told = "; ".join(f"{what}: {', '.join(which)}" for what, which in problems.items() if which)
     if told:
-        raise WrongColumns(f"{told}. The first line must name the columns; trueup/producer/README.md lists them")
+        mapped = "; a table with columns of its own takes a mapping, as `trueup mapping suggest` begins one"
+        raise WrongColumns(
+            f"{told}. The first line must name the columns; trueup/producer/README.md lists them"
+            f"{mapped if unknown else ''}"
+        )
     return columns
 
 
