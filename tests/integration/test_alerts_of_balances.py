@@ -9,9 +9,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import IntegrityError
 
-from tests.integration.alert_book import HOUR, BalanceBook
+from tests.conftest import by_hand
+from tests.integration.alert_book import DAY, HOUR, BalanceBook
 from tests.integration.usage_book import CUSTOMER, START
+from trueup.limits import LOOKED_AT_MAX
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.alerts.settings import set_thresholds
 from trueup.store.usage.months import lock_customer
@@ -177,6 +180,66 @@ def test_usage_finds_its_account(balances: BalanceBook) -> None:
     assert _due(balances) == [balances.account_id]
     balances.low()
     assert _due(balances) == []
+
+
+def test_usage_of_one_account_hides_none_of_another(balances: BalanceBook) -> None:
+    """However much of it lies there, older than theirs: that of an account in which something fails stays."""
+    other = BalanceBook(balances.engine, name="other")
+    for number, book in ((LOOKED_AT_MAX + 1, balances), (1, other)):
+        give_alerts(book.engine, book.account_id)
+        book.run(
+            """
+            INSERT INTO usage_arrival (account_id, customer_ids, amounts, booked_at)
+            SELECT :account_id, '{}', '{}', now() - make_interval(secs => 20 + :number)
+              FROM generate_series(1, :number)
+            """,
+            number=number,
+        )
+        book.run(
+            """
+            INSERT INTO balance_watch (account_id, customer_id, due_at)
+            SELECT :account_id, gen_random_uuid(), now() - make_interval(secs => 20 + :number)
+              FROM generate_series(1, :number)
+            """,
+            number=number,
+        )
+    assert set(_due(balances)) == {balances.account_id, other.account_id}
+    balances.run("DELETE FROM usage_arrival")
+    assert set(_due(balances)) == {balances.account_id, other.account_id}
+
+
+def test_places_are_shared_by_time_and_usage(balances: BalanceBook) -> None:
+    """Accounts with usage, however many, keep none waiting in which time tells something; nor the other way round."""
+    books = [balances, *(BalanceBook(balances.engine, name=f"book {n}") for n in range(6))]
+    ids = [book.account_id for book in books]
+    for book in books:
+        give_alerts(book.engine, book.account_id)
+        book.settle()
+    by_time, by_usage = books[:3], books[3:]
+    for book in by_time:
+        book.commit("PREPAID", "100", starts=START + HOUR, paid=False)
+        book.to(START + 2 * HOUR)
+    for book in by_usage:
+        book.run(
+            "INSERT INTO usage_arrival (account_id, customer_ids, amounts, booked_at)"
+            " VALUES (:account_id, '{}', '{}', now() - interval '1 hour')"
+        )
+    with balances.engine.begin() as connection:
+        named = set(accounts_to_alert(connection, accounts_max=4))
+    assert (len(named & set(ids[:3])), len(named & set(ids[3:]))) == (2, 2)
+
+
+def test_balances_are_judged_though_telling_of_time_fails(balances: BalanceBook) -> None:
+    """What fails is raised when they have been."""
+    balances.commit("PREPAID", "100", ends=START + 10 * DAY, paid=False)
+    give_alerts(balances.engine, balances.account_id)
+    balances.record("60")
+    balances.to(START + 4 * DAY)
+    with by_hand(balances.engine) as connection:
+        connection.exec_driver_sql("ALTER TABLE alert_told ADD CHECK (false) NOT VALID")
+    with pytest.raises(IntegrityError):
+        balances.low()
+    assert balances.of_balances() == ["commit.balance_low 50"]
 
 
 def test_two_judges_tell_each_threshold_once(balances: BalanceBook) -> None:

@@ -44,6 +44,7 @@ _ROWS = """
       FROM commit, generate_series(1, CASE WHEN account_id = (SELECT min(id) FROM account) THEN :rows ELSE 1 END) AS n;
     INSERT INTO usage_month (account_id, customer_id, starting_at)
     SELECT account_id, customer_id, date_trunc('month', now(), 'UTC') FROM commit;
+    INSERT INTO balance_watch (account_id, customer_id) SELECT account_id, customer_id FROM commit;
     INSERT INTO feed (account_id, last_position) SELECT id, 1 FROM account;
     INSERT INTO webhook_endpoint (account_id, id, url, secret, types, position, state)
     SELECT id, gen_random_uuid(), 'https://example.com', '', '{}', 1, 'enabled' FROM account;

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from tests.conftest import by_hand
 from trueup.defaults import OUTCOME_BODY_DAYS
 from trueup.limits import IDEMPOTENCY_DAYS, RETRY_MINUTES_MAX
+from trueup.store.postgres import migrate
 from trueup.store.postgres.engine import make_engine
 from trueup.store.postgres.migrate import DatabaseIsNewer, NotTheOwner, downgrade, upgrade
 from trueup.store.postgres.roles.connected import connected_role
@@ -141,17 +142,42 @@ def test_the_reader_reads(reader: Engine) -> None:
 
 
 def test_functions_of_the_owner_have_a_fixed_path(common_database: Engine) -> None:
-    """Nobody puts a table of their own before ours, and only the application may call them."""
-    query = (
-        "SELECT proname, proconfig, proacl::text FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
-    )
+    """Nobody puts a table of their own before ours; only the application calls them, and nobody those of triggers."""
+    query = """
+        SELECT proname, proconfig, proacl::text, prorettype = 'trigger'::regtype AS is_of_triggers FROM pg_proc
+         WHERE prosecdef AND pronamespace = 'public'::regnamespace
+    """
     with by_hand(common_database) as connection:
         found: list[Any] = list(connection.execute(text(query)))
     tables = {"answered_call", "create_try", "delivery", "idempotency", "outbox", "parked", "refused_body"}
-    assert {each.proname for each in found} == {f"trim_{table}" for table in tables}
+    assert {each.proname for each in found if not each.is_of_triggers} == {f"trim_{table}" for table in tables}
     for each in found:
+        callers = ["trueup_owner=X/trueup_owner"] + ["trueup_app=X/trueup_owner"] * (not each.is_of_triggers)
         assert each.proconfig == ["search_path=pg_catalog, public, pg_temp"]
-        assert each.proacl == "{trueup_owner=X/trueup_owner,trueup_app=X/trueup_owner}"
+        assert each.proacl == f"{{{','.join(callers)}}}"
+
+
+def test_triggers_that_write_do_so_as_the_owner(common_database: Engine) -> None:
+    """Between a migration and its grants the application that runs has no right to their tables."""
+    query = r"""
+        SELECT proname FROM pg_proc
+         WHERE prorettype = 'trigger'::regtype AND pronamespace = 'public'::regnamespace AND NOT prosecdef
+           AND prosrc ~ '\m(INSERT INTO|UPDATE|DELETE FROM)\M'
+    """
+    with by_hand(common_database) as connection:
+        assert connection.scalars(text(query)).all() == []
+
+
+def test_the_application_works_between_a_migration_and_its_grants(
+    owned: Engine, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies there, or a later migration that is blocked, stops nobody."""
+    downgrade(owned, "0037")
+    monkeypatch.setattr(migrate, "grant", lambda _: None)
+    upgrade(owned)
+    with database.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO account (name) VALUES ('acme')")
+    refused(database, "SELECT * FROM changed_account")
 
 
 def test_the_application_trims_what_its_term_has_ended(database: Engine) -> None:

@@ -14,7 +14,7 @@ from threading import Event
 
 import pytest
 import redis
-from sqlalchemy import Engine, TextClause
+from sqlalchemy import Engine, TextClause, text
 from structlog.testing import capture_logs
 
 from tests.conftest import SECRET_KEY, RunningServices
@@ -215,6 +215,27 @@ def test_an_account_is_looked_at_again_when_something_comes(database: Engine, ch
     assert looked(book) == []
     book.run(change)
     assert looked(book) == [book.account_id]
+
+
+def test_a_transaction_notes_an_account_once(database: Engine) -> None:
+    """However much it brings: a look takes so many notes, and others' stand behind them."""
+    books = [UsageBook(database, name=name) for name in ("one", "other")]
+    month = "INSERT INTO usage_month (account_id, customer_id, starting_at)"
+    month += " SELECT :account_id, gen_random_uuid(), '2029-01-01Z' FROM generate_series(1, 500)"
+    looked(books[0])
+    with database.begin() as connection:
+        undone = connection.begin_nested()
+        connection.execute(text(month), {"account_id": books[0].account_id})
+        undone.rollback()
+        for book in books:
+            for _ in range(2):
+                connection.execute(text(month), {"account_id": book.account_id})
+    assert [row.account_id for row in books[0].rows("SELECT account_id FROM changed_account ORDER BY seq")] == [
+        book.account_id for book in books
+    ]
+    books[0].run("DELETE FROM changed_account")
+    books[0].run(month)
+    assert len(books[0].rows("SELECT * FROM changed_account")) == 1
 
 
 def test_what_stands_behind_much_that_waits_is_found_by_a_whole_look(database: Engine) -> None:

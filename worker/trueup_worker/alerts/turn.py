@@ -15,6 +15,8 @@ log = structlog.get_logger()
 def give_alerts(on: Engine, account_id: int, *, seconds_max: float = ALERTS_TURN_S) -> int:
     """Give an account's alerts until none is due, or the time is up; each kind of work has one step at least.
 
+    What cannot be told of time keeps no balance from being judged.
+
     Returns:
         How many customers' balances were judged.
 
@@ -22,8 +24,16 @@ def give_alerts(on: Engine, account_id: int, *, seconds_max: float = ALERTS_TURN
         DBAPIError: the database is away, and stayed away for as long as it is tried again; nothing is lost.
     """
     ends_at = time.monotonic() + seconds_max
-    while tell_what_fell_due(on, account_id) and time.monotonic() < ends_at:
-        pass
+    try:
+        while tell_what_fell_due(on, account_id) and time.monotonic() < ends_at:
+            pass
+    except Exception:
+        _judge_balances(on, account_id, ends_at=ends_at)
+        raise
+    return _judge_balances(on, account_id, ends_at=ends_at)
+
+
+def _judge_balances(on: Engine, account_id: int, *, ends_at: float) -> int:
     while gather(on, account_id) == USAGE_ARRIVALS_MAX and time.monotonic() < ends_at:
         pass
     judged = 0

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
-from trueup.limits import LOOKED_AT_MAX
+from trueup.limits import CHANGES_TAKEN_MAX, LOOKED_AT_MAX
 
 Kind = Literal["work", "alerts"]
 
@@ -27,7 +27,7 @@ _ONE_AT_A_TIME = text("""
 _TAKE_CHANGES = text(f"""
     WITH changed AS (
         DELETE FROM changed_account WHERE seq = ANY (ARRAY(
-            SELECT seq FROM changed_account ORDER BY seq LIMIT {LOOKED_AT_MAX}))
+            SELECT seq FROM changed_account ORDER BY seq LIMIT {CHANGES_TAKEN_MAX}))
         RETURNING account_id
     )
     INSERT INTO next_look (account_id) SELECT DISTINCT account_id FROM changed ORDER BY account_id

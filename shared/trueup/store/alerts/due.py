@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-from trueup.limits import ALERTS_PAUSE_S, ALERTS_SETTLE_S, LOOKED_AT_AGAIN_H, LOOKED_AT_MAX, USAGE_GATHERED_S
+from trueup.limits import ALERTS_PAUSE_S, ALERTS_SETTLE_S, LOOKED_AT_AGAIN_H, USAGE_GATHERED_S
 from trueup.store.accounts.next_looks import accounts_to_look_at
 from trueup.store.alerts.settings import DEFAULTS
 
@@ -50,13 +50,34 @@ _COMES = f"""
     SELECT a.settles_at WHERE a.settles_at > now()
 """
 
-# What was judged a moment ago is looked at again only once it can be settled.
+
+def _found_in(table: str, *, that: str = "true") -> str:
+    """The accounts that have rows in `table`, one probe of its index for each, whatever the number of their rows."""
+    return f"""
+        SELECT min(account_id) AS id FROM {table} WHERE {that}
+         UNION ALL
+        SELECT (SELECT account_id FROM {table} WHERE account_id > found.id AND {that} ORDER BY account_id LIMIT 1)
+          FROM found WHERE found.id IS NOT NULL
+    """
+
+
+# Each account's oldest usage, and its first customer to be judged: rows of one that fails hide nobody else's. What was
+# judged a moment ago is looked at again only once it can be settled. Half of the places are for each of time and usage.
 _ACCOUNTS = text(f"""
     WITH by_usage AS MATERIALIZED (
-        (SELECT account_id FROM usage_arrival WHERE booked_at <= now() - make_interval(secs => :gathered_s)
-          ORDER BY booked_at LIMIT {LOOKED_AT_MAX})
-         UNION
-        (SELECT account_id FROM balance_watch WHERE due_at <= now() ORDER BY due_at LIMIT {LOOKED_AT_MAX})
+        SELECT account_id AS id, min(at) AS since
+          FROM (
+            (WITH RECURSIVE found AS ({_found_in("usage_arrival")})
+             SELECT oldest.* FROM found CROSS JOIN LATERAL (
+                SELECT account_id, booked_at + make_interval(secs => :gathered_s) AS at FROM usage_arrival
+                 WHERE account_id = found.id ORDER BY seq LIMIT 1) AS oldest)
+             UNION ALL
+            (WITH RECURSIVE found AS ({_found_in("balance_watch", that="due_at IS NOT NULL")})
+             SELECT first.* FROM found CROSS JOIN LATERAL (
+                SELECT account_id, due_at FROM balance_watch
+                 WHERE account_id = found.id AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS first)
+          ) AS each (account_id, at)
+         WHERE at <= now() GROUP BY account_id
     ), chosen AS MATERIALIZED (
         SELECT account.id, clock_at IS NULL AS is_live, coalesce(clock_at, now()) AS present,
                CASE WHEN coalesce(k.told_at, k.judged_at) > now() - make_interval(secs => :settle_s)
@@ -80,16 +101,16 @@ _ACCOUNTS = text(f"""
          WHERE n.account_id = found.id AND n.alerts_at <> found.at
     )
     SELECT id FROM (
-        SELECT id, since FROM judged WHERE is_due
+        SELECT id, row_number() OVER (ORDER BY since NULLS FIRST, id) AS nth FROM judged WHERE is_due
          UNION ALL
-        SELECT account_id, '-infinity' FROM by_usage WHERE account_id <> ALL (ARRAY(SELECT id FROM judged WHERE is_due))
-      ) AS found
-     ORDER BY since NULLS FIRST, id LIMIT :accounts_max
+        SELECT id, row_number() OVER (ORDER BY since, id) FROM by_usage
+    ) AS found
+     GROUP BY id ORDER BY min(nth), id LIMIT :accounts_max
 """)
 
 
 def accounts_to_alert(connection: Connection, *, accounts_max: int) -> Sequence[int]:
-    """Accounts in which something may have to be told, the one that was judged longest ago first."""
+    """Accounts in which something may have to be told: of those by time and by usage as many each."""
     given = {
         "ids": list(accounts_to_look_at(connection, "alerts")),
         "expiring": list(DEFAULTS["expiring_days"]),

@@ -71,7 +71,6 @@ usage_arrival = Table(
     required("amounts", ARRAY(Numeric), "what it costs at most, in the order of the customers"),
     required("booked_at", TIME, "real time", server_default=NOW),
     PrimaryKeyConstraint("account_id", "seq"),
-    Index(None, "booked_at"),
     comment="Usage that is still to be held against balances: a row of each transaction that brought some.",
 )
 
@@ -88,7 +87,6 @@ balance_watch = Table(
     optional("due_at", TIME, "real time, when the balances are to be judged; null: nothing came that could matter"),
     PrimaryKeyConstraint("account_id", "customer_id"),
     Index(None, "account_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
-    Index(None, "due_at", postgresql_where=text("due_at IS NOT NULL")),
     comment="Customers with usage: whether it may have brought a balance to one of its thresholds.",
 )
 

@@ -62,17 +62,15 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} SET (autovacuum_vacuum_scale_factor = 0.01)")
     for column in ("work_at", "alerts_at"):
         op.create_index(op.f(f"next_look_{column}_account_id_idx"), "next_look", [column, "account_id"])
-    op.create_index(op.f("usage_arrival_booked_at_idx"), "usage_arrival", ["booked_at"])
     op.create_index(op.f("intake_due_at_idx"), "intake", ["due_at"])
-    is_due = sa.text("due_at IS NOT NULL")
-    op.create_index(op.f("balance_watch_due_at_idx"), "balance_watch", ["due_at"], postgresql_where=is_due)
     _note_changes()
 
 
 def _note_changes() -> None:
+    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
     for name, row in (("note_change_of_account", "NEW.account_id"), ("note_change_of_its_account", "OLD.account_id")):
-        _function(name, row)
-    _function("note_account", "NEW.id")
+        _function(schema, name, row)
+    _function(schema, "note_account", "NEW.id")
     for trigger, (table, event, condition) in CHANGES.items():
         function = {"account": "note_account"}.get(
             table, "note_change_of_its_account" if event == "DELETE" else "note_change_of_account"
@@ -83,11 +81,20 @@ def _note_changes() -> None:
         )
 
 
-def _function(name: str, account_id: str) -> None:
-    op.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"INSERT INTO changed_account (account_id) VALUES ({account_id}); RETURN NULL; END $$"
-    )
+def _function(schema: str, name: str, account_id: str) -> None:
+    """Make a trigger's function: the owner's, as an application of before has no grant, and one note a transaction."""
+    op.execute(f"""
+CREATE FUNCTION {name}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $$
+BEGIN
+    IF current_setting('trueup.changed_account', true) IS DISTINCT FROM {account_id}::text THEN
+        INSERT INTO changed_account (account_id) VALUES ({account_id});
+        PERFORM set_config('trueup.changed_account', {account_id}::text, true);
+    END IF;
+    RETURN NULL;
+END $$
+""")
+    op.execute(f"REVOKE EXECUTE ON FUNCTION {name}() FROM PUBLIC")
 
 
 def _account_id() -> sa.Column[int]:
@@ -104,8 +111,6 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {trigger} ON {table}")
     for function in ("note_change_of_account", "note_change_of_its_account", "note_account"):
         op.execute(f"DROP FUNCTION {function}()")
-    op.drop_index(op.f("balance_watch_due_at_idx"), table_name="balance_watch")
     op.drop_index(op.f("intake_due_at_idx"), table_name="intake")
-    op.drop_index(op.f("usage_arrival_booked_at_idx"), table_name="usage_arrival")
     op.drop_table("next_look")
     op.drop_table("changed_account")

@@ -28,7 +28,7 @@ APP_WRITES: Mapping[str, str] = {
     "batch": "INSERT, UPDATE",
     "batch_lookup": "INSERT",
     "billing_details": "INSERT",
-    "changed_account": "INSERT, DELETE",  # removed by the next look
+    "changed_account": "DELETE",  # written by triggers of the owner, removed by the next look
     "closed_month": "INSERT",
     "commit": "INSERT, UPDATE",
     "contract": "INSERT, UPDATE",
