@@ -134,6 +134,7 @@ PROBED_ROWS_MAX = 100  # that wait for months, before a quick look gives an acco
 LOOKED_AT_MAX = 1_000  # accounts, of those in which something came and of those for which it is time
 CHANGES_TAKEN_MAX = 5_000  # notes of such accounts that a look takes: one of each transaction that brought something
 LOOKED_AT_AGAIN_H = 6  # after which an account is looked at though nothing came: a setting may be another
+OVERLOOKED_PAUSE_S = 3600.0  # between two times that every account is asked whether a look will come to it in time
 WHOLE_LOOK_S = 30.0  # between looks that give nothing up: how late what stands behind so many that wait may be done
 MONTH_PAUSE_S = 30.0  # after a failed try of a month, and twice that after the second: what was slow may have passed
 ISSUE_ATTEMPTS_MAX = 3  # of one obligation, before it is parked

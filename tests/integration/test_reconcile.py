@@ -11,6 +11,7 @@ from tests.conftest import by_hand
 from tests.integration.book import LAST_YEAR, Book
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
+from trueup.store.accounts.next_looks import accounts_to_look_at
 from trueup.store.reconciliation import Difference
 from trueup_worker.events.relay import relay
 from trueup_worker.invoicing.issue import issue_all_due
@@ -69,6 +70,7 @@ INJECTED = {
     " state, next_attempt_at) SELECT account_id, id, id, 1, '', id, '{}', now(), 'waiting', now() - interval '1 hour'"
     " FROM endpoint",
     "obligation_parked": "UPDATE obligation SET state = 'parked' WHERE kind = 'TRUE_UP'",
+    "look_at_account": "DELETE FROM changed_account WHERE account_id IN (SELECT account_id FROM batch)",
     "overdue": "UPDATE obligation SET due_at = now() - interval '1 hour' WHERE state = 'pending'",
 }
 
@@ -124,6 +126,16 @@ def test_each_difference_is_named(sound: Book) -> None:
     for name, statement in INJECTED.items():
         assert name in checks_that_find(sound, statement, sound.account_id)
         assert checks_that_find(sound, statement, other) == set()
+
+
+@pytest.mark.parametrize(("due_h", "look_h", "late"), [(2, 0, 0), (2, 1, 0), (2, 3, 1), (12, 5, 0), (12, 9, 1)])
+def test_a_look_that_comes_too_late_is_a_difference(book: Book, due_h: int, look_h: int, late: int) -> None:
+    """After what falls due, before it does; and after the six hours in which each account is looked at."""
+    book.prepaid((utc_now() + timedelta(hours=due_h), "1"))
+    with book.engine.begin() as connection:
+        accounts_to_look_at(connection, "work")
+    book.run("UPDATE next_look SET work_at = now() + make_interval(hours => :hours)", hours=look_h)
+    assert [each.check for each in differences(book)] == ["look_at_account"] * late
 
 
 def test_a_sandbox_is_not_overdue_because_its_clock_leapt(database: Engine) -> None:

@@ -26,8 +26,9 @@ from trueup.clock import utc_now
 from trueup.limits import PROBED_ROWS_MAX
 from trueup.readiness import PROCESS_NAME_VARIABLE, READY_FOLDER_VARIABLE
 from trueup.store.accounts.accounts import create_account
-from trueup.store.accounts.next_looks import accounts_to_look_at
+from trueup.store.accounts.next_looks import accounts_to_look_at, look_again
 from trueup.store.invoices import accounts_due
+from trueup.store.invoices.overdue import oldest_due
 from trueup.store.postgres.engine import make_engine
 from trueup.store.usage import months
 from trueup_worker.invoicing.clock import advance_clock
@@ -215,6 +216,48 @@ def test_an_account_is_looked_at_again_when_something_comes(database: Engine, ch
     assert looked(book) == []
     book.run(change)
     assert looked(book) == [book.account_id]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "DELETE FROM next_look",
+        "UPDATE next_look SET work_at = now() + interval '1 hour'",
+        "UPDATE next_look SET work_at = now() + interval '1 year'",
+    ],
+)
+def test_an_account_that_looks_have_lost_is_looked_at_again(book: Book, wrong: str) -> None:
+    """Its work is done, and the gauge of what is overdue, which asks no other accounts, sees it."""
+    book.prepaid((LAST_YEAR, "1"))
+    with book.engine.begin() as connection:
+        assert accounts_to_look_at(connection, "work")
+    book.run(wrong)
+    with book.engine.begin() as connection:
+        assert not accounts_to_look_at(connection, "work")
+        assert oldest_due(connection) is None
+    with book.engine.begin() as connection:
+        look_again(connection)
+    with book.engine.begin() as connection:
+        assert (oldest_due(connection) or timedelta()) > timedelta(days=300)
+        assert accounts_to_look_at(connection, "work") == [book.account_id]
+
+
+def test_asking_every_account_changes_nothing_where_all_is_right(book: Book) -> None:
+    """Each keeps its times."""
+    book.prepaid((utc_now() + timedelta(hours=1), "1"))
+    with book.engine.begin() as connection:
+        chosen = accounts_to_look_at(connection, "work")
+        accounts_due.accounts_due(connection, accounts_max=9, usage_grace_h=24, among=chosen)
+    before = book.rows("SELECT * FROM next_look")
+    with book.engine.begin() as connection:
+        look_again(connection)
+    assert book.rows("SELECT * FROM next_look") == before
+
+
+def test_every_account_is_asked_once_an_hour() -> None:
+    """By the first look, too."""
+    looks = Looks()
+    assert [at for at in (100.0, 101.0, 3699.9, 3700.0, 3701.0) if looks.seeks_overlooked(at)] == [100.0, 3700.0]
 
 
 def test_a_transaction_notes_an_account_once(database: Engine) -> None:

@@ -7,8 +7,9 @@ from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
 from trueup.readiness import announce_ready
 from trueup.settings import Settings, settings
+from trueup.store.accounts.next_looks import look_again
 from trueup.store.accounts.tokens import SYSTEM_KEY_ID, system_key
-from trueup.store.postgres.engine import engine
+from trueup.store.postgres.engine import engine, transaction
 from trueup_worker.events.complete_batches import complete_batches
 from trueup_worker.events.relay import relay
 from trueup_worker.observability import metrics
@@ -44,6 +45,9 @@ def main() -> None:
             outcome_body_days=config.outcome_body_days,
             parked_days=parked_term_days(config),
         )
+        if looks.seeks_overlooked(time.monotonic()):
+            with transaction(engine()) as connection:
+                look_again(connection)
         return 0
 
     def place() -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from trueup.broker.broker import Broker
 from trueup.defaults import USAGE_GRACE_H
-from trueup.limits import ALERTS_PAUSE_S, PROBED_ROWS_MAX, WHOLE_LOOK_S
+from trueup.limits import ALERTS_PAUSE_S, OVERLOOKED_PAUSE_S, PROBED_ROWS_MAX, WHOLE_LOOK_S
 from trueup.store.accounts.next_looks import accounts_to_look_at
 from trueup.store.alerts.due import accounts_to_alert
 from trueup.store.invoices.accounts_due import accounts_due
@@ -25,7 +25,7 @@ class Looks:
     """
 
     def __init__(self) -> None:
-        self._whole_at = self._alerts_at = -math.inf
+        self._whole_at = self._alerts_at = self._overlooked_at = -math.inf
 
     def rows_max(self, now: float) -> int | None:
         """Bound of the waiting rows that the look made now goes through; None: all of them.
@@ -43,6 +43,13 @@ class Looks:
         if now < self._alerts_at + ALERTS_PAUSE_S:
             return False
         self._alerts_at = now
+        return True
+
+    def seeks_overlooked(self, now: float) -> bool:
+        """Tell whether every account is to be asked now whether a look will come to it; `now` as for `rows_max`."""
+        if now < self._overlooked_at + OVERLOOKED_PAUSE_S:
+            return False
+        self._overlooked_at = now
         return True
 
 

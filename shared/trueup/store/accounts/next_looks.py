@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
-from trueup.limits import CHANGES_TAKEN_MAX, LOOKED_AT_MAX
+from trueup.limits import CHANGES_TAKEN_MAX, LOOKED_AT_AGAIN_H, LOOKED_AT_MAX
 
 Kind = Literal["work", "alerts"]
 
@@ -43,6 +43,27 @@ _DUE = {
     for kind in ("work", "alerts")
 }
 
+# Nothing of this is needed as long as what is noted is right: it is asked of every account, so that it is known to be.
+_LOOK_AGAIN = (
+    text("""
+        INSERT INTO next_look (account_id)
+        SELECT id FROM account AS a WHERE NOT EXISTS (SELECT FROM next_look WHERE account_id = a.id)
+        ON CONFLICT DO NOTHING
+    """),
+    text("""
+        UPDATE next_look AS n SET work_at = 'epoch'
+          FROM account AS a
+         WHERE a.id = n.account_id AND n.work_at > now()
+           AND (n.work_at > now() + make_interval(hours => :again_h)
+                OR EXISTS (SELECT FROM obligation AS o
+                            WHERE o.account_id = a.id AND o.state = 'pending'
+                              AND o.due_at <= coalesce(a.clock_at, now()) LIMIT 1))
+    """),
+    text("""
+        UPDATE next_look SET alerts_at = 'epoch' WHERE alerts_at > now() + make_interval(hours => :again_h)
+    """),
+)
+
 
 def accounts_to_look_at(connection: Connection, kind: Kind) -> Sequence[int]:
     """Accounts to look at for something of this kind: whoever looks at one notes when it is to be looked at again.
@@ -57,3 +78,17 @@ def accounts_to_look_at(connection: Connection, kind: Kind) -> Sequence[int]:
         return ()
     connection.execute(_TAKE_CHANGES)
     return connection.scalars(_DUE[kind]).all()
+
+
+def look_again(connection: Connection) -> None:
+    """Have those accounts looked at next that no look would come to, or whose work no look knows of.
+
+    Each account is asked, so it is for every hour rather than for every look. An account whose work waits is looked at
+    once more, as nothing here tells that it does.
+
+    Args:
+        connection: a transaction, in which each statement sees what has been committed.
+    """
+    if connection.scalar(_ONE_AT_A_TIME):
+        for each in _LOOK_AGAIN:
+            connection.execute(each, {"again_h": LOOKED_AT_AGAIN_H} if ":again_h" in each.text else {})

@@ -8,13 +8,21 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from trueup.store.reconciliation import charged_once, commits, events, invoices, requests, usage
+from trueup.store.reconciliation import charged_once, commits, events, invoices, looks, requests, usage
 from trueup.store.reconciliation.check import Check, Difference
 from trueup.store.reconciliation.slices import Some, sliced
 
 __all__ = ["CHECKS", "Check", "Difference", "find_differences"]
 
-CHECKS = (*commits.CHECKS, *invoices.CHECKS, *charged_once.CHECKS, *usage.CHECKS, *requests.CHECKS, *events.CHECKS)
+CHECKS = (
+    *commits.CHECKS,
+    *invoices.CHECKS,
+    *charged_once.CHECKS,
+    *usage.CHECKS,
+    *requests.CHECKS,
+    *events.CHECKS,
+    *looks.CHECKS,
+)
 DIFFERENCES_MAX = 1_000  # of one check that are listed
 
 
