@@ -3,6 +3,7 @@
 import itertools
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -32,7 +33,7 @@ from trueup.broker.rabbitmq_broker import connect
 from trueup.clock import utc_now
 from trueup.producer.client import CommitProducer
 from trueup.producer.errors import DatabaseUnavailable
-from trueup.producer.publish import Publisher
+from trueup.producer.publish import BrokerUnavailable, Publisher
 from trueup.producer.signer import Signer
 from trueup.wire.message.envelope import QueuedRequest
 from trueup.wire.message.names import QUEUE_BULK, QUEUE_SINGLE, QUEUES, TASK_CREATE
@@ -254,6 +255,25 @@ def test_a_queue_that_is_deleted(url: str) -> None:
         assert broker.count(QUEUE_SINGLE) == 0
         broker.put(message, queue=QUEUE_SINGLE)
         assert broker.count(QUEUE_SINGLE) == 1
+
+
+def test_a_broker_that_is_full(node: RabbitMQ, url: str, account: Intake) -> None:
+    """While an alarm is on, RabbitMQ says nothing to whoever publishes: it is given up in time, and doctor tells."""
+    node.control("set_vm_memory_high_watermark", "0.0000001")
+    try:
+        began_s = time.monotonic()
+        with Publisher(url, account=account.account, signer=None, retry_s=1) as publisher:
+            with pytest.raises(BrokerUnavailable, match=str(node.port)):
+                publisher.publish("{}", "[]", queue=QUEUE_BULK)
+            assert time.monotonic() - began_s < 25
+            assert publisher.backlog(QUEUE_BULK) == 0
+        found = {finding.check: finding for finding in examine(url)}
+        assert "alarms" in found["broker confirms"].advice
+    finally:
+        node.control("set_vm_memory_high_watermark", "0.4")
+    with Publisher(url, account=account.account, signer=None) as publisher:
+        publisher.publish("{}", "[]", queue=QUEUE_BULK)
+        assert publisher.backlog(QUEUE_BULK) >= 1
 
 
 def test_what_is_no_message_of_ours(node: RabbitMQ, url: str, processes: Fleet, account: Intake) -> None:

@@ -16,6 +16,7 @@ _SECONDS_MAX = 5
 _TIMEOUTS = {"socket_timeout": _SECONDS_MAX, "socket_connect_timeout": _SECONDS_MAX}
 _RABBITMQ_SINCE = (3, 10)
 _PROBES_MAX = 5
+_FULL = 0.8  # of its memory: above that a backlog of some minutes may fill it
 
 
 class Finding(NamedTuple):
@@ -75,12 +76,21 @@ def _redis(url: str, address: BrokerUrl) -> Iterator[Finding]:
     yield Finding("broker policy", policy, "" if policy == "noeviction" else must)
     must = "set appendonly yes: otherwise a restart of the broker loses the queue"
     yield Finding("broker log", "AOF on") if info["aof_enabled"] else Finding("broker log", "AOF off", must)
+    yield _memory(info)
     if bulk is not None:
         must = (
             f"set proto-max-bulk-len {BROKER_BULK_BYTES_MAX}: a larger message fills workers before they can refuse it"
         )
         yield Finding("broker messages", f"up to {bulk} bytes", "" if bulk <= BROKER_BULK_BYTES_MAX else must)
     yield from _encryption(address)
+
+
+def _memory(info: Mapping[str, Any]) -> Finding:
+    used_mb, limit_mb = (int(info.get(name, 0)) // 1_000_000 for name in ("used_memory", "maxmemory"))
+    if not limit_mb:
+        return Finding("broker memory", f"{used_mb:,} MB, without a limit of its own")
+    must = "start workers, or give it more memory: a full broker refuses messages"
+    return Finding("broker memory", f"{used_mb:,} of {limit_mb:,} MB", must if used_mb > limit_mb * _FULL else "")
 
 
 def _encryption(address: BrokerUrl) -> Iterator[Finding]:
