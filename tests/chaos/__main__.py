@@ -8,6 +8,7 @@ from collections import Counter
 from threading import Timer
 
 from tests.chaos import copies
+from tests.chaos.brokers import BROKERS
 from tests.chaos.faults import FAULTS
 from tests.chaos.runner import Report, run
 from tests.chaos.world import FULL
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], choices=sorted(_KINDS), help="rounds of these faults")
     parser.add_argument("--full", action="store_true", help="as many parked rows, and as long an overload, as is told")
     parser.add_argument("--copies", action="store_true", help="with an application that keeps a copy from webhooks")
+    parser.add_argument("--broker", choices=["redis", *BROKERS], default="redis", help="which broker has the queues")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.unraisablehook = interrupt_again
@@ -32,7 +34,9 @@ def main() -> int:
         if asked.copies:
             reports = copies.run(asked.rounds, seed=asked.seed)
         else:
-            reports = run(asked.rounds, seed=asked.seed, kinds=kinds, scale=FULL if asked.full else None)
+            reports = run(
+                asked.rounds, seed=asked.seed, kinds=kinds, scale=FULL if asked.full else None, broker=asked.broker
+            )
     except AssertionError as broken:
         print(broken)
         return 1

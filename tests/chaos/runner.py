@@ -10,6 +10,7 @@ from random import Random
 import redis
 from sqlalchemy.exc import DBAPIError
 
+from tests.chaos.brokers import BROKERS
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.faults.valkey import flush_valkey
 from tests.chaos.invariants import changes, few, look, snapshot
@@ -17,6 +18,8 @@ from tests.chaos.load import Load
 from tests.chaos.producing import done_mark
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.chaos.world import BYSTANDER, Scale, World, open_world
+from tests.folders import servers_folder
+from trueup.broker.broker import BrokerLost, BrokerRefused
 from trueup.producer.publish import Publisher
 from trueup.producer.signer import Signer
 from trueup.wire.message.names import QUEUE_BULK
@@ -28,6 +31,7 @@ ROUNDS_PER_REPLAY = 5
 BACKLOG_SECONDS_MAX = 60.0
 PROGRESS_SECONDS_MAX = 1.0  # until the next fault, where the last one brought everything to a stop
 RECOVERY_SECONDS_MAX = 60.0  # the stated bound, on a busy machine; what it takes is printed
+BESIDE_SECONDS_MAX = 120.0  # with a broker that takes its time to come back
 FULL_RECOVERY_SECONDS_MAX = 600.0  # where what is to be worked off is of another size
 QUIET_POLL_S = 0.2
 RANDOM_FAULTS = 1  # of a round, beside the two that its seed stands for, so that consecutive seeds meet every fault
@@ -78,6 +82,7 @@ def run(
     kinds: Sequence[Fault] = (),
     load: Load | None = None,
     scale: Scale | None = None,
+    broker: str = "redis",
 ) -> list[Report]:
     """Runs rounds, each under the next seed, and prints each.
 
@@ -87,10 +92,13 @@ def run(
         kinds: the faults of every round, in place of those that its seed stands for.
         load: how much is sent in each.
         scale: how much of what has no end is done.
+        broker: redis (the embedded one), sentinel or rabbitmq.
 
     Raises:
         AssertionError: a promise was broken; the message says how to repeat the round.
     """
+    if broker != "redis":
+        return _run_beside(rounds, seed=seed, kinds=kinds, load=load, broker=broker)
     reports: list[Report] = []
     patience_s = RECOVERY_SECONDS_MAX if scale is None else FULL_RECOVERY_SECONDS_MAX
     in_each = partial(run_round, faults=kinds or None, load=load, recovery_s_max=patience_s)
@@ -105,6 +113,24 @@ def run(
                 reports.append(report)
                 print(f"round {len(reports)}, {time.monotonic() - began_s:.1f} s, {report}", flush=True)
                 assert not report.violations, f"repeat it: python -m tests.chaos --rounds 1 --seed {report.seed}"
+    return reports
+
+
+def _run_beside(rounds: int, *, seed: int, kinds: Sequence[Fault], load: Load | None, broker: str) -> list[Report]:
+    """Runs rounds in one world with another broker, where each seed stands for three of the faults that it knows."""
+    reports: list[Report] = []
+    with servers_folder() as folder, BROKERS[broker](folder) as running, open_world(broker_url=running.url) as world:
+        own, others = running.faults[: running.own], running.faults[running.own :]
+        for number in range(rounds):
+            began_s, rng = time.monotonic(), Random(seed + number)
+            chosen = list(kinds) or [own[(seed + number) % len(own)], *rng.choices(others, k=2)]
+            report = run_round(world, seed + number, faults=chosen, load=load, recovery_s_max=BESIDE_SECONDS_MAX)
+            if number + 1 == rounds:
+                report.violations += replay(world, seconds_max=BESIDE_SECONDS_MAX)
+            reports.append(report)
+            print(f"round {len(reports)}, {time.monotonic() - began_s:.1f} s, {report}", flush=True)
+            repeat = f"repeat it: python -m tests.chaos --broker {broker} --rounds 1 --seed {report.seed}"
+            assert not report.violations, repeat
     return reports
 
 
@@ -165,7 +191,7 @@ def unfinished(world: World) -> str | None:
     """What is still to be done, in words; None when all is quiet."""
     try:
         left = _left(world)
-    except (redis.RedisError, DBAPIError) as error:
+    except (redis.RedisError, BrokerLost, BrokerRefused, DBAPIError) as error:
         return f"services are away: {type(error).__name__}"
     return ", ".join(f"{count} {what}" for what, count in left.items() if count) or None
 
@@ -189,7 +215,7 @@ def _left(world: World) -> dict[str, int]:
         "obligations due": due,
         "events without a place": unplaced,
         "envelopes waiting": world.backlog(),
-        "tasks of invoicing waiting": world.broker.llen("invoices"),
+        "tasks of invoicing waiting": world.queues.count("invoices"),
         "messages unacknowledged": len(world.unacknowledged()),
         "files in work": sum(not done_mark(job).exists() for job in jobs),
         "processes down": 0 if world.is_up() else 1,

@@ -27,6 +27,7 @@ from tests.chaos.load import ACCOUNTS, CALLERS, Book
 from tests.chaos.proxy import Proxy
 from tests.chaos.waiting import POLL_S, wait_for
 from tests.integration.intake import Intake, entry
+from trueup.broker.broker import Broker, open_broker
 from trueup.store.postgres.engine import make_engine
 from trueup.store.postgres.migrate import upgrade
 from trueup.wire.message.names import QUEUE_BULK, QUEUE_SINGLE
@@ -103,6 +104,7 @@ class World:
     engine: Engine
     broker_url: str
     broker: redis.Redis
+    queues: Broker
     accounts: dict[str, Intake]
     bystander: Snapshot
     feed: FeedReader
@@ -249,7 +251,7 @@ class World:
 
     def backlog(self) -> int:
         """How many envelopes wait."""
-        return sum(self.broker.llen(queue) for queue in (QUEUE_SINGLE, QUEUE_BULK))
+        return sum(self.queues.count(queue) for queue in (QUEUE_SINGLE, QUEUE_BULK))
 
     def unacknowledged(self) -> set[bytes | str]:
         """The delivery tags of what workers hold; nobody's while the broker is away."""
@@ -296,7 +298,9 @@ class World:
 
 
 @contextmanager
-def open_world(lineup: Lineup | None = None, *, scale: Scale | None = None) -> Iterator[World]:
+def open_world(
+    lineup: Lineup | None = None, *, scale: Scale | None = None, broker_url: str | None = None
+) -> Iterator[World]:
     """A world of its own in a temporary folder; nothing of it runs any more afterwards, on Ctrl-C neither."""
     lineup = lineup or Lineup()
     with _temporary_folder() as folder, folder.lock(), ExitStack() as stack:
@@ -309,7 +313,8 @@ def open_world(lineup: Lineup | None = None, *, scale: Scale | None = None) -> I
             stack.enter_context(disk.mounted())
         stack.callback(services.stop)
         services.start()
-        world = _make_world(folder, lineup, services, disks, console=console, stack=stack)
+        urls = services.urls() | ({"TRUEUP_BROKER_URL": broker_url} if broker_url else {})
+        world = _make_world(folder, lineup, services, disks, urls=urls, console=console, stack=stack)
         world.scale = scale or Scale()
         with _tended(world), world.feed.reading():
             stack.callback(world.thaw, patience_s=0)
@@ -324,10 +329,10 @@ def _make_world(
     services: Services,
     disks: dict[str, Disk],
     *,
+    urls: dict[str, str],
     console: Console,
     stack: ExitStack,
 ) -> World:
-    urls = services.urls()
     database = make_url(urls["TRUEUP_DATABASE_URL"])
     assert database.port is not None
     own_url = database.update_query_dict({"application_name": "chaos"})  # faults that end connections pass it over
@@ -345,7 +350,10 @@ def _make_world(
     runner = make_runner(lineup, folder, urls=urls, proxy=proxy, http_port=http_port, clock=clock, console=console)
     stack.callback(runner.stop, grace_s=STOP_SECONDS_MAX)
     broker_url = urls["TRUEUP_BROKER_URL"]
-    broker = stack.enter_context(redis.Redis.from_url(broker_url, socket_timeout=5))
+    queues = open_broker(broker_url)
+    stack.callback(queues.close)
+    # Whoever looks into the broker by Redis' own commands looks into the embedded one.
+    broker = stack.enter_context(redis.Redis.from_url(services.urls()["TRUEUP_BROKER_URL"], socket_timeout=5))
     readers_engine = make_engine(urls["TRUEUP_DATABASE_URL"], pool_size=1)
     stack.callback(readers_engine.dispose)
     return World(
@@ -360,6 +368,7 @@ def _make_world(
         engine,
         broker_url,
         broker,
+        queues,
         accounts,
         bystander,
         FeedReader(readers_engine, {name: account.account_id for name, account in accounts.items()}),

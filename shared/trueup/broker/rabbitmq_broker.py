@@ -1,11 +1,11 @@
 """RabbitMQ: a message is put on a quorum queue, which is declared first, and counts as put once it is confirmed."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 import amqp
 from amqp.exceptions import AMQPError, ChannelError, MessageNacked, NotFound, PreconditionFailed
@@ -16,6 +16,8 @@ from trueup.broker.celery_settings import QUORUM, celery_settings
 from trueup.broker.compression import compressed
 from trueup.broker.headers import headers_of
 from trueup.ids import new_id_text
+
+T = TypeVar("T")
 
 _SECONDS_MAX = 10.0  # without a word of the broker, on a connection that waits for one
 _CONNECT_SECONDS_MAX = 5.0
@@ -75,18 +77,13 @@ class RabbitBroker:
     def put(self, message: RabbitMessage, *, queue: str) -> None:
         """Put as `Broker.put`; a queue that was deleted meanwhile is declared again."""
         try:
-            self._put(message, queue)
+            self._on_kept(lambda: self._put(message, queue))
         except _NoSuchQueue:
             self._put(message, queue)
 
     def count(self, queue: str) -> int:
         """Count as `Broker.count`."""
-        with self._open_channel() as channel:
-            try:
-                return int(channel.queue_declare(queue, passive=True).message_count)
-            except NotFound:  # which closes the channel
-                self._channel = None
-                return 0
+        return self._on_kept(lambda: self._count(queue))
 
     def oldest(self, queue: str) -> None:
         """None: whoever looks at a message takes it, and RabbitMQ counts that as a delivery."""
@@ -99,6 +96,24 @@ class RabbitBroker:
             if connection is not None and self._pid == os.getpid():
                 with suppress(Exception):
                     connection.release()
+
+    def _on_kept(self, act: Callable[[], T]) -> T:
+        """Act, once more where the connection that was kept turns out to be lost: either is harmless twice."""
+        was_kept = self._connection is not None
+        try:
+            return act()
+        except BrokerLost:
+            if not was_kept:
+                raise
+        return act()
+
+    def _count(self, queue: str) -> int:
+        with self._open_channel() as channel:
+            try:
+                return int(channel.queue_declare(queue, passive=True).message_count)
+            except NotFound:  # which closes the channel
+                self._channel = None
+                return 0
 
     def _put(self, message: RabbitMessage, queue: str) -> None:
         with self._open_channel() as channel:
