@@ -45,8 +45,9 @@ SECONDS ?= 1800
 fuzz: setup ## Send odd messages beside good ones to a real worker, for SECONDS=1800
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-chaos: setup ## Kill, cut, fill and flush everything for a hundred rounds under a backlog
-	$(BIN)/python -m tests.chaos --rounds 100
+BROKER ?= redis
+chaos: setup ## Kill, cut, fill and flush everything for a hundred rounds under a backlog (BROKER=redis, sentinel, rabbitmq)
+	$(BIN)/python -m tests.chaos --rounds 100 --broker $(BROKER)
 
 copies: setup ## Thirty such rounds around an application that keeps a copy from webhooks alone
 	$(BIN)/python -m tests.chaos --copies --rounds 30
