@@ -10,9 +10,10 @@ from tests.integration.alert_book import DAY, AlertBook
 from tests.integration.usage_book import START
 from trueup.store.alerts import timed
 from trueup.store.alerts.due import accounts_to_alert
-from trueup.store.alerts.settings import set_thresholds
+from trueup.store.alerts.settings import AlertKind, set_thresholds
 from trueup.store.postgres.plans import plan_afresh
 from trueup.wire.request.changes import EndDate
+from trueup_worker.alerts.change_settings import change_thresholds
 from trueup_worker.alerts.timed import tell_what_fell_due
 from trueup_worker.commit_changes.archive import archive_commit
 from trueup_worker.commit_changes.end_date import end_commit
@@ -180,6 +181,33 @@ def test_what_an_account_sets_counts(alerts: AlertBook) -> None:
     assert alerts.move(ends - 60 * DAY) == [("commit.expiring", commit, 60)]
     assert alerts.move(ends - DAY) == []
     assert alerts.move(ends - DAY / 2) == [("commit.expiring", commit, 0.5)]
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_an_offset_counts_from_when_it_is_set(alerts: AlertBook, is_reset: bool) -> None:  # noqa: FBT001
+    """However long ago the account was judged: what passed before is not told, what comes is; of a default, too."""
+    due_at = START + 98 * DAY
+    commit = alerts.commit("PREPAID", "1", ends=START + 100 * DAY, paid=False)
+    later = alerts.commit("PREPAID", "1", ends=START + 130 * DAY, paid=False)
+    alerts.commit("POSTPAID", "1", starts=START - 31 * DAY, ends=START, at=due_at)
+    (billed,) = (row.id for row in alerts.rows("SELECT id FROM obligation"))
+    for kind in ("expiring_days", "upcoming_days"):
+        _set(alerts, kind, [Decimal(1)])
+    assert alerts.told() == []
+    alerts.to(START + 95 * DAY)
+    for kind, days in (("expiring_days", [1, 7, 30]), ("upcoming_days", [1, 7])):
+        _set(alerts, kind, None if is_reset else [Decimal(each) for each in days])
+    assert alerts.told() == []
+    alerts.settle()
+    assert alerts.told() == []
+    assert alerts.move(START + 97 * DAY) == ([] if is_reset else [("invoice.upcoming", billed, 1)])
+    assert alerts.move(START + 100 * DAY - DAY) == [("commit.expiring", commit, 1)]
+    assert alerts.move(START + 101 * DAY) == [("commit.segment.end", commit, None), ("commit.expiring", later, 30)]
+
+
+def _set(alerts: AlertBook, kind: AlertKind, days: list[Decimal] | None) -> None:
+    with alerts.engine.begin() as connection:
+        change_thresholds(connection, alerts.account_id, kind, days, actor="key")
 
 
 def test_what_commits_late_is_told_late(alerts: AlertBook) -> None:

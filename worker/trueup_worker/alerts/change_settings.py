@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from trueup.store.accounts.audit import note
 from trueup.store.alerts.settings import AlertKind, load_thresholds, reset_thresholds, set_thresholds
+from trueup.store.alerts.timed import pass_over
 
 
 def change_thresholds(
@@ -39,6 +40,7 @@ def change_thresholds(
     else:
         set_thresholds(connection, account_id, kind, thresholds, commit_id=commit_id)
     after = load_thresholds(connection, account_id, _ids(commit_id)).of(kind, commit_id)
+    pass_over(connection, account_id, kind, set(after) - set(before))
     note(
         connection,
         account_id,

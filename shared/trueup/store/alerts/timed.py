@@ -4,7 +4,7 @@ Each kind is a range of one index. Of several offsets that were missed only the 
 offset before an instant that has passed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, TextClause, text
 
 from trueup.store.alerts.progress import Stretch
+from trueup.store.alerts.settings import AlertKind
 from trueup.store.invoices.drafts import Draft, read_drafts, select_drafts
 from trueup.store.postgres.rows import fetch_all
 
@@ -114,6 +115,30 @@ _ANNOUNCE = text("""
       FROM jsonb_array_elements(CAST(:told AS jsonb)) WITH ORDINALITY AS told (detail, turn) ORDER BY turn
 """)
 
+_PRESENT = "coalesce(a.clock_at, now())"
+_SINCE = "coalesce(k.settled_to, least(a.created_at, a.clock_at))"
+
+
+def _pass_over(kind: str, column: str, rows: str) -> TextClause:
+    """Note rows that are still to come, and less than an offset away, as told of that offset."""
+    return text(f"""
+    INSERT INTO alert_told (account_id, kind, subject_id, fell_at)
+    SELECT a.id, '{kind}', s.id, s.{column} - {_DAYS}
+      FROM account AS a LEFT JOIN alert_clock AS k ON k.account_id = a.id
+     CROSS JOIN unnest(CAST(:days AS numeric[])) AS wait (days)
+      JOIN {rows} AND s.{column} > greatest({_PRESENT}, {_SINCE} + {_DAYS}) AND s.{column} <= {_PRESENT} + {_DAYS}
+     WHERE a.id = :account_id
+    ON CONFLICT DO NOTHING
+    """)
+
+
+_PASS_OVER = {
+    "expiring_days": _pass_over(
+        "expiring", "ending_before", "segment AS s ON s.account_id = a.id AND s.ending_before > s.granted_at"
+    ),
+    "upcoming_days": _pass_over("upcoming", "due_at", "obligation AS s ON s.account_id = a.id AND s.state = 'pending'"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
@@ -146,6 +171,19 @@ def tell_segments(
     given = {"account_id": account_id, "since": stretch.since, "present": stretch.present}
     told: int = connection.scalar(_TELL_SEGMENTS[kind], given | {"days": offsets, "rows_max": rows_max}) or 0
     return told
+
+
+def pass_over(connection: Connection, account_id: int, kind: AlertKind, days: Collection[Decimal]) -> None:
+    """Have nothing told of instants of new offsets that have passed by now, on the account's clock.
+
+    Args:
+        connection: the transaction that sets them.
+        account_id: whose alerts.
+        kind: of which they are; nothing is passed over of a kind that is not of time.
+        days: the offsets that were none before.
+    """
+    if days and kind in _PASS_OVER:
+        connection.execute(_PASS_OVER[kind], {"account_id": account_id, "days": sorted(days)})
 
 
 def take_upcoming(
