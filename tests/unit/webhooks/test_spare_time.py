@@ -62,9 +62,20 @@ def test_this_host() -> None:
 
 
 def test_shares_of_what_may_be_claimed() -> None:
-    """Endpoints have what may be claimed of all of them in turn, none more than its own room."""
+    """Endpoints that are new have half of what may be claimed, in turn."""
     room = Room()
     ready = [Ready(account_id=1, id=UUID(int=number), is_failing=False) for number in range(5)]
-    shares = [room.shares(ready, {}, quick_only=False, new_max=2) for _ in range(5)]
+    shares = [room.shares(ready, {}, quick_only=False, new_max=4) for _ in range(5)]
     assert all(sum(each.values()) == 2 for each in shares)
     assert {which for each in shares for which in each} == {each.which for each in ready}
+
+
+def test_shares_of_those_that_answer() -> None:
+    """Half of what may be claimed is theirs, however many others there are."""
+    room = Room()
+    ready = [Ready(account_id=1, id=UUID(int=number), is_failing=number > 0) for number in range(100)]
+    quick = ready[0].which
+    room.end(room.begin(quick, 0.0), 0.1, succeeded=True)
+    for _ in range(3):
+        shares = room.shares(ready, {}, quick_only=False, new_max=20)
+        assert (shares[quick], sum(shares.values())) == (10, 20)

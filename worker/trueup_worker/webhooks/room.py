@@ -126,7 +126,8 @@ class Room:
             ready: endpoints with something due; whose turn it is first changes from call to call.
             queued: how many were claimed and have not begun.
             quick_only: whether none may be claimed that could take long.
-            new_max: that may be claimed of all of them together; None: as many as there is room for.
+            new_max: that may be claimed of all of them together, half of them of those that are not quick; None: as
+                many as there is room for.
         """
         for each in ready:
             if each.is_failing and self.pace(each.which) is not Pace.FAILING:
@@ -135,9 +136,10 @@ class Room:
         self._turn = (self._turn + 1) % max(1, len(listed))
         in_turn = list(chain(listed[self._turn :], listed[: self._turn]))
         left = WEBHOOK_ATTEMPTS_MAX - self.attempts - sum(queued.values())
-        left = left if new_max is None else min(left, new_max)
         slow = [each for each in in_turn if self.pace(each) is not Pace.QUICK]
         left_slow = WEBHOOK_ATTEMPTS_SLOW_MAX - self.slow_attempts - sum(queued.get(each, 0) for each in slow)
+        if new_max is not None:
+            left, left_slow = min(left, new_max), min(left_slow, -(-new_max // 2))
         ahead = _ahead(len(listed) - len(slow))
         shares: dict[Which, int] = {}
         for which in in_turn:
