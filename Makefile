@@ -5,7 +5,7 @@ READY := .venv/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-browser test-services fuzz chaos copies bench lint format lock clean
+.PHONY: help setup run test test-slow test-browser test-services fuzz chaos copies bench bench-scale lint format lock clean
 
 help: ## Show what there is to do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ copies: setup ## Thirty such rounds around an application that keeps a copy from
 
 bench: setup ## Measure against a naive worker and against the ceiling (15 minutes)
 	$(BIN)/python -m tests.benchmarks
+
+# More of them: make bench-scale COMMITS=10000000
+COMMITS ?= 3000000
+bench-scale: setup ## Measure what may not grow with what is stored, at 3,000,000 commits and 100,000 accounts
+	$(BIN)/python -m tests.benchmarks.scale --commits $(COMMITS)
 
 lint: setup ## Style, types and import rules
 	$(BIN)/ruff check .

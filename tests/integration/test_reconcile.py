@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from itertools import pairwise
+from typing import Protocol, get_args
 
 import pytest
 from sqlalchemy import Engine, text
@@ -12,7 +13,8 @@ from tests.integration.book import LAST_YEAR, Book
 from trueup.clock import utc_now
 from trueup.store.accounts.accounts import create_account
 from trueup.store.accounts.next_looks import accounts_to_look_at
-from trueup.store.reconciliation import Difference
+from trueup.store.reconciliation import Difference, slices
+from trueup.store.reconciliation.check import By
 from trueup_worker.events.relay import relay
 from trueup_worker.invoicing.issue import issue_all_due
 from trueup_worker.reporting.reconcile import reconcile
@@ -165,3 +167,30 @@ def test_an_adjustment_of_a_closed_balance_is_found(sound: Book) -> None:
     issue_all_due(sound.engine, sound.account_id)
     sound.entry(commit_id, "POSTPAID_COMMIT_MANUAL", Decimal(1))
     assert [(each.check, each.subject) for each in differences(sound)] == [("charged_once", str(commit_id))]
+
+
+def test_slices_leave_nothing_out(sound: Book) -> None:
+    """Each row lies in one slice, also where the commit or the invoice that it names is not there."""
+    told: list[tuple[int, int]] = []
+    with sound.engine.begin() as connection:
+        for by in get_args(By):
+            found = list(slices.stretches(connection, sound.account_id, by, rows=1))
+            assert (found[0].first.int, found[-1].last.int) == (0, (1 << 128) - 1)
+            assert all(one.last.int + 1 == next_.first.int for one, next_ in pairwise(found))
+        assert len(found) > 1
+        assert reconcile(connection, sound.account_id, told=lambda *each: told.append(each)) == []
+    assert told[-1][0] == told[-1][1]
+
+
+def test_of_an_hour_only_what_was_booked_in_it_is_looked_at(sound: Book) -> None:
+    """A difference of a commit that nothing was booked on since is not looked for."""
+    for column in ("ledger_entry.booked_at", "invoice.booked_at", "obligation.settled_at", "commit.booked_at"):
+        table, _, time = column.partition(".")
+        earlier = f"UPDATE {table} SET {time} = {time} - interval '2 days'"
+        sound.run(f"SET LOCAL session_replication_role = replica; {earlier}")
+    sound.run("UPDATE segment SET amount = amount + 1")
+    with sound.engine.begin() as connection:
+        for hours, found in ((1, set()), (100, {"opening_of_segment"})):
+            since = utc_now() - timedelta(hours=hours)
+            named = {each.check for each in reconcile(connection, sound.account_id, since=since)}
+            assert named & {"opening_of_segment"} == found
