@@ -1,6 +1,6 @@
 """Property tests: cells that are told at a glance are those that the reader of CSV tells."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trueup.producer.files.tables.csv_cells import cells_of, usual_cells
@@ -15,6 +15,7 @@ _LINES = (_CHARACTERS.map(str.encode) | _QUOTED.map(str.encode) | st.binary()).m
 )
 
 
+@example(line=b"\xef\xbb\xbf", delimiter=",")
 @given(line=_LINES.filter(bool), delimiter=st.sampled_from(",;\t"))
 def test_usual_cells(line: bytes, delimiter: str) -> None:
     """A line is told at a glance as the reader tells it, and is one record; or it is left to the reader."""

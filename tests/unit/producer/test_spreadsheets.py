@@ -179,3 +179,13 @@ def test_a_table_with_columns_of_its_own_is_told_of_mappings(tmp_path: Path) -> 
     path.write_text("Account\tAmount\nAlder\t5\n")
     with open_source(path) as source, pytest.raises(UnreadableInput, match="`trueup mapping suggest` begins one"):
         scan(source)
+
+
+@pytest.mark.parametrize("blank", ["\ufeff", "\xa0", "\u200b,\xa0,,"])
+def test_a_line_of_what_nobody_sees_is_blank(tmp_path: Path, blank: str) -> None:
+    """Marks and spaces of other kinds make no record, as those of ASCII make none."""
+    path = tmp_path / "deals.csv"
+    path.write_text(f"{HEADER}\n{blank}\nk,c,PREPAID,1,p,1,s,e\n{blank}\n")
+    with open_source(path) as source:
+        (row,) = rows(source, scanned=scan(source))
+    assert (row.number, row.raw) == (1, False)

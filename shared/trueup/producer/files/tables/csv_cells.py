@@ -42,7 +42,7 @@ def cells_of(text: bytes, delimiter: str) -> list[str]:
     """
     try:
         cells = next(csv.reader([text.decode().removeprefix(BOM)], delimiter=delimiter, strict=True))
-        return [cell.strip(AROUND) for cell in cells]
+        return [cell.strip(AROUND) for cell in cells] or [""]  # of a mark alone
     except UnicodeDecodeError as error:
         raise BadForm(_not_utf8(text, error.start, delimiter), "not_utf8") from None
     except csv.Error as error:

@@ -31,7 +31,7 @@ def csv_records(lines: Iterable[Line], delimiter: str) -> Iterator[Record]:
         is_whole = len(text) == line.size_bytes
         cells = usual_cells(text, delimiter) if is_whole else None
         if cells is not None or (is_whole and quotes.are_closed_in(text)):
-            if text.strip(blank):
+            if text.strip(blank) and (cells is None or any(cells)):
                 yield Record(line.number, text, line.size_bytes, cells)
             continue
         joined, is_record = [line], True
