@@ -98,12 +98,15 @@ class RabbitBroker:
                     connection.release()
 
     def _on_kept(self, act: Callable[[], T]) -> T:
-        """Act, once more where the connection that was kept turns out to be lost: either is harmless twice."""
+        """Act, once more where the connection that was kept turns out to be lost: either is harmless twice.
+
+        Who waited in vain for an answer does not wait for another.
+        """
         was_kept = self._connection is not None
         try:
             return act()
-        except BrokerLost:
-            if not was_kept:
+        except BrokerLost as error:
+            if not was_kept or isinstance(error.__cause__, TimeoutError):
                 raise
         return act()
 
