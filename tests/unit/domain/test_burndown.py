@@ -1,5 +1,6 @@
 """The burn-down engine beyond the accountant's tables: what it reads when, and what it refuses."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -207,3 +208,29 @@ def test_a_filter_is_counted_once() -> None:
     others = replace(BALANCE, specifiers=(), applicable_product_tags=frozenset({"t1"}))
     for _ in range(2):
         assert [applicable_products(each, catalog) for each in (excluding, excluding, others)] == [6, 6, 3]
+
+
+@pytest.mark.parametrize("balances", [50, 500])
+def test_a_balance_that_is_used_up_costs_the_same_among_many(balances: int) -> None:
+    """Nobody looks at all of the others for it: calls grow as the balances do, not as their square."""
+    called = 0
+
+    def note(_frame: object, kind: str, _argument: object) -> None:
+        nonlocal called
+        called += kind == "call"
+
+    many = [
+        replace(
+            BALANCE, commit_id=f"{n:06}", segment_id=f"{n:06}", available=Decimal(3), ending_before=START + 960 * HOUR
+        )
+        for n in range(balances)
+    ]
+    lines = [used("1", hour=hour) for hour in range(balances)]
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        receipts = list(burn_down(lines, many, CATALOG))
+    finally:
+        sys.setprofile(before)
+    assert [each.balance and each.balance.segment_id for each in receipts] == [each.segment_id for each in many]
+    assert called < 300 * balances
