@@ -1,7 +1,7 @@
 """Checks of the scheduler's looks: each account has its next one before anything in it falls due."""
 
 from trueup.limits import LOOKED_AT_AGAIN_H
-from trueup.store.reconciliation.check import OVERDUE_MINUTES, Check
+from trueup.store.reconciliation.check import OVERDUE_MINUTES, Check, chosen
 
 # What is noted of an account that changed says nothing any more. What is due, and waits for months, has its own time.
 CHECKS = (
@@ -12,8 +12,9 @@ CHECKS = (
                coalesce('the next one is at ' || n.work_at, 'none') AS found
           FROM account AS a
           LEFT JOIN next_look AS n ON n.account_id = a.id
-          LEFT JOIN (SELECT account_id, min(due_at) AS due_at FROM obligation
-                      WHERE state = 'pending' AND due_at > statement_timestamp() GROUP BY account_id) AS first
+          LEFT JOIN (SELECT o.account_id, min(o.due_at) AS due_at FROM obligation AS o
+                      WHERE o.state = 'pending' AND o.due_at > statement_timestamp() AND {chosen("o")}
+                      GROUP BY o.account_id) AS first
             ON first.account_id = a.id AND a.clock_at IS NULL
           LEFT JOIN (SELECT DISTINCT account_id FROM changed_account) AS changed ON changed.account_id = a.id
          CROSS JOIN LATERAL (
