@@ -39,7 +39,7 @@ test-browser: setup ## Look at the gateway's pages with a real browser (needs Ch
 
 test-services: setup ## Run against servers of others: brokers, poolers, older versions of Postgres (FULL=1: all counts)
 	tests/services/install
-	$(BIN)/pytest -m services
+	$(BIN)/pytest -m services $(AT_ONCE) --maxprocesses 2
 
 SECONDS ?= 1800
 fuzz: setup ## Send odd messages beside good ones to a real worker, for SECONDS=1800

@@ -16,6 +16,7 @@ from trueup.settings import settings
 from trueup.store.postgres.engine import engine
 from trueup.wire.message.names import (
     ATTEMPT_HEADER,
+    QUEUES,
     REQUEST_ID_HEADER,
     SIGNATURE_HEADER,
     TASK_ALERT,
@@ -106,6 +107,8 @@ def _send_back(task: "Task[Any, Any]", message: Message, error: TryAgainLater) -
     attempt = message.attempt + error.counts
     headers = {SIGNATURE_HEADER: message.signature, ATTEMPT_HEADER: str(attempt), REQUEST_ID_HEADER: message.request_id}
     queue, broker = task.request.delivery_info["routing_key"], outgoing()
+    if queue not in QUEUES:  # it came by an exchange of somebody's own: nobody would take it from there
+        raise Reject(str(error), requeue=True)
     again = broker.message(str(task.name), [message.meta, message.requests], queue=queue, headers=headers)
     broker.put(again, queue=queue)
 

@@ -26,6 +26,11 @@ Pooler = Literal["transaction"]
 OLDEST_SERVER = 15
 _ENCODING = b"UTF8"
 _OF_A_POOLER = "unsupported startup parameter"  # as PgBouncer says it
+_OF_A_CERTIFICATE = ("SSL was required", "certificate verify failed", "does not match host name")
+_SAY_CERTIFICATE = (
+    "a server of another host must show who it is: name its authority (?sslrootcert=PATH), or say that it need not "
+    "(?sslmode=disable) where nobody else is on that network"
+)
 _LISTS = frozenset({"search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"})
 
 
@@ -199,9 +204,12 @@ def _wrong(connection: "psycopg.BaseConnection[Any]", answering: tuple[int] | No
 
 
 def _explained(error: psycopg.OperationalError) -> psycopg.OperationalError:
-    return (
-        UnusableDatabase(_say_pooler("takes no settings at a session's start")) if _OF_A_POOLER in str(error) else error
-    )
+    said = str(error)
+    if _OF_A_POOLER in said:
+        return UnusableDatabase(_say_pooler("takes no settings at a session's start"))
+    if any(each in said for each in _OF_A_CERTIFICATE):
+        return UnusableDatabase(f"{said.strip()}: {_SAY_CERTIFICATE}")
+    return error
 
 
 def _say_pooler(trouble: str) -> str:

@@ -46,9 +46,10 @@ def parameters_of(database_url: str) -> dict[str, Any]:
         given = conninfo_to_dict(f"postgresql://{rest}")
     except ProgrammingError as error:
         raise ValueError(str(error)) from None
-    hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
+    hosts = str(_given(given, "hostaddr") or _given(given, "host") or "").split(",")
     several = {"target_session_attrs": "read-write"} if len(hosts) > 1 else {}
-    return {**_WISHED, **several, **given, **(_verified(given) if any(map(_is_elsewhere, hosts)) else {})}
+    is_elsewhere = any(map(_is_elsewhere, hosts)) or _given(given, "service") is not None
+    return {**_WISHED, **several, **given, **(_verified(given) if is_elsewhere else {})}
 
 
 def settings_of(parameters: Mapping[str, Any], *, statement_timeout_s: int) -> dict[str, str]:
@@ -85,6 +86,11 @@ def _escaped(value: str) -> str:
     return re.sub(r"([\\\s])", r"\\\1", value)
 
 
+def _given(given: Mapping[str, Any], name: str) -> str | None:
+    """A parameter of the URL, or what libpq takes in its place."""
+    return given.get(name) or os.environ.get(f"PG{name.upper()}") or None
+
+
 def _is_elsewhere(host: str) -> bool:
     """Tell whether a host is another than this one: neither a socket's folder, nor loopback."""
     if not host or host.startswith(("/", "@")) or host == "localhost":
@@ -97,7 +103,7 @@ def _is_elsewhere(host: str) -> bool:
 
 def _verified(given: Mapping[str, Any]) -> dict[str, str]:
     """Parameters that make a server of another host show who it is, by an authority that this host trusts."""
-    mode = given.get("sslmode") or os.environ.get("PGSSLMODE") or "verify-full"
+    mode = _given(given, "sslmode") or "verify-full"
     if mode not in _VERIFIED:
         return {}
     return {"sslmode": "verify-full", **dict(_roots(given))}
@@ -112,7 +118,7 @@ def _has_roots_at_home() -> bool:
 
 def _roots(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Authorities of the system, unless others are named: the driver's own OpenSSL does not know where they lie."""
-    if given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT") or _has_roots_at_home():
+    if _given(given, "sslrootcert") or _has_roots_at_home():
         return
     known = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
     yield "sslrootcert", next((each for each in known if each and Path(each).exists()), "system")

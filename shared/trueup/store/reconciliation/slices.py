@@ -24,6 +24,11 @@ _BOUND = {
     for by, table in (("commit", "commit"), ("invoice", "obligation"))
 }
 
+_AUDITED = """
+    SELECT DISTINCT CAST(subject AS uuid) FROM audit
+     WHERE account_id = :account_id AND at >= :since AND subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+"""
+
 # Whatever becomes of a commit books an entry, makes an invoice or settles an obligation.
 _CHANGED = tuple(
     text(statement)
@@ -31,10 +36,7 @@ _CHANGED = tuple(
         "SELECT id FROM commit WHERE account_id = :account_id AND booked_at >= :since",
         "SELECT DISTINCT commit_id FROM ledger_entry WHERE account_id = :account_id AND booked_at >= :since",
         "SELECT DISTINCT commit_id FROM obligation WHERE account_id = :account_id AND settled_at >= :since",
-        """
-        SELECT DISTINCT CAST(subject AS uuid) FROM audit
-         WHERE account_id = :account_id AND at >= :since AND subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-        """,
+        _AUDITED,
     )
 )
 _INVOICES = tuple(
@@ -42,6 +44,7 @@ _INVOICES = tuple(
     for statement in (
         "SELECT id FROM invoice WHERE account_id = :account_id AND booked_at >= :since",
         "SELECT id FROM usage_period WHERE account_id = :account_id AND booked_at >= :since",
+        _AUDITED,  # a void
         """
         SELECT DISTINCT period_id FROM ledger_entry
          WHERE account_id = :account_id AND booked_at >= :since AND period_id IS NOT NULL
