@@ -32,6 +32,26 @@ def test_another_host_shows_who_it_is(mode: str) -> None:
     assert given["sslrootcert"] == "system" or Path(given["sslrootcert"]).exists()
 
 
+@pytest.mark.parametrize(
+    ("url", "variables"),
+    [
+        ("postgresql://localhost/x?hostaddr=10.0.0.5", {}),
+        ("postgresql://db.example/x?hostaddr=127.0.0.1", {}),
+        ("postgresql:///x?service=prod", {}),
+        ("postgresql:///x", {"PGHOST": "db.example"}),
+        ("postgresql:///x", {"PGHOSTADDR": "10.0.0.5"}),
+        ("postgresql:///x", {"PGSERVICE": "prod"}),
+    ],
+)
+def test_a_host_that_is_named_in_another_way(
+    url: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another one all the same."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert parameters_of(url)["sslmode"] == "verify-full"
+
+
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "verify-ca"])
 def test_another_mode_is_left(mode: str) -> None:
     """Whoever says what they want gets it."""

@@ -46,9 +46,9 @@ def parameters_of(database_url: str) -> dict[str, Any]:
         given = conninfo_to_dict(f"postgresql://{rest}")
     except ProgrammingError as error:
         raise ValueError(str(error)) from None
-    hosts = str(_given(given, "hostaddr") or _given(given, "host") or "").split(",")
-    several = {"target_session_attrs": "read-write"} if len(hosts) > 1 else {}
-    is_elsewhere = any(map(_is_elsewhere, hosts)) or _given(given, "service") is not None
+    names, addresses = ((_given(given, each) or "").split(",") for each in ("host", "hostaddr"))
+    several = {"target_session_attrs": "read-write"} if max(len(names), len(addresses)) > 1 else {}
+    is_elsewhere = any(map(_is_elsewhere, [*names, *addresses])) or _given(given, "service") is not None
     return {**_WISHED, **several, **given, **(_verified(given) if is_elsewhere else {})}
 
 
