@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trueup.limits import TASK_ARGUMENTS_MAX
-from trueup.wire.message.names import ATTEMPT_HEADER, SIGNATURE_HEADER, TASK_CREATE
+from trueup.wire.message.names import ATTEMPT_HEADER, REQUEST_ID_HEADER, SIGNATURE_HEADER, TASK_CREATE
 from trueup_worker.celery.element import payload_of
 from trueup_worker.celery.form import CONTENT_TYPE, read_body, read_headers
 from trueup_worker.celery.refusal import Refused
@@ -21,7 +21,7 @@ GOOD = {
     "body": b64encode(b'[["{}", "[]"], {}, {}]').decode(),
     "content-type": CONTENT_TYPE,
     "content-encoding": "utf-8",
-    "headers": {"task": TASK_CREATE, "id": "1", "trueup-signature": "v1"},
+    "headers": {"task": TASK_CREATE, "id": "1", "trueup-signature": "v1", "trueup-request-id": "r1"},
     "properties": {
         "body_encoding": "base64",
         "delivery_tag": "1",
@@ -49,6 +49,7 @@ def read(element: bytes) -> list[Any]:
         "compression",
         SIGNATURE_HEADER,
         ATTEMPT_HEADER,
+        REQUEST_ID_HEADER,
     }
     assert all(value is None or isinstance(value, str | int) for value in payload["headers"].values())
     assert payload["properties"]["delivery_info"] == {"exchange": "", "routing_key": "commits"}

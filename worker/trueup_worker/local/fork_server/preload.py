@@ -11,6 +11,7 @@ _MODULES = (  # by name, as the processes of the Procfile stand above this folde
     "celery.worker.strategy",
     "kombu.transport.redis",
     "sqlalchemy.dialects.postgresql.psycopg",
+    "trueup.broker.rabbitmq_broker",
     "trueup.redis.uniqueness_cache",
     "trueup_worker.alerts.turn",
     "trueup_worker.events.complete_batches",
