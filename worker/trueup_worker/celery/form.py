@@ -66,7 +66,7 @@ class Headers(Struct, frozen=True, gc=False):
             "compression": self.compression,
             SIGNATURE_HEADER: self.signature,
             ATTEMPT_HEADER: self.attempt,
-            REQUEST_ID_HEADER: self.request_id,
+            REQUEST_ID_HEADER: self.request_id if isinstance(self.request_id, str) else None,
         }
 
 
